@@ -1,0 +1,89 @@
+"""The options of the server and the limits it keeps: rows of data, from which help and documentation are made.
+
+An option is set by its command line flag, else by its environment variable (`WHODID_` + upper-case name), else it has
+its default.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from whodid.errors import WhodidError
+
+
+class Option(NamedTuple):
+    """One option. `secret` values are never printed."""
+
+    name: str
+    default: Any
+    unit: str
+    help: str
+    secret: bool = False
+
+    @property
+    def env(self) -> str:
+        return f"WHODID_{self.name.upper()}"
+
+
+OPTIONS: Final[tuple[Option, ...]] = (
+    Option("data", "whodid-data", "folder", "data folder: journal, embedded store, settings"),
+    Option("store", "duckdb", "URL", "duckdb, or postgresql://user@host/database", secret=True),
+    Option("host", "127.0.0.1", "address", "address to listen on; off loopback keys or users are required"),
+    Option("port", 8400, "port", "port to listen on; 0 takes a free one"),
+    Option("server", "", "URL", "for the command line: talk to this server instead of opening the data folder"),
+    Option("key", "", "key", "for the command line: key for --server", secret=True),
+    Option("connections_max", 1_000, "connections", "open connections; more are answered 503"),
+    Option("header_timeout_ms", 10_000, "ms", "a connection has to send its request's headers within this"),
+    Option("body_timeout_ms", 30_000, "ms", "a request's body has to arrive within this; then 408"),
+    Option("segment_bytes_max", 64 * 1024 * 1024, "bytes", "a journal segment is sealed at this size"),
+    Option(
+        "segment_age_ms_max",
+        300,
+        "ms",
+        "a journal segment is sealed at this age, so that its events are found",
+    ),
+    Option("backlog_bytes_max", 8 * 1024**3, "bytes", "journal that waits for the store; beyond it posts get 429"),
+    Option("disk_free_bytes_min", 256 * 1024 * 1024, "bytes", "free disk kept in reserve; below it posts get 507"),
+    Option("duckdb_threads", 2, "threads", "threads of the embedded store"),
+    Option("duckdb_memory_bytes_max", 1024**3, "bytes", "memory of the embedded store"),
+    Option("query_timeout_ms", 30_000, "ms", "a query is stopped after this"),
+    Option("query_rows_max", 10_000, "rows", "rows of an answer unless the caller asks for another limit"),
+)
+
+_BY_NAME: Final = {option.name: option for option in OPTIONS}
+
+
+class Config:
+    """The options' values: `config.port`, `config.data`, … with the types of their defaults (`data` is a Path)."""
+
+    def __init__(self, **given: Any):
+        unknown = given.keys() - _BY_NAME.keys()
+        if unknown:
+            raise WhodidError("invalid", f"There is no option {sorted(unknown)[0]!r}.", "See: whodid serve --help")
+        self._values = {name: self._value(option, given.get(name)) for name, option in _BY_NAME.items()}
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_values"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @property
+    def data_path(self) -> Path:
+        return Path(self.data)
+
+    @staticmethod
+    def _value(option: Option, given: Any) -> Any:
+        raw = given if given is not None else os.environ.get(option.env, option.default)
+        if not isinstance(option.default, int) or isinstance(raw, int):
+            return raw
+        try:
+            return int(raw)
+        except ValueError:
+            raise WhodidError(
+                "invalid",
+                f"{option.name} is {raw!r}, which is no whole number of {option.unit}.",
+                option.help,
+            ) from None

@@ -1,0 +1,114 @@
+"""The contract of a journal: frames in, durable when `append` returns; batches of them out, in order.
+
+A **frame** is one request's worth of events with their provenance; it is one line of JSON:
+
+    {"sum":"<16 hex>","seq":41,"count":2,"received_at":"…Z","receiver":"…","format":"native",
+     "key_id":"…","orig_address":"…","events":[{…},{…}],"rejects":[{…}]}
+
+`sum` is the XXH3-64 of everything behind it, up to the line's end. `seq` is the running number of the frame's first
+event at this receiver; gaps are visible. `events` are the sender's bytes after full validation (see `receive`), so
+that an engine which reads JSON can load a segment as it is. `rejects` are `whodid.event.Rejection`s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from whodid.event import Event, Provenance, Rejection
+
+
+class Position(NamedTuple):
+    """A place in a receiver's journal: everything before it is durable."""
+
+    segment: int
+    offset_bytes: int
+
+
+class Draft(Struct, kw_only=True):
+    """A frame before the journal numbers it.
+
+    `events` is the compact JSON array of `count` valid events, without line breaks: strictly what
+    `msgspec.json.decode(events, type=list[Event])` accepts, UTF-8, ids canonical and distinct, times in UTC ("Z").
+    """
+
+    received_at: datetime
+    events: bytes = b"[]"
+    count: int = 0
+    format: str = "native"
+    key_id: str | None = None
+    orig_address: str | None = None
+    rejects: Sequence[Rejection] = ()
+
+
+class Frame(Struct, kw_only=True):
+    """A frame read back and verified."""
+
+    provenance: Provenance
+    seq: int
+    events: list[Event]
+    rejects: list[Rejection] = []
+
+
+class Batch(Protocol):
+    """A sealed part of one receiver's journal, taken as a whole: for the files on disk, a segment."""
+
+    @property
+    def receiver(self) -> str: ...
+    @property
+    def number(self) -> int:
+        """Position in the receiver's order; batches of one receiver have ascending numbers."""
+
+    @property
+    def count(self) -> int:
+        """Number of events in it."""
+
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def path(self) -> Path | None:
+        """A verified local file of frames, one a line, for engines that read it themselves; None if there is none."""
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames in order, each verified."""
+
+
+class Journal(Protocol):
+    """Where events are durable before their sender hears "yes"."""
+
+    @property
+    def receiver(self) -> str:
+        """This receiver's id: the first half of every event's `seq`."""
+
+    async def append(self, draft: Draft) -> Position:
+        """Make a frame durable: it is on disk (fdatasync, shared with all who wait) when this returns.
+
+        Raises
+        ------
+        WhodidError("full")
+            Temporary: free disk is below the reserve, or a write failed; nothing of the frame is kept.
+        WhodidError("busy")
+            Temporary: what waits for the store has reached the backlog's limit.
+        """
+
+    def append_blocking(self, draft: Draft) -> Position:
+        """`append` for a thread without an event loop (imports)."""
+
+    def sealed(self) -> Sequence[Batch]:
+        """The batches that are complete, oldest first."""
+
+    def wait_sealed(self, after: int, timeout_s: float) -> Sequence[Batch]:
+        """The sealed batches beyond number `after`, as soon as there is one; empty when `timeout_s` has passed."""
+
+    def seal(self) -> int:
+        """Seal what is open now, whatever its age; returns the number of the last sealed batch."""
+
+    def release(self, number: int) -> None:
+        """Everything up to and including batch `number` is stored wherever it has to be: its space is free again."""
+
+    def close(self) -> None:
+        """Finish what was accepted and let go of the folder."""

@@ -1,0 +1,45 @@
+"""Implementations that are loaded on first use, so that a missing optional driver harms nobody else."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from whodid.errors import WhodidError
+
+
+class Plugin(NamedTuple):
+    """Where an implementation lives (`module:name`) and which extra of the package brings its driver."""
+
+    target: str
+    extra: str | None = None
+
+
+STORES: dict[str, Plugin] = {
+    "duckdb": Plugin("whodid.stores.duckdb:DuckDBStore"),
+    "postgresql": Plugin("whodid.stores.postgresql:PostgreSQLStore", extra="postgresql"),
+}
+
+
+def load(table: dict[str, Plugin], kind: str) -> Any:
+    """The class or function that `table` names for `kind`.
+
+    Raises
+    ------
+    WhodidError("invalid")
+        The kind is unknown, or its driver is not installed; the hint says what to install.
+    """
+    if kind not in table:
+        raise WhodidError("invalid", f"There is no {kind!r}.", f"Known here: {', '.join(sorted(table))}.")
+    plugin = table[kind]
+    module, _, name = plugin.target.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if plugin.extra is None or (error.name or "").startswith("whodid"):
+            raise
+        raise WhodidError(
+            "invalid",
+            f"{kind} needs {error.name!r}, which is not installed.",
+            f"Install it with: pip install 'whodid[{plugin.extra}]'",
+        ) from error

@@ -1,0 +1,163 @@
+"""The contract of a store: batches of a journal in, exactly once; SQL out, read-only and bounded.
+
+Every store shows one relation `events` (PostgreSQL: the view `whodid.events`) with the columns of `COLUMNS`, so that
+what is written against it in the common dialect of DuckDB and PostgreSQL runs on all. Times are UTC without zone;
+sessions run with time zone UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple, Protocol
+
+import pyarrow as pa
+from msgspec import Struct
+
+from whodid.journal.base import Batch
+
+
+class Column(NamedTuple):
+    """A column of `events`: its name, common SQL type and meaning."""
+
+    name: str
+    sql_type: str
+    help: str
+
+
+COLUMNS: Final[tuple[Column, ...]] = (
+    Column("id", "uuid", "made by the sender; the idempotency key"),
+    Column("time", "timestamp", "when it happened (UTC)"),
+    Column("received_at", "timestamp", "when whodid received it (UTC)"),
+    Column("type", "varchar", "what was done: query-start, login, …"),
+    Column("level", "varchar", "audit, usage, error, warning, info, debug"),
+    Column("topic", "varchar", "generic, apinode-query, compute-resource-usage, …"),
+    Column("routing_key", "varchar", "the sender's routing key"),
+    Column("source", "varchar", "client or server"),
+    Column("session", "uuid", "the session it belongs to"),
+    Column("user", "varchar", "login of the person or name of the program"),
+    Column("acting_for", "varchar", "the person a program acted for"),
+    Column("via", "varchar", "the scenario, webapp, job or notebook that acted"),
+    Column("entity_type", "varchar", "type of the first entity"),
+    Column("entity_id", "varchar", "id of the first entity"),
+    Column("entity_name", "varchar", "name of the first entity at that time"),
+    Column("entities", "json", "all entities: role, type, id, name"),
+    Column("description", "varchar", "may hold @parameter placeholders"),
+    Column("parameters", "json", "everything else the sender told"),
+    Column("function", "varchar", "function that was run"),
+    Column("duration_ms", "double", "how long it took, in milliseconds"),
+    Column("request_id", "varchar", "joins client and server events of one request"),
+    Column("status", "varchar", "what came of it"),
+    Column("error_message", "varchar", "the error's message"),
+    Column("error_stack_trace", "varchar", "the error's stack trace"),
+    Column("error_hash", "uuid", "group of the error"),
+    Column("node", "varchar", "server or node that sent it"),
+    Column("node_type", "varchar", "design, automation, api, …"),
+    Column("orig_address", "varchar", "address it was received from"),
+    Column("key_id", "varchar", "key it was received with"),
+    Column("format", "varchar", "native, dss-log4j, dss-event-server, …"),
+    Column("receiver", "varchar", "receiver that made it durable"),
+    Column("seq", "bigint", "running number at that receiver"),
+)
+
+
+class Seen(Struct, kw_only=True):
+    """A login, session or entity that stored events mention, with the span of those mentions (UTC)."""
+
+    first: datetime
+    last: datetime
+
+
+class SeenUser(Seen, kw_only=True):
+    login: str
+
+
+class SeenSession(Seen, kw_only=True):
+    id: str
+    user: str | None
+    orig_address: str | None
+    source: str
+
+
+class SeenEntity(Seen, kw_only=True):
+    type: str
+    id: str
+    name: str | None
+
+
+class Mentions(Struct, kw_only=True):
+    """Whom and what a write mentioned: what the directory learns from it."""
+
+    users: list[SeenUser] = []
+    sessions: list[SeenSession] = []
+    entities: list[SeenEntity] = []
+
+
+class Written(Struct, kw_only=True):
+    """What a write did. `events` were new, `duplicates` were there already (by id), `rejects` were kept aside."""
+
+    events: int
+    duplicates: int
+    rejects: int
+    mentions: Mentions
+
+
+class StoreStats(Struct, kw_only=True):
+    """The size of a store. `size_bytes` is on disk, indexes included."""
+
+    events: int
+    rejects: int
+    size_bytes: int
+    oldest: datetime | None
+    newest: datetime | None
+    version: int
+
+
+class Result(NamedTuple):
+    """Rows of a query; `truncated` when there were more than the limit."""
+
+    table: pa.Table
+    truncated: bool
+
+
+class Store(Protocol):
+    """Where events are found again. Methods block; call them from threads. All are safe to call at once."""
+
+    kind: str
+
+    def position(self, receiver: str) -> int:
+        """Number of the last batch of `receiver` that is stored; 0 before the first."""
+
+    def write(self, batches: Sequence[Batch]) -> Written:
+        """Store batches of one receiver, in one transaction together with their position.
+
+        batches  1 or more, ascending, all beyond `position(receiver)`. Events whose id is stored already change
+                 nothing, whichever batch, receiver or time they came in with.
+        Raises   WhodidError("unavailable")  temporary: the engine cannot be reached; nothing was written.
+                 WhodidError("full")         temporary: no space; nothing was written.
+        """
+
+    def query(
+        self,
+        sql: str,
+        params: Sequence[Any] | dict[str, Any] | None = None,
+        *,
+        limit: int = 10_000,
+        timeout_ms: int = 30_000,
+        trusted: bool = False,
+    ) -> Result:
+        """Answer one read-only statement.
+
+        sql         one SELECT in the store's dialect; named parameters as `$name`, positional as `$1` (or `?`).
+        limit       rows at most; one more is looked for to know whether the answer is cut.
+        timeout_ms  the statement is stopped after this long.
+        trusted     True for whodid's own statements: skips the guard against anything but a single SELECT on
+                    events; what runs is read-only and bounded all the same.
+        Raises      WhodidError("invalid")    permanent: not a single SELECT, or the engine's complaint.
+                    WhodidError("forbidden")  permanent: reads files, changes settings, or leaves the events.
+                    WhodidError("timeout")    stopped at timeout_ms; narrow the time range.
+        """
+
+    def stats(self) -> StoreStats: ...
+
+    def close(self) -> None: ...
