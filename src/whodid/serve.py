@@ -1,0 +1,329 @@
+"""The wiring: which parts make up a running whodid, and how they start and stop.
+
+                       ┌───────────────────────────── Server ──────────────────────────────┐
+    HTTP ─► protocol ──┤► Ingest (POST /v1/events) ─┐                                      │
+            (limits)   │► web (Litestar: the rest) ─┼─► ┌──────────── Engine ───────────┐  │
+                       │        ▲ Access            │   │ journal ─► writer ─► store    │  │
+                       └────────┼───────────────────┘   │ (segments)  │     (DuckDB|PG) │  │
+    whodid import ──────────────┼──────────────────────►│             ▼                 │  │
+                                └───────────────────────┤ directory (SQLite|PG)         │  │
+                                                        └───────────────────────────────┘  │
+
+`Engine` is everything but HTTP: the server has one, and the command line opens one when no server owns the folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from whodid.config import Config
+from whodid.directory import Directory
+from whodid.errors import WhodidError
+from whodid.event import Event
+from whodid.journal.base import Draft
+from whodid.journal.disk import DiskJournal
+from whodid.journal.lock import FolderLock
+from whodid.plugins import STORES, load
+from whodid.stores.base import Store
+from whodid.stores.writer import StoreWriter
+
+if TYPE_CHECKING:
+    from whodid.receive.access import Access
+
+# The writer thread of the journal needs the interpreter back soon after its fdatasync.
+SWITCH_INTERVAL_S = 0.0005
+
+
+class Engine:
+    """The parts behind the doors: journal, store, writer, directory, on one locked data folder."""
+
+    def __init__(
+        self,
+        config: Config,
+        lock: FolderLock,
+        journal: DiskJournal,
+        store: Store,
+        directory: Directory,
+    ):
+        self.config = config
+        self.lock = lock
+        self.journal = journal
+        self.store = store
+        self.directory = directory
+        self.writer = StoreWriter(journal, store, directory)
+
+    @classmethod
+    def open(cls, config: Config, **owner: Any) -> Self:
+        """Lock the data folder, recover its journal, open its store.
+
+        Raises
+        ------
+        WhodidError("conflict")
+            Another process owns the folder; the message names it.
+        WhodidError("unavailable")
+            Temporary: the store cannot be reached.
+        """
+        folder = config.data_path
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        opened: list[Callable[[], None]] = []
+        try:
+            lock = FolderLock.acquire(folder, **owner)
+            opened.append(lock.release)
+            journal = DiskJournal(
+                folder / "journal",
+                segment_bytes_max=config.segment_bytes_max,
+                segment_age_ms_max=config.segment_age_ms_max,
+                backlog_bytes_max=config.backlog_bytes_max,
+                disk_free_bytes_min=config.disk_free_bytes_min,
+            )
+            opened.append(journal.close)
+            store = open_store(config)
+            opened.append(store.close)
+            directory = Directory.open(directory_url(config))
+            opened.append(directory.close)
+            engine = cls(config, lock, journal, store, directory)
+            directory.on_change = engine.record
+            engine.writer.start()
+        except BaseException:
+            for close in reversed(opened):
+                close()
+            raise
+        return engine
+
+    def record(self, event: Event) -> None:
+        """Make an event of whodid's own durable: changes of settings, readings of the audit."""
+        self.journal.append_blocking(
+            Draft(received_at=datetime.now(UTC), events=msgspec.json.encode([event]), count=1, format="native")
+        )
+
+    def flush(self, timeout_s: float = 60.0) -> None:
+        """Return when everything appended before this call is stored.
+
+        Raises
+        ------
+        WhodidError("timeout")
+            Temporary: the store has not come so far within `timeout_s` seconds.
+        """
+        self.writer.flush(timeout_s)
+
+    def close(self) -> None:
+        """Store what was accepted, then let go of everything, in the order of the way of an event."""
+        self.journal.seal()
+        self.writer.close()
+        self.journal.close()
+        self.directory.close()
+        self.store.close()
+        self.lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_store(config: Config) -> Store:
+    """The store that `config.store` names, for the data folder `config.data`."""
+    kind = store_kind(config)
+    implementation = load(STORES, kind)
+    if kind == "duckdb":
+        return implementation(  # type: ignore[no-any-return]
+            config.data_path / "events.duckdb",
+            journal_path=config.data_path / "journal",
+            threads=config.duckdb_threads,
+            memory_bytes_max=config.duckdb_memory_bytes_max,
+        )
+    return implementation(config.store)  # type: ignore[no-any-return]
+
+
+def store_kind(config: Config) -> str:
+    """`duckdb` or `postgresql`: the scheme of `config.store`."""
+    scheme = str(config.store).partition("://")[0]
+    return {"postgres": "postgresql"}.get(scheme, scheme)
+
+
+def directory_url(config: Config) -> str:
+    """Where the settings live: in SQLite beside the embedded store, else in the store's own database."""
+    if store_kind(config) == "duckdb":
+        return f"sqlite:///{config.data_path.absolute() / 'settings.db'}"
+    return str(config.store)
+
+
+class Server:
+    """The whole program on one port. `start` returns when it answers; `close` finishes what was accepted."""
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.engine: Engine
+        self.access: Access
+        self._local_key = secrets.token_urlsafe(32)
+        self._socket: socket.socket
+        self._thread: threading.Thread | None = None
+        self._uvicorn: Any = None
+
+    def start(self) -> None:
+        """Open the engine, bind the port, begin to answer.
+
+        Raises
+        ------
+        WhodidError("conflict")
+            The data folder or the port belongs to another process.
+        WhodidError("forbidden")
+            The address is off loopback and there is neither a key nor a user yet.
+        """
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self._socket = _bind(self.config.host, self.config.port)
+        try:
+            self.engine = Engine.open(self.config, url=self.url, key=self._local_key)
+        except BaseException:
+            self._socket.close()
+            raise
+        try:
+            self._refuse_open_doors()
+            self._serve()
+        except BaseException:
+            self._socket.close()
+            self.engine.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        host, port = self._socket.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @property
+    def on_loopback(self) -> bool:
+        host = self._socket.getsockname()[0]
+        return bool(host == "::1" or host.startswith("127."))
+
+    @property
+    def sign_in_link(self) -> str:
+        """A fresh link that signs one browser in, once."""
+        return f"{self.url}/sign-in?token={self.engine.directory.create_sign_in_token()}"
+
+    def wait(self) -> None:
+        """Block until the server has stopped answering."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def close(self) -> None:
+        """Stop answering, finish what was accepted, store it, let go of the folder."""
+        if self._thread is not None:
+            self._uvicorn.should_exit = True
+            self._thread.join()
+            self._thread = None
+            self._socket.close()
+            self.engine.close()
+
+    def _refuse_open_doors(self) -> None:
+        if not self.on_loopback and not self.engine.directory.has_keys_or_users():
+            raise WhodidError(
+                "forbidden",
+                f"{self.config.host} can be reached from other machines, and there is neither a key nor a user yet.",
+                "Make one first: whodid key create NAME --scope admin; or listen on 127.0.0.1.",
+            )
+
+    def _serve(self) -> None:
+        import uvicorn
+
+        from whodid.receive.access import Access
+        from whodid.receive.ingest import Ingest
+        from whodid.receive.protocol import limited_protocol
+        from whodid.web.app import create_app
+        from whodid.web.services import Services
+
+        config, engine = self.config, self.engine
+        self.access = Access(engine.directory, local_key=self._local_key, loopback=self.on_loopback)
+        ingest = Ingest(engine.journal, self.access, body_timeout_ms=config.body_timeout_ms)
+        web = create_app(
+            Services(
+                config=config,
+                store=engine.store,
+                directory=engine.directory,
+                journal=engine.journal,
+                writer=engine.writer,
+                access=self.access,
+                record=engine.record,
+            )
+        )
+        self._uvicorn = uvicorn.Server(
+            uvicorn.Config(
+                _route(ingest, web),
+                http=limited_protocol(config),
+                loop="none",
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                date_header=False,
+                timeout_graceful_shutdown=10,
+            )
+        )
+        self._thread = threading.Thread(target=self._run, name="whodid-http")
+        self._thread.start()
+        while not self._uvicorn.started:
+            if not self._thread.is_alive():
+                raise WhodidError("internal", "The HTTP server did not start.", "Its log says why.")
+            threading.Event().wait(0.005)
+
+    def _run(self) -> None:
+        import uvloop
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._uvicorn.serve(sockets=[self._socket]))
+
+
+def _route(ingest: Any, web: Any) -> Any:
+    """The hot path straight to its callable; everything else to the web application."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"] == "/v1/events" and scope["method"] in ("POST", "OPTIONS"):
+            await ingest(scope, receive, send)
+        else:
+            await web(scope, receive, send)
+
+    return app
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise WhodidError(
+            "conflict",
+            f"Cannot listen on {host} port {port}: {error.strerror}.",
+            "Another program may use the port: choose one with --port, or --port 0 for a free one.",
+        ) from error
+    bound.set_inheritable(True)
+    return bound
+
+
+def data_folder(path: str | Path) -> Path:
+    """The data folder at `path`, which has to exist.
+
+    Raises
+    ------
+    WhodidError("not_found")
+        There is no folder, or it holds no whodid data.
+    """
+    folder = Path(path)
+    if not (folder / "journal").is_dir():
+        raise WhodidError(
+            "not_found",
+            f"{folder} holds no whodid data.",
+            "Name the data folder with --data, or start with: whodid serve",
+        )
+    return folder
