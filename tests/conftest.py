@@ -1,0 +1,50 @@
+"""Services that tests need. A missing one skips its tests with a reason, and fails them when CI=true."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from support.postgresql import PostgreSQLMissing, PostgreSQLServer, short_folder
+
+
+def absent(reason: str) -> None:
+    """Skip the test at home, fail it in CI."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSQLServer]:
+    """One PostgreSQL server for the whole run. Tests must not stop it; see `own_postgresql_server`."""
+    yield from _server()
+
+
+@pytest.fixture
+def own_postgresql_server() -> Iterator[PostgreSQLServer]:
+    """A PostgreSQL server of the test's own, to stop, crash and start again (1 s)."""
+    yield from _server()
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: PostgreSQLServer) -> str:
+    """The URL of a fresh, empty database."""
+    return postgresql_server.create_database()
+
+
+def _server() -> Iterator[PostgreSQLServer]:
+    folder = short_folder()
+    server = PostgreSQLServer(folder)
+    try:
+        try:
+            server.start()
+        except PostgreSQLMissing as missing:
+            absent(str(missing))
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
