@@ -1,0 +1,113 @@
+"""The command line: one file per verb, imported when the verb is used.
+
+A verb's module holds `app`, a `cyclopts.App` of the verb's name with its examples as epilogue and one default function,
+which returns None or an exit code: 0 done, 1 failed, 2 wrong use, 3 done in part (some records rejected).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from cyclopts import App, CycloptsError, UnknownCommandError
+
+from whodid import __version__
+from whodid.errors import WhodidError
+
+DONE: Final = 0
+FAILED: Final = 1
+WRONG_USE: Final = 2
+DONE_IN_PART: Final = 3
+INTERRUPTED: Final = 130
+
+# Verb and what it does; its module is `whodid.cli.<verb>` (`import_` for the verb that Python keeps for itself).
+VERBS: Final[tuple[tuple[str, str], ...]] = (
+    ("serve", "Run the server: receive events, store them, answer."),
+    ("demo", "Run a server filled with the story of a data platform, and show what can be asked."),
+    ("import", "Import events from files, folders, standard input or S3."),
+    ("events", "List events, or follow them live."),
+    ("activity", "What happened to an entity, or what a user did."),
+    ("usage", "How much an entity or a user was used, by day."),
+    ("report", "Run one of the reports."),
+    ("query", "Ask in SQL, read-only."),
+    ("user", "List, make, change and delete users."),
+    ("group", "List, make, change and delete groups, and who is in them."),
+    ("key", "Make, list and revoke the keys that programs post and read with."),
+    ("status", "Journal, store, lag, rejects, disk: how it stands."),
+    ("replay", "Take in again what was rejected, after it was mended or whodid learned to read it."),
+)
+
+app = App(
+    name="whodid",
+    help="Who did what, when, to which thing, and what came of it: an audit trail for data platforms.",
+    help_epilogue="Start with: whodid demo. Every verb has --help with examples. WHODID_DEBUG=1 shows tracebacks.",
+    help_format="plaintext",
+    version=__version__,
+    end_of_options_delimiter="--",
+)
+for _verb, _help in VERBS:
+    app.command(f"whodid.cli.{'import_' if _verb == 'import' else _verb}:app", name=_verb, help=_help)
+app.register_install_completion_command(help="Install completion for your shell (bash, zsh, fish).")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    try:
+        outcome = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+        return outcome if isinstance(outcome, int) else DONE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_stdout()
+        return DONE
+    except CycloptsError as error:
+        return _complain(_wrong_use(error), error)
+    except WhodidError as error:
+        return _complain(error, error)
+    except Exception as error:
+        return _complain(_unexpected(error), error)
+
+
+def _wrong_use(error: CycloptsError) -> WhodidError:
+    chain = " ".join(("whodid", *(error.command_chain or ())))
+    if isinstance(error, UnknownCommandError) and chain == "whodid":
+        return _unknown_verb((error.unused_tokens or [""])[0])
+    return WhodidError("invalid", str(error).strip(), f"See: {chain} --help")
+
+
+def _unknown_verb(word: str) -> WhodidError:
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, [verb for verb, _ in VERBS], n=1)
+    hint = f"Did you mean: whodid {close[0]}" if close else "See: whodid --help"
+    return WhodidError("invalid", f"There is no verb {word!r}.", hint)
+
+
+def _unexpected(error: Exception) -> WhodidError:
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return WhodidError("internal", f"{where}{error.strerror}.")
+    hint = "This should not happen: WHODID_DEBUG=1 shows where it does."
+    return WhodidError("internal", f"{type(error).__name__}: {error}", hint)
+
+
+def _complain(said: WhodidError, cause: Exception) -> int:
+    from whodid.cli.terminal import print_error
+
+    if os.environ.get("WHODID_DEBUG"):
+        import traceback
+
+        traceback.print_exception(cause)
+    print_error(said)
+    return said.kind.exit_code
+
+
+def _forget_stdout() -> None:
+    """Whoever read our output has gone: the interpreter's last flush shall not complain."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115

@@ -1,0 +1,85 @@
+"""The options that verbs share: where the events are, and how answers are written."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Group, Parameter
+
+from whodid.config import Config
+from whodid.errors import WhodidError
+
+Format = Literal["table", "json", "ndjson", "csv", "parquet", "arrow"]
+BINARY_FORMATS = ("parquet", "arrow")
+
+_PLACE = Group("Where", sort_key=90)
+_OUTPUT = Group("Output", sort_key=80)
+
+
+@Parameter(name="*", group=_PLACE)
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the events are: a data folder (asked through its server while one owns it), or a server."""
+
+    data: Annotated[Path | None, Parameter(env_var="WHODID_DATA", help="Data folder [default: ./whodid-data].")] = None
+    store: Annotated[
+        str | None,
+        Parameter(env_var="WHODID_STORE", help="duckdb, or postgresql://user@host/database."),
+    ] = field(default=None, repr=False)
+    server: Annotated[
+        str | None,
+        Parameter(env_var="WHODID_SERVER", help="Ask this server (URL) instead of opening the data folder."),
+    ] = None
+    key: Annotated[str | None, Parameter(env_var="WHODID_KEY", help="Key for --server.")] = field(
+        default=None, repr=False
+    )
+
+    def config(self, **more: object) -> Config:
+        """The configuration that these options and the environment give."""
+        given = {"data": self.data, "store": self.store, "server": self.server, "key": self.key}
+        return Config(**given, **more)
+
+
+@Parameter(name="*", group=_OUTPUT)
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """How answers are written: a table on a terminal, else NDJSON, unless said otherwise."""
+
+    output: Annotated[
+        Format | None,
+        Parameter(alias="-o", help="Format [default: table on a terminal, else ndjson; with --to by its name]."),
+    ] = None
+    to: Annotated[Path | None, Parameter(help="Write to this file instead of standard output.")] = None
+
+    def format(self) -> Format:
+        """The format to write.
+
+        Raises
+        ------
+        WhodidError("invalid")
+            A binary format would go to a terminal.
+        """
+        chosen = self.output or self._by_name() or ("table" if sys.stdout.isatty() else "ndjson")
+        if chosen in BINARY_FORMATS and self.to is None and sys.stdout.isatty():
+            raise WhodidError("invalid", f"{chosen} is binary and would go to the terminal.", "Add: --to FILE")
+        return chosen
+
+    def _by_name(self) -> Format | None:
+        if self.to is None:
+            return None
+        names: dict[str, Format] = {
+            ".json": "json",
+            ".ndjson": "ndjson",
+            ".jsonl": "ndjson",
+            ".csv": "csv",
+            ".parquet": "parquet",
+            ".arrow": "arrow",
+        }
+        return names.get(self.to.suffix.lower())
+
+
+ANYWHERE = Place()
+AS_SUITS = Output()

@@ -1,0 +1,73 @@
+"""The frame of the command line: help, version, wrong use, errors without tracebacks or secrets."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from whodid import __version__, cli
+from whodid.cli import terminal
+from whodid.cli.options import Output, Place
+from whodid.errors import WhodidError
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == cli.DONE
+    assert capsys.readouterr().out.strip() == __version__
+
+
+def test_help_lists_every_verb_with_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == cli.DONE
+    shown = capsys.readouterr().out
+    for verb, _ in cli.VERBS:
+        assert f" {verb} " in shown
+
+
+def test_help_and_version_import_no_verb_no_server_and_no_database() -> None:
+    heavy = ["duckdb", "sqlalchemy", "litestar", "uvicorn", "pyarrow", "httpx", "whodid.serve", "whodid.cli.events"]
+    program = (
+        "import sys; from whodid import cli; cli.main(['--help']); cli.main(['--version']);"
+        f"print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_an_unknown_verb_is_wrong_use_and_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["statsu"]) == cli.WRONG_USE
+    shown = capsys.readouterr().err
+    assert "There is no verb 'statsu'." in shown
+    assert "Did you mean: whodid status" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("cannot reach postgresql://me:s3cret@db/x", "cannot reach postgresql://me:***@db/x"),
+        ("refused Authorization: Bearer abc.def", "refused Authorization: Bearer ***"),
+        ("nothing here", "nothing here"),
+    ],
+)
+def test_secrets_are_masked(text: str, shown: str) -> None:
+    assert terminal.without_secrets(text) == shown
+
+
+def test_an_error_is_message_and_hint_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.print_error(WhodidError("not_found", "There is no key 'x'.", "See: whodid key list"))
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "whodid: There is no key 'x'.\n  See: whodid key list\n"
+
+
+def test_the_place_shows_neither_key_nor_store_password() -> None:
+    assert "s3cret" not in repr(Place(key="s3cret", store="postgresql://me:s3cret@db/x"))
+
+
+def test_output_is_ndjson_when_piped_and_follows_the_files_name() -> None:
+    from pathlib import Path
+
+    assert Output().format() == "ndjson"
+    assert Output(to=Path("a.parquet")).format() == "parquet"
+    assert Output(to=Path("a.parquet"), output="csv").format() == "csv"
