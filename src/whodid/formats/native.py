@@ -1,0 +1,181 @@
+"""The native format: events as whodid speaks them, in an HTTP body or in a file.
+
+What is strict (see `strict.py`) is taken as the sender wrote it. Everything else is read event by event; a bad event
+rejects itself and never its neighbours. Odd but readable input is read like this, without loss:
+
+====================================  ====================================================================
+input                                 reading
+====================================  ====================================================================
+no id · an id that is no UUID         a fresh UUID v7 · a UUID v5 of it, the original in `foreign_id`
+no time · epoch s, ms, µs, ns         the time of receipt · that instant
+another offset than UTC               the same instant in UTC
+unknown field                         a parameter; if there is one of that name, as `event.NAME`
+`received_at`, `key_id`, `seq`, …     the parameter `origin`: a sender does not write provenance
+parameters that are no object         the parameter `value`
+NUL in a string                       "␀" (U+2400)
+half a surrogate pair                 its escape as text, `\\ud83d`
+a key twice                           the last one counts, wherever the event is read
+a number beyond 64 bits               its exact text; from 1e±1000 or 1,000 digits on as a string
+a byte-order mark                     passed over
+====================================  ====================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+from msgspec import Raw
+
+from whodid.errors import WhodidError
+from whodid.event import REQUEST_EVENTS_MAX, Event, Rejection
+from whodid.formats.base import Decoded
+from whodid.formats.careful import careful_event
+from whodid.formats.rejecting import Unreadable, rejection
+from whodid.formats.strict import strict_events
+from whodid.formats.text import BYTE_ORDER_MARK, elements
+
+Media = Literal["json", "ndjson"]
+
+
+def decode_body(body: bytes, media: Media, *, received_at: datetime | None = None) -> Decoded:
+    """Read the body of a request.
+
+    body         one object or an array ("json"), or one object a line ("ndjson"); decompressed.
+    received_at  the time of events that do not say their own; now by default.
+    Returns      Decoded; a rejection's `index` counts the events of the body from 0, blank lines left out.
+
+    Raises
+    ------
+    WhodidError("too_large")
+        More than `REQUEST_EVENTS_MAX` events: permanent, send them in parts.
+    """
+    body = body.removeprefix(BYTE_ORDER_MARK).strip(b" \t\r\n")
+    payload = _array_of(body, media)
+    events = strict_events(payload) if payload is not None else None
+    if events is not None and payload is not None:
+        _check_count(len(events))
+        return Decoded(events=events, payload=payload)
+    pieces = list(_pieces(body, media))
+    _check_count(len(pieces))
+    return decode_pieces(pieces, received_at=received_at)
+
+
+def _check_count(count: int) -> None:
+    if count > REQUEST_EVENTS_MAX:
+        raise WhodidError(
+            "too_large",
+            f"The request holds {count:,} events; {REQUEST_EVENTS_MAX:,} are the limit.",
+            "Send them in several requests.",
+        )
+
+
+def _array_of(body: bytes, media: Media) -> bytes | None:
+    if media == "json" and body.startswith(b"["):
+        return body
+    if not body.startswith(b"{"):
+        return None
+    if b"\n" not in body:
+        return b"[%b]" % body
+    joined = b"[%b]" % body.replace(b"}\n{", b"},{")
+    # Every line break has to lie between two events: then none is inside of one, and each line is one event.
+    return None if b"\n" in joined else joined
+
+
+def _pieces(body: bytes, media: Media) -> Iterator[bytes]:
+    if media == "json":
+        if body.startswith(b"["):
+            yield from _array_pieces(body)
+            return
+        if not _is_several_lines(body):
+            yield body
+            return
+    yield from filter(None, (line.strip() for line in body.split(b"\n")))
+
+
+def _array_pieces(body: bytes) -> Iterable[bytes]:
+    try:
+        return [bytes(raw) for raw in msgspec.json.decode(body, type=list[Raw])]
+    except (msgspec.DecodeError, RecursionError):
+        return elements(body)
+
+
+def _is_several_lines(body: bytes) -> bool:
+    """Whether a body that says it is JSON is one object a line instead: a common mix-up of content types."""
+    first, _, rest = body.partition(b"\n")
+    if not rest:
+        return False
+    try:
+        msgspec.json.decode(first, type=Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+def decode_pieces(
+    pieces: Sequence[bytes],
+    *,
+    received_at: datetime | None = None,
+    lines: Sequence[int] | None = None,
+) -> Decoded:
+    """Read events one by one; `lines` are their line numbers in the file they came from."""
+    default_time = received_at or datetime.now(UTC)
+    events: list[Event] = []
+    parts: list[bytes] = []
+    rejects: list[Rejection] = []
+    seen: dict[str, int] = {}
+    for index, raw in enumerate(pieces):
+        try:
+            event, part = _one(raw, default_time)
+            first = seen.setdefault(event.id, index)
+            if first != index:
+                raise Unreadable("duplicate", f"The id {event.id} is that of event {first} of the same input.")
+        except Unreadable as why:
+            rejects.append(rejection(raw, why, index=index, line=lines[index] if lines else None))
+            continue
+        events.append(event)
+        parts.append(part)
+    return Decoded(events=events, payload=b"[%b]" % b",".join(parts), rejects=rejects)
+
+
+def _one(raw: bytes, default_time: datetime) -> tuple[Event, bytes]:
+    strict = strict_events(b"[%b]" % raw) if raw.startswith(b"{") else None
+    if strict is not None and len(strict) == 1:
+        return strict[0], raw
+    event = careful_event(raw, default_time=default_time)
+    return event, msgspec.json.encode(event)
+
+
+class NativeDecoder:
+    """Reads files of events, one JSON object a line. It has nothing to remember: the events carry their ids."""
+
+    name = "native"
+
+    def decode(self, lines: bytes, *, first_line: int = 1) -> Decoded:
+        """Events and rejections of whole lines; see `Decoder.decode`."""
+        if first_line == 1:
+            lines = lines.removeprefix(BYTE_ORDER_MARK)
+        body = lines.strip(b" \t\r\n")
+        payload = _array_of(body, "ndjson")
+        events = strict_events(payload) if payload is not None else None
+        if events is not None and payload is not None:
+            return Decoded(events=events, payload=payload)
+        numbered = [(number, text) for number, line in enumerate(lines.split(b"\n"), first_line) if (text := line.strip())]
+        return decode_pieces([text for _, text in numbered], lines=[number for number, _ in numbered])
+
+    def state(self) -> bytes:
+        return b""
+
+    def restore(self, state: bytes) -> None:
+        """Nothing to restore."""
+
+
+class NativeEncoder:
+    """Writes events, one JSON object a line, in UTC with "Z"; what has its default is left out."""
+
+    name = "native"
+
+    def encode(self, events: Sequence[Event]) -> bytes:
+        return b"".join([msgspec.json.encode(event) + b"\n" for event in events])
