@@ -1,0 +1,187 @@
+"""The directory's database: opening it, its transactions, and the events that tell of its changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Raw
+from sqlalchemy import Connection, Engine, Table, create_engine, event, exc, inspect, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from whodid.directory import tables
+from whodid.errors import WhodidError
+from whodid.event import Entity, Event, new_id
+
+VERSION: Final = 1
+BUSY_TIMEOUT_MS: Final = 10_000
+
+Dialect = Literal["sqlite", "postgresql"]
+
+
+class Database:
+    """Transactions on the directory's tables. All methods block: call them from threads, not from an event loop."""
+
+    def __init__(self, engine: Engine, on_change: Callable[[Event], object] | None):
+        self.dialect: Dialect = "postgresql" if engine.dialect.name == "postgresql" else "sqlite"
+        self._engine = engine
+        self._writes = engine.execution_options(writes=True)
+        self._on_change = on_change
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads. Raises WhodidError("unavailable") when the database cannot be reached."""
+        with _told(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes; all of it or nothing is kept."""
+        with _told(), self._writes.begin() as connection:
+            yield connection
+
+    def insert(self, table: Table) -> Any:
+        """An INSERT that knows ON CONFLICT, in the words of this database."""
+        return postgresql.insert(table) if self.dialect == "postgresql" else sqlite.insert(table)
+
+    def announce(
+        self,
+        kind: str,
+        entity: Entity,
+        *,
+        by: str | None,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Tell `on_change` of a change. Called inside its transaction: what cannot be audited does not happen."""
+        if self._on_change is None:
+            return
+        told = {name: values for name, values in (("before", before), ("after", after)) if values is not None}
+        parameters = Raw(msgspec.json.encode(told))
+        self._on_change(
+            Event(
+                id=new_id(), time=now(), type=kind, source="server", user=by, entities=[entity], parameters=parameters
+            )
+        )
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def touch(connection: Connection, *, close_access: bool = False) -> None:
+    """Count a change that other processes have to see within a second; `close_access` ends access without a key."""
+    state = tables.directory_state
+    values: dict[str, Any] = {"epoch": state.c.epoch + 1}
+    if close_access:
+        values["closed"] = True
+    connection.execute(update(state).values(values))
+
+
+def open_engine(url: str) -> Engine:
+    """The engine for a `sqlite:///PATH` or `postgresql://…` URL, its tables made or brought up to date.
+
+    Raises
+    ------
+    WhodidError("invalid")
+        Another kind of URL.
+    WhodidError("unavailable")
+        Temporary: the database cannot be reached.
+    WhodidError("conflict")
+        A newer whodid made the tables, or the store has not made its tables yet.
+    """
+    kind, _, rest = url.partition(":")
+    if kind == "sqlite":
+        engine = _sqlite(Path(rest.removeprefix("///")))
+    elif kind in ("postgresql", "postgres"):
+        engine = _postgresql(url)
+    else:
+        raise WhodidError("invalid", f"A directory cannot be kept in {kind!r}.", "Use sqlite:///PATH or postgresql://…")
+    try:
+        with _told(), engine.execution_options(writes=True).begin() as connection:
+            _prepare(connection)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _sqlite(path: Path) -> Engine:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Made here, so that nobody else can read it, not even for a moment.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    engine = create_engine(
+        f"sqlite:///{path}", execution_options={"schema_translate_map": {tables.SCHEMA: None}}, pool_timeout=30
+    )
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        # A transaction that will write takes its lock first: it can wait for it, where an upgrade would fail.
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: str) -> Engine:
+    import psycopg
+
+    # psycopg reads the URL itself, so that it means exactly what it means to the store.
+    return create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), pool_pre_ping=True)
+
+
+def _prepare(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('whodid directory'))"))
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {tables.SCHEMA}"))
+        if not inspect(connection).has_table("users"):
+            raise WhodidError(
+                "conflict", "This database has no whodid tables yet.", "Open the store first: it makes them."
+            )
+        tables.metadata.create_all(connection, tables=tables.OWN)
+    else:
+        tables.metadata.create_all(connection)
+    connection.execute(text("CREATE UNIQUE INDEX IF NOT EXISTS users_login_unique ON users (login)"))
+    state = tables.directory_state
+    found = connection.execute(select(state.c.version)).scalar()
+    if found is None:
+        connection.execute(state.insert().values(id=1, version=VERSION, epoch=0, closed=False))
+    elif found > VERSION:
+        raise WhodidError(
+            "conflict",
+            f"The directory has version {found}; this whodid knows versions up to {VERSION}.",
+            "Update whodid.",
+        )
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except exc.IntegrityError as error:
+        raise WhodidError(
+            "conflict", "Somebody else made the same thing at the same moment.", "Look at it, then try again."
+        ) from error
+    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise WhodidError(
+            "unavailable",
+            f"The directory's database did not answer ({type(cause).__name__}).",
+            "Look at its log; what was asked did not happen.",
+            retry_after_s=1,
+        ) from error

@@ -1,0 +1,115 @@
+"""What the directory gives out: users, groups, keys, settings, browser sessions. Times are aware, in UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, Literal, get_args
+
+from msgspec import Struct
+
+Scope = Literal["write", "read", "admin"]
+SCOPES: Final[tuple[str, ...]] = get_args(Scope)
+
+
+class User(Struct, kw_only=True, frozen=True):
+    """A person or program. `made` is False for one that only appeared in events."""
+
+    id: str
+    login: str
+    name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    friendly_name: str | None = None
+    email: str | None = None
+    picture: str | None = None
+    joined: datetime | None = None
+    group_id: str | None = None
+    made: bool = False
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+
+
+class Group(Struct, kw_only=True, frozen=True):
+    """A set of users. The `personal` group of a user holds only that user and is what joins other groups."""
+
+    id: str
+    name: str
+    friendly_name: str | None = None
+    personal: bool = False
+    description: str | None = None
+
+
+class Member(Struct, kw_only=True, frozen=True):
+    """A group that is directly in another; a user is there as its personal group."""
+
+    group: Group
+    is_admin: bool = False
+
+
+class Key(Struct, kw_only=True, frozen=True):
+    """What a program may do. Empty `topics`, `nodes`, `routing_keys` bind it to none: it may write any."""
+
+    id: str
+    name: str
+    prefix: str
+    scopes: tuple[str, ...]
+    topics: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    routing_keys: tuple[str, ...] = ()
+    user: str | None = None
+    created_at: datetime
+    created_by: str | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class Setting(Struct, kw_only=True, frozen=True):
+    """One version of a setting; version 1 is its first."""
+
+    name: str
+    value: Any
+    version: int
+    changed_at: datetime
+    changed_by: str | None = None
+
+
+class Entity(Struct, kw_only=True, frozen=True):
+    """A thing that events mentioned; `entity_id` is the UUID that foreign SQL joins by."""
+
+    entity_id: str
+    type: str
+    id: str
+    name: str | None
+    first_seen: datetime
+    last_seen: datetime
+
+
+class EntityName(Struct, kw_only=True, frozen=True):
+    """A name that a thing had, and when it was seen under it."""
+
+    name: str
+    first_seen: datetime
+    last_seen: datetime
+
+
+class Session(Struct, kw_only=True, frozen=True):
+    """A session that events mentioned; `type` is the source of its events."""
+
+    id: str
+    user_id: str | None
+    started: datetime | None
+    ended: datetime | None
+    ip: str | None
+    type: str | None
+
+
+class BrowserSession(Struct, kw_only=True, frozen=True):
+    """A signed-in browser."""
+
+    id: str
+    user: str | None
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime
+    address: str | None = None

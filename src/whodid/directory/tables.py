@@ -1,0 +1,226 @@
+"""The directory's tables. Those without schema have the names and columns that existing SQL uses; what whodid needs
+besides lies in the schema `whodid` (in SQLite all lie side by side).
+
+In PostgreSQL the tables without schema are made by the store's migrations; these descriptions agree with them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    Uuid,
+)
+
+SCHEMA: Final = "whodid"
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A timestamp without zone, always UTC: aware datetimes in Python."""
+
+    impl = DateTime(timezone=False)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None or value.tzinfo is None:
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None else None
+
+
+def _uuid(name: str, **options: Any) -> Column[str]:
+    return Column(name, Uuid(as_uuid=False), **options)
+
+
+metadata: Final = MetaData()
+
+users: Final = Table(
+    "users",
+    metadata,
+    _uuid("id", primary_key=True),
+    Column("login", Text),
+    Column("name", Text),
+    Column("first_name", Text),
+    Column("last_name", Text),
+    Column("friendly_name", Text),
+    Column("email", Text),
+    Column("picture", Text),
+    Column("joined", UtcTime),
+    _uuid("group_id"),
+)
+
+groups: Final = Table(
+    "groups",
+    metadata,
+    _uuid("id", primary_key=True),
+    Column("name", Text),
+    Column("friendly_name", Text),
+    Column("personal", Boolean),
+    Column("description", Text),
+)
+
+groups_relations: Final = Table(
+    "groups_relations",
+    metadata,
+    _uuid("parent_id", primary_key=True),
+    _uuid("child_id", primary_key=True),
+    Column("is_admin", Boolean),
+)
+
+users_sessions: Final = Table(
+    "users_sessions",
+    metadata,
+    _uuid("id", primary_key=True),
+    _uuid("user_id"),
+    Column("started", UtcTime),
+    Column("ended", UtcTime),
+    Column("ip", Text),
+    Column("type", Text),
+)
+
+entities: Final = Table(
+    "entities",
+    metadata,
+    _uuid("id", primary_key=True),
+    Column("name", Text),
+    Column("friendly_name", Text),
+    _uuid("entity_type_id"),
+    _uuid("package_id"),
+    Column("is_deleted", Boolean),
+)
+
+entities_types: Final = Table(
+    "entities_types",
+    metadata,
+    _uuid("id", primary_key=True),
+    Column("name", Text),
+)
+
+PUBLIC: Final = (users, groups, groups_relations, users_sessions, entities, entities_types)
+
+directory_state: Final = Table(
+    "directory_state",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("version", Integer, nullable=False),
+    # Counts the changes of keys, users, settings and browser sessions, so that other processes see them soon.
+    Column("epoch", BigInteger, nullable=False),
+    # True from the first key or user on that somebody made: the end of access without a key.
+    Column("closed", Boolean, nullable=False),
+    schema=SCHEMA,
+)
+
+known_users: Final = Table(
+    "known_users",
+    metadata,
+    _uuid("user_id", primary_key=True),
+    Column("made", Boolean, nullable=False),
+    Column("first_seen", UtcTime),
+    Column("last_seen", UtcTime),
+    schema=SCHEMA,
+)
+
+known_entities: Final = Table(
+    "known_entities",
+    metadata,
+    _uuid("entity_id", primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("first_seen", UtcTime, nullable=False),
+    Column("last_seen", UtcTime, nullable=False),
+    Index("known_entities_type_id", "type", "id"),
+    schema=SCHEMA,
+)
+
+entity_names: Final = Table(
+    "entity_names",
+    metadata,
+    _uuid("entity_id", primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("first_seen", UtcTime, nullable=False),
+    Column("last_seen", UtcTime, nullable=False),
+    schema=SCHEMA,
+)
+
+keys: Final = Table(
+    "keys",
+    metadata,
+    _uuid("id", primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("prefix", Text, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("topics", JSON, nullable=False),
+    Column("nodes", JSON, nullable=False),
+    Column("routing_keys", JSON, nullable=False),
+    Column("user", Text),
+    Column("created_at", UtcTime, nullable=False),
+    Column("created_by", Text),
+    Column("expires_at", UtcTime),
+    Column("revoked_at", UtcTime),
+    Column("last_used_at", UtcTime),
+    schema=SCHEMA,
+)
+
+settings: Final = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", JSON(none_as_null=False)),
+    Column("version", Integer, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+    Column("changed_by", Text),
+    schema=SCHEMA,
+)
+
+setting_versions: Final = Table(
+    "setting_versions",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("value", JSON(none_as_null=False)),
+    Column("changed_at", UtcTime, nullable=False),
+    Column("changed_by", Text),
+    schema=SCHEMA,
+)
+
+sign_in_tokens: Final = Table(
+    "sign_in_tokens",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("user", Text),
+    Column("scopes", JSON, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    schema=SCHEMA,
+)
+
+browser_sessions: Final = Table(
+    "browser_sessions",
+    metadata,
+    _uuid("id", primary_key=True),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("user", Text),
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("address", Text),
+    schema=SCHEMA,
+)
+
+OWN: Final = tuple(table for table in metadata.sorted_tables if table.schema == SCHEMA)
