@@ -30,7 +30,7 @@ _NULL: Final = b"null"
 
 # What a receiver or a store adds to an event; told by a sender it is a claim, not provenance, and kept as such.
 PROVENANCE: Final = frozenset(
-    "received_at key_id orig_address format receiver seq entity_type entity_id entity_name".split()
+    ("received_at", "key_id", "orig_address", "format", "receiver", "seq", "entity_type", "entity_id", "entity_name")
 )
 TEXT_SIZES_MAX: Final[dict[str, int | None]] = {
     "type": 200,
@@ -60,6 +60,7 @@ _LEVEL_NAMES: Final = {
 _OTHER_FIELDS: Final = frozenset(
     ("id", "time", "level", "source", "session", "entities", "parameters", "duration_ms", "error_hash")
 )
+_KNOWN: Final = PROVENANCE | TEXT_SIZES_MAX.keys() | _OTHER_FIELDS
 
 
 def careful_event(raw: bytes, *, default_time: datetime) -> Event:
@@ -225,9 +226,7 @@ def _parameters(fields: dict[str, Raw], extra: dict[str, Raw]) -> Raw:
     else:
         merged = {"value": told}
     origin = {name: raw for name, raw in fields.items() if name in PROVENANCE and raw != _NULL}
-    for name, raw in fields.items():
-        if name not in TEXT_SIZES_MAX and name not in _OTHER_FIELDS and name not in PROVENANCE:
-            extra[name] = raw
+    extra |= {name: raw for name, raw in fields.items() if name not in _KNOWN}
     if origin:
         extra["origin"] = Raw(msgspec.json.encode(origin))
     if len(merged) + len(extra) > PARAMETERS_MAX:

@@ -77,11 +77,11 @@ def _array_of(body: bytes, media: Media) -> bytes | None:
         return body
     if not body.startswith(b"{"):
         return None
-    if b"\n" not in body:
-        return b"[%b]" % body
-    joined = b"[%b]" % body.replace(b"}\n{", b"},{")
-    # Every line break has to lie between two events: then none is inside of one, and each line is one event.
-    return None if b"\n" in joined else joined
+    lines = (body.replace(b"\r\n", b"\n") if b"\r" in body else body).split(b"\n")
+    # Every line has to be an object's: then no line break is inside of one.
+    if {line[:1] for line in lines} != {b"{"} or {line[-1:] for line in lines} != {b"}"}:
+        return None
+    return b"[%b]" % b",".join(lines)
 
 
 def _pieces(body: bytes, media: Media) -> Iterator[bytes]:
@@ -162,7 +162,8 @@ class NativeDecoder:
         events = strict_events(payload) if payload is not None else None
         if events is not None and payload is not None:
             return Decoded(events=events, payload=payload)
-        numbered = [(number, text) for number, line in enumerate(lines.split(b"\n"), first_line) if (text := line.strip())]
+        every = enumerate(lines.split(b"\n"), first_line)
+        numbered = [(number, text) for number, line in every if (text := line.strip())]
         return decode_pieces([text for _, text in numbered], lines=[number for number, _ in numbered])
 
     def state(self) -> bytes:

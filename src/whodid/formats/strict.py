@@ -86,9 +86,8 @@ def _parameters_are_strict(events: list[Event]) -> bool:
     if not joined.startswith(b"{") or joined.count(b"\n{") != len(every) - 1:
         return False
     digits = joined.translate(_DIGITS)
-    if b"e0000" in digits or b"e-0000" in digits or b"e+0000" in digits:
-        if _HUGE_EXPONENT.search(joined):
-            return False
+    if (b"e0000" in digits or b"e-0000" in digits or b"e+0000" in digits) and _HUGE_EXPONENT.search(joined):
+        return False
     return all(_is_bounded(bytes(each)) for each in every if len(each) > _LOOK_SIZE_BYTES_MIN)
 
 

@@ -70,7 +70,7 @@ def elements(array: bytes) -> Iterator[bytes]:
     for match in _TOKEN.finditer(array, start):
         token = match.group()
         depth += _DEPTH.get(token, 0)
-        if depth == 1 and token == b"," or depth == 0:
+        if depth == 0 or (depth == 1 and token == b","):
             yield array[start : match.start()].strip()
             start = match.end()
             if depth == 0:

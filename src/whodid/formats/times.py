@@ -11,7 +11,8 @@ from whodid.formats.rejecting import Unreadable
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT: Final = re.compile(
-    r"(\d{4})[-/](\d\d)[-/](\d\d)(?:[Tt _-](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,12}))?)?)? ?([Zz]|[-+]\d\d(?::?\d\d)?| UTC)?"
+    r"(\d{4})[-/](\d\d)[-/](\d\d)(?:[Tt _-](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,12}))?)?)?"
+    r" ?([Zz]|[-+]\d\d(?::?\d\d)?|UTC)?"
 )
 _HINT: Final = 'Write it like "2026-05-01T10:00:00.123Z".'
 
