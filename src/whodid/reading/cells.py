@@ -1,0 +1,152 @@
+"""Arrow columns as JSON values and as cells of text."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+_RAW: Final = msgspec.json.Decoder(msgspec.Raw)
+_INT64: Final = range(-(2**63), 2**64)
+# What a spreadsheet may take for the beginning of a formula, in its wide forms too.
+_FORMULA: Final = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+# C0 and C1 controls, line and paragraph separators, and the marks that turn the direction of text.
+_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def json_columns(table: pa.Table) -> list[Sequence[Any]]:
+    """Each column as values that `encode` takes: times and UUIDs as text, JSON as it is, numbers exact."""
+    return [_json_column(table.column(i), table.schema.field(i)) for i in range(table.num_columns)]
+
+
+def encode(value: Any) -> bytes:
+    """JSON of values of `json_columns`."""
+    return _ENCODER.encode(value)
+
+
+def text_columns(table: pa.Table) -> list[Sequence[str | None]]:
+    """Each column as text, as JSON would write its values but without quotation marks around text."""
+    return [_text_column(table.column(i), table.schema.field(i)) for i in range(table.num_columns)]
+
+
+def is_number(field: pa.Field) -> bool:
+    """Whether a column holds numbers."""
+    kind = field.type
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def no_formula(cell: str | None) -> str | None:
+    """A cell of text that no spreadsheet reads as a formula: an apostrophe in front where one might. Numbers stay."""
+    if cell and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
+        return f"'{cell}"
+    return cell
+
+
+def printable(text: str) -> str:
+    """Text without characters that command a terminal or turn its direction; they are shown as escapes."""
+    return _UNPRINTABLE.sub(_shown, text)
+
+
+def _shown(match: re.Match[str]) -> str:
+    letter = match[0]
+    plain = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(letter)
+    return plain or (f"\\x{ord(letter):02x}" if ord(letter) < 256 else f"\\u{ord(letter):04x}")
+
+
+def _json_column(column: pa.ChunkedArray, field: pa.Field) -> Sequence[Any]:
+    kind = column.type
+    if isinstance(kind, pa.JsonType) or (field.metadata or {}).get(b"whodid") == b"json":
+        return [None if text is None else _raw(text) for text in _storage(column).to_pylist()]
+    if pa.types.is_timestamp(kind):
+        return _times(column)
+    convert = _converter(kind)
+    values = column.to_pylist()
+    return values if convert is None else [None if value is None else convert(value) for value in values]
+
+
+def _storage(column: pa.ChunkedArray) -> Any:
+    if isinstance(column.type, pa.BaseExtensionType):
+        return pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+    return column
+
+
+def _times(column: pa.ChunkedArray) -> list[str | None]:
+    try:
+        exact = column.cast(pa.timestamp("us"), safe=False)
+        return [
+            None if text is None else text.replace(".000000Z", "Z")
+            for text in pc.strftime(exact, format="%Y-%m-%dT%H:%M:%SZ").to_pylist()
+        ]
+    except pa.ArrowInvalid:
+        return [None if value is None else str(value) for value in column.cast(pa.int64()).to_pylist()]
+
+
+def _converter(kind: pa.DataType) -> Callable[[Any], Any] | None:
+    """How values of a type become JSON; None where they are values of JSON already."""
+    if pa.types.is_floating(kind):
+        return _finite
+    if pa.types.is_boolean(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return None
+    if pa.types.is_integer(kind):
+        return None
+    return _value
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _value(value: Any) -> Any:
+    """Any value of Python that Arrow gives, as JSON."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, float):
+        return _finite(value)
+    if isinstance(value, int):
+        return value if value in _INT64 else msgspec.Raw(str(value).encode())
+    if isinstance(value, Decimal):
+        return msgspec.Raw(format(value, "f").encode()) if value.is_finite() else None
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {str(name): _value(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_value(one) for one in value]
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else str(value)
+
+
+def _raw(text: str) -> Any:
+    """JSON text as it is, or as a text where it is none."""
+    try:
+        return _RAW.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        return text
+
+
+def _text_column(column: pa.ChunkedArray, field: pa.Field) -> Sequence[str | None]:
+    kind = column.type
+    if isinstance(kind, pa.JsonType):
+        return list(_storage(column).to_pylist())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return list(column.to_pylist())
+    return [None if value is None else _as_text(value) for value in _json_column(column, field)]
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict | list):
+        return json.dumps(json.loads(encode(value)), ensure_ascii=False)
+    return encode(value).decode()

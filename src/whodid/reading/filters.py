@@ -1,0 +1,127 @@
+"""Which events: a filter as people and programs state it."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Final, Literal
+
+from msgspec import Struct
+
+from whodid.errors import WhodidError
+from whodid.event import LEVELS
+
+LIMIT_DEFAULT: Final = 100
+LIMIT_MAX: Final = 10_000_000
+VALUES_MAX: Final = 1_000
+VALUE_LENGTH_MAX: Final = 2_000
+
+# Filters that ask a column for one of some values.
+EQUAL: Final = ("level", "topic", "function", "status", "node", "request_id")
+LISTS: Final = (*EQUAL, "user", "group", "type", "entity", "session", "error_hash", "parameter")
+
+# Such text cannot be written as UTF-8.
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+class EventFilter(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Which events, in which order, how many.
+
+    All given conditions have to hold; of several values for one condition, one has to. `since` is inclusive, `until`
+    exclusive (see `reading.times`). `user` finds what a login did and what was done for it. `group` is a group's name;
+    its members are found through groups within it. `type` may hold `*`. `entity` is `type:id` and finds events that
+    touched it in any role. `parameter` is `name=value`. `text` is a part of a description, name, error or parameter,
+    in any case. `cursor` is a page's `next_cursor`.
+    """
+
+    since: str | date | datetime | None = None
+    until: str | date | datetime | None = None
+    user: list[str] = []
+    group: list[str] = []
+    type: list[str] = []
+    level: list[str] = []
+    topic: list[str] = []
+    entity: list[str | tuple[str, str]] = []
+    session: list[str] = []
+    function: list[str] = []
+    status: list[str] = []
+    node: list[str] = []
+    request_id: list[str] = []
+    error_hash: list[str] = []
+    parameter: list[str] = []
+    text: str | None = None
+    order: Literal["newest", "oldest"] = "newest"
+    limit: int = LIMIT_DEFAULT
+    cursor: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.limit <= LIMIT_MAX:
+            raise WhodidError("invalid", f"limit is {self.limit}; it goes from 1 to {LIMIT_MAX:,}.")
+        if self.order not in ("newest", "oldest"):
+            raise WhodidError("invalid", f"order is {self.order!r}.", "It is newest or oldest (first).")
+        for name in LISTS:
+            values = getattr(self, name)
+            _check_values(name, [part for value in values for part in ([value] if isinstance(value, str) else value)])
+        if self.text is not None:
+            _check_values("text", [self.text])
+        for level in self.level:
+            if level not in LEVELS:
+                raise WhodidError("invalid", f"There is no level {level!r}.", f"Levels: {', '.join(LEVELS)}.")
+
+
+def make_filter(**given: Any) -> EventFilter:
+    """A filter from what a caller wrote: a single value stands for a list of one, a mapping of parameters for pairs.
+
+    Raises
+    ------
+    WhodidError("invalid")
+        There is no such condition, or a value is none for it.
+    """
+    known: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in EventFilter.__struct_fields__:
+            names = ", ".join(EventFilter.__struct_fields__)
+            raise WhodidError("invalid", f"There is no filter {name!r}.", f"Filters: {names}.")
+        if value is None:
+            continue
+        known[name] = _as_list(name, value) if name in LISTS else value
+    return EventFilter(**known)
+
+
+def split_entity(text: str | tuple[str, str]) -> tuple[str, str]:
+    """Type and id of `type:id`; the id may hold colons of its own. A pair is taken as it is."""
+    if isinstance(text, tuple):
+        return text
+    kind, colon, name = text.partition(":")
+    if not colon or not kind or not name:
+        raise WhodidError("invalid", f"entity is {text!r}.", "Write it as type:id, for example query:q-17.")
+    return kind, name
+
+
+def _as_list(name: str, value: Any) -> list[Any]:
+    if name == "parameter" and isinstance(value, dict):
+        return [f"{key}={_plain(one)}" for key, one in value.items()]
+    if name == "entity" and isinstance(value, tuple) and len(value) == 2:
+        return [value]
+    if isinstance(value, str | uuid.UUID):
+        return [str(value)]
+    return [one if isinstance(one, tuple) else str(one) for one in value]
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _check_values(name: str, values: Sequence[str]) -> None:
+    if len(values) > VALUES_MAX:
+        raise WhodidError("invalid", f"{name} has {len(values):,} values; at most {VALUES_MAX:,} are taken.")
+    for value in values:
+        if not value or len(value) > VALUE_LENGTH_MAX or "\0" in value or _SURROGATE.search(value):
+            raise WhodidError(
+                "invalid",
+                f"{name} is {value[:50]!r}.",
+                f"It takes 1 to {VALUE_LENGTH_MAX:,} characters, without NUL and lone surrogates.",
+            )

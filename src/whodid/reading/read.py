@@ -1,0 +1,222 @@
+"""Questions that are asked often: pages of events, the activity and the usage of an entity or a user."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+import msgspec
+import pyarrow as pa
+from msgspec import Struct
+
+from whodid.errors import WhodidError
+from whodid.reading import cursor
+from whodid.reading.dialect import dialect_of
+from whodid.reading.filters import EventFilter
+from whodid.reading.selection import Groups, Selection, select
+from whodid.reading.times import instant
+from whodid.stores.base import COLUMNS, Store
+
+PAGE_ROWS: Final = 10_000
+TOP_ROWS: Final = 20
+TIMEOUT_MS: Final = 30_000
+SPAN_DEFAULT: Final = "7d"
+
+# What usage tells, and the file in sql/ that defines each part.
+USAGE_PARTS: Final = ("numbers", "by_day", "by_type", "top_users", "top_entities", "top_errors", "durations")
+
+_DEFINITIONS: Final = ("person", "run", "error")
+_AS_TEXT: Final = ("uuid", "json")
+JSON_MARK: Final = {b"whodid": b"json"}
+
+
+class Page(NamedTuple):
+    """Events of `stores.base.COLUMNS` in the filter's order; `next_cursor` leads on, None at the end.
+
+    Ids are text, `entities` and `parameters` JSON text (fields marked with `JSON_MARK`), times UTC.
+    """
+
+    table: pa.Table
+    next_cursor: str | None
+
+
+class Usage(Struct, kw_only=True):
+    """An overview of use between two times (UTC): for each of `USAGE_PARTS` a table, `numbers` with one row."""
+
+    since: datetime
+    until: datetime
+    parts: dict[str, pa.Table]
+
+
+def events(store: Store, groups: Groups, wanted: EventFilter, *, timeout_ms: int = TIMEOUT_MS) -> Page:
+    """One page of the events that a filter means; `wanted.limit` rows at most.
+
+    Raises
+    ------
+    WhodidError("invalid")
+        The filter or its cursor cannot be read.
+    WhodidError("timeout")
+        The store was too slow; narrow the time range.
+    """
+    return _page(store, wanted, select(wanted, dialect_of(store.kind), groups), timeout_ms)
+
+
+def event_pages(
+    store: Store, groups: Groups, wanted: EventFilter, *, timeout_ms: int = TIMEOUT_MS
+) -> Iterator[pa.Table]:
+    """The events that a filter means as tables of at most `PAGE_ROWS` rows, `wanted.limit` rows in all."""
+    left = wanted.limit
+    if wanted.cursor is None:
+        # Relative times are read once: the pages of one answer share one span.
+        named = {name: getattr(wanted, name) for name in ("since", "until")}
+        read = {name: instant(value, name=name) for name, value in named.items() if value is not None}
+        wanted = msgspec.structs.replace(wanted, **read)
+    while True:
+        page = events(store, groups, msgspec.structs.replace(wanted, limit=min(left, PAGE_ROWS)), timeout_ms=timeout_ms)
+        yield page.table
+        left -= page.table.num_rows
+        if page.next_cursor is None or left <= 0:
+            return
+        wanted = msgspec.structs.replace(wanted, cursor=page.next_cursor)
+
+
+def event(store: Store, event_id: str, *, timeout_ms: int = TIMEOUT_MS) -> pa.Table:
+    """The one event with this id.
+
+    Raises
+    ------
+    WhodidError("invalid")
+        The id is no UUID.
+    WhodidError("not_found")
+        There is no such event.
+    """
+    try:
+        wanted_id = str(uuid.UUID(event_id))
+    except ValueError:
+        raise WhodidError("invalid", f"{event_id[:100]!r} is no UUID.", "Events are known by UUIDs.") from None
+    sql = statement("event", source=dialect_of(store.kind).events, columns=_columns())
+    table = store.query(sql, {"id": wanted_id}, limit=1, timeout_ms=timeout_ms, trusted=True).table
+    if not table.num_rows:
+        raise WhodidError("not_found", f"There is no event {wanted_id}.", "It may not be stored yet: see /v1/status.")
+    return _typed(table)
+
+
+def activity(store: Store, groups: Groups, wanted: EventFilter, *, timeout_ms: int = TIMEOUT_MS) -> Page:
+    """What was done to the filter's entity or by its user, newest first; the last 7 days unless it says since when.
+
+    `sql/activity.sql` says which events count as activity.
+    """
+    wanted = _with_span(wanted)
+    chosen = select(wanted, dialect_of(store.kind), groups)
+    chosen = chosen._replace(where=f"{chosen.where} AND {definition('activity')}")
+    return _page(store, wanted, chosen, timeout_ms)
+
+
+def usage(store: Store, groups: Groups, wanted: EventFilter, *, timeout_ms: int = TIMEOUT_MS) -> Usage:
+    """An overview of the events that a filter means; the last 7 days unless it says since when.
+
+    What counts as a person, a run and an error is said in `sql/person.sql`, `sql/run.sql` and `sql/error.sql`.
+    """
+    now = datetime.now(UTC)
+    wanted = _with_span(wanted)
+    chosen = select(wanted, dialect_of(store.kind), groups, now)
+    meanings = {name: definition(name) for name in _DEFINITIONS}
+    parts = {}
+    for part in USAGE_PARTS:
+        sql = statement(f"usage_{part}", source=chosen.source, where=chosen.where, limit=str(TOP_ROWS), **meanings)
+        parts[part] = store.query(sql, chosen.params, timeout_ms=timeout_ms, trusted=True).table
+    return Usage(
+        since=instant(wanted.since or SPAN_DEFAULT, name="since", now=now),
+        until=instant(wanted.until or now, name="until", now=now),
+        parts=parts,
+    )
+
+
+def _page(store: Store, wanted: EventFilter, chosen: Selection, timeout_ms: int) -> Page:
+    params, where = dict(chosen.params), chosen.where
+    if wanted.cursor is not None:
+        place = cursor.decode(wanted.cursor, wanted)
+        params.update(cursor_time=place.time, cursor_id=place.id)
+        where = f"{where} AND {_behind('<' if wanted.order == 'newest' else '>')}"
+    sql = statement(
+        "events",
+        columns=_columns(),
+        source=chosen.source,
+        where=where,
+        direction="DESC" if wanted.order == "newest" else "ASC",
+        limit=str(wanted.limit + 1),
+    )
+    answer = store.query(sql, params, limit=wanted.limit, timeout_ms=timeout_ms, trusted=True)
+    table = _typed(answer.table)
+    if not answer.truncated:
+        return Page(table, None)
+    last = table.num_rows - 1
+    at = table.column("time")[last].as_py().replace(tzinfo=None)
+    return Page(table, cursor.encode(cursor.Place(at, table.column("id")[last].as_py()), wanted))
+
+
+def _behind(sign: str) -> str:
+    """Events behind the cursor; the first condition alone lets an engine skip what lies before it."""
+    time, place = 'e."time"', "CAST($cursor_time AS timestamp)"
+    return f'{time} {sign}= {place} AND ({time} {sign} {place} OR e."id" {sign} CAST($cursor_id AS uuid))'
+
+
+def statement(name: str, **parts: str) -> str:
+    """The statement in `sql/<name>.sql` with its `{parts}` filled in."""
+    sql = _text(name)
+    for part, text in parts.items():
+        sql = sql.replace(f"{{{part}}}", text)
+    return sql
+
+
+def definition(name: str) -> str:
+    """The expression in `sql/<name>.sql`, without its comment."""
+    lines = [line for line in _text(name).splitlines() if not line.startswith("--")]
+    return f"({' '.join(lines).strip()})"
+
+
+@cache
+def _text(name: str) -> str:
+    return (files("whodid.reading") / "sql" / f"{name}.sql").read_text("utf-8")
+
+
+@cache
+def _columns() -> str:
+    return ", ".join(
+        f'CAST(e."{column.name}" AS varchar) AS "{column.name}"'
+        if column.sql_type in _AS_TEXT
+        else f'e."{column.name}"'
+        for column in COLUMNS
+    )
+
+
+@cache
+def events_schema() -> pa.Schema:
+    """The columns of a page of events."""
+    types = {
+        "timestamp": pa.timestamp("us", tz="UTC"),
+        "double": pa.float64(),
+        "bigint": pa.int64(),
+    }
+    return pa.schema(
+        [
+            pa.field(
+                column.name,
+                types.get(column.sql_type, pa.string()),
+                metadata=JSON_MARK if column.sql_type == "json" else None,
+            )
+            for column in COLUMNS
+        ]
+    )
+
+
+def _typed(table: pa.Table) -> pa.Table:
+    return table.cast(events_schema())
+
+
+def _with_span(wanted: EventFilter) -> EventFilter:
+    return wanted if wanted.since is not None else msgspec.structs.replace(wanted, since=SPAN_DEFAULT)

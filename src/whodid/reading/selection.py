@@ -1,0 +1,185 @@
+"""The SQL that a filter means, in the common dialect of the stores."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple, Protocol
+
+from whodid.errors import WhodidError
+from whodid.event import foreign_id
+from whodid.reading.dialect import Dialect
+from whodid.reading.filters import EQUAL, EventFilter, split_entity
+from whodid.reading.times import instant
+
+# Where `text` looks, besides the JSON columns.
+TEXT_COLUMNS: Final = (
+    "description",
+    "type",
+    "function",
+    "entity_name",
+    "entity_id",
+    "error_message",
+    "error_stack_trace",
+)
+JSON_TEXT_COLUMNS: Final = ("parameters",)
+
+
+class Groups(Protocol):
+    """What a filter asks of the directory."""
+
+    def group_logins(self, name: str) -> Iterable[str]:
+        """Logins of the group's members, through groups within it."""
+
+
+class Selection(NamedTuple):
+    """SQL for the events that a filter means: `FROM {source} e WHERE {where}`, with named parameters."""
+
+    source: str
+    where: str
+    params: dict[str, Any]
+
+
+def select(wanted: EventFilter, dialect: Dialect, groups: Groups, now: datetime | None = None) -> Selection:
+    """The SQL that a filter means, without its order, limit and cursor.
+
+    Raises
+    ------
+    WhodidError("invalid")
+        A time, an entity or a parameter cannot be read.
+    WhodidError("not_found")
+        There is no such group.
+    """
+    builder = _Builder(dialect)
+    builder.times(wanted, now or datetime.now(UTC))
+    builder.users([*wanted.user, *_members(wanted.group, groups)], given=bool(wanted.user or wanted.group))
+    builder.types(wanted.type)
+    for name in EQUAL:
+        builder.one_of(f'e."{name}"', getattr(wanted, name))
+    builder.one_of('e."session"', [_uuid_or_foreign(value) for value in wanted.session], cast="uuid")
+    builder.one_of('e."error_hash"', [_uuid("error_hash", value) for value in wanted.error_hash], cast="uuid")
+    builder.parameters(wanted.parameter)
+    builder.text(wanted.text)
+    source = builder.entities([split_entity(entity) for entity in wanted.entity])
+    return Selection(source, " AND ".join(builder.conditions) or "TRUE", builder.params)
+
+
+class _Builder:
+    """Collects conditions; every value of a caller becomes a parameter, never SQL."""
+
+    def __init__(self, dialect: Dialect):
+        self.dialect = dialect
+        self.conditions: list[str] = []
+        self.span: list[str] = []
+        self.params: dict[str, Any] = {}
+
+    def add(self, value: Any) -> str:
+        name = f"p{len(self.params)}"
+        self.params[name] = value
+        return f"${name}"
+
+    def times(self, wanted: EventFilter, now: datetime) -> None:
+        since = None if wanted.since is None else instant(wanted.since, name="since", now=now)
+        until = None if wanted.until is None else instant(wanted.until, name="until", now=now)
+        if since is not None and until is not None and since > until:
+            raise WhodidError("invalid", f"since ({since}) lies after until ({until}).", "Turn them round.")
+        for at, sign in ((since, ">="), (until, "<")):
+            if at is not None:
+                self.span.append(f'."time" {sign} CAST({self.add(at)} AS timestamp)')
+        self.conditions += [f"e{condition}" for condition in self.span]
+
+    def one_of(self, expression: str, values: Sequence[str], cast: str = "varchar") -> None:
+        if values:
+            self.conditions.append(self._one_of(expression, values, cast))
+
+    def _one_of(self, expression: str, values: Sequence[str], cast: str = "varchar") -> str:
+        items = [f"CAST({self.add(value)} AS {cast})" for value in dict.fromkeys(values)]
+        return f"{expression} = {items[0]}" if len(items) == 1 else f"{expression} IN ({', '.join(items)})"
+
+    def users(self, logins: Sequence[str], *, given: bool) -> None:
+        if logins:
+            did, was_done_for = (self._one_of(f'e."{column}"', logins) for column in ("user", "acting_for"))
+            self.conditions.append(f"({did} OR {was_done_for})")
+        elif given:
+            self.conditions.append("FALSE")
+
+    def types(self, patterns: Sequence[str]) -> None:
+        names = [pattern for pattern in patterns if "*" not in pattern]
+        ways = [self._one_of('e."type"', names)] if names else []
+        for pattern in patterns:
+            if "*" in pattern:
+                like = self.add(_escaped(pattern).replace("*", "%"))
+                ways.append(rf"""e."type" LIKE CAST({like} AS varchar) ESCAPE '\'""")
+        if ways:
+            self.conditions.append(f"({' OR '.join(ways)})")
+
+    def parameters(self, pairs: Sequence[str]) -> None:
+        for pair in pairs:
+            name, equals, value = pair.partition("=")
+            if not equals or not name:
+                raise WhodidError("invalid", f"parameter is {pair!r}.", "Write it as name=value.")
+            key = self.add(self.dialect.parameter_key(name))
+            self.conditions.append(f'(e."parameters" ->> CAST({key} AS varchar)) = CAST({self.add(value)} AS varchar)')
+
+    def text(self, text: str | None) -> None:
+        if text is None:
+            return
+        pattern = self.add(f"%{_escaped(text)}%")
+        ways = [rf"""e."{column}" ILIKE CAST({pattern} AS varchar) ESCAPE '\'""" for column in TEXT_COLUMNS]
+        for within in _as_in_json(text):
+            pattern = self.add(f"%{_escaped(within)}%")
+            ways += [
+                rf"""CAST(e."{column}" AS varchar) ILIKE CAST({pattern} AS varchar) ESCAPE '\'"""
+                for column in JSON_TEXT_COLUMNS
+            ]
+        self.conditions.append(f"({' OR '.join(ways)})")
+
+    def entities(self, entities: Sequence[tuple[str, str]]) -> str:
+        """The relation to read from: all events, or those that touched one of the entities, each once.
+
+        Two branches instead of an OR, so that either engine can go straight to the rows of both.
+        """
+        if not entities:
+            return self.dialect.events
+        names = [tuple(f"CAST({self.add(part)} AS varchar)" for part in entity) for entity in entities]
+        first = " OR ".join(f'(s."entity_type" = {kind} AND s."entity_id" = {name})' for kind, name in names)
+        further = " OR ".join(f'(x."type" = {kind} AND x."id" = {name})' for kind, name in names)
+        among = " AND ".join([f"({further})", *(f"x{condition}" for condition in self.span)])
+        return (
+            f"(SELECT * FROM {self.dialect.events} s WHERE {first}"  # noqa: S608 (values are parameters)
+            f" UNION ALL SELECT * FROM {self.dialect.events} s WHERE ({first}) IS NOT TRUE"
+            f' AND s."id" IN (SELECT x."event_id" FROM {self.dialect.event_entities} x WHERE {among}))'
+        )
+
+
+def _members(names: Sequence[str], groups: Groups) -> list[str]:
+    return [login for name in names for login in groups.group_logins(name)]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _as_in_json(text: str) -> list[str]:
+    """The ways in which JSON may write the text: with its letters as they are, or as `\\u` escapes."""
+    ways = {json.dumps(text, ensure_ascii=False)[1:-1]: None}
+    if not text.isascii():
+        ways.update((json.dumps(way)[1:-1], None) for way in (text, text.lower(), text.upper()))
+    return list(ways)
+
+
+def _uuid(name: str, text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise WhodidError("invalid", f"{name} is {text[:100]!r}, which is no UUID.") from None
+
+
+def _uuid_or_foreign(text: str) -> str:
+    """Sessions that came under another kind of id are stored as its UUID."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return foreign_id(text)

@@ -1,0 +1,4 @@
+-- One event by its id.
+SELECT {columns}
+FROM {source} e
+WHERE e."id" = CAST($id AS uuid)

@@ -1,0 +1,172 @@
+"""Answers written out: exact, whole, and harmless to spreadsheets and terminals."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from support.reading import NOW, NoGroups, PlainStore, event
+from whodid.errors import WhodidError
+from whodid.reading import read
+from whodid.reading.cells import printable
+from whodid.reading.filters import EventFilter
+from whodid.reading.output import FORMATS, write
+from whodid.reading.terminal import print_table
+
+
+def written(table: pa.Table, form: str) -> bytes:
+    return b"".join(write([table], form))
+
+
+def page(**given: Any) -> pa.Table:
+    store: Any = PlainStore([event(**given)])
+    return read.events(store, NoGroups(), EventFilter()).table
+
+
+def test_an_event_in_json_has_objects_times_with_z_and_exact_numbers() -> None:
+    raw = {"big": 2**53 + 1, "huge": 2**80, "text": 'quotation " mark', "none": None}
+    table = page(parameters=raw, entities=[("query", "q-1")], at=NOW.replace(microsecond=123456))
+    (found,) = json.loads(written(table, "json"))
+    assert found["parameters"] == raw
+    assert found["entities"] == [{"type": "query", "id": "q-1"}]
+    assert found["time"] == "2026-11-20T12:00:00.123456Z"
+    assert len(found["id"]) == 36
+    assert found["user"] is None
+    assert str(2**80).encode() in written(table, "json")
+
+
+def test_every_type_that_an_engine_answers_with_becomes_json() -> None:
+    table = pa.table(
+        {
+            "huge": pa.array([Decimal(2**100)], pa.decimal128(38, 0)),
+            "money": pa.array([Decimal("12.50")], pa.decimal128(10, 2)),
+            "nan": [float("nan")],
+            "infinite": [float("inf")],
+            "at": pa.array([datetime(2026, 1, 2, 3, 4, 5)], pa.timestamp("us")),
+            "zoned": pa.array([datetime(2026, 1, 2, tzinfo=UTC)], pa.timestamp("ns", tz="Europe/Berlin")),
+            "never": pa.array([2**63 - 1], pa.timestamp("us")),
+            "day": [date(2026, 1, 2)],
+            "list": [[1, None, 2]],
+            "struct": [{"a": [Decimal("0.1")]}],
+            "bytes": [b"\x00\xff"],
+            "json": pa.array(['{"a":[1,12345678901234567890123]}'], pa.json_()),
+            "broken": pa.array(["{"], pa.json_()),
+            "none": pa.nulls(1),
+        }
+    )
+    text = written(table, "ndjson").decode()
+    (found,) = [json.loads(line, parse_float=Decimal) for line in text.splitlines()]
+    assert found["huge"] == 2**100
+    assert found["money"] == Decimal("12.50")
+    assert found["nan"] is None and found["infinite"] is None and found["none"] is None
+    assert found["at"] == "2026-01-02T03:04:05Z"
+    assert found["zoned"] == "2026-01-02T00:00:00Z"
+    assert found["day"] == "2026-01-02"
+    assert found["list"] == [1, None, 2]
+    assert found["struct"] == {"a": [Decimal("0.1")]}
+    assert found["bytes"] == "AP8="
+    assert found["json"] == {"a": [1, 12345678901234567890123]}
+    assert found["broken"] == "{"
+    assert len(list(csv.reader(io.StringIO(written(table, "csv").decode())))) == 2
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["=cmd|'/c calc'!A1", "+1+2", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "=", "-", "+"],
+)
+def test_a_cell_that_a_spreadsheet_would_run_gets_an_apostrophe(cell: str) -> None:
+    header, row = csv.reader(io.StringIO(written(pa.table({cell: [cell]}), "csv").decode(), newline=""))
+    assert header == ["'" + cell]
+    assert row == ["'" + cell]
+
+
+@pytest.mark.parametrize("cell", ["-5", "+5", "-1.5e3", "a=b", "2026-01-01", "", " x", "-.5"])
+def test_numbers_and_plain_cells_stay_as_they_are(cell: str) -> None:
+    table = pa.table({"value": [cell], "second": ["x"]})
+    assert list(csv.reader(io.StringIO(written(table, "csv").decode())))[1] == [cell, "x"]
+
+
+def test_negative_numbers_of_number_columns_stay_numbers_in_csv() -> None:
+    assert written(pa.table({"n": [-5], "x": [-0.25]}), "csv") == b"n,x\r\n-5,-0.25\r\n"
+
+
+def test_csv_follows_rfc_4180() -> None:
+    table = pa.table({"a": ['say "hi", you', "two\nlines", None], "b": ["é", "x", "y"]})
+    assert written(table, "csv").decode() == 'a,b\r\n"say ""hi"", you",é\r\n"two\nlines",x\r\n,y\r\n'
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_arrow_and_parquet_give_the_same_rows_back(form: str) -> None:
+    table = page(user="erika", parameters={"a": 1})
+    source = io.BytesIO(written(table, form))
+    back = pq.read_table(source) if form == "parquet" else pa.ipc.open_stream(source).read_all()
+    assert back.to_pylist() == table.to_pylist()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_empty_answer_is_whole_in_every_format(form: str) -> None:
+    empty = page().slice(0, 0)
+    data = written(empty, form)
+    if form == "json":
+        assert json.loads(data) == []
+    elif form == "ndjson":
+        assert data == b""
+    elif form == "csv":
+        assert data.startswith(b"id,time,")
+    else:
+        assert data
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_writers_hand_on_pieces_before_the_last_table_is_read(form: str) -> None:
+    read_so_far = 0
+
+    def tables() -> Iterator[pa.Table]:
+        nonlocal read_so_far
+        for _ in range(5):
+            read_so_far += 1
+            yield pa.table({"n": list(range(3_000))})
+
+    pieces = write(tables(), form)
+    while not next(pieces):
+        pass
+    assert read_so_far < 5
+    assert list(pieces)
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(WhodidError, match="no format"):
+        write([], "xlsx")
+
+
+def test_a_terminal_shows_control_characters_and_does_not_obey_them() -> None:
+    nasty = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe\r\nhidden [bold]markup[/bold] :smile:"
+    table = page(user=nasty[:50], description=nasty, entities=[("t", "i", nasty)])
+    out = io.StringIO()
+    print_table(table, to=out, width=600)
+    shown = out.getvalue()
+    assert not {"\x1b", "\x07", "\x9b", "\u202e", "\r"} & set(shown)
+    assert "\\x1b]0;owned\\x07" in shown
+    assert "[bold]markup[/bold] :smile:" in shown
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_a_table_keeps_to_the_width_of_its_terminal(width: int) -> None:
+    table = pa.table({f"column_{i}": ["some text of middle length"] for i in range(30)})
+    out = io.StringIO()
+    print_table(table, to=out, width=width)
+    assert max(len(line) for line in out.getvalue().splitlines()) <= width
+    assert "more columns" in out.getvalue().replace("\n", " ")
+
+
+def test_printable_keeps_letters_of_all_scripts() -> None:
+    assert printable("naïve 漢字 عربي 👩‍🔬".replace("‍", "")) == "naïve 漢字 عربي 👩🔬"

@@ -1,0 +1,199 @@
+"""Pages are whole and in order while events arrive; activity and usage count what they define."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from support.reading import NOW, NoGroups, PlainStore, event
+from whodid.errors import WhodidError
+from whodid.event import new_id
+from whodid.reading import read
+from whodid.reading.filters import EventFilter, make_filter
+
+GROUPS = NoGroups()
+
+
+def page_ids(store: Any, **given: Any) -> tuple[list[str], str | None]:
+    page = read.events(store, GROUPS, make_filter(**given))
+    return page.table.column("id").to_pylist(), page.next_cursor
+
+
+def walk(store: Any, **given: Any) -> list[str]:
+    ids, cursor = page_ids(store, **given)
+    while cursor:
+        more, cursor = page_ids(store, cursor=cursor, **given)
+        ids += more
+    return ids
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+def test_pages_hold_each_event_once_though_many_share_a_time(order: str) -> None:
+    stored = [event(at=NOW - timedelta(seconds=i // 7), id=str(uuid.uuid4())) for i in range(50)]
+    ids = walk(PlainStore(stored), order=order, limit=4)
+    assert sorted(ids) == sorted(one.id for one in stored)
+    expected = sorted(stored, key=lambda one: (one.time, one.id), reverse=order == "newest")
+    assert ids == [one.id for one in expected]
+
+
+def test_events_that_arrive_meanwhile_move_no_page() -> None:
+    store = PlainStore([event(at=NOW - timedelta(minutes=i)) for i in range(10)])
+    before = walk(store, limit=3)
+    ids, cursor = page_ids(store, limit=3)
+    store.add([event(at=NOW + timedelta(minutes=1))])
+    while cursor:
+        more, cursor = page_ids(store, limit=3, cursor=cursor)
+        ids += more
+    assert ids == before
+
+
+def test_the_last_page_has_no_cursor_even_when_it_is_full() -> None:
+    store = PlainStore([event(at=NOW - timedelta(minutes=i)) for i in range(6)])
+    _, cursor = page_ids(store, limit=3)
+    assert page_ids(store, limit=3, cursor=cursor)[1] is None
+
+
+def bad_cursors() -> list[str]:
+    def packed(value: Any) -> str:
+        return base64.urlsafe_b64encode(msgspec.json.encode(value)).decode()
+
+    return [
+        "x",
+        "",
+        "é",
+        "'; DROP TABLE events; --",
+        "A" * 5_000,
+        packed(["2026-01-01T00:00:00", "not-a-uuid", "0"]),
+        packed(["2026-01-01T00:00:00Z", new_id(), "0"]),
+        packed({"time": 1}),
+        packed([1, 2, 3]),
+    ]
+
+
+@pytest.mark.parametrize("cursor", bad_cursors())
+def test_a_bad_cursor_is_a_clear_error(cursor: str) -> None:
+    with pytest.raises(WhodidError, match="cursor") as caught:
+        page_ids(PlainStore(), cursor=cursor)
+    assert caught.value.code == "invalid"
+
+
+def test_a_cursor_holds_for_its_filter_only_but_for_any_page_size() -> None:
+    store = PlainStore([event(at=NOW - timedelta(minutes=i), user="erika") for i in range(6)])
+    _, cursor = page_ids(store, user="erika", limit=2)
+    assert len(page_ids(store, user="erika", limit=4, cursor=cursor)[0]) == 4
+    for other in ({"user": "otto"}, {"user": "erika", "order": "oldest"}, {}):
+        with pytest.raises(WhodidError, match="another filter"):
+            page_ids(store, cursor=cursor, **other)
+
+
+def test_all_pages_of_an_export_together_keep_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read, "PAGE_ROWS", 4)
+    store: Any = PlainStore([event(at=NOW - timedelta(minutes=i)) for i in range(11)])
+    tables = list(read.event_pages(store, GROUPS, EventFilter(limit=9)))
+    assert [table.num_rows for table in tables] == [4, 4, 1]
+    assert [
+        table.num_rows for table in read.event_pages(store, GROUPS, EventFilter(limit=100, since="2020-01-01"))
+    ] == [
+        4,
+        4,
+        3,
+    ]
+
+
+def test_one_event_is_found_by_its_id_in_any_writing() -> None:
+    one = event(user="erika")
+    store: Any = PlainStore([one])
+    assert read.event(store, one.id.upper()).column("user").to_pylist() == ["erika"]
+    with pytest.raises(WhodidError, match="no event"):
+        read.event(store, str(uuid.uuid4()))
+    with pytest.raises(WhodidError, match="no UUID"):
+        read.event(store, "' OR 1=1 --")
+
+
+def story() -> Any:
+    now = datetime.now(UTC)
+
+    def ago(type: str, hours: int, **more: Any) -> Any:
+        return event(type, at=now - timedelta(hours=hours), **{"entities": [("query", "q-1", "Sales")], **more})
+
+    return PlainStore(
+        [
+            ago("query-edited", 1, user="erika"),
+            ago("query-run", 2, user="bot", acting_for="otto", duration_ms=10.0),
+            ago("query-run", 3, user="erika", duration_ms=30.0, level="usage", source="server"),
+            ago("click", 4, user="erika", level="usage"),
+            ago("note", 5, user="erika", level="debug", source="server"),
+            ago("query-failed", 6, level="error", error_message="No such table"),
+            ago("query-edited", 9 * 24, user="erika"),
+            ago("query-edited", 1, user="erika", entities=[("query", "q-2")]),
+            ago("move", 7, user="mia", entities=[("project", "p-1"), ("query", "q-1")]),
+        ]
+    )
+
+
+def test_activity_is_audited_and_server_side_actions_of_the_last_seven_days_newest_first() -> None:
+    page = read.activity(story(), GROUPS, make_filter(entity="query:q-1"))
+    assert list(zip(page.table["type"].to_pylist(), page.table["user"].to_pylist(), strict=True)) == [
+        ("query-edited", "erika"),
+        ("query-run", "bot"),
+        ("query-run", "erika"),
+        ("move", "mia"),
+    ]
+
+
+def test_activity_reaches_back_as_far_as_asked_and_pages() -> None:
+    store = story()
+    first = read.activity(store, GROUPS, make_filter(entity="query:q-1", since="30d", limit=3))
+    rest = read.activity(store, GROUPS, make_filter(entity="query:q-1", since="30d", limit=3, cursor=first.next_cursor))
+    assert first.table.num_rows + rest.table.num_rows == 5
+    assert rest.table["type"].to_pylist()[-1] == "query-edited"
+
+
+def test_activity_of_a_user_holds_what_programs_did_for_them() -> None:
+    page = read.activity(story(), GROUPS, make_filter(user="otto"))
+    assert page.table["user"].to_pylist() == ["bot"]
+
+
+def test_usage_counts_people_runs_and_errors_of_an_entity() -> None:
+    usage = read.usage(story(), GROUPS, make_filter(entity="query:q-1"))
+    numbers = usage.parts["numbers"].to_pylist()[0]
+    assert {name: numbers[name] for name in ("events", "people", "runs", "errors", "sessions")} == {
+        "events": 7,
+        "people": 3,
+        "runs": 2,
+        "errors": 1,
+        "sessions": 0,
+    }
+    assert numbers["duration_ms_median"] == 20.0
+    assert usage.until - usage.since == timedelta(days=7)
+    assert sum(usage.parts["by_day"]["events"].to_pylist()) == 7
+    assert usage.parts["by_type"].to_pylist()[0] == {
+        "type": "query-run",
+        "events": 2,
+        "people": 2,
+        "errors": 0,
+        "of": 6,
+    }
+    top = usage.parts["top_users"].to_pylist()
+    assert [(row["user"], row["events"]) for row in top] == [("erika", 4), ("mia", 1), ("otto", 1)]
+    assert usage.parts["top_errors"].to_pylist()[0]["message"] == "No such table"
+    assert usage.parts["durations"].to_pylist()[0]["duration_ms_max"] == 30.0
+    assert usage.parts["top_entities"]["entity_id"].to_pylist() == ["q-1", "p-1"]
+
+
+def test_usage_of_nothing_is_a_row_of_zeros() -> None:
+    usage = read.usage(story(), GROUPS, make_filter(user="nobody"))
+    numbers = usage.parts["numbers"].to_pylist()[0]
+    assert (numbers["events"], numbers["people"], numbers["first"]) == (0, 0, None)
+    assert usage.parts["by_day"].num_rows == 0
+
+
+def test_a_page_has_the_columns_of_events_with_times_in_utc() -> None:
+    page = read.events(story(), GROUPS, EventFilter())
+    assert page.table.schema.equals(read.events_schema())
+    assert page.table["time"][0].as_py().tzinfo is not None
