@@ -1,0 +1,272 @@
+"""The journal on a local disk: segments in one folder, their state in their names.
+
+receiver.json            who this receiver is, what was released, how far the numbers have come
+000000000007.sealed      complete, waits for the store
+000000000008.open        being written
+000000000003-4711.corrupt  damaged bytes, put aside
+lock, owner.json         the process that owns the folder
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from whodid.errors import WhodidError
+from whodid.journal import crash, frame, receiver, restart
+from whodid.journal.base import Draft, Position
+from whodid.journal.committer import Append, Committer, own
+from whodid.journal.lock import FolderLock
+from whodid.journal.quarantine import Quarantine, Quarantined
+from whodid.journal.segment import OpenSegment, SealedSegment
+from whodid.journal.space import Reserve
+
+OWNER_RECORD: Final = "owner.json"
+
+
+class JournalStatus(Struct, kw_only=True):
+    """Where a journal stands. Bytes are on disk; `frames`, `events` and `bytes` count since it was opened."""
+
+    receiver: str
+    seq_next: int
+    released: int
+    segment_sealed: int
+    segment_open: int | None
+    sealed_segments: int
+    backlog_bytes: int
+    backlog_bytes_max: int
+    oldest_sealed_s: float | None
+    frames: int
+    events: int
+    bytes: int
+    commits: int
+    commit_mean_ms: float
+    events_per_second: float
+    waiting_bytes: int
+    disk_free_bytes: int
+    disk_free_bytes_min: int
+    refusal: str | None
+    torn_bytes: int
+    quarantine: list[Quarantined]
+
+
+class DiskJournal:
+    """Segments in a folder; see `whodid.journal.base.Journal` for what each method promises.
+
+    Opening recovers what an earlier process left: a torn end is cut, damage is put aside and reported by `status`,
+    segments found open are sealed, numbers go on where they were.
+
+    Parameters
+    ----------
+    folder
+        Made if it does not exist; owned by one process at a time.
+    segment_bytes_max, segment_age_ms_max
+        A segment is sealed at this size or this long after its first frame, whichever comes first.
+    backlog_bytes_max
+        Bytes that may wait for `release`; beyond it appends are "busy".
+    disk_free_bytes_min
+        Free disk kept in reserve; below it appends are "full".
+
+    Raises
+    ------
+    WhodidError("conflict")
+        Permanent: another process owns the folder, or `receiver.json` is lost.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        segment_bytes_max: int,
+        segment_age_ms_max: int,
+        backlog_bytes_max: int,
+        disk_free_bytes_min: int,
+    ):
+        self.folder = folder
+        self._backlog_bytes_max = backlog_bytes_max
+        self._lock = FolderLock.acquire(folder, record=OWNER_RECORD)
+        try:
+            self._quarantine = Quarantine(folder)
+            self._known = receiver.load(folder)
+            recovered = restart.recover(folder, self._known, self._quarantine)
+            self._receiver_json = msgspec.json.encode(self._known.receiver)
+            self._torn_bytes = recovered.torn_bytes
+            self._sealed_number = max(self._known.released, *recovered.sealed, 0)
+            self._changed = threading.Condition()
+            self._state = threading.RLock()
+            self._closed = False
+            self._sealed = [self._segment(number, size) for number, size in recovered.sealed.items()]
+            self._sealed_bytes = sum(recovered.sealed.values())
+            self._reserve = Reserve(folder, disk_free_bytes_min)
+            self._committer = Committer(
+                folder,
+                number_next=recovered.number_next,
+                seq_next=recovered.seq_next,
+                segment_bytes_max=segment_bytes_max,
+                segment_age_ms_max=segment_age_ms_max,
+                reserve=self._reserve,
+                on_sealed=self._add_sealed,
+            )
+        except BaseException:
+            self._lock.release()
+            raise
+
+    @property
+    def receiver(self) -> str:
+        return self._known.receiver
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Bytes that wait for `release`, the open segment included."""
+        active = self._committer.active
+        return self._sealed_bytes + (active.size_bytes if active else 0)
+
+    async def append(self, draft: Draft) -> Position:
+        append = Append(self._prepared(draft), asyncio.get_running_loop())
+        self._committer.put(append)
+        assert append.future is not None
+        return await append.future
+
+    def append_blocking(self, draft: Draft) -> Position:
+        append = Append(self._prepared(draft))
+        self._committer.put(append)
+        assert append.written is not None
+        append.written.wait()
+        if isinstance(append.outcome, Position):
+            return append.outcome
+        assert append.outcome is not None
+        raise own(append.outcome)
+
+    def sealed(self) -> Sequence[SealedSegment]:
+        with self._changed:
+            return list(self._sealed)
+
+    def wait_sealed(self, after: int, timeout_s: float) -> Sequence[SealedSegment]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._sealed_number > after, timeout_s)
+            return [batch for batch in self._sealed if batch.number > after]
+
+    def seal(self) -> int:
+        self._committer.seal()
+        return self._sealed_number
+
+    def release(self, number: int) -> None:
+        with self._state:
+            with self._changed:
+                gone = [batch for batch in self._sealed if batch.number <= number]
+                self._sealed = self._sealed[len(gone) :]
+            if not gone:
+                return
+            crash.point("journal.before-release")
+            self._write_down_release(gone)
+            crash.point("journal.after-release-state")
+            for batch in gone:
+                self._delete(batch)
+                crash.point("journal.mid-release")
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        try:
+            self._committer.close()
+        finally:
+            with self._changed:
+                self._closed = True
+                self._changed.notify_all()
+            self._lock.release()
+
+    def status(self) -> JournalStatus:
+        """Where the journal stands at this moment."""
+        committer = self._committer
+        active = committer.active
+        sealed = self.sealed()
+        return JournalStatus(
+            receiver=self.receiver,
+            seq_next=committer.seq_next,
+            released=self._known.released,
+            segment_sealed=self._sealed_number,
+            segment_open=active.number if active and active.size_bytes else None,
+            sealed_segments=len(sealed),
+            backlog_bytes=self.backlog_bytes,
+            backlog_bytes_max=self._backlog_bytes_max,
+            oldest_sealed_s=time.time() - sealed[0].sealed_at_s if sealed else None,
+            frames=committer.frames,
+            events=committer.events,
+            bytes=committer.bytes,
+            commits=committer.commits,
+            commit_mean_ms=1000 * committer.commit_seconds / max(1, committer.commits),
+            events_per_second=committer.rate.per_second(),
+            waiting_bytes=committer.waiting_bytes,
+            disk_free_bytes=self._reserve.free_bytes(),
+            disk_free_bytes_min=self._reserve.disk_free_bytes_min,
+            refusal=committer.refusal,
+            torn_bytes=self._torn_bytes,
+            quarantine=self._quarantine.items(),
+        )
+
+    def _prepared(self, draft: Draft) -> frame.Prepared:
+        if self.backlog_bytes >= self._backlog_bytes_max:
+            raise WhodidError(
+                "busy",
+                f"{self.backlog_bytes:,} bytes of journal wait for the store; the limit is "
+                f"{self._backlog_bytes_max:,}.",
+                "Send again later. If it stays so, look at the store with: whodid status",
+                retry_after_s=2,
+            )
+        return frame.prepare(draft, self._receiver_json)
+
+    def _segment(self, number: int, size_bytes: int) -> SealedSegment:
+        return SealedSegment(
+            self.folder,
+            number,
+            self.receiver,
+            self._quarantine,
+            size_bytes=size_bytes,
+            before_repair=self._write_down_numbers,
+        )
+
+    def _add_sealed(self, done: OpenSegment) -> None:
+        batch = self._segment(done.number, done.size_bytes)
+        with self._changed:
+            self._sealed.append(batch)
+            self._sealed_bytes += batch.size_bytes
+            self._sealed_number = batch.number
+            self._changed.notify_all()
+
+    def _delete(self, batch: SealedSegment) -> None:
+        batch.delete()
+        with self._changed:
+            self._sealed_bytes -= batch.size_bytes
+
+    def _write_down_release(self, gone: list[SealedSegment]) -> None:
+        released = gone[-1].number
+        try:
+            self._write_down(released)
+        except OSError:
+            # On a full disk the release itself makes the room to write it down. The last file stays until that is
+            # done: without the one or the other its numbers would be used again.
+            while len(gone) > 1:
+                self._delete(gone.pop(0))
+            try:
+                self._write_down(released)
+            except OSError as error:
+                with self._changed:
+                    self._sealed[:0] = gone
+                raise WhodidError("full", f"The release of segment {released} cannot be written: {error}.") from error
+
+    def _write_down_numbers(self) -> None:
+        """Before the bytes that hold the highest numbers are changed: their successors must not use them again."""
+        self._write_down(self._known.released)
+
+    def _write_down(self, released: int) -> None:
+        with self._state:
+            known = receiver.Receiver(receiver=self.receiver, released=released, seq_next=self._committer.seq_next)
+            receiver.save(self.folder, known)
+            self._known = known

@@ -1,0 +1,159 @@
+"""Reading a segment's file with doubt: whole frames here, damage there, a torn tail at the end.
+
+Damage stays within the frames it touched. After a bad line reading goes on at the next line; and because the line
+break itself may be what was damaged, or a false one may have come up, every place in a bad line where a frame could
+begin is tried before the line is given up. What is found that way must also decode as a frame from its first to its
+last byte, which nothing nested in a sender's parameters does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, Literal, NamedTuple
+
+import msgspec
+
+from whodid.journal import frame
+
+_CHUNK_BYTES: Final = 1024 * 1024
+# Trying every pair of places in a bad line could take for ever on a line made for that: hash at most
+# this many times it.
+_SALVAGE_FACTOR: Final = 64
+
+NO_HEADER: Final = frame.Header(0, 0)
+
+
+class Piece(NamedTuple):
+    """A run of bytes of a file.
+
+    A `frame` is a whole line, `data` without its break; a `salvaged` one was found in a line that is not whole.
+    `damage` is bytes that belong to no whole frame; `torn` is the same at the end of the file, without a line break.
+    """
+
+    kind: Literal["frame", "salvaged", "damage", "torn"]
+    offset_bytes: int
+    size_bytes: int
+    data: bytes
+    header: frame.Header = NO_HEADER
+
+
+class Survey(NamedTuple):
+    """What a file holds. `seq_next` follows its last whole frame; None when it has none."""
+
+    frames: int
+    events: int
+    seq_next: int | None
+    damaged_bytes: int
+    damaged_bytes_behind: int
+    """Damage behind the last whole frame: numbers may have been used there that cannot be read any more."""
+    torn_bytes: int
+    whole_bytes: int
+    """In whole lines, breaks included."""
+    intact: bool
+    """Whole lines from the first byte to the last."""
+
+
+def read_pieces(path: Path) -> Iterator[Piece]:
+    """Everything in the file, in order; the pieces together are the file."""
+    with path.open("rb", buffering=0) as file:
+        for offset, line, ended in _lines(file):
+            header = frame.verify(line) if ended else None
+            if header is not None:
+                yield Piece("frame", offset, len(line) + 1, line, header)
+            else:
+                yield from _pieces_of_bad(offset, line, ended)
+
+
+def survey(path: Path) -> Survey:
+    """Count what a file holds."""
+    frames = events = damaged = behind = torn = whole = 0
+    seq_next: int | None = None
+    intact = True
+    for piece in read_pieces(path):
+        intact = intact and piece.kind == "frame"
+        whole += piece.size_bytes if piece.kind == "frame" else 0
+        if piece.kind == "damage":
+            damaged += piece.size_bytes
+            behind += piece.size_bytes
+        elif piece.kind == "torn":
+            torn += piece.size_bytes
+        else:
+            frames += 1
+            events += piece.header.events_count
+            seq_next = piece.header.seq + piece.header.events_count
+            behind = 0
+    return Survey(frames, events, seq_next, damaged, behind, torn, whole, intact)
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
+    """Offset, line without its break, and whether it had one."""
+    offset = 0
+    parts: list[bytes] = []
+    while chunk := file.read(_CHUNK_BYTES):
+        lines = chunk.split(b"\n")
+        last = lines.pop()
+        if lines:
+            parts.append(lines[0])
+            lines[0] = b"".join(parts)
+            parts = []
+            for line in lines:
+                yield offset, line, True
+                offset += len(line) + 1
+        if last:
+            parts.append(last)
+    if parts:
+        yield offset, b"".join(parts), False
+
+
+def _pieces_of_bad(offset: int, line: bytes, ended: bool) -> Iterator[Piece]:
+    """A line that is no whole frame, split into the frames in it and the bytes that belong to none."""
+    size = len(line) + ended
+    at = 0
+    for start, end in _frames_within(line):
+        if start > at:
+            yield Piece("damage", offset + at, start - at, line[at:start])
+        # The byte behind a frame is its line break, damaged or not, unless the file ends there.
+        at = min(end + 1, size)
+        data = line[start:end]
+        header = frame.verify(data) or NO_HEADER
+        yield Piece("salvaged", offset + start, at - start, data, header)
+    if at < size:
+        yield Piece("damage" if ended else "torn", offset + at, size - at, line[at:])
+
+
+def _frames_within(line: bytes) -> Iterator[tuple[int, int]]:
+    starts = list(_occurrences(line, frame.START))
+    budget = len(line) * _SALVAGE_FACTOR
+    done = 0
+    for index, start in enumerate(starts):
+        if start < done:
+            continue
+        # A frame ends at the line's end, or before the next one with one byte (a damaged break) between them; at
+        # the file's end the last byte may itself be the damaged break.
+        ends = [len(line), len(line) - 1, *(later - 1 for later in starts[index + 1 :])]
+        for end in ends:
+            budget -= end - start
+            if budget < 0:
+                return
+            if _is_frame(line[start:end]):
+                yield start, end
+                done = end
+                break
+
+
+def _occurrences(line: bytes, what: bytes) -> Iterator[int]:
+    at = line.find(what)
+    while at >= 0:
+        yield at
+        at = line.find(what, at + 1)
+
+
+def _is_frame(data: bytes) -> bool:
+    if frame.verify(data) is None:
+        return False
+    with contextlib.suppress(msgspec.MsgspecError):
+        frame.decode(data)
+        return True
+    return False

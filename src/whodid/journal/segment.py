@@ -1,0 +1,230 @@
+"""A segment's file: the one being written (`000000000001.open`) and those that are complete (`000000000001.sealed`)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from whodid.errors import WhodidError
+from whodid.journal import crash, files, frame, recovery
+from whodid.journal.base import Frame
+from whodid.journal.quarantine import Quarantine
+
+_NAME: Final = re.compile(r"(\d{12})\.(open|sealed)")
+
+
+def open_path(folder: Path, number: int) -> Path:
+    return folder / f"{number:012}.open"
+
+
+def sealed_path(folder: Path, number: int) -> Path:
+    return folder / f"{number:012}.sealed"
+
+
+def numbers(folder: Path, state: str) -> list[int]:
+    """The segments of a folder that are `open` or `sealed`, ascending."""
+    names = (_NAME.fullmatch(path.name) for path in folder.glob(f"*.{state}"))
+    return sorted(int(name[1]) for name in names if name)
+
+
+class OpenSegment:
+    """The file that commits are appended to. Only the committer's thread uses it.
+
+    `size_bytes` counts what is durable. After an error there may be more than that in the file; `mend` cuts it off,
+    and nothing may be appended before.
+    """
+
+    def __init__(self, folder: Path, number: int):
+        self.number = number
+        self.size_bytes = 0
+        self.events = 0
+        self.began_at_s = 0.0
+        """Time of the first commit (monotonic)."""
+        self.dirty = False
+        self.distrusted = False
+        """A sync failed: what the kernel says about this file afterwards proves nothing, so no more goes into it."""
+        self._folder = folder
+        self._path = open_path(folder, number)
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, files.FILE_MODE)
+        try:
+            crash.point("journal.after-create")
+            files.sync_folder(folder)
+        except OSError:
+            self.discard()
+            raise
+
+    def append(self, data: bytes, events: int) -> None:
+        """Make bytes durable, all or none.
+
+        Raises
+        ------
+        OSError
+            Nothing of them counts; see `mend`.
+        """
+        self.dirty = True
+        crash.point("journal.before-write")
+        if crash.armed("journal.mid-write"):
+            half = len(data) // 2
+            files.write_all(self._descriptor, data[:half])
+            crash.point("journal.mid-write")
+            files.write_all(self._descriptor, data[half:])
+        else:
+            files.write_all(self._descriptor, data)
+        crash.point("journal.after-write")
+        try:
+            files.sync(self._descriptor)
+        except OSError:
+            self.distrusted = True
+            raise
+        crash.point("journal.after-fdatasync")
+        self.dirty = False
+        if not self.size_bytes:
+            self.began_at_s = time.monotonic()
+        self.size_bytes += len(data)
+        self.events += events
+
+    def mend(self) -> None:
+        """Cut the file back to what is durable."""
+        if self.dirty:
+            os.ftruncate(self._descriptor, self.size_bytes)
+            os.fsync(self._descriptor)
+            self.dirty = False
+
+    def seal(self) -> bool:
+        """Complete the file; False if it held nothing and is gone. May be tried again after an OSError."""
+        self.mend()
+        if not self.size_bytes:
+            self.discard()
+            return False
+        target = sealed_path(self._folder, self.number)
+        crash.point("journal.before-seal-rename")
+        if self._path != target:
+            self._path.rename(target)
+            self._path = target
+        crash.point("journal.after-seal-rename")
+        files.sync_folder(self._folder)
+        self._close()
+        return True
+
+    def discard(self) -> None:
+        """Remove a file that holds nothing durable."""
+        self._path.unlink(missing_ok=True)
+        self._close()
+
+    def abandon(self) -> None:
+        """Let go of the file as it is; the next start recovers it."""
+        with contextlib.suppress(OSError):
+            self._close()
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
+
+
+class SealedSegment:
+    """A complete segment on disk: the journal's `Batch`.
+
+    Its bytes are checked once, when somebody first wants its events; what is damaged is put aside then, and the file
+    is rewritten without it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        number: int,
+        receiver: str,
+        quarantine: Quarantine,
+        *,
+        size_bytes: int,
+        before_repair: Callable[[], None],
+    ):
+        self.receiver = receiver
+        self.number = number
+        self.size_bytes = size_bytes
+        self.sealed_at_s = time.time()
+        """Epoch time since which this process knows it as sealed."""
+        self._path = sealed_path(folder, number)
+        self._quarantine = quarantine
+        self._before_repair = before_repair
+        self._events: int | None = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"SealedSegment({self._path})"
+
+    @property
+    def count(self) -> int:
+        return self._verified()
+
+    @property
+    def path(self) -> Path | None:
+        """The verified file; None if nothing whole was left in it."""
+        self._verified()
+        return self._path if self.size_bytes else None
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames in order, each verified.
+
+        A frame whose bytes are right but which is none (a draft broke its contract) is put aside like damage.
+
+        Raises
+        ------
+        WhodidError("internal")
+            Temporary: the file was changed since it was checked; the next attempt checks it anew.
+        """
+        self._verified()
+        for piece in recovery.read_pieces(self._path):
+            if piece.kind != "frame":
+                self._events = None
+                raise WhodidError("internal", f"{self._path} changed at byte {piece.offset_bytes} while it was read.")
+            try:
+                read = frame.decode(piece.data)
+            except (msgspec.MsgspecError, RecursionError):
+                self._quarantine.keep(self.number, piece.offset_bytes, piece.data)
+            else:
+                yield read
+
+    def delete(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+    def _verified(self) -> int:
+        with self._lock:
+            if self._events is None:
+                found = recovery.survey(self._path)
+                if not found.intact:
+                    self._before_repair()
+                    repair(self._path, self._path, self.number, self._quarantine)
+                    self.size_bytes = self._path.stat().st_size
+                self._events = found.events
+            return self._events
+
+
+def repair(source: Path, target: Path, number: int, quarantine: Quarantine, *, keep_torn: bool = True) -> None:
+    """Write the whole frames of `source` to `target` (which may be the same) and put the rest aside.
+
+    keep_torn  False where a torn end cannot have been acknowledged; then it is not worth keeping.
+    """
+    partial = target.with_name(target.name + ".tmp")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, files.FILE_MODE)
+    try:
+        for piece in recovery.read_pieces(source):
+            if piece.kind in ("frame", "salvaged"):
+                files.write_all(descriptor, piece.data + b"\n")
+            elif piece.kind == "damage" or keep_torn:
+                quarantine.keep(number, piece.offset_bytes, piece.data)
+        files.sync(descriptor)
+    finally:
+        os.close(descriptor)
+    crash.point("journal.after-quarantine")
+    partial.replace(target)
+    files.sync_folder(target.parent)
+    crash.point("journal.after-repair")
