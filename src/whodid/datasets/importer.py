@@ -1,0 +1,240 @@
+"""The pump: source → blocks of lines → events → sink, with a checkpoint behind every draft that is durable.
+
+reading, decompressing ─► decoding ─► sending, saving checkpoints
+  (a thread, two blocks     (caller's   (a thread, four drafts
+   ahead)                    thread)     at most waiting)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import Struct
+
+from whodid import formats
+from whodid.datasets.blocks import Block, Place, blocks, digest
+from whodid.datasets.checkpoint import HEAD_BYTES, Checkpoints, Mark
+from whodid.datasets.opened import Opened
+from whodid.datasets.pipeline import Parcel, Sender, ahead
+from whodid.datasets.sinks import Sink
+from whodid.datasets.sources import Source
+from whodid.datasets.summary import FileDone, Summary, Tally
+from whodid.errors import WhodidError
+from whodid.event import EVENT_BYTES_MAX, REQUEST_EVENTS_MAX
+from whodid.formats.base import Decoded, Decoder
+from whodid.formats.rejecting import Unreadable, rejection
+from whodid.journal.base import Draft
+
+# What is wrong with one file and leaves the others readable.
+_FILE_ERRORS = ("invalid", "unsupported", "too_large")
+
+
+class Progress:
+    """Is told how far an import is; this one says nothing."""
+
+    def begin(self, source: Source) -> None: ...
+
+    def moved(self, source: Source, bytes_read: int, events: int) -> None:
+        """`bytes_read` of the source's stored bytes are done; `events` of all sources."""
+
+    def end(self, source: Source) -> None: ...
+
+
+class Importer:
+    """Imports sources one after another into a sink; leaving `with` waits until what was read is durable.
+
+    sink         where drafts go.
+    checkpoints  where files stand; None reads everything anew.
+    format       name of a format; None sniffs each file's.
+    again        read files even if they were read before (nothing is stored twice).
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        checkpoints: Checkpoints | None = None,
+        *,
+        format: str | None = None,
+        again: bool = False,
+        progress: Progress | None = None,
+    ):
+        self.tally = Tally()
+        self._sink = sink
+        self._checkpoints = checkpoints
+        self._format = format
+        self._again = again
+        self._progress = progress or Progress()
+        self._sender = Sender(sink, self._save)
+        self._began = time.monotonic()
+
+    def read(self, source: Source, *, final: bool = True) -> FileDone:
+        """Import what is unread of a source; returns when its events are on their way to the sink.
+
+        final  False for a file that is still being written: its last line waits for its line break.
+        """
+        done = FileDone(name=source.name, outcome="read")
+        self._progress.begin(source)
+        try:
+            self._read(source, done, final)
+        except OSError as error:
+            done.outcome, done.reason = "failed", error.strerror or str(error)
+        except WhodidError as error:
+            if error.code not in _FILE_ERRORS:
+                raise
+            done.outcome, done.reason = "failed", str(error)
+        self._progress.end(source)
+        self.tally.end(done)
+        return done
+
+    def flush(self) -> None:
+        """Wait until everything read is durable and its checkpoints are saved."""
+        self._sender.flush()
+
+    def finish(self, timeout_s: float = 600.0) -> Summary:
+        """Wait until everything is stored; what was done."""
+        self._sender.flush()
+        outcome = self._sink.finish(timeout_s)
+        return self.tally.summary(
+            stored=outcome.stored, duplicates=outcome.duplicates, seconds=time.monotonic() - self._began
+        )
+
+    def __enter__(self) -> Importer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._sender.close()
+
+    def _read(self, source: Source, done: FileDone, final: bool) -> None:
+        if self._was_completed(source):
+            done.outcome = "skipped"
+            return
+        opened = Opened(source)
+        try:
+            if not opened.head:
+                return
+            reading = self._begin(source, opened, done)
+            done.format = reading.mark.format
+            if reading.place.offset_bytes:
+                done.outcome = "continued"
+                reading.decoder.restore(reading.mark.state)
+            self._pump(reading, final)
+        finally:
+            opened.close()
+
+    def _was_completed(self, source: Source) -> bool:
+        if self._checkpoints is None or self._again or not source.version:
+            return False
+        return self._checkpoints.completed(source.name, source.version) is not None
+
+    def _begin(self, source: Source, opened: Opened, done: FileDone) -> _Reading:
+        """Go to where the file was read to, if it is known; else to its start, with a mark of its own."""
+        for mark in self._candidates(source, opened):
+            place = mark.fits(opened.stream)
+            if place is not None:
+                return _Reading(source, opened, done, mark, place, formats.decoder(mark.format))
+            opened.rewind()
+        name = self._format or opened.sniff()
+        mark = Mark(format=name)
+        if self._checkpoints is not None and source.version:
+            self._checkpoints.save(mark)
+        return _Reading(source, opened, done, mark, Place(), formats.decoder(name))
+
+    def _candidates(self, source: Source, opened: Opened) -> list[Mark]:
+        if self._checkpoints is None or self._again or not source.version:
+            return []
+        return [mark for mark in self._checkpoints.candidates(opened.head) if self._format in (None, mark.format)]
+
+    def _pump(self, reading: _Reading, final: bool) -> None:
+        for block in reading.blocks():
+            if not block.whole and not final:
+                break
+            decoded = reading.decode(block)
+            self.tally.add(reading.done, decoded.events, decoded.rejects)
+            mark = reading.advance(block) if block.whole else None
+            for draft in _drafts(decoded, reading.decoder.name):
+                self._sender.put(Parcel(draft, None))
+            self._sender.put(Parcel(None, mark))
+            self._progress.moved(reading.source, reading.opened.bytes_read(block.end.offset_bytes), self.tally.events)
+        self._sender.put(Parcel(None, reading.completed()))
+        self.tally.bytes += reading.opened.bytes_read(reading.place.offset_bytes)
+
+    def _save(self, mark: Mark) -> None:
+        if self._checkpoints is not None and mark.id is not None:
+            self._checkpoints.save(mark)
+
+
+class _Reading(Struct):
+    """One source on its way through the pump; `place` is where its whole lines were read to."""
+
+    source: Source
+    opened: Opened
+    done: FileDone
+    mark: Mark
+    place: Place
+    decoder: Decoder
+
+    def blocks(self) -> Iterator[Block]:
+        found = blocks(self.opened.stream, self.place)
+        return found if self.opened.is_quick else ahead(found)
+
+    def decode(self, block: Block) -> Decoded:
+        if block.too_long_bytes:
+            return self._too_long(block)
+        decoded = self.decoder.decode(block.data, first_line=block.first_line)
+        for reject in decoded.rejects:
+            reject.source = self.source.name
+        return decoded
+
+    def advance(self, block: Block) -> Mark:
+        """The mark behind a block of whole lines."""
+        self.place = block.end
+        head = self.opened.head[:HEAD_BYTES]
+        self.mark = msgspec.structs.replace(
+            self.mark,
+            name=self.source.name,
+            version="",
+            complete=False,
+            head_bytes=len(head),
+            head_digest=digest(head),
+            offset_bytes=self.place.offset_bytes,
+            lines=self.place.lines,
+            tail_digest=digest(self.place.tail),
+            state=self.decoder.state(),
+        )
+        return self.mark
+
+    def completed(self) -> Mark:
+        return msgspec.structs.replace(
+            self.mark, name=self.source.name, version=self.source.version, complete=bool(self.source.version)
+        )
+
+    def _too_long(self, block: Block) -> Decoded:
+        message = f"The line is {block.too_long_bytes:,} bytes long; an event may have {EVENT_BYTES_MAX:,}."
+        reject = rejection(block.data, Unreadable("too_large", message), index=0, line=block.first_line)
+        reject.source = self.source.name
+        reject.raw_size_bytes = block.too_long_bytes
+        return Decoded(rejects=[reject])
+
+
+def _drafts(decoded: Decoded, format: str) -> Iterator[Draft]:
+    """Drafts of at most `REQUEST_EVENTS_MAX` events; none when there is nothing to keep."""
+    received_at = datetime.now(UTC)
+    events, rejects = decoded.events, decoded.rejects
+    if len(events) <= REQUEST_EVENTS_MAX:
+        if events or rejects:
+            yield Draft(
+                received_at=received_at, events=decoded.payload, count=len(events), format=format, rejects=rejects
+            )
+        return
+    for begin in range(0, len(events), REQUEST_EVENTS_MAX):
+        part = events[begin : begin + REQUEST_EVENTS_MAX]
+        yield Draft(
+            received_at=received_at,
+            events=msgspec.json.encode(part),
+            count=len(part),
+            format=format,
+            rejects=() if begin else rejects,
+        )

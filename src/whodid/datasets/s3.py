@@ -1,0 +1,103 @@
+"""Objects of S3 (and servers that speak it) as sources."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from whodid.datasets.sources import Problem, Source
+from whodid.errors import WhodidError
+
+_CHUNK_BYTES = 8 * 1024 * 1024
+
+
+def list_objects(url: str, endpoint: str | None) -> Iterator[Source | Problem]:
+    """The objects whose key begins with the prefix of `s3://bucket/prefix`, oldest first.
+
+    Credentials, region and endpoint come from the usual AWS_* variables of the environment.
+
+    Raises
+    ------
+    WhodidError("invalid")
+        obstore is not installed; the hint says how to install it.
+    WhodidError("unavailable")
+        The bucket cannot be listed: the message says why.
+    """
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise WhodidError("invalid", f"{url} names no bucket.", "Write s3://bucket/prefix.")
+    store = _store(bucket, endpoint)
+    try:
+        # obstore takes a prefix for a folder; S3 itself and its users do not.
+        listed = [entry for page in store.list(prefix.rpartition("/")[0] or None) for entry in page]
+    except Exception as error:
+        raise WhodidError("unavailable", f"{url} cannot be listed: {_reason(error)}", _HINT) from error
+    objects = [entry for entry in listed if entry["size"] and entry["path"].startswith(prefix.rstrip("/"))]
+    if not objects:
+        yield Problem(url, "no object is there")
+    for entry in sorted(objects, key=lambda entry: (entry["last_modified"], entry["path"])):
+        yield _source(store, bucket, entry)
+
+
+_HINT = "See AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, and --endpoint for other servers than Amazon's."
+
+
+def _source(store: Any, bucket: str, entry: Any) -> Source:
+    key = entry["path"]
+    version = f"{entry['size']}:{entry.get('e_tag') or entry['last_modified'].isoformat()}"
+
+    def open_object() -> BinaryIO:
+        try:
+            stream = store.get(key).stream(min_chunk_size=_CHUNK_BYTES)
+        except Exception as error:
+            raise OSError(None, f"cannot be read: {_reason(error)}", f"s3://{bucket}/{key}") from error
+        return io.BufferedReader(_Chunks(iter(stream)), 1024 * 1024)
+
+    return Source(name=f"s3://{bucket}/{key}", size_bytes=entry["size"], version=version, open=open_object)
+
+
+def _store(bucket: str, endpoint: str | None) -> Any:
+    try:
+        from obstore.store import S3Store
+    except ModuleNotFoundError as error:
+        raise WhodidError(
+            "invalid", "s3:// needs 'obstore', which is not installed.", "Install it with: pip install 'whodid[s3]'"
+        ) from error
+    endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    options: dict[str, Any] = {}
+    if endpoint:
+        options = {"endpoint": endpoint, "virtual_hosted_style_request": False}
+    if endpoint and endpoint.startswith("http://"):
+        options["client_options"] = {"allow_http": True}
+    return S3Store(bucket, **options)
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what obstore says: the rest is its own debugging."""
+    return str(error).strip().splitlines()[0][:500] if str(error).strip() else type(error).__name__
+
+
+class _Chunks(io.RawIOBase):
+    """An iterator of bytes as a raw stream."""
+
+    def __init__(self, chunks: Iterator[Any]):
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            try:
+                self._rest = memoryview(bytes(next(self._chunks)))
+            except StopIteration:
+                return 0
+            except Exception as error:
+                raise OSError(None, f"broke off: {_reason(error)}") from error
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size

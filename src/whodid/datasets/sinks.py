@@ -1,0 +1,120 @@
+"""Where imported events go: into the journal of this process, or to a server."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from whodid.errors import WhodidError
+from whodid.journal.base import Draft, Journal
+
+if TYPE_CHECKING:
+    import httpx
+
+    from whodid.stores.writer import StoreWriter
+
+
+class Outcome(NamedTuple):
+    """What the store made of the events sent: new ones, and ones that it had."""
+
+    stored: int
+    duplicates: int
+
+
+class Sink(Protocol):
+    """Takes drafts. `send` returns when the draft is durable; temporary errors are for the caller to wait out."""
+
+    def send(self, draft: Draft) -> None: ...
+
+    def finish(self, timeout_s: float) -> Outcome:
+        """Wait until all that was sent is stored."""
+
+
+class JournalSink:
+    """The journal of this process, whose writer stores what it holds."""
+
+    def __init__(self, journal: Journal, writer: StoreWriter):
+        self._journal = journal
+        self._writer = writer
+        before = writer.status()
+        self._stored, self._duplicates = before.stored, before.duplicates
+
+    def send(self, draft: Draft) -> None:
+        self._journal.append_blocking(draft)
+
+    def finish(self, timeout_s: float) -> Outcome:
+        self._writer.flush(timeout_s)
+        after = self._writer.status()
+        return Outcome(after.stored - self._stored, after.duplicates - self._duplicates)
+
+
+class ServerSink:
+    """A running server, by its import door.
+
+    Raises WhodidError with the code that the server answers; "unavailable" when it cannot be reached.
+    """
+
+    def __init__(self, url: str, key: str | None = None):
+        import httpx
+
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=60.0)
+        self._accepted = 0
+
+    def send(self, draft: Draft) -> None:
+        import httpx
+
+        from whodid.datasets.door import body_of
+
+        try:
+            answer = self._client.post("/v1/import", content=body_of(draft))
+        except httpx.HTTPError as error:
+            raise WhodidError(
+                "unavailable", f"{self._client.base_url} cannot be reached: {error}.", "Is the server running?"
+            ) from error
+        if answer.status_code != 200:
+            raise _error_of(answer)
+        self._accepted += draft.count
+
+    def finish(self, timeout_s: float) -> Outcome:
+        """A server tells apart what it has already only when it stores it: all counts as new here."""
+        return Outcome(self._accepted, 0)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _error_of(answer: httpx.Response) -> WhodidError:
+    try:
+        error = answer.json()["error"]
+        said = WhodidError(error["code"], error["message"], error.get("hint"))
+        said.kind  # noqa: B018 (an unknown code is no answer of whodid's)
+    except (ValueError, KeyError, TypeError):
+        said = WhodidError("unavailable", f"{answer.url} answered {answer.status_code}.", "Is that a whodid server?")
+    wait_s = answer.headers.get("retry-after", "")
+    said.retry_after_s = int(wait_s) if wait_s.isdigit() else None
+    return said
+
+
+def send_patiently(sink: Sink, draft: Draft, *, patience_s: float = 60.0) -> None:
+    """Send, waiting as long as the journal is busy, and up to `patience_s` for what cannot be reached.
+
+    Raises
+    ------
+    WhodidError("full")
+        Temporary: no disk space. What was sent before is kept; the same import goes on there once there is space.
+    WhodidError("unavailable")
+        Temporary: not reached within `patience_s`.
+    """
+    deadline = time.monotonic() + patience_s
+    pause_s = 0.05
+    while True:
+        try:
+            return sink.send(draft)
+        except WhodidError as error:
+            if error.code not in ("busy", "unavailable", "timeout"):
+                raise
+            if error.code != "busy" and time.monotonic() > deadline:
+                raise
+            time.sleep(min(error.retry_after_s or pause_s, 5.0))
+            pause_s = min(pause_s * 2, 1.0)

@@ -1,0 +1,80 @@
+"""The span of time that events cover, and the stretches inside it without any."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from operator import le
+from typing import Final
+
+from msgspec import Struct
+
+_HOUR: Final = timedelta(hours=1)
+# A source that is busy nearly every hour is watched by the hour; one that rests at night and on Sundays by the day.
+BUSY_SHARE: Final = 0.9
+
+
+class Gap(Struct, kw_only=True):
+    """A stretch of whole hours (UTC) without an event; `until` is the begin of the hour in which they go on."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def length(self) -> timedelta:
+        return self.until - self.since
+
+
+class Span:
+    """Gathers the times of events: the first, the last, and in which hours (UTC) there were any."""
+
+    def __init__(self) -> None:
+        self.oldest: datetime | None = None
+        self.newest: datetime | None = None
+        self._hours: set[datetime] = set()
+
+    def add(self, times: Sequence[datetime]) -> None:
+        """Take in times with zone UTC, in any order; quickest when they ascend."""
+        if not times:
+            return
+        ascending = all(map(le, times, times[1:]))
+        first, last = (times[0], times[-1]) if ascending else (min(times), max(times))
+        self.oldest = first if self.oldest is None else min(self.oldest, first)
+        self.newest = last if self.newest is None else max(self.newest, last)
+        if _hour(first) == _hour(last):
+            self._hours.add(_hour(first))
+        elif ascending:
+            self._add_ascending(times)
+        else:
+            self._hours.update(map(_hour, times))
+
+    def gaps(self) -> list[Gap]:
+        """The gaps, longest first.
+
+        When 90 % of the hours of the span hold events, every hour without is a gap; else only 24 hours and more
+        in a row are.
+        """
+        hours = sorted(self._hours)
+        if len(hours) < 2:
+            return []
+        covered = (hours[-1] - hours[0]) // _HOUR + 1
+        shortest = _HOUR if len(hours) >= BUSY_SHARE * covered else timedelta(days=1)
+        found = [
+            Gap(since=before + _HOUR, until=after)
+            for before, after in pairwise(hours)
+            if after - before - _HOUR >= shortest
+        ]
+        return sorted(found, key=lambda gap: gap.length, reverse=True)
+
+    def _add_ascending(self, times: Sequence[datetime]) -> None:
+        at = 0
+        while at < len(times):
+            hour = _hour(times[at])
+            self._hours.add(hour)
+            at = bisect_left(times, hour + _HOUR, at)
+
+
+def _hour(time: datetime) -> datetime:
+    return datetime(time.year, time.month, time.day, time.hour, tzinfo=UTC)

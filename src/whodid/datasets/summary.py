@@ -1,0 +1,112 @@
+"""What an import did, for people and for machines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from whodid.datasets.span import Gap, Span
+from whodid.event import Event, Rejection
+
+REJECTS_SHOWN: Final = 20
+GAPS_SHOWN: Final = 20
+
+
+class Rejected(Struct, kw_only=True):
+    """A rejection as it is shown; the store keeps it whole."""
+
+    file: str
+    line: int | None
+    code: str
+    message: str
+
+
+class FileDone(Struct, kw_only=True, omit_defaults=True):
+    """What became of one file.
+
+    outcome  `read` from its start, `continued` where the last import ended, `skipped` because it was read already,
+             `failed`: `reason` says why, and what was read before stays.
+    """
+
+    name: str
+    outcome: Literal["read", "continued", "skipped", "failed"]
+    format: str | None = None
+    events: int = 0
+    rejected: int = 0
+    reason: str | None = None
+
+
+class Summary(Struct, kw_only=True):
+    """What an import did.
+
+    events      events read from the files.
+    stored      events that were not in the store before.
+    duplicates  events that were.
+    rejected    pieces of input that are no events; all are kept in the store, `rejects` are the first of them.
+    gaps        stretches of the span without events, longest first.
+    seconds     how long it took, storing included.
+    """
+
+    events: int
+    stored: int
+    duplicates: int
+    rejected: int
+    topics: dict[str, int]
+    oldest: datetime | None
+    newest: datetime | None
+    gaps: list[Gap]
+    gaps_total: int
+    rejects: list[Rejected]
+    files: list[FileDone]
+    bytes: int
+    seconds: float
+
+
+class Tally:
+    """Counts while an import runs."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.rejected = 0
+        self.bytes = 0
+        self.files: list[FileDone] = []
+        self.rejects: list[Rejected] = []
+        self._topics: Counter[str] = Counter()
+        self._span = Span()
+
+    def add(self, file: FileDone, events: Sequence[Event], rejects: Sequence[Rejection]) -> None:
+        """Count what one block of `file` became."""
+        self.events += len(events)
+        file.events += len(events)
+        self._topics.update([event.topic for event in events])
+        self._span.add([event.time for event in events])
+        self.rejected += len(rejects)
+        file.rejected += len(rejects)
+        for reject in rejects[: max(0, REJECTS_SHOWN - len(self.rejects))]:
+            self.rejects.append(Rejected(file=file.name, line=reject.line, code=reject.code, message=reject.message))
+
+    def end(self, file: FileDone) -> None:
+        """A file came to its end, well or badly."""
+        self.files.append(file)
+
+    def summary(self, *, stored: int, duplicates: int, seconds: float) -> Summary:
+        gaps = self._span.gaps()
+        return Summary(
+            events=self.events,
+            stored=stored,
+            duplicates=duplicates,
+            rejected=self.rejected,
+            topics=dict(self._topics.most_common()),
+            oldest=self._span.oldest,
+            newest=self._span.newest,
+            gaps=gaps[:GAPS_SHOWN],
+            gaps_total=len(gaps),
+            rejects=self.rejects,
+            files=self.files,
+            bytes=self.bytes,
+            seconds=seconds,
+        )
