@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from xxhash import xxh3_64_hexdigest
@@ -242,7 +243,7 @@ def test_the_backlog_has_a_limit_and_release_makes_room(folder: Path) -> None:
         {"received_at": RECEIVED_AT.replace(tzinfo=None)},
     ],
 )
-def test_a_draft_that_would_break_the_line_is_refused(journal: DiskJournal, broken: dict[str, object]) -> None:
+def test_a_draft_that_would_break_the_line_is_refused(journal: DiskJournal, broken: dict[str, Any]) -> None:
     with pytest.raises(WhodidError) as refused:
         journal.append_blocking(draft(**broken))
     assert refused.value.code == "invalid"

@@ -120,7 +120,8 @@ def _pieces_of_bad(offset: int, line: bytes, ended: bool) -> Iterator[Piece]:
         header = frame.verify(data) or NO_HEADER
         yield Piece("salvaged", offset + start, at - start, data, header)
     if at < size:
-        yield Piece("damage" if ended else "torn", offset + at, size - at, line[at:])
+        rest = line[at:] + b"\n" * ended
+        yield Piece("damage" if ended else "torn", offset + at, len(rest), rest)
 
 
 def _frames_within(line: bytes) -> Iterator[tuple[int, int]]:

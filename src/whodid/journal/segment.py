@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import threading
@@ -18,6 +19,7 @@ from whodid.journal import crash, files, frame, recovery
 from whodid.journal.base import Frame
 from whodid.journal.quarantine import Quarantine
 
+_log = logging.getLogger(__name__)
 _NAME: Final = re.compile(r"(\d{12})\.(open|sealed)")
 
 
@@ -213,6 +215,7 @@ def repair(source: Path, target: Path, number: int, quarantine: Quarantine, *, k
 
     keep_torn  False where a torn end cannot have been acknowledged; then it is not worth keeping.
     """
+    _log.warning("Rewriting %s without its damaged bytes; they are kept beside it.", target)
     partial = target.with_name(target.name + ".tmp")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, files.FILE_MODE)
     try:
