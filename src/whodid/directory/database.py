@@ -32,7 +32,7 @@ class Database:
         self.dialect: Dialect = "postgresql" if engine.dialect.name == "postgresql" else "sqlite"
         self._engine = engine
         self._writes = engine.execution_options(writes=True)
-        self._on_change = on_change
+        self.on_change = on_change
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -60,11 +60,11 @@ class Database:
         after: Mapping[str, Any] | None = None,
     ) -> None:
         """Tell `on_change` of a change. Called inside its transaction: what cannot be audited does not happen."""
-        if self._on_change is None:
+        if self.on_change is None:
             return
         told = {name: values for name, values in (("before", before), ("after", after)) if values is not None}
         parameters = Raw(msgspec.json.encode(told))
-        self._on_change(
+        self.on_change(
             Event(
                 id=new_id(), time=now(), type=kind, source="server", user=by, entities=[entity], parameters=parameters
             )

@@ -62,6 +62,10 @@ class Watched(Database):
             self._watcher = threading.Thread(target=self._watch, name="whodid-directory", daemon=True)
             self._watcher.start()
 
+    def has_keys_or_users(self) -> bool:
+        """Whether somebody ever made a key or a user: from then on nobody is let in without one."""
+        return self.snapshot.closed
+
     def note_used(self) -> None:
         """Write down that the keys in `used` were used; one statement for all of them."""
         used, self.used = self.used, set()

@@ -1,0 +1,250 @@
+"""Who is asking, and whether they may: keys, browser sessions, and programs on the same machine.
+
+A caller is known by, in this order:
+
+1. `Authorization: Bearer KEY`, or Basic with the key as user or as password;
+2. the cookie of a signed-in browser;
+3. being on the same machine, while the server listens on loopback only and nobody has made a key or a user yet.
+
+2 and 3 need no secret that a foreign web page would have to know; therefore a request that a browser sends for a
+foreign page is refused (Origin, Sec-Fetch-Site), and on loopback the name in the address bar has to be this machine's
+(a foreign name that resolves to 127.0.0.1 is DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from whodid.directory import Directory
+from whodid.directory.model import SCOPES, Key
+from whodid.directory.secret import digest
+from whodid.directory.sign_in import COOKIE
+from whodid.directory.snapshot import Snapshot
+from whodid.errors import WhodidError
+
+Headers = Mapping[bytes, bytes]
+
+ALLOWED_ORIGINS: Final = "access.allowed_origins"
+ALLOWED_HOSTS: Final = "access.allowed_hosts"
+
+# Remembered forms of the Authorization header; Basic allows any number for one key.
+CALLERS_MAX: Final = 10_000
+
+# A proxy on this machine makes everybody look local; it adds one of these.
+_PROXY_HEADERS: Final = (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via")
+
+_COOKIE: Final = COOKIE.encode() + b"="
+
+
+class Caller(NamedTuple):
+    """Who is asking. Empty `topics`, `nodes`, `routing_keys` bind to none."""
+
+    name: str
+    scopes: frozenset[str]
+    key_id: str | None = None
+    user: str | None = None
+    topics: frozenset[str] = frozenset()
+    nodes: frozenset[str] = frozenset()
+    routing_keys: frozenset[str] = frozenset()
+    session_id: str | None = None
+
+    @property
+    def is_bound(self) -> bool:
+        return bool(self.topics or self.nodes or self.routing_keys)
+
+
+LOCAL_PROGRAM: Final = Caller("program on this machine", frozenset(("write", "read")))
+
+
+class Access:
+    """Tells who a request comes from, in a microsecond and from memory.
+
+    directory  keys, browser sessions and settings; a revocation anywhere counts here within a second.
+    local_key  the key of `server.json`: whoever can read that file owns the data, and is admin.
+    loopback   whether the server listens on loopback only.
+    """
+
+    def __init__(self, directory: Directory, *, local_key: str | None = None, loopback: bool = False):
+        self._directory = directory
+        self._local = digest(local_key) if local_key else None
+        self._loopback = loopback
+        self._snapshot: Snapshot | None = None
+        self._callers: dict[bytes, Caller] = {}
+        self._used: set[str] = set()
+        directory.watch()
+
+    def caller(self, scope: Mapping[str, Any], headers: Headers | None = None) -> Caller:
+        """Who sent a request.
+
+        scope    of ASGI; `headers` are its headers as a dict, for who has made it already.
+
+        Raises
+        ------
+        WhodidError("unauthorized")
+            No key or session, or one that does not count (any more).
+        WhodidError("forbidden")
+            A browser sent it for a foreign page.
+        """
+        if headers is None:
+            headers = dict(scope["headers"])
+        if self._snapshot is not self._directory.snapshot:
+            self._callers = {}
+            self._snapshot = self._directory.snapshot
+        if b"origin" in headers:
+            self.refuse_foreign_origin(headers)
+        authorization = headers.get(b"authorization")
+        if authorization is None:
+            return self._without_key(scope, headers)
+        caller = self._callers.get(authorization)
+        if caller is None:
+            caller = self._with_key(authorization)
+        if caller.key_id is not None:
+            self._directory.used.add(caller.key_id)
+        return caller
+
+    def require(self, scope: Mapping[str, Any], wanted: str, headers: Headers | None = None) -> Caller:
+        """`caller`, who besides has to have the scope `wanted` (admin has all). Raises WhodidError("forbidden")."""
+        caller = self.caller(scope, headers)
+        if wanted not in caller.scopes:
+            raise WhodidError(
+                "forbidden",
+                f"{caller.name} may not {wanted}.",
+                f"Make a key for it: whodid key create NAME --scope {wanted}",
+            )
+        return caller
+
+    def allows_origin(self, origin: bytes) -> bool:
+        """Whether pages of this origin may call from browsers: the setting `access.allowed_origins`."""
+        allowed = self._directory.setting(ALLOWED_ORIGINS) or ()
+        return "*" in allowed or origin.decode("latin-1").lower() in {text.lower().rstrip("/") for text in allowed}
+
+    def refuse_foreign_origin(self, headers: Headers) -> None:
+        """Raises WhodidError("forbidden") when a browser sent it for a page that is neither ours nor allowed."""
+        origin = headers[b"origin"]
+        own = headers.get(b"host", b"").lower()
+        if origin.lower() in (b"http://" + own, b"https://" + own) or self.allows_origin(origin):
+            return
+        raise WhodidError(
+            "forbidden",
+            f"Web pages of {origin.decode('latin-1')[:200]} may not call this server.",
+            f"Allow it in the setting {ALLOWED_ORIGINS}.",
+        )
+
+    def _with_key(self, authorization: bytes) -> Caller:
+        for secret in _secrets(authorization):
+            hashed = digest(secret)
+            if hashed == self._local:
+                caller = Caller("owner of the data folder", frozenset(SCOPES))
+                break
+            if (key := self._directory.snapshot.keys.get(hashed)) is not None:
+                caller = _caller_of(key)
+                break
+        else:
+            raise WhodidError(
+                "unauthorized",
+                "This key is unknown, revoked or expired.",
+                "See the keys with: whodid key list; make one with: whodid key create NAME --scope write",
+            )
+        if len(self._callers) >= CALLERS_MAX:
+            self._callers.clear()
+        self._callers[authorization] = caller
+        return caller
+
+    def _without_key(self, scope: Mapping[str, Any], headers: Headers) -> Caller:
+        self._refuse_foreign_page(headers)
+        for cookie in headers.get(b"cookie", b"").split(b";"):
+            if cookie.strip().startswith(_COOKIE):
+                session = self._directory.snapshot.sessions.get(digest(cookie.strip()[len(_COOKIE) :]))
+                if session is not None:
+                    self._refuse_foreign_name(headers)
+                    name = session.user or "signed-in browser"
+                    return Caller(name, _scopes(session.scopes), user=session.user, session_id=session.id)
+        if self._loopback and not self._directory.snapshot.closed and _is_local(scope, headers):
+            self._refuse_foreign_name(headers)
+            return LOCAL_PROGRAM
+        raise WhodidError(
+            "unauthorized",
+            "This needs a key.",
+            "Send it as 'Authorization: Bearer KEY'; make one with: whodid key create NAME --scope write",
+        )
+
+    def _refuse_foreign_page(self, headers: Headers) -> None:
+        site = headers.get(b"sec-fetch-site", b"none")
+        if site in (b"none", b"same-origin") or headers.get(b"sec-fetch-mode") == b"navigate":
+            return
+        if b"origin" in headers:
+            return  # judged already, with the origins that are allowed
+        raise WhodidError(
+            "forbidden",
+            "A web page of another site asked for this.",
+            f"Open it in the browser itself, or allow the site in the setting {ALLOWED_ORIGINS}.",
+        )
+
+    def _refuse_foreign_name(self, headers: Headers) -> None:
+        if not self._loopback:
+            return
+        name = _host_name(headers.get(b"host", b"localhost").decode("latin-1").lower())
+        if name == "localhost" or name.endswith(".localhost") or _is_loopback(name):
+            return
+        if name in (self._directory.setting(ALLOWED_HOSTS) or ()):
+            return
+        raise WhodidError(
+            "forbidden",
+            f"This server is not called {name[:200]}.",
+            f"Use 127.0.0.1 or localhost, send a key, or allow the name in the setting {ALLOWED_HOSTS}.",
+        )
+
+
+def _caller_of(key: Key) -> Caller:
+    return Caller(
+        name=key.name,
+        scopes=_scopes(key.scopes),
+        key_id=key.id,
+        user=key.user,
+        topics=frozenset(key.topics),
+        nodes=frozenset(key.nodes),
+        routing_keys=frozenset(key.routing_keys),
+    )
+
+
+def _scopes(scopes: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(SCOPES) if "admin" in scopes else frozenset(scopes)
+
+
+def _secrets(authorization: bytes) -> list[bytes]:
+    """The secrets that an Authorization header may hold: one for Bearer, user and password for Basic."""
+    scheme, _, rest = authorization.partition(b" ")
+    if scheme.lower() == b"bearer":
+        return [rest.strip()]
+    if scheme.lower() == b"basic":
+        try:
+            user, _, password = base64.b64decode(rest.strip(), validate=True).partition(b":")
+        except binascii.Error:
+            return []
+        return [password, user]
+    return []
+
+
+def _is_local(scope: Mapping[str, Any], headers: Headers) -> bool:
+    client = scope.get("client")
+    proxied = any(name in headers for name in _PROXY_HEADERS)
+    return client is not None and _is_loopback(client[0]) and not proxied
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (mapped or ip).is_loopback
+
+
+def _host_name(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]

@@ -1,0 +1,53 @@
+"""Key bindings: what a key may write, so that one service cannot forge another's events."""
+
+from __future__ import annotations
+
+import msgspec
+
+from whodid.event import Event, Rejection
+from whodid.formats.base import Decoded
+from whodid.receive.access import Caller
+
+
+def bind(caller: Caller, decoded: Decoded) -> Decoded:
+    """What of `decoded` the caller's key may write; the rest is rejected as `forbidden`.
+
+    A key of exactly one node gives it to events that name none.
+    """
+    own_node = next(iter(caller.nodes)) if len(caller.nodes) == 1 else None
+    rejected_before = {each.index for each in decoded.rejects}
+    indexes = (index for index in range(len(decoded.events) + len(decoded.rejects)) if index not in rejected_before)
+    kept: list[Event] = []
+    rejects = list(decoded.rejects)
+    changed = False
+    for index, event in zip(indexes, decoded.events, strict=False):
+        if event.node is None and own_node is not None:
+            event.node = own_node
+            changed = True
+        why = _why_not(caller, event)
+        if why is None:
+            kept.append(event)
+        else:
+            rejects.append(_forbidden(index, why, event))
+    if not changed and len(kept) == len(decoded.events):
+        return decoded
+    rejects.sort(key=lambda each: each.index)
+    return Decoded(events=kept, payload=msgspec.json.encode(kept), rejects=rejects)
+
+
+def _why_not(caller: Caller, event: Event) -> str | None:
+    for what, value, allowed in (
+        ("topic", event.topic, caller.topics),
+        ("node", event.node, caller.nodes),
+        ("routing key", event.routing_key, caller.routing_keys),
+    ):
+        if allowed and value not in allowed:
+            told = f"{what} {value!r}" if value is not None else f"no {what}"
+            return f"The key {caller.name!r} may not write events of {told}, only of: {', '.join(sorted(allowed))}."
+    return None
+
+
+def _forbidden(index: int, why: str, event: Event) -> Rejection:
+    raw = msgspec.json.encode(event)
+    kept = raw[: Rejection.RAW_BYTES_MAX].decode(errors="ignore")
+    return Rejection(index=index, code="forbidden", message=why, raw=kept, raw_size_bytes=len(raw))

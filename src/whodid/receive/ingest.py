@@ -1,0 +1,233 @@
+"""`POST /v1/events`: bytes in, durable events, then the answer. A bare ASGI callable, because it is the hot path.
+
+Each request goes: who is it → may it → body within its limits → decompress → decode → bind to the key →
+tell known duplicates → journal (fdatasync) → answer. Whoever decides which events are kept (a policy) belongs
+between binding and duplicates, in `_admitted`.
+
+Answers: 200 when the events that were accepted are on disk, even if others of the same request were rejected; if every
+one was rejected, the status of an error (400, or 403 when all were forbidden, 413 when all were too large) and
+a body that has both `error` and `rejected`. Rejected input is on disk as well before the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from whodid.errors import WhodidError
+from whodid.event import REQUEST_BYTES_MAX
+from whodid.formats.base import Decoded
+from whodid.formats.compression import decompress
+from whodid.formats.native import Media, decode_body
+from whodid.journal.base import Draft, Journal
+from whodid.receive.access import Access, Caller
+from whodid.receive.answer import Send, nothing_accepted, request_id, send_error, send_json, summary
+from whodid.receive.binding import bind
+from whodid.receive.body import Disconnected, InFlight, Receive, declared_size, media_of, read_rest
+from whodid.receive.recent import RecentIds
+
+# Larger bodies are read in a thread, so that they do not hold up the answers to small ones.
+THREAD_BYTES_MIN: Final = 2 * 1024 * 1024
+THREAD_COMPRESSED_BYTES_MIN: Final = 16 * 1024
+
+_log = logging.getLogger("whodid.receive")
+
+
+class Ingest:
+    """The door for events.
+
+    journal          where they become durable.
+    access           who may write.
+    body_timeout_ms  a body that comes in parts has to be there this long after its first; `protocol` keeps the same
+                     limit from the head on, for every route.
+    in_flight        bytes that all requests together may hold; beyond it posts get 429.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        access: Access,
+        *,
+        body_timeout_ms: int = 30_000,
+        in_flight: InFlight | None = None,
+        recent: RecentIds | None = None,
+    ):
+        self._journal = journal
+        self._access = access
+        self._body_timeout_ms = body_timeout_ms
+        self._in_flight = in_flight or InFlight()
+        self._recent = recent or RecentIds()
+        self._media: dict[bytes, Media] = {}
+        self.accepted = 0
+        self.duplicates = 0
+        self.rejected = 0
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        identifier = request_id(headers.get(b"x-request-id"))
+        more = self._cors(headers) if b"origin" in headers else ()
+        try:
+            if scope["method"] == "POST":
+                await self._post(scope, headers, receive, send, identifier, more)
+            elif scope["method"] == "OPTIONS":
+                await self._preflight(scope, headers, send, identifier, more)
+            else:
+                raise WhodidError(
+                    "method_not_allowed", f"{scope['method']} is not for this address.", "Send events with POST."
+                )
+        except Disconnected:
+            return
+        except WhodidError as error:
+            if b"expect" in headers:
+                # Its body may never come, so this connection cannot be told where the next request begins.
+                more = (*more, (b"connection", b"close"))
+            await send_error(send, error, identifier, more)
+        except Exception:
+            _log.exception("Request %s failed.", identifier.decode())
+            failed = WhodidError(
+                "internal",
+                "Something went wrong here; the events may not be kept.",
+                "Send them again with the same ids: none will be doubled. The server's log names this request.",
+            )
+            await send_error(send, failed, identifier, more)
+
+    async def _post(
+        self,
+        scope: Mapping[str, Any],
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        send: Send,
+        identifier: bytes,
+        more: Any,
+    ) -> None:
+        caller = self._access.require(scope, "write", headers)
+        media = self._media_of(headers.get(b"content-type", b""))
+        declared_size(headers)
+        body = await self._body(receive)
+        held_bytes = len(body)
+        try:
+            received_at = datetime.now(UTC)
+            if b"content-encoding" in headers:
+                body = await _decompressed(body, headers[b"content-encoding"].decode("latin-1"))
+                self._in_flight.take(len(body))
+                held_bytes += len(body)
+            if len(body) < THREAD_BYTES_MIN:
+                decoded = decode_body(body, media, received_at=received_at)
+            else:
+                decoded = await asyncio.to_thread(decode_body, body, media, received_at=received_at)
+            await self._answer(decoded, caller, received_at, scope, send, identifier, more)
+        finally:
+            self._in_flight.give(held_bytes)
+
+    async def _body(self, receive: Receive) -> bytes:
+        """The body; its bytes are counted as in flight."""
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        first: bytes = message.get("body", b"")
+        self._in_flight.take(len(first))
+        if not message.get("more_body", False):
+            return first
+        try:
+            async with asyncio.timeout(self._body_timeout_ms / 1000):
+                return await read_rest(first, receive, self._in_flight)
+        except BaseException as error:
+            self._in_flight.give(len(first))
+            if not isinstance(error, TimeoutError):
+                raise
+        raise WhodidError(
+            "timeout",
+            f"The body did not arrive within {self._body_timeout_ms:,} ms.",
+            "Send it again, in smaller parts if the network is slow.",
+        )
+
+    async def _answer(
+        self,
+        decoded: Decoded,
+        caller: Caller,
+        received_at: datetime,
+        scope: Mapping[str, Any],
+        send: Send,
+        identifier: bytes,
+        more: Any,
+    ) -> None:
+        admitted, ids, duplicates = self._admitted(decoded, caller)
+        rejects = admitted.rejects
+        if ids or rejects:
+            client = scope.get("client")
+            await self._journal.append(
+                Draft(
+                    received_at=received_at,
+                    events=admitted.payload,
+                    count=len(ids),
+                    key_id=caller.key_id,
+                    orig_address=client[0] if client else None,
+                    rejects=rejects,
+                )
+            )
+            self._recent.add(ids)
+            self.accepted += len(ids)
+            self.rejected += len(rejects)
+        self.duplicates += duplicates
+        if rejects and not ids and not duplicates:
+            await send_error(send, nothing_accepted(rejects), identifier, more, rejects=rejects)
+        else:
+            await send_json(send, 200, summary(len(ids), duplicates, rejects), identifier, more)
+
+    def _admitted(self, decoded: Decoded, caller: Caller) -> tuple[Decoded, list[str], int]:
+        """What is to be journaled, the ids of its events, and how many others are known already."""
+        if caller.topics or caller.nodes or caller.routing_keys:
+            decoded = bind(caller, decoded)
+        ids = [event.id for event in decoded.events]
+        if not self._recent.any(ids):
+            return decoded, ids, 0
+        fresh = [event for event in decoded.events if event.id not in self._recent]
+        payload = msgspec.json.encode(fresh)
+        kept = Decoded(events=fresh, payload=payload, rejects=decoded.rejects)
+        return kept, [event.id for event in fresh], len(ids) - len(fresh)
+
+    def _media_of(self, content_type: bytes) -> Media:
+        media = self._media.get(content_type)
+        if media is None:
+            media = media_of(content_type)
+            if len(self._media) < 100:
+                self._media[content_type] = media
+        return media
+
+    def _cors(self, headers: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
+        origin = headers[b"origin"]
+        if not self._access.allows_origin(origin):
+            return ((b"vary", b"origin"),)
+        return (
+            (b"vary", b"origin"),
+            (b"access-control-allow-origin", origin),
+            (b"access-control-expose-headers", b"x-request-id, retry-after"),
+        )
+
+    async def _preflight(
+        self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], send: Send, identifier: bytes, more: Any
+    ) -> None:
+        if b"origin" in headers:
+            self._access.refuse_foreign_origin(headers)
+        allowed = [
+            (b"allow", b"POST, OPTIONS"),
+            (b"access-control-allow-methods", b"POST"),
+            (b"access-control-allow-headers", b"authorization, content-type, content-encoding, x-request-id"),
+            (b"access-control-max-age", b"600"),
+            (b"x-request-id", identifier),
+            *more,
+        ]
+        await send({"type": "http.response.start", "status": 204, "headers": allowed})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _decompressed(body: bytes, encoding: str) -> bytes:
+    if len(body) < THREAD_COMPRESSED_BYTES_MIN:
+        return decompress(body, encoding, REQUEST_BYTES_MAX)
+    # The number of these threads bounds what decompression holds before it is counted.
+    return await asyncio.to_thread(decompress, body, encoding, REQUEST_BYTES_MAX)
