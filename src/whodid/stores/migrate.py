@@ -23,10 +23,11 @@ class Migration(NamedTuple):
 
 def migrations(kind: str) -> tuple[Migration, ...]:
     """All migrations of a kind of store ("duckdb", "postgresql"), ascending from 1 without gaps."""
-    found = []
-    for path in sorted((FOLDER / kind).glob("*.sql")):
-        if match := _FILE_NAME.fullmatch(path.name):
-            found.append(Migration(int(match[1]), match[2], path.read_text(encoding="utf-8")))
+    found = [
+        Migration(int(match[1]), match[2], path.read_text(encoding="utf-8"))
+        for path in sorted((FOLDER / kind).glob("*.sql"))
+        if (match := _FILE_NAME.fullmatch(path.name))
+    ]
     numbers = [migration.number for migration in found]
     if numbers != list(range(1, len(found) + 1)):
         raise WhodidError("internal", f"The migrations of {kind} are numbered {numbers}, which has gaps.")
@@ -55,3 +56,9 @@ def pending(kind: str, version: int, place: str, known: Sequence[Migration] | No
 def statement(kind: str, name: str) -> str:
     """The text of `sql/<kind>/<name>.sql`."""
     return (FOLDER / kind / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def statements(kind: str, name: str) -> dict[str, str]:
+    """The statements of `sql/<kind>/<name>.sql` by the names on the lines `-- name: …` above them."""
+    _, *parts = re.split(r"^-- name: (\w+)\n", statement(kind, name), flags=re.MULTILINE)
+    return dict(zip(parts[::2], map(str.strip, parts[1::2]), strict=True))

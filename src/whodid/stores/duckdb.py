@@ -1,0 +1,194 @@
+"""The embedded store: one DuckDB file, owned by one process, written in transactions, read beside the writing.
+
+The engine is locked in: it reads the journal's folder and its own file and nothing else, loads no extension, and its
+settings cannot be changed (`enable_external_access`, `allowed_directories`, `lock_configuration`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from whodid.errors import WhodidError
+from whodid.journal import crash
+from whodid.journal.base import Batch
+from whodid.stores import duckdb_engine, duckdb_query, guard
+from whodid.stores.base import Mentions, Result, StoreStats, Written
+from whodid.stores.duckdb_errors import is_fatal, is_of_data, translated
+from whodid.stores.duckdb_load import LINE_BYTES_MAX, LINE_BYTES_USUAL, Load
+
+crash.register(
+    {
+        "store.before-commit": "a write's rows and position are in its transaction, which is not committed",
+        "store.after-commit": "a write is committed; the journal still holds its batches",
+    }
+)
+
+
+class DuckDBStore:
+    """A store in one DuckDB file.
+
+    Parameters
+    ----------
+    path
+        The file; made when it is not there, upgraded when an older whodid made it.
+    journal_path
+        The folder whose segments the engine may read.
+    threads
+        Threads of the engine, shared by writing and reading.
+    memory_bytes_max
+        Memory of the engine in bytes; larger work goes through a folder of temporary files beside `path`.
+
+    Raises
+    ------
+    WhodidError("conflict")
+        Another process has the file open, or a newer whodid wrote it.
+    """
+
+    kind = "duckdb"
+
+    def __init__(self, path: Path, *, journal_path: Path, threads: int = 2, memory_bytes_max: int = 1024**3):
+        self._path = path
+        self._journal_path = journal_path
+        self._threads = threads
+        self._memory_bytes_max = memory_bytes_max
+        self._line_bytes_max = LINE_BYTES_USUAL
+        self._writing = threading.Lock()
+        self._closed = False
+        self._open()
+
+    def position(self, receiver: str) -> int:
+        """See `Store.position`."""
+        with self._cursor() as cursor:
+            return _position(cursor, receiver)
+
+    def write(self, batches: Sequence[Batch]) -> Written:
+        """See `Store.write`."""
+        with self._writing:
+            try:
+                return self._write(batches)
+            except duckdb.Error as problem:
+                raise self._failed(problem, "writing") from problem
+
+    def query(
+        self,
+        sql: str,
+        params: Sequence[Any] | dict[str, Any] | None = None,
+        *,
+        limit: int = 10_000,
+        timeout_ms: int = 30_000,
+        trusted: bool = False,
+    ) -> Result:
+        """See `Store.query`."""
+        if not trusted:
+            guard.check(sql, "duckdb")
+        with self._cursor() as cursor:
+            try:
+                return duckdb_query.run(
+                    cursor, sql, params, limit=limit, timeout_ms=timeout_ms, bytes_max=self._memory_bytes_max // 2
+                )
+            except duckdb.Error as problem:
+                raise self._failed(problem, "the query") from problem
+
+    def stats(self) -> StoreStats:
+        """See `Store.stats`."""
+        with self._cursor() as cursor:
+            row = cursor.execute(
+                "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM rejected_events), "
+                "(SELECT min(time) FROM events), (SELECT max(time) FROM events)"
+            ).fetchone()
+            assert row is not None
+            version = duckdb_engine.version(cursor)
+        files = (self._path, duckdb_engine.log_path(self._path))
+        size_bytes = sum(file.stat().st_size for file in files if file.exists())
+        return StoreStats(
+            events=row[0],
+            rejects=row[1],
+            size_bytes=size_bytes,
+            oldest=_utc(row[2]),
+            newest=_utc(row[3]),
+            version=version,
+        )
+
+    def close(self) -> None:
+        """Write everything into the one file and let go of it."""
+        with self._writing:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                self._connection.execute("CHECKPOINT")
+            except duckdb.Error as problem:
+                raise self._failed(problem, "closing") from problem
+            finally:
+                self._connection.close()
+
+    def _open(self) -> None:
+        self._connection = duckdb_engine.connect(
+            self._path,
+            journal_path=self._journal_path,
+            threads=self._threads,
+            memory_bytes_max=self._memory_bytes_max,
+        )
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        if self._closed:
+            raise WhodidError("unavailable", "The store is closed.", retry_after_s=1)
+        return self._connection.cursor()
+
+    def _write(self, batches: Sequence[Batch]) -> Written:
+        with self._cursor() as cursor:
+            receiver = batches[0].receiver
+            stored = _position(cursor, receiver)
+            waiting = [batch for batch in batches if batch.number > stored]
+            if not waiting:
+                return Written(events=0, duplicates=0, rejects=0, mentions=Mentions())
+            load = Load(cursor)
+            written = self._straight(cursor, load, waiting)
+            if written is None:
+                load.stage(waiting)
+                with duckdb_engine.transaction(cursor):
+                    written = load.finish(receiver, waiting[-1].number, load.add_staged())
+                    crash.point("store.before-commit")
+                load.drop_staged()
+            crash.point("store.after-commit")
+            return written
+
+    def _straight(self, cursor: duckdb.DuckDBPyConnection, load: Load, batches: Sequence[Batch]) -> Written | None:
+        """Load all files at once; None when the engine's reader refuses something in them."""
+        if any(batch.path is None for batch in batches):
+            return None
+        while True:
+            try:
+                with duckdb_engine.transaction(cursor):
+                    rejects = load.add_files(batches, self._line_bytes_max)
+                    written = load.finish(batches[0].receiver, batches[-1].number, rejects)
+                    crash.point("store.before-commit")
+                return written
+            except duckdb.Error as problem:
+                if not is_of_data(problem):
+                    raise
+                if "maximum_object_size" not in str(problem) or self._line_bytes_max == LINE_BYTES_MAX:
+                    return None
+                self._line_bytes_max = LINE_BYTES_MAX
+
+    def _failed(self, problem: duckdb.Error, what: str) -> WhodidError:
+        """The error to raise; an engine that has given itself up is opened anew first, for the next try."""
+        if is_fatal(problem) and not self._closed:
+            self._connection.close()
+            self._open()
+        return translated(problem, what)
+
+
+def _position(cursor: duckdb.DuckDBPyConnection, receiver: str) -> int:
+    row = cursor.execute("SELECT number FROM journal_position WHERE receiver = ?", [receiver]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment else None

@@ -1,0 +1,46 @@
+"""What DuckDB's complaints mean to the caller."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import duckdb
+
+from whodid.errors import WhodidError
+
+_NO_SPACE: Final = ("No space left", "max_temp_directory_size", "disk is full")
+
+
+def is_fatal(problem: duckdb.Error) -> bool:
+    """Whether the engine has given itself up and has to be opened anew."""
+    return isinstance(problem, duckdb.FatalException) or "database has been invalidated" in str(problem)
+
+
+def is_of_data(problem: duckdb.Error) -> bool:
+    """Whether the engine refuses what it was given, so that trying the same again cannot help."""
+    if is_fatal(problem) or isinstance(problem, duckdb.InternalException | duckdb.InterruptException):
+        return False
+    return isinstance(problem, duckdb.DataError | duckdb.ProgrammingError)
+
+
+def translated(problem: duckdb.Error, what: str) -> WhodidError:
+    """The `WhodidError` for a complaint of the engine while it was at `what`."""
+    text = str(problem).strip()
+    if isinstance(problem, duckdb.InterruptException):
+        return WhodidError("timeout", f"{what.capitalize()} was stopped at its time limit.", "Narrow the time range.")
+    if any(sign in text for sign in _NO_SPACE):
+        return WhodidError("full", f"There is no space left for {what}: {_first_line(text)}", retry_after_s=5)
+    if isinstance(problem, duckdb.OutOfMemoryException):
+        return WhodidError(
+            "unavailable",
+            f"The store has no memory left for {what}: {_first_line(text)}",
+            "Narrow the time range, or raise duckdb_memory_bytes_max.",
+            retry_after_s=2,
+        )
+    if is_of_data(problem):
+        return WhodidError("invalid", f"{what.capitalize()} failed: {text}")
+    return WhodidError("unavailable", f"The store failed at {what}: {_first_line(text)}", retry_after_s=2)
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else "no reason given"

@@ -1,0 +1,31 @@
+-- Segments as they are: one frame a line, one row an event.
+SELECT
+    event.id, event.time, received_at, event.type,
+    coalesce(event.level, 'audit'), coalesce(event.topic, 'generic'), event.routing_key,
+    coalesce(event.source, 'client'), event.session, event."user", event.acting_for, event.via,
+    event.entities ->> '$[0].type', event.entities ->> '$[0].id', event.entities ->> '$[0].name',
+    coalesce(event.entities, '[]'::JSON), event.description, coalesce(event.parameters, '{}'::JSON),
+    event.function, event.duration_ms, event.request_id, event.status,
+    event.error_message, event.error_stack_trace, event.error_hash, event.node, event.node_type,
+    orig_address, key_id, coalesce(format, 'native'), receiver, seq + place
+FROM (
+    SELECT
+        seq, received_at, receiver, format, key_id, orig_address,
+        unnest(events) AS event, unnest(range(len(events))) AS place
+    FROM read_json(
+        $paths,
+        format = 'newline_delimited',
+        maximum_object_size = $line_bytes_max,
+        columns = {
+            seq: 'BIGINT', received_at: 'TIMESTAMP', receiver: 'VARCHAR', format: 'VARCHAR',
+            key_id: 'VARCHAR', orig_address: 'VARCHAR',
+            events: 'STRUCT(
+                id UUID, time TIMESTAMP, type VARCHAR, level VARCHAR, topic VARCHAR, routing_key VARCHAR,
+                source VARCHAR, session UUID, "user" VARCHAR, acting_for VARCHAR, via VARCHAR, entities JSON,
+                description VARCHAR, parameters JSON, function VARCHAR, duration_ms DOUBLE, request_id VARCHAR,
+                status VARCHAR, error_message VARCHAR, error_stack_trace VARCHAR, error_hash UUID,
+                node VARCHAR, node_type VARCHAR
+            )[]'
+        }
+    )
+)
