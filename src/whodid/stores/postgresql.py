@@ -1,0 +1,193 @@
+"""The store in PostgreSQL: any number of whodid processes share it, and other programs read it by its own names.
+
+Schema `public` holds the tables that existing usage SQL names, schema `whodid` the view `events` of
+`stores.base.COLUMNS` and what whodid needs besides. Events lie once, in `public.events`, partitioned by month.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+from psycopg import errors
+
+from whodid.errors import WhodidError
+from whodid.journal import crash
+from whodid.journal.base import Batch
+from whodid.stores import guard, postgresql_query
+from whodid.stores import postgresql_schema as schema
+from whodid.stores.base import Mentions, Result, StoreStats, Written
+from whodid.stores.postgresql_connect import Connection, Connections, connect, told
+from whodid.stores.postgresql_types import EventTypes
+from whodid.stores.postgresql_write import Write
+
+# Another writer's turn is waited for so long; it gives way after each write.
+TURN_TIMEOUT_MS: Final = 60_000
+
+crash.register(
+    {
+        "store.before-commit": "a write's rows and position are in its transaction, which is not committed",
+        "store.after-commit": "a write is committed; the journal still holds its batches",
+    }
+)
+
+_STATS: Final = """
+SELECT
+    (SELECT coalesce(sum(events), 0)::bigint FROM whodid.journal_position),
+    (SELECT coalesce(sum(rejects), 0)::bigint FROM whodid.journal_position),
+    (
+        SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class
+        WHERE relkind = 'r' AND relnamespace IN ('public'::regnamespace, 'whodid'::regnamespace)
+    ),
+    (SELECT min(event_time) FROM public.events),
+    (SELECT max(event_time) FROM public.events)
+"""
+
+
+class PostgreSQLStore:
+    """A store in a PostgreSQL database (version 13 or newer).
+
+    url     `postgresql://user@host/database`; its user owns the tables. Tables are made or upgraded on opening.
+    Raises  WhodidError("unavailable")  temporary: the server cannot be reached.
+            WhodidError("conflict")     a newer whodid has upgraded the database.
+            WhodidError("forbidden")    the user may not make the tables.
+
+    Queries run with the rights of the role `whodid_reader`, when this user may make such a role or has it;
+    `has_reader_role` says so. Without it the guard alone keeps queries to the events.
+    """
+
+    kind = "postgresql"
+
+    def __init__(self, url: str):
+        self._url = url
+        self._readers = Connections(url)
+        self._writing = threading.Lock()
+        self._writer: Connection | None = None
+        self._types = EventTypes()
+        self._partitions = schema.Partitions()
+        self._closed = False
+        with told("opening the store"), self._readers.one() as connection:
+            schema.upgrade(connection)
+            self.has_reader_role = schema.allow_reader(connection)
+
+    def position(self, receiver: str) -> int:
+        """See `Store.position`."""
+        with told("reading the position"), self._readers.one() as connection:
+            return _position(connection, receiver)
+
+    def write(self, batches: Sequence[Batch]) -> Written:
+        """See `Store.write`."""
+        with self._writing, told("writing"):
+            try:
+                return self._write(batches)
+            except errors.UniqueViolation:
+                # Somebody else's row appeared outside the writers' lock; it is seen this time.
+                return self._write(batches)
+
+    def query(
+        self,
+        sql: str,
+        params: Sequence[Any] | dict[str, Any] | None = None,
+        *,
+        limit: int = 10_000,
+        timeout_ms: int = 30_000,
+        trusted: bool = False,
+    ) -> Result:
+        """See `Store.query`. The name `user` means the column; lists become untyped literals for `= ANY($name)`."""
+        if not trusted:
+            guard.check(sql, "postgres")
+        with told("the query"), self._readers.one() as connection:
+            return postgresql_query.run(
+                connection,
+                sql,
+                params,
+                limit=limit,
+                timeout_ms=timeout_ms,
+                as_reader=self.has_reader_role and not trusted,
+            )
+
+    def stats(self) -> StoreStats:
+        """See `Store.stats`."""
+        with told("reading the statistics"), self._readers.one() as connection:
+            row = connection.execute(_STATS).fetchone()
+            assert row is not None
+            return StoreStats(
+                events=row[0],
+                rejects=row[1],
+                size_bytes=row[2] or 0,
+                oldest=_utc(row[3]),
+                newest=_utc(row[4]),
+                version=schema.version(connection),
+            )
+
+    def close(self) -> None:
+        """Let go of all connections; what was written is durable already."""
+        with self._writing:
+            self._closed = True
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+        self._readers.close()
+
+    def _write(self, batches: Sequence[Batch]) -> Written:
+        receiver = batches[0].receiver
+        with self._transaction() as connection:
+            stored = _position(connection, receiver)
+            waiting = [batch for batch in batches if batch.number > stored]
+            if not waiting:
+                return Written(events=0, duplicates=0, rejects=0, mentions=Mentions())
+            written = Write(connection, self._types, self._partitions).run(receiver, waiting)
+            crash.point("store.before-commit")
+        crash.point("store.after-commit")
+        return written
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """A transaction that is the only one of all writers to decide which ids are new."""
+        connection = self._connection()
+        try:
+            with connection.transaction():
+                connection.execute(f"SET LOCAL lock_timeout = {TURN_TIMEOUT_MS}")
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (schema.WRITE_LOCK,))
+                connection.execute("SET LOCAL lock_timeout = 0")
+                self._partitions.forget()
+                yield connection
+        except BaseException as problem:
+            self._types.forget()
+            if isinstance(problem, psycopg.Error) and connection.broken:
+                self._drop_writer()
+            if isinstance(problem, errors.LockNotAvailable):
+                raise WhodidError(
+                    "unavailable",
+                    "Another writer has held PostgreSQL for a minute.",
+                    "It is tried again.",
+                    retry_after_s=1,
+                ) from problem
+            raise
+
+    def _connection(self) -> Connection:
+        if self._closed:
+            raise WhodidError("unavailable", "The store is closed.", retry_after_s=1)
+        if self._writer is not None and (self._writer.closed or self._writer.broken):
+            self._drop_writer()
+        if self._writer is None:
+            self._writer = connect(self._url)
+        return self._writer
+
+    def _drop_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+def _position(connection: Connection, receiver: str) -> int:
+    row = connection.execute("SELECT number FROM whodid.journal_position WHERE receiver = %s", (receiver,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment else None

@@ -1,0 +1,139 @@
+"""Connections to PostgreSQL, and what its errors mean."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+import psycopg
+from psycopg import errors
+
+from whodid.errors import WhodidError
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+CONNECT_TIMEOUT_S: Final = 10
+IDLE_MAX: Final = 4
+BUSY_MAX: Final = 16
+
+# `jit` costs more than it brings on queries of seconds; lz4 is not built into every server.
+_AT_START: Final = ("SET timezone = 'UTC'", "SET jit = off", "SET default_toast_compression = 'lz4'")
+
+_TOO_LARGE: Final = (errors.ConfigurationLimitExceeded, errors.ProgramLimitExceeded, errors.OutOfMemory)
+_FORBIDDEN: Final = (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction)
+
+
+def connect(url: str) -> Connection:
+    """A connection in autocommit mode, in UTC. Raises WhodidError("unavailable") when there is no answer."""
+    with told("connecting"):
+        connection = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+        for statement in _AT_START:
+            with suppress(errors.InvalidParameterValue, errors.UndefinedObject):
+                connection.execute(statement)
+        return connection
+
+
+class Connections:
+    """A few connections kept for the next caller; broken ones are thrown away, so that the next caller gets a new one.
+
+    All of it may be called from several threads at once.
+    """
+
+    def __init__(self, url: str):
+        self._url = url
+        self._idle: list[Connection] = []
+        self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(BUSY_MAX)
+        self._closed = False
+
+    @contextmanager
+    def one(self, *, wait_s: float = 30.0) -> Iterator[Connection]:
+        """A connection outside any transaction, for the length of a block.
+
+        Raises
+        ------
+        WhodidError("busy")
+            Temporary: `BUSY_MAX` others were at work for `wait_s` seconds.
+        WhodidError("unavailable")
+            Temporary: the server cannot be reached.
+        """
+        if not self._slots.acquire(timeout=wait_s):
+            raise WhodidError("busy", f"{BUSY_MAX} queries are running already.", "Try again soon.", retry_after_s=1)
+        try:
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+        finally:
+            self._slots.release()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _take(self) -> Connection:
+        with self._lock:
+            if self._closed:
+                raise WhodidError("unavailable", "The store is closed.", retry_after_s=1)
+            while self._idle:
+                connection = self._idle.pop()
+                if not connection.closed and _answers(connection):
+                    return connection
+                connection.close()
+        return connect(self._url)
+
+    def _give_back(self, connection: Connection) -> None:
+        with suppress(psycopg.Error):
+            if not connection.closed:
+                connection.rollback()
+        with self._lock:
+            if not connection.closed and not connection.broken and not self._closed and len(self._idle) < IDLE_MAX:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+
+def _answers(connection: Connection) -> bool:
+    try:
+        connection.execute("SELECT")
+    except psycopg.Error:
+        return False
+    return True
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Turn the driver's errors within the block into WhodidErrors that say what went wrong while doing `what`."""
+    try:
+        yield
+    except psycopg.Error as problem:
+        raise translated(problem, what) from problem
+
+
+def translated(problem: psycopg.Error, what: str) -> WhodidError:
+    """The WhodidError that says what a driver's error means."""
+    message = (problem.diag.message_primary or str(problem).strip() or type(problem).__name__).splitlines()[0]
+    if isinstance(problem, errors.QueryCanceled):
+        return WhodidError("timeout", f"PostgreSQL stopped {what}: {message}.", "Narrow the time range.")
+    if isinstance(problem, errors.DiskFull):
+        return WhodidError(
+            "full", f"PostgreSQL has no space for {what}: {message}.", "Free some; it goes on by itself."
+        )
+    if isinstance(problem, _FORBIDDEN):
+        return WhodidError("forbidden", f"PostgreSQL refuses {what}: {message}.", "Only the events can be read.")
+    if isinstance(problem, _TOO_LARGE):
+        return WhodidError("too_large", f"PostgreSQL gave up {what}: {message}.", problem.diag.message_hint)
+    if isinstance(problem, psycopg.OperationalError | psycopg.InterfaceError):
+        return WhodidError(
+            "unavailable",
+            f"PostgreSQL does not answer while {what} ({type(problem).__name__}).",
+            "Look at its log and at the address; it is tried again.",
+            retry_after_s=1,
+        )
+    return WhodidError("invalid", f"PostgreSQL refuses {what}: {message}.", problem.diag.message_hint)

@@ -1,0 +1,161 @@
+"""`event_types` and `event_parameters`: what events are called and which parameters they carry, learned on the way.
+
+Ids are made from names (UUID v5), so that any number of writers come to the same ones without asking each other.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from whodid.event import FOREIGN_IDS, Event
+from whodid.stores.postgresql_connect import Connection
+from whodid.stores.postgresql_rows import plain_text, reference_names, uuid_text
+
+# A sender that uses ids as names of parameters must not fill the table: beyond this the names of a type are not
+# listed. The events keep them.
+PARAMETERS_MAX: Final = 2_000
+CACHED_TYPES_MAX: Final = 50_000
+NAME_BYTES_MAX: Final = 2_000
+REFERENCE: Final = "entity_id"
+
+_ADD_TYPES: Final = """
+INSERT INTO public.event_types (
+    id, name, friendly_name, source, is_error, error_source, error_severity, error_stack_trace, error_stack_trace_hash
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING
+"""
+_ADD_PARAMETERS: Final = """
+INSERT INTO public.event_parameters (id, event_type_id, name, type) VALUES (%s, %s, %s, %s)
+ON CONFLICT (id) DO UPDATE SET type = EXCLUDED.type
+"""
+_KNOWN: Final = """
+SELECT event_type_id::text, name, type FROM public.event_parameters WHERE event_type_id = ANY(%s::uuid[])
+"""
+
+# (name, whether it is a reference) → type.
+Parameters = dict[tuple[str, bool], str]
+
+
+class EventTypes:
+    """The types and parameters that one writer has met, and those of them the database does not know yet."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew: the transaction that knew of the rest was not committed."""
+        self._ids: dict[tuple[str, str], str] = {}
+        self._hash_ids: dict[str, str] = {}
+        self._parameters: dict[str, Parameters] = {}
+        self._new_types: dict[str, tuple[Any, ...]] = {}
+        self._met: dict[str, Parameters] = {}
+
+    def id_of(self, event: Event) -> str:
+        """`event_types.id` of an event: one for each type and level, and one for each group of errors."""
+        if event.error_hash is not None and event.error_stack_trace:
+            return self._hash_ids.get(event.error_hash) or self._add_error(event)
+        return self._ids.get((event.type, event.level)) or self._add(event)
+
+    def meet(self, event: Event, event_type_id: str) -> None:
+        """Take note of the parameters that an event of this type carries."""
+        known = self._met.get(event_type_id)
+        if known is None:
+            known = self._met[event_type_id] = {}
+        parameters = event.parameters
+        if parameters and parameters != _NONE:
+            for name, value in _items(parameters):
+                if value is not None:
+                    type_ = _TYPES.get(type(value), "json")
+                    before = known.get((name, False))
+                    if before is not type_:
+                        known[name, False] = type_ if before is None else _both(before, type_)
+        for entity in event.entities if len(event.entities) < 2 else ():
+            known[entity.role or entity.type, True] = REFERENCE
+        if len(event.entities) > 1:
+            for name in reference_names(event.entities):
+                known[name, True] = REFERENCE
+
+    def save(self, connection: Connection) -> None:
+        """Write what the database does not know yet. In the transaction of the events."""
+        unread = [type_id for type_id in self._met if type_id not in self._parameters]
+        if unread:
+            self._read(connection, unread)
+        with connection.cursor() as cursor:
+            if self._new_types:
+                cursor.executemany(_ADD_TYPES, self._new_types.values())
+            if rows := sorted(self._changes()):
+                cursor.executemany(_ADD_PARAMETERS, rows)
+        self._new_types = {}
+        self._met = {}
+        if len(self._ids) + len(self._hash_ids) > CACHED_TYPES_MAX:
+            self.forget()
+
+    def _read(self, connection: Connection, type_ids: list[str]) -> None:
+        for type_id in type_ids:
+            self._parameters[type_id] = {}
+        for type_id, name, type_ in connection.execute(_KNOWN, (type_ids,)):
+            self._parameters[type_id][name, type_ == REFERENCE] = type_
+
+    def _changes(self) -> Iterator[tuple[str, str, str, str]]:
+        for type_id, met in self._met.items():
+            known = self._parameters[type_id]
+            for key, type_ in met.items():
+                before = known.get(key)
+                after = type_ if before is None else _both(before, type_)
+                name, is_reference = key
+                if after == before or not _can_be_listed(name) or (before is None and len(known) >= PARAMETERS_MAX):
+                    continue
+                known[key] = after
+                yield _parameter_id(type_id, name, is_reference), type_id, name, after
+
+    def _add(self, event: Event) -> str:
+        type_id = str(uuid.uuid5(FOREIGN_IDS, f"event-type:{event.level}:{event.type}"))
+        self._ids[event.type, event.level] = type_id
+        self._new_types[type_id] = (
+            *(type_id, plain_text(event.type), plain_text(event.type), event.level, event.level == "error"),
+            *(None, None, None, None),
+        )
+        return type_id
+
+    def _add_error(self, event: Event) -> str:
+        assert event.error_hash is not None
+        error_hash = uuid_text(event.error_hash)
+        type_id = str(uuid.uuid5(FOREIGN_IDS, f"error-group:{error_hash}"))
+        self._hash_ids[event.error_hash] = type_id
+        self._new_types[type_id] = (
+            *(type_id, plain_text(event.type), plain_text(event.error_message or event.type), event.level, True),
+            *(event.source, event.level, plain_text(event.error_stack_trace), error_hash),
+        )
+        return type_id
+
+
+def _items(parameters: msgspec.Raw) -> Iterable[tuple[str, Any]]:
+    try:
+        decoded = msgspec.json.decode(parameters)
+    except msgspec.DecodeError:
+        decoded = json.loads(bytes(parameters).decode("utf-8", "replace"))
+    return decoded.items() if isinstance(decoded, dict) else ()
+
+
+def _both(one: str, other: str) -> str:
+    """The type of a parameter that came as one and as the other."""
+    if one == other:
+        return one
+    return "double" if {one, other} == {"int", "double"} else "string"
+
+
+def _can_be_listed(name: str) -> bool:
+    return "\0" not in name and (len(name) * 4 <= NAME_BYTES_MAX or len(name.encode()) <= NAME_BYTES_MAX)
+
+
+def _parameter_id(type_id: str, name: str, is_reference: bool) -> str:
+    kind = "reference" if is_reference else "value"
+    return str(uuid.uuid5(FOREIGN_IDS, f"event-parameter:{type_id}:{kind}:{name}"))
+
+
+_NONE: Final = msgspec.Raw(b"{}")
+_TYPES: Final[dict[type, str]] = {str: "string", int: "int", float: "double", bool: "bool"}
