@@ -10,24 +10,26 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 
 from whodid.errors import WhodidError
-from whodid.journal import crash
 from whodid.journal.base import Batch
+from whodid.journal.crash import point, register
 from whodid.stores import duckdb_engine, duckdb_query, guard
 from whodid.stores.base import Mentions, Result, StoreStats, Written
 from whodid.stores.duckdb_errors import is_fatal, is_of_data, translated
 from whodid.stores.duckdb_load import LINE_BYTES_MAX, LINE_BYTES_USUAL, Load
 
-crash.register(
+register(
     {
         "store.before-commit": "a write's rows and position are in its transaction, which is not committed",
         "store.after-commit": "a write is committed; the journal still holds its batches",
     }
 )
+
+ANSWER_BYTES_MAX: Final = 512 * 1024 * 1024
 
 
 class DuckDBStore:
@@ -90,9 +92,14 @@ class DuckDBStore:
         with self._cursor() as cursor:
             try:
                 return duckdb_query.run(
-                    cursor, sql, params, limit=limit, timeout_ms=timeout_ms, bytes_max=self._memory_bytes_max // 2
+                    cursor,
+                    sql,
+                    params,
+                    limit=limit,
+                    timeout_ms=timeout_ms,
+                    bytes_max=min(ANSWER_BYTES_MAX, self._memory_bytes_max // 2),
                 )
-            except duckdb.Error as problem:
+            except (duckdb.Error, OSError) as problem:
                 raise self._failed(problem, "the query") from problem
 
     def stats(self) -> StoreStats:
@@ -154,9 +161,9 @@ class DuckDBStore:
                 load.stage(waiting)
                 with duckdb_engine.transaction(cursor):
                     written = load.finish(receiver, waiting[-1].number, load.add_staged())
-                    crash.point("store.before-commit")
+                    point("store.before-commit")
                 load.drop_staged()
-            crash.point("store.after-commit")
+            point("store.after-commit")
             return written
 
     def _straight(self, cursor: duckdb.DuckDBPyConnection, load: Load, batches: Sequence[Batch]) -> Written | None:
@@ -168,7 +175,7 @@ class DuckDBStore:
                 with duckdb_engine.transaction(cursor):
                     rejects = load.add_files(batches, self._line_bytes_max)
                     written = load.finish(batches[0].receiver, batches[-1].number, rejects)
-                    crash.point("store.before-commit")
+                    point("store.before-commit")
                 return written
             except duckdb.Error as problem:
                 if not is_of_data(problem):
@@ -177,7 +184,7 @@ class DuckDBStore:
                     return None
                 self._line_bytes_max = LINE_BYTES_MAX
 
-    def _failed(self, problem: duckdb.Error, what: str) -> WhodidError:
+    def _failed(self, problem: Exception, what: str) -> WhodidError:
         """The error to raise; an engine that has given itself up is opened anew first, for the next try."""
         if is_fatal(problem) and not self._closed:
             self._connection.close()

@@ -9,9 +9,10 @@ import duckdb
 from whodid.errors import WhodidError
 
 _NO_SPACE: Final = ("No space left", "max_temp_directory_size", "disk is full")
+_FORBIDDEN: Final = ("Permission Error", "in read-only mode", "configuration has been locked")
 
 
-def is_fatal(problem: duckdb.Error) -> bool:
+def is_fatal(problem: Exception) -> bool:
     """Whether the engine has given itself up and has to be opened anew."""
     return isinstance(problem, duckdb.FatalException) or "database has been invalidated" in str(problem)
 
@@ -23,21 +24,23 @@ def is_of_data(problem: duckdb.Error) -> bool:
     return isinstance(problem, duckdb.DataError | duckdb.ProgrammingError)
 
 
-def translated(problem: duckdb.Error, what: str) -> WhodidError:
-    """The `WhodidError` for a complaint of the engine while it was at `what`."""
+def translated(problem: Exception, what: str) -> WhodidError:
+    """The `WhodidError` for a complaint of the engine, or of Arrow reading from it, while it was at `what`."""
     text = str(problem).strip()
-    if isinstance(problem, duckdb.InterruptException):
+    if isinstance(problem, duckdb.InterruptException) or "INTERRUPT Error" in text:
         return WhodidError("timeout", f"{what.capitalize()} was stopped at its time limit.", "Narrow the time range.")
     if any(sign in text for sign in _NO_SPACE):
         return WhodidError("full", f"There is no space left for {what}: {_first_line(text)}", retry_after_s=5)
-    if isinstance(problem, duckdb.OutOfMemoryException):
+    if isinstance(problem, duckdb.OutOfMemoryException) or "Out of Memory Error" in text:
         return WhodidError(
             "unavailable",
             f"The store has no memory left for {what}: {_first_line(text)}",
             "Narrow the time range, or raise duckdb_memory_bytes_max.",
             retry_after_s=2,
         )
-    if is_of_data(problem):
+    if any(sign in text for sign in _FORBIDDEN):
+        return WhodidError("forbidden", f"{what.capitalize()} may only read the events: {_first_line(text)}")
+    if not isinstance(problem, duckdb.Error) or is_of_data(problem):
         return WhodidError("invalid", f"{what.capitalize()} failed: {text}")
     return WhodidError("unavailable", f"The store failed at {what}: {_first_line(text)}", retry_after_s=2)
 

@@ -1,0 +1,490 @@
+"""What every store does, whichever engine it has."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from contracts.conftest import StorePlace
+from support.batches import RECEIVED_AT, Batches
+from support.events import START, entity, event, many
+from whodid.errors import WhodidError
+from whodid.event import Event, Rejection
+from whodid.stores.base import COLUMNS, Store
+
+
+def rows(store: Store, sql: str, params: Any = None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = store.query(sql, params, trusted=True).table.to_pylist()
+    return found
+
+
+def ids(store: Store) -> list[str]:
+    return [row["id"] for row in rows(store, "SELECT id FROM events ORDER BY id")]
+
+
+def one(store: Store, event: Event) -> dict[str, Any]:
+    names = ", ".join(f'"{column.name}"' for column in COLUMNS)
+    (row,) = rows(store, f"SELECT {names} FROM events WHERE id = '{event.id}'")
+    return row
+
+
+# Writing once
+
+
+def test_events_of_several_batches_are_found_again(store: Store, batches: Batches) -> None:
+    first, second = many(3), many(2)
+    written = store.write([batches.of(first), batches.of(second)])
+    assert (written.events, written.duplicates, written.rejects) == (5, 0, 0)
+    assert ids(store) == sorted(event.id for event in [*first, *second])
+    assert store.position("receiver-a") == 2
+
+
+def test_a_batch_without_events_moves_the_position(store: Store, batches: Batches) -> None:
+    assert store.position("receiver-a") == 0
+    assert store.write([batches.of([])]).events == 0
+    assert store.position("receiver-a") == 1
+
+
+@pytest.mark.parametrize("in_file", [True, False], ids=["file", "frames"])
+def test_an_id_is_stored_once_within_a_batch_and_across_batches(store: Store, batches: Batches, in_file: bool) -> None:
+    twice = event(user="first")
+    again = event(id=twice.id, at=60, user="second")
+    written = store.write([batches.of([twice, again], in_file=in_file)])
+    assert (written.events, written.duplicates) == (1, 1)
+    written = store.write([batches.of([again, event(1)], in_file=in_file)])
+    assert (written.events, written.duplicates) == (1, 1)
+    assert one(store, twice)["user"] == "first"
+
+
+def test_an_id_is_stored_once_across_receivers_and_restarts(store_place: StorePlace) -> None:
+    events = many(4)
+    store = store_place.open()
+    store.write([store_place.batches("receiver-a").of(events)])
+    store.close()
+    store = store_place.open()
+    written = store.write([store_place.batches("receiver-b").of(events)])
+    assert (written.events, written.duplicates) == (0, 4)
+    assert len(ids(store)) == 4
+    assert (store.position("receiver-a"), store.position("receiver-b")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "ids_of",
+    [
+        pytest.param(lambda number: str(uuid.UUID(int=number * 2**90 % 2**128, version=4)), id="random"),
+        pytest.param(lambda number: str(uuid.uuid5(uuid.NAMESPACE_URL, str(number))), id="foreign"),
+        pytest.param(lambda number: None, id="by time"),
+    ],
+)
+def test_any_kind_of_id_is_known_again(store: Store, batches: Batches, ids_of: Any) -> None:
+    days_apart = [event(number * 86_400, id=ids_of(number + 1)) for number in range(40)]
+    assert store.write([batches.of(days_apart[:30])]).events == 30
+    late_and_recent = [*days_apart[::7], *days_apart[28:]]
+    expected_new = {event.id for event in days_apart[30:]}
+    written = store.write([batches.of(list({event.id: event for event in late_and_recent}.values()))])
+    assert written.events == len(expected_new)
+    assert set(ids(store)) == {event.id for event in days_apart}
+
+
+def test_batches_that_are_stored_already_change_nothing(store: Store, batches: Batches) -> None:
+    batch = batches.of(many(3), rejects=[Rejection(index=0, code="invalid", message="No type.")])
+    store.write([batch])
+    written = store.write([batch, batches.of([event(9)])])
+    assert (written.events, written.rejects) == (1, 0)
+    assert store.stats().rejects == 1
+
+
+@pytest.mark.crash
+def test_a_crash_before_the_commit_leaves_nothing(store_place: StorePlace) -> None:
+    store_place.open().close()
+    batch = store_place.batches().of(many(5), rejects=[Rejection(index=0, code="invalid", message="No type.")])
+    assert store_place.write_in_child([batch], "store.before-commit") == -signal.SIGKILL
+    store = store_place.open()
+    assert (store.position("receiver-a"), store.stats().events, store.stats().rejects) == (0, 0, 0)
+    assert store.write([batch]).events == 5
+
+
+@pytest.mark.crash
+def test_a_crash_after_the_commit_leaves_everything(store_place: StorePlace) -> None:
+    store_place.open().close()
+    batch = store_place.batches().of(many(5))
+    assert store_place.write_in_child([batch], "store.after-commit") == -signal.SIGKILL
+    store = store_place.open()
+    assert (store.position("receiver-a"), store.stats().events) == (1, 5)
+    assert store.write([batch]).events == 0
+    assert len(ids(store)) == 5
+
+
+# Round trips
+
+FULL = event(
+    type="query-finish",
+    level="usage",
+    topic="apinode-query",
+    routing_key="eu",
+    source="server",
+    session="0b0e9f0a-7f50-4b0c-8f0e-1f2a3b4c5d6e",
+    user="дарья",
+    acting_for="li.na",
+    via="scenario SALES.nightly",
+    entities=[entity("query", "q-1", "Orders ☂", "query"), entity("project", "p-1")],
+    description="@user ran @query\n\ttwice \\ \"quoted\" 'so' 😀",
+    parameters={"rows": 12, "nested": {"a": [1, {"b": None}], "é": "\u2028"}, "": True},
+    function="Sales:Orders",
+    duration_ms=1234.5678,
+    request_id="r-1",
+    status="ok",
+    error_message="ValueError: 1 < 2",
+    error_stack_trace='Traceback:\n  File "a.py", line 1\n',
+    error_hash="5f0c7a8e-0d3e-5b0a-9a41-1c2d3e4f5a6b",
+    node="dss-1",
+    node_type="automation",
+    time=datetime(2026, 5, 4, 9, 0, 0, 123457, tzinfo=UTC),
+)
+
+
+@pytest.mark.parametrize("in_file", [True, False], ids=["file", "frames"])
+def test_every_column_comes_out_as_it_went_in(store: Store, batches: Batches, in_file: bool) -> None:
+    store.write([batches.of([event(), FULL], in_file=in_file)])
+    row = one(store, FULL)
+    assert json.loads(row.pop("parameters")) == json.loads(bytes(FULL.parameters))
+    entities = [{k: v for k, v in entity.items() if v is not None} for entity in json.loads(row.pop("entities"))]
+    assert entities == [
+        {"type": "query", "id": "q-1", "name": "Orders ☂", "role": "query"},
+        {"type": "project", "id": "p-1"},
+    ]
+    same = [column.name for column in COLUMNS if hasattr(FULL, column.name) and column.name in row]
+    expected = {name: getattr(FULL, name) for name in same}
+    expected |= {
+        "time": FULL.time.replace(tzinfo=None),
+        "received_at": RECEIVED_AT.replace(tzinfo=None),
+        "entity_type": "query",
+        "entity_id": "q-1",
+        "entity_name": "Orders ☂",
+        "orig_address": "10.0.0.1",
+        "key_id": "key-1",
+        "format": "native",
+        "receiver": "receiver-a",
+        "seq": 2,
+    }
+    assert row == expected
+
+
+def test_what_a_sender_left_out_has_its_default(store: Store, batches: Batches) -> None:
+    bare = event()
+    store.write([batches.of([bare])])
+    row = one(store, bare)
+    defaults = {"level": "audit", "topic": "generic", "source": "client", "entities": "[]", "parameters": "{}"}
+    assert {name: row[name] for name in defaults} == defaults
+    absent = {"routing_key", "session", "user", "acting_for", "via", "entity_type", "entity_id", "entity_name"}
+    absent |= {"description", "function", "duration_ms", "request_id", "status", "node", "node_type"}
+    absent |= {"error_message", "error_stack_trace", "error_hash"}
+    assert {row[name] for name in absent} == {None}
+
+
+RAW = '{"id":"%s","time":"2026-05-04T09:00:00.5Z","type":"t"%s}'
+RAW_ID = "019f1b73-c5f6-7571-b381-62aaf0824765"
+
+
+@pytest.mark.parametrize(
+    ("fields", "column", "expected"),
+    [
+        (',"parameters":{"n":9007199254740993}', "parameters", {"n": 9007199254740993}),
+        (',"parameters":{"n":18446744073709551616123}', "parameters", {"n": 18446744073709551616123}),
+        (',"parameters":{"n":-0.5e-3,"m":1.0}', "parameters", {"n": -0.0005, "m": 1.0}),
+        (',"parameters":{"a":1,"a":2}', "parameters", {"a": 2}),
+        (',"parameters":{"a":{"b":1,"b":{"c":3}}}', "parameters", {"a": {"b": {"c": 3}}}),
+        (',"parameters":{"a":"\\u00e9\\/\\ud83d\\ude00"}', "parameters", {"a": "é/😀"}),
+        (',"parameters":{ "a" : [ 1 , 2 ] }', "parameters", {"a": [1, 2]}),
+        (',"duration_ms":1', "duration_ms", 1.0),
+        (',"duration_ms":0.1', "duration_ms", 0.1),
+        (',"user":null', "user", None),
+        (',"user":"a"', "user", "a"),
+        (',"type":"u"', "type", "u"),
+        (',"description":"a\\tb"', "description", "a\tb"),
+        (',"description":""', "description", ""),
+    ],
+)
+def test_json_as_senders_write_it(store: Store, batches: Batches, fields: str, column: str, expected: object) -> None:
+    neighbour = event()
+    raw_neighbour = RAW % (neighbour.id, "")
+    written = store.write([batches.of_raw(RAW % (RAW_ID, fields), raw_neighbour)])
+    assert (written.events, written.rejects) == (2, 0)
+    (row,) = rows(store, f"SELECT \"{column}\" AS value FROM events WHERE id = '{RAW_ID}'")
+    value = json.loads(row["value"]) if column == "parameters" else row["value"]
+    assert value == expected
+    assert type(value) is type(expected)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ',"description":"a\\u0000b"',
+        ',"parameters":{"a":"a\\u0000b"}',
+        ',"entities":[{"type":"t","id":"a\\u0000b"}]',
+        ',"session":"no uuid"',
+        ',"error_hash":"no uuid"',
+        ',"parameters":{"a":1e999}',
+        ',"parameters":[1,2]',
+        ',"parameters":null',
+    ],
+)
+def test_what_an_engine_cannot_hold_is_mended_or_kept_as_a_rejection(
+    store: Store, batches: Batches, fields: str
+) -> None:
+    before, after = event(), event(1)
+    written = store.write([batches.of_raw(RAW % (before.id, ""), RAW % (RAW_ID, fields), RAW % (after.id, ""))])
+    assert written.events + written.rejects == 3
+    assert {before.id, after.id} <= set(ids(store))
+    assert store.position("receiver-a") == 1
+    assert store.stats().rejects == written.rejects
+
+
+def test_a_frame_at_its_limits(store: Store, batches: Batches) -> None:
+    wide = [event(number, parameters={f"p{key}": "x" * 1_000 for key in range(900)}) for number in range(12)]
+    assert store.write([batches.of(wide, frame_events=12), batches.of(many(3))]).events == 15
+    found = rows(store, "SELECT length(CAST(parameters AS VARCHAR)) AS size FROM events ORDER BY 1 DESC LIMIT 1")
+    assert found[0]["size"] > 900_000
+
+
+def test_rejections_are_kept_with_their_reason(store: Store, batches: Batches) -> None:
+    rejects = [
+        Rejection(index=3, code="invalid", message="`time` is missing.", line=7, source="audit.log", raw='{"a"'),
+        Rejection(
+            index=4, code="too_large", message="Over 1 MiB.", raw="AP8=", raw_encoding="base64", raw_size_bytes=9
+        ),
+    ]
+    written = store.write([batches.of(many(2), rejects=rejects), batches.of([], rejects=rejects[:1])])
+    assert (written.events, written.rejects, store.stats().rejects) == (2, 3, 3)
+    found = rows(store, 'SELECT "index", code, message, line, source, raw, raw_encoding, raw_size_bytes, receiver, '
+                        'seq FROM rejected_events ORDER BY seq, "index"')  # fmt: skip
+    expected = {name: getattr(rejects[0], name) for name in Rejection.__struct_fields__}
+    assert {name: found[0][name] for name in expected} == expected
+    assert found[1]["raw_encoding"] == "base64"
+    assert [row["seq"] for row in found] == [1, 1, 3]
+
+
+def test_an_event_is_found_by_each_of_its_entities(store: Store, batches: Batches) -> None:
+    touched = event(entities=[entity("project", "p"), entity("query", "q", "Orders", "input"), entity("model", "m")])
+    store.write([batches.of([touched, event(1, entities=[entity("project", "p")])])])
+    found = rows(store, "SELECT event_id, type, id, role, name, time FROM event_entities ORDER BY id DESC")
+    assert [(row["type"], row["id"], row["role"], row["name"]) for row in found] == [
+        ("query", "q", "input", "Orders"),
+        ("model", "m", None, None),
+    ]
+    assert {row["event_id"] for row in found} == {touched.id}
+    assert found[0]["time"] == touched.time.replace(tzinfo=None)
+
+
+# Mentions
+
+
+def test_a_write_tells_whom_and_what_it_mentioned(store: Store, batches: Batches) -> None:
+    session = "0b0e9f0a-7f50-4b0c-8f0e-1f2a3b4c5d6e"
+    events = [
+        event(5, user="ann", session=session, entities=[entity("query", "q", "New")]),
+        event(1, user="ann", session=session, entities=[entity("query", "q", "Old"), entity("project", "p", "P")]),
+        event(3, user="robot", acting_for="ann"),
+        event(9, user="ben", entities=[entity("project", "p")]),
+        event(4),
+    ]
+    mentions = store.write([batches.of(events)]).mentions
+    span = {seen.login: (seen.first, seen.last) for seen in mentions.users}
+    assert set(span) == {"ann", "ben", "robot"}
+    assert span["ann"] == (events[1].time, events[0].time)
+    (seen,) = mentions.sessions
+    assert (seen.id, seen.user, seen.orig_address, seen.source) == (session, "ann", "10.0.0.1", "client")
+    assert (seen.first, seen.last) == (events[1].time, events[0].time)
+    entities = {(seen.type, seen.id): seen for seen in mentions.entities}
+    assert set(entities) == {("query", "q"), ("project", "p")}
+    assert entities["query", "q"].name == "New"
+    assert entities["project", "p"].name == "P"
+    assert (entities["project", "p"].first, entities["project", "p"].last) == (events[1].time, events[3].time)
+
+
+def test_what_is_stored_already_mentions_nobody(store: Store, batches: Batches) -> None:
+    events = many(2, user="ann")
+    store.write([batches.of(events)])
+    mentions = store.write([batches.of(events)]).mentions
+    assert (mentions.users, mentions.sessions, mentions.entities) == ([], [], [])
+
+
+# Reading
+
+
+def test_parameters_by_name_and_by_position(store: Store, batches: Batches) -> None:
+    store.write([batches.of([event(user="ann"), event(user="ben"), event(user="o'x")])])
+    by_name = store.query('SELECT "user" FROM events WHERE "user" = $login', {"login": "o'x"})
+    assert by_name.table.to_pylist() == [{"user": "o'x"}]
+    by_position = store.query('SELECT count(*) AS n FROM events WHERE "user" IN ($1, $2)', ["ann", "ben"])
+    assert by_position.table.to_pylist() == [{"n": 2}]
+
+
+def test_times_can_be_compared_with_parameters(store: Store, batches: Batches) -> None:
+    store.write([batches.of(many(10))])
+    found = store.query("SELECT count(*) AS n FROM events WHERE time >= $since", {"since": START.replace(tzinfo=None)})
+    assert found.table.to_pylist() == [{"n": 10}]
+
+
+def test_answers_are_cut_at_the_limit(store: Store, batches: Batches) -> None:
+    store.write([batches.of(many(10))])
+    cut = store.query("SELECT id FROM events ORDER BY time", limit=9)
+    assert (cut.table.num_rows, cut.truncated) == (9, True)
+    whole = store.query("SELECT id FROM events ORDER BY time", limit=10)
+    assert (whole.table.num_rows, whole.truncated) == (10, False)
+    none = store.query("SELECT id FROM events WHERE false")
+    assert (none.table.num_rows, none.truncated, none.table.column_names) == (0, False, ["id"])
+
+
+def test_answers_have_plain_types(store: Store, batches: Batches) -> None:
+    store.write([batches.of([FULL])])
+    schema = store.query("SELECT id, time, seq, duration_ms, parameters, type FROM events").table.schema
+    assert [str(type_) for type_ in schema.types] == ["string", "timestamp[us]", "int64", "double", "string", "string"]
+    assert schema.field("parameters").metadata == {b"whodid": b"json"}
+    counted = store.query("SELECT sum(seq) AS total, count(*) AS n FROM events").table
+    assert all(pa.types.is_integer(type_) for type_ in counted.schema.types)
+
+
+def test_a_runaway_statement_is_stopped_in_time(store: Store, batches: Batches) -> None:
+    store.write([batches.of(many(2_000))])
+    started = time.monotonic()
+    with pytest.raises(WhodidError) as stopped:
+        store.query(
+            "SELECT count(*) FROM events a, events b, events c, events d WHERE a.seq + b.seq + c.seq > d.seq",
+            timeout_ms=300,
+        )
+    assert stopped.value.code == "timeout"
+    assert time.monotonic() - started < 5
+    assert store.query("SELECT count(*) AS n FROM events").table.to_pylist() == [{"n": 2_000}]
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("SELECT 1; SELECT 2", "invalid"),
+        ("", "invalid"),
+        ("SELEC 1", "invalid"),
+        ("SELECT nothing_like_it FROM events", "invalid"),
+        ("DELETE FROM events", "forbidden"),
+        ("UPDATE events SET type = 'x'", "forbidden"),
+        ("INSERT INTO events SELECT * FROM events", "forbidden"),
+        ("WITH gone AS (DELETE FROM events RETURNING id) SELECT * FROM gone", "forbidden"),
+        ("CREATE TABLE mine AS SELECT 1", "forbidden"),
+        ("COPY events TO '/tmp/whodid-stolen'", "forbidden"),
+        ("SELECT * FROM journal_position", "forbidden"),
+        ("SELECT * FROM rejected_events", "forbidden"),
+        ("SELECT * FROM pg_tables", "forbidden"),
+        ("SELECT * FROM information_schema.tables", "forbidden"),
+    ],
+)
+def test_only_one_select_on_events_is_answered(store: Store, batches: Batches, sql: str, code: str) -> None:
+    store.write([batches.of(many(2))])
+    with pytest.raises(WhodidError) as refused:
+        store.query(sql)
+    assert refused.value.code == code
+    assert len(ids(store)) == 2
+
+
+@pytest.mark.parametrize("sql", ["DELETE FROM events", "CREATE TABLE mine AS SELECT 1 AS a"])
+def test_even_trusted_statements_only_read(store: Store, batches: Batches, sql: str) -> None:
+    store.write([batches.of(many(2))])
+    with pytest.raises(WhodidError):
+        store.query(sql, trusted=True)
+    assert len(ids(store)) == 2
+
+
+def test_reading_goes_on_while_writing(store: Store, batches: Batches) -> None:
+    """Readers see whole writes only: as many as some number of batches, never less than before."""
+    problems: list[str] = []
+    done = threading.Event()
+
+    def read() -> None:
+        seen = 0
+        while not done.is_set():
+            count = store.query("SELECT count(*) AS n FROM events").table.to_pylist()[0]["n"]
+            if count % 200 or count < seen:
+                problems.append(f"{seen} events, then {count}")
+            seen = count
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(10):
+        store.write([batches.of([event(number * 200 + at) for at in range(200)])])
+    done.set()
+    for reader in readers:
+        reader.join(timeout=10)
+    assert not problems
+    assert len(ids(store)) == 2_000
+
+
+def test_writing_goes_on_while_a_long_statement_runs(store: Store, batches: Batches) -> None:
+    store.write([batches.of(many(2_000))])
+    ended: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises(WhodidError) as stopped:
+            store.query(
+                "SELECT count(*) FROM events a, events b, events c, events d WHERE a.seq + b.seq + c.seq > d.seq",
+                timeout_ms=1_500,
+            )
+        ended.append(stopped.value.code)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    for _ in range(3):
+        store.write([batches.of(many(10))])
+    still_asking = asking.is_alive()
+    asking.join(timeout=15)
+    assert ended == ["timeout"]
+    assert still_asking, "the writes waited for the statement"
+    assert store.stats().events == 2_030
+
+
+def test_receivers_write_at_once_without_disturbing_each_other(store_place: StorePlace) -> None:
+    store = store_place.open()
+    shared = many(50)
+    results: dict[str, int] = {}
+
+    def write(receiver: str) -> None:
+        own = store_place.batches(receiver)
+        for number in range(4):
+            results[receiver] = results.get(receiver, 0) + store.write([own.of([*shared, *many(10)])]).events
+            assert store.position(receiver) == number + 1
+
+    writers = [threading.Thread(target=write, args=(f"receiver-{name}",)) for name in "abc"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(timeout=60)
+    assert sum(results.values()) == 50 + 3 * 4 * 10
+    assert len(ids(store)) == 170
+
+
+def test_stats_tell_size_and_span(store: Store, batches: Batches) -> None:
+    empty = store.stats()
+    assert (empty.events, empty.rejects, empty.oldest, empty.newest) == (0, 0, None, None)
+    store.write([batches.of(many(10))])
+    stats = store.stats()
+    assert (stats.events, stats.oldest) == (10, START)
+    assert stats.newest is not None
+    assert stats.newest > START
+    assert stats.size_bytes > 0
+    assert stats.version >= 1
+
+
+def test_a_closed_store_says_so(store_place: StorePlace) -> None:
+    store = store_place.open()
+    store.close()
+    store.close()
+    with pytest.raises(WhodidError) as closed:
+        store.query("SELECT 1")
+    assert closed.value.code == "unavailable"
