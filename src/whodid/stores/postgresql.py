@@ -142,6 +142,8 @@ class PostgreSQLStore:
                 return Written(events=0, duplicates=0, rejects=0, mentions=Mentions())
             written = Write(connection, self._types, self._partitions).run(receiver, waiting)
             crash.point("store.before-commit")
+        if self._types.is_full():
+            self._types.forget()
         crash.point("store.after-commit")
         return written
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from whodid.event import Event
+from whodid.event import Entity, Event
 from whodid.stores.base import Mentions, SeenEntity, SeenSession, SeenUser
 from whodid.stores.postgresql_rows import uuid_text
 
@@ -18,28 +17,16 @@ class Collector:
         self._sessions: dict[str, SeenSession] = {}
         self._entities: dict[tuple[str, str], SeenEntity] = {}
 
-    def add(self, events: Iterable[Event], orig_address: str | None) -> None:
-        """Take in events that came from one address."""
-        for event in events:
-            if event.user is not None:
-                self._user(event.user, event.time)
-            if event.acting_for is not None:
-                self._user(event.acting_for, event.time)
-            if event.session is not None:
-                self._session(event.session, event, orig_address)
-            for entity in event.entities:
-                seen = self._entities.get((entity.type, entity.id))
-                if seen is None:
-                    self._entities[entity.type, entity.id] = SeenEntity(
-                        type=entity.type, id=entity.id, name=entity.name, first=event.time, last=event.time
-                    )
-                elif event.time >= seen.last:
-                    seen.last = event.time
-                    seen.name = entity.name or seen.name
-                else:
-                    seen.name = seen.name or entity.name
-                    if event.time < seen.first:
-                        seen.first = event.time
+    def add(self, event: Event, orig_address: str | None) -> None:
+        """Take in an event that came from an address."""
+        if event.user is not None:
+            self._user(event.user, event.time)
+        if event.acting_for is not None:
+            self._user(event.acting_for, event.time)
+        if event.session is not None:
+            self._session(event.session, event, orig_address)
+        for entity in event.entities:
+            self._entity(entity, event.time)
 
     def mentions(self) -> Mentions:
         return Mentions(
@@ -76,3 +63,16 @@ class Collector:
             seen.user = event.user or seen.user
         seen.user = seen.user or event.user
         seen.orig_address = seen.orig_address or orig_address
+
+    def _entity(self, entity: Entity, time: datetime) -> None:
+        key = (entity.type, entity.id)
+        seen = self._entities.get(key)
+        if seen is None:
+            self._entities[key] = SeenEntity(type=key[0], id=key[1], name=entity.name, first=time, last=time)
+        elif time >= seen.last:
+            seen.last = time
+            seen.name = entity.name or seen.name
+        else:
+            seen.name = seen.name or entity.name
+            if time < seen.first:
+                seen.first = time

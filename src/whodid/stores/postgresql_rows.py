@@ -8,17 +8,27 @@ import re
 import uuid
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from whodid.event import Entity, Event, Provenance, entity_uuid, foreign_id
 
 COLUMNS: Final = (
-    *("event_time", "received_at", "seq", "duration_ms", "is_error", "id", "event_type_id", "session_id"),
+    *("event_time", "seq", "duration_ms", "is_error", "id", "event_type_id", "session_id"),
     *("entity_uuid", "error_hash", "type", "source", "origin", "topic", "routing_key", '"user"', "acting_for", "via"),
     *("entity_role", "entity_type", "entity_id", "entity_name", "description", "function", "request_id", "status"),
-    *("error_message", "error_stack_trace", "node", "node_type", "orig_address", "key_id", "format", "receiver"),
+    *(
+        "error_message",
+        "error_stack_trace",
+        "node",
+        "node_type",
+        "received_at",
+        "orig_address",
+        "key_id",
+        "format",
+        "receiver",
+    ),
     *("entities", "entity_references", "parameters"),
 )
 # A value that stands for nothing; it must not hold what COPY escapes.
@@ -38,19 +48,13 @@ _ENTITIES: Final = msgspec.json.Encoder()
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
-class FrameText(NamedTuple):
+def frame_text(provenance: Provenance) -> str:
     """What all lines of a frame share, as text between tabs."""
-
-    received_at: str
-    provenance: str
-
-
-def frame_text(provenance: Provenance) -> FrameText:
     parts = (provenance.orig_address, provenance.key_id, provenance.format, provenance.receiver)
-    return FrameText(_plain_time(provenance.received_at), "\t".join([_text(part) for part in parts]))
+    return "\t".join([provenance.received_at.isoformat(), *(_text(part) for part in parts)])
 
 
-def line(event: Event, frame: FrameText, seq: int, event_type_id: str) -> str:
+def line(event: Event, shared: str, seq: int, event_type_id: str) -> str:
     """The line of an event, without its line break; the event is free of NUL (see `mended`)."""
     role = type_ = id_ = name = reference = entities = references = NULL
     if event.entities:
@@ -65,7 +69,6 @@ def line(event: Event, frame: FrameText, seq: int, event_type_id: str) -> str:
     duration = event.duration_ms
     fields = (
         event.time.isoformat(),
-        frame.received_at,
         f"{seq}",
         NULL if duration is None else f"{duration}",
         "t" if event.level == "error" or event.error_stack_trace or event.error_message else "f",
@@ -102,7 +105,7 @@ def line(event: Event, frame: FrameText, seq: int, event_type_id: str) -> str:
         body = "\t".join([field if field is NULL else _escaped(field) for field in fields])
     if "\\" in tail or tail.count("\t") != 2:
         tail = "\t".join([field if field is NULL else _escaped(field) for field in (entities, references, parameters)])
-    return f"{body}\t{frame.provenance}\t{tail}"
+    return f"{body}\t{shared}\t{tail}"
 
 
 @lru_cache(maxsize=100_000)
@@ -199,7 +202,3 @@ def _text(value: str | None) -> str:
 
 def _escaped(text: str) -> str:
     return _TO_ESCAPE.sub(lambda found: _ESCAPES[found[0]], text)
-
-
-def _plain_time(moment: Any) -> str:
-    return str(moment.isoformat())

@@ -40,59 +40,70 @@ SELECT event_type_id::text, name, type FROM public.event_parameters WHERE event_
 Parameters = dict[tuple[str, bool], str]
 
 
-class EventTypes:
-    """The types and parameters that one writer has met, and those of them the database does not know yet."""
+class Met:
+    """The types and parameters of some events, on their way into the tables."""
 
     def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        """Start anew: the transaction that knew of the rest was not committed."""
-        self._ids: dict[tuple[str, str], str] = {}
-        self._hash_ids: dict[str, str] = {}
-        self._parameters: dict[str, Parameters] = {}
-        self._new_types: dict[str, tuple[Any, ...]] = {}
-        self._met: dict[str, Parameters] = {}
-
-    def id_of(self, event: Event) -> str:
-        """`event_types.id` of an event: one for each type and level, and one for each group of errors."""
-        if event.error_hash is not None and event.error_stack_trace:
-            return self._hash_ids.get(event.error_hash) or self._add_error(event)
-        return self._ids.get((event.type, event.level)) or self._add(event)
+        self.types: dict[str, tuple[Any, ...]] = {}
+        self.parameters: dict[str, Parameters] = {}
 
     def meet(self, event: Event, event_type_id: str) -> None:
         """Take note of the parameters that an event of this type carries."""
-        known = self._met.get(event_type_id)
+        known = self.parameters.get(event_type_id)
         if known is None:
-            known = self._met[event_type_id] = {}
-        parameters = event.parameters
-        if parameters and parameters != _NONE:
-            for name, value in _items(parameters):
+            known = self.parameters[event_type_id] = {}
+        if event.parameters and event.parameters != _NONE:
+            for name, value in _items(event.parameters):
                 if value is not None:
                     type_ = _TYPES.get(type(value), "json")
                     before = known.get((name, False))
                     if before is not type_:
                         known[name, False] = type_ if before is None else _both(before, type_)
-        for entity in event.entities if len(event.entities) < 2 else ():
+        if len(event.entities) == 1:
+            entity = event.entities[0]
             known[entity.role or entity.type, True] = REFERENCE
-        if len(event.entities) > 1:
+        elif event.entities:
             for name in reference_names(event.entities):
                 known[name, True] = REFERENCE
 
-    def save(self, connection: Connection) -> None:
+
+class EventTypes:
+    """The types and parameters that one writer has met.
+
+    `id_of` may run in one thread while `save` runs in another, each in one at a time.
+    """
+
+    def __init__(self) -> None:
+        self._ids: dict[tuple[str, str], str] = {}
+        self._hash_ids: dict[str, str] = {}
+        self._parameters: dict[str, Parameters] = {}
+
+    def forget(self) -> None:
+        """Start anew: the transaction that knew of the rest was not committed."""
+        self._ids = {}
+        self._hash_ids = {}
+        self._parameters = {}
+
+    def id_of(self, event: Event, met: Met) -> str:
+        """`event_types.id` of an event: one for each type and level, and one for each group of errors."""
+        if event.error_hash is not None and event.error_stack_trace:
+            return self._hash_ids.get(event.error_hash) or self._add_error(event, met)
+        return self._ids.get((event.type, event.level)) or self._add(event, met)
+
+    def save(self, connection: Connection, met: Met) -> None:
         """Write what the database does not know yet. In the transaction of the events."""
-        unread = [type_id for type_id in self._met if type_id not in self._parameters]
+        unread = [type_id for type_id in met.parameters if type_id not in self._parameters]
         if unread:
             self._read(connection, unread)
         with connection.cursor() as cursor:
-            if self._new_types:
-                cursor.executemany(_ADD_TYPES, self._new_types.values())
-            if rows := sorted(self._changes()):
+            if met.types:
+                cursor.executemany(_ADD_TYPES, met.types.values())
+            if rows := sorted(self._changes(met)):
                 cursor.executemany(_ADD_PARAMETERS, rows)
-        self._new_types = {}
-        self._met = {}
-        if len(self._ids) + len(self._hash_ids) > CACHED_TYPES_MAX:
-            self.forget()
+
+    def is_full(self) -> bool:
+        """Whether it is time to `forget`, between two writes."""
+        return len(self._ids) + len(self._hash_ids) > CACHED_TYPES_MAX
 
     def _read(self, connection: Connection, type_ids: list[str]) -> None:
         for type_id in type_ids:
@@ -100,10 +111,10 @@ class EventTypes:
         for type_id, name, type_ in connection.execute(_KNOWN, (type_ids,)):
             self._parameters[type_id][name, type_ == REFERENCE] = type_
 
-    def _changes(self) -> Iterator[tuple[str, str, str, str]]:
-        for type_id, met in self._met.items():
+    def _changes(self, met: Met) -> Iterator[tuple[str, str, str, str]]:
+        for type_id, parameters in met.parameters.items():
             known = self._parameters[type_id]
-            for key, type_ in met.items():
+            for key, type_ in parameters.items():
                 before = known.get(key)
                 after = type_ if before is None else _both(before, type_)
                 name, is_reference = key
@@ -112,21 +123,19 @@ class EventTypes:
                 known[key] = after
                 yield _parameter_id(type_id, name, is_reference), type_id, name, after
 
-    def _add(self, event: Event) -> str:
+    def _add(self, event: Event, met: Met) -> str:
         type_id = str(uuid.uuid5(FOREIGN_IDS, f"event-type:{event.level}:{event.type}"))
         self._ids[event.type, event.level] = type_id
-        self._new_types[type_id] = (
-            *(type_id, plain_text(event.type), plain_text(event.type), event.level, event.level == "error"),
-            *(None, None, None, None),
-        )
+        name = plain_text(event.type)
+        met.types[type_id] = (type_id, name, name, event.level, event.level == "error", None, None, None, None)
         return type_id
 
-    def _add_error(self, event: Event) -> str:
+    def _add_error(self, event: Event, met: Met) -> str:
         assert event.error_hash is not None
         error_hash = uuid_text(event.error_hash)
         type_id = str(uuid.uuid5(FOREIGN_IDS, f"error-group:{error_hash}"))
         self._hash_ids[event.error_hash] = type_id
-        self._new_types[type_id] = (
+        met.types[type_id] = (
             *(type_id, plain_text(event.type), plain_text(event.error_message or event.type), event.level, True),
             *(event.source, event.level, plain_text(event.error_stack_trace), error_hash),
         )

@@ -6,6 +6,7 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -18,12 +19,14 @@ from whodid.stores.base import Written
 from whodid.stores.postgresql_connect import Connection
 from whodid.stores.postgresql_mentions import Collector
 from whodid.stores.postgresql_rows import COPY, frame_text, is_too_large, line, mended, plain_text
-from whodid.stores.postgresql_schema import Partitions
-from whodid.stores.postgresql_types import EventTypes
+from whodid.stores.postgresql_schema import Partitions, stored_ids
+from whodid.stores.postgresql_types import EventTypes, Met
 
 # Events that are held in memory, checked and copied at once.
-CHUNK_EVENTS: Final = 20_000
+CHUNK_EVENTS: Final = 5_000
 COPY_LINES: Final = 200
+
+RejectRow = tuple[Any, ...]
 
 _LINE_NUMBER: Final = re.compile(r"COPY events, line (\d+)")
 _ADD_REJECTS: Final = """
@@ -43,11 +46,20 @@ _OF_DATA: Final = (psycopg.DataError, psycopg.errors.ProgramLimitExceeded, psyco
 
 
 class Row(NamedTuple):
-    """An event on its way, with its place in its frame."""
+    """An event on its way, with its place in its frame and its line of COPY."""
 
     event: Event
     frame: Frame
     place: int
+    line: str
+
+
+class Chunk(NamedTuple):
+    """Some events, ready to be copied, and what has to be there before them."""
+
+    rows: list[Row]
+    met: Met
+    rejects: list[RejectRow]
 
 
 class Write:
@@ -58,100 +70,111 @@ class Write:
         self._types = types
         self._partitions = partitions
         self._mentions = Collector()
-        self._rejects: list[tuple[Any, ...]] = []
-        self._events = 0
-        self._duplicates = 0
+        self._events = self._duplicates = self._rejects = 0
 
     def run(self, receiver: str, batches: Sequence[Batch]) -> Written:
-        """Write all of it, and the position behind it."""
-        for rows in _chunks(batches, self._rejects):
-            self._add(rows)
-        with self._connection.cursor() as cursor:
-            if self._rejects:
-                cursor.executemany(_ADD_REJECTS, self._rejects)
-            cursor.execute(_ADVANCE, (receiver, batches[-1].number, self._events, len(self._rejects)))
+        """Write all of it, and the position behind it.
+
+        The next chunk is read and put into lines while PostgreSQL is busy with the one before.
+        """
+        with ThreadPoolExecutor(1, "postgresql-copy") as copying:
+            added: Future[None] | None = None
+            for chunk in self._chunks(batches):
+                if added is not None:
+                    added.result()
+                added = copying.submit(self._add, chunk)
+            if added is not None:
+                added.result()
+        self._connection.execute(_ADVANCE, (receiver, batches[-1].number, self._events, self._rejects))
         return Written(
             events=self._events,
             duplicates=self._duplicates,
-            rejects=len(self._rejects),
+            rejects=self._rejects,
             mentions=self._mentions.mentions(),
         )
 
-    def _add(self, rows: list[Row]) -> None:
-        distinct = {row.event.id: row for row in reversed(rows)}
-        stored = _stored(self._connection, self._partitions, list(distinct))
-        fresh = [row for id_, row in distinct.items() if id_ not in stored]
-        fresh.reverse()
-        self._duplicates += len(rows) - len(fresh)
-        kept = []
-        for row in fresh:
+    def _chunks(self, batches: Sequence[Batch]) -> Iterator[Chunk]:
+        chunk = Chunk([], Met(), [])
+        for batch in batches:
+            for frame in batch.frames():
+                chunk.rejects.extend(_reject_row(frame, rejection) for rejection in frame.rejects)
+                self._read(frame, chunk)
+                if len(chunk.rows) >= CHUNK_EVENTS:
+                    yield chunk
+                    chunk = Chunk([], Met(), [])
+        if chunk.rows or chunk.rejects:
+            yield chunk
+
+    def _read(self, frame: Frame, chunk: Chunk) -> None:
+        """Put the events of a frame into a chunk. Those that hold NUL are mended on the way."""
+        shared = frame_text(frame.provenance)
+        for place, event in enumerate(frame.events):
+            row = self._row(event, frame, place, shared, chunk.met)
             if is_too_large(row.event):
-                self._reject(row, "too_large", "an entity's id is longer than the store can find again")
+                chunk.rejects.append(_refused_row(row, "too_large", "an entity's id is longer than an index can hold"))
             else:
-                kept.append(row)
-        if not kept:
-            return
-        lines = self._lines(kept)
-        months = Counter([row.event.time.isoformat()[:7] for row in kept])
-        self._partitions.make(self._connection, months, datetime.now(UTC).date())
-        self._types.save(self._connection)
-        kept = self._copy(kept, lines)
-        self._add_further_entities(kept)
-        self._events += len(kept)
-        for frame, place_rows in _by_frame(kept):
-            self._mentions.add((row.event for row in place_rows), frame.provenance.orig_address)
+                chunk.rows.append(row)
 
-    def _lines(self, rows: list[Row]) -> list[str]:
-        """The rows' lines; rows that hold NUL are mended on the way."""
-        types, lines = self._types, []
-        frame: Frame | None = None
-        for place, row in enumerate(rows):
-            if row.frame is not frame:
-                frame = row.frame
-                shared = frame_text(frame.provenance)
-            event = row.event
-            type_id = types.id_of(event)
-            types.meet(event, type_id)
-            text = line(event, shared, frame.seq + row.place, type_id)
-            if "\0" in text:
-                rows[place] = row._replace(event=mended(event))
-                text = line(rows[place].event, shared, frame.seq + row.place, type_id)
-            lines.append(text)
-        return lines
+    def _row(self, event: Event, frame: Frame, place: int, shared: str, met: Met) -> Row:
+        type_id = self._types.id_of(event, met)
+        text = line(event, shared, frame.seq + place, type_id)
+        if "\0" in text:
+            event = mended(event)
+            text = line(event, shared, frame.seq + place, type_id)
+        met.meet(event, type_id)
+        return Row(event, frame, place, text)
 
-    def _copy(self, rows: list[Row], lines: list[str]) -> list[Row]:
-        """COPY the lines; rows that the engine refuses are mended, or else kept as rejects. Returns those stored."""
+    def _add(self, chunk: Chunk) -> None:
+        self._types.save(self._connection, chunk.met)
+        distinct: dict[str, Row] = {}
+        for row in chunk.rows:
+            distinct.setdefault(row.event.id, row)
+        stored = stored_ids(self._connection, self._partitions, list(distinct)) if distinct else set()
+        fresh = [row for id_, row in distinct.items() if id_ not in stored]
+        self._duplicates += len(chunk.rows) - len(fresh)
+        if fresh:
+            months = Counter([row.line[:7] for row in fresh])
+            self._partitions.make(self._connection, months, datetime.now(UTC).date())
+            kept = self._copy(fresh, chunk.rejects)
+            self._add_further_entities(kept)
+            self._events += len(kept)
+            for row in kept:
+                self._mentions.add(row.event, row.frame.provenance.orig_address)
+        if chunk.rejects:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(_ADD_REJECTS, chunk.rejects)
+            self._rejects += len(chunk.rejects)
+
+    def _copy(self, rows: list[Row], rejects: list[RejectRow]) -> list[Row]:
+        """COPY the rows; those that the engine refuses are mended, or else become rejects. Returns those stored."""
         kept: list[Row] = []
-        begin, end = 0, len(lines)
-        while begin < len(lines):
-            refused = self._try_copy(lines[begin:end])
+        begin, end = 0, len(rows)
+        while begin < len(rows):
+            refused = self._try_copy([row.line for row in rows[begin:end]])
             if refused is None:
                 kept += rows[begin:end]
-                begin, end = end, len(lines)
+                begin, end = end, len(rows)
             elif end - begin == 1:
-                kept += self._copy_mended(rows[begin], refused.reason)
-                begin, end = end, len(lines)
+                stored = self._copy_mended(rows[begin])
+                if stored is None:
+                    rejects.append(_refused_row(rows[begin], "invalid", refused.reason))
+                else:
+                    kept.append(stored)
+                begin, end = end, len(rows)
             elif refused.place is None:
                 end = begin + (end - begin) // 2
-            elif refused.place == 0:
-                end = begin + 1
             else:
-                end = begin + refused.place
+                end = begin + max(1, refused.place)
         return kept
 
-    def _copy_mended(self, row: Row, reason: str) -> list[Row]:
+    def _copy_mended(self, row: Row) -> Row | None:
         try:
-            mended_row = row._replace(event=mended(row.event))
+            event = mended(row.event)
         except (ValueError, RecursionError):
-            self._reject(row, "invalid", reason)
-            return []
-        event, frame = mended_row.event, row.frame
-        text = line(event, frame_text(frame.provenance), frame.seq + row.place, self._types.id_of(row.event))
-        refused = None if "\0" in text else self._try_copy([text])
-        if refused is None:
-            return [mended_row]
-        self._reject(row, "invalid", refused.reason)
-        return []
+            return None
+        type_id = self._types.id_of(event, Met())
+        text = line(event, frame_text(row.frame.provenance), row.frame.seq + row.place, type_id)
+        return row._replace(event=event, line=text) if self._try_copy([text]) is None else None
 
     def _try_copy(self, lines: list[str]) -> _Refused | None:
         """COPY all of the lines or none; says what the engine refused."""
@@ -180,17 +203,6 @@ class Write:
                 for entity in event.entities[1:]:
                     copy.write_row((event.id, time, entity.type, entity.id, entity.role, entity.name))
 
-    def _reject(self, row: Row, code: str, reason: str) -> None:
-        raw = msgspec.json.encode(row.event)
-        rejection = Rejection(
-            index=row.place,
-            code=code,
-            message=f"The store refused the event: {reason}",
-            raw=raw[: Rejection.RAW_BYTES_MAX].decode("utf-8", "ignore"),
-            raw_size_bytes=len(raw),
-        )
-        self._rejects.append(_reject_row(row.frame, rejection))
-
 
 class _Refused(NamedTuple):
     """What the engine refused: which line, counted from 0 (None: it does not say), and why."""
@@ -199,63 +211,19 @@ class _Refused(NamedTuple):
     reason: str
 
 
-def _chunks(batches: Sequence[Batch], rejects: list[tuple[Any, ...]]) -> Iterator[list[Row]]:
-    """The events of batches in runs of about `CHUNK_EVENTS`; the frames' rejections go to `rejects`."""
-    rows: list[Row] = []
-    for batch in batches:
-        for frame in batch.frames():
-            rejects += [_reject_row(frame, rejection) for rejection in frame.rejects]
-            rows += [Row(event, frame, place) for place, event in enumerate(frame.events)]
-            if len(rows) >= CHUNK_EVENTS:
-                yield rows
-                rows = []
-    if rows:
-        yield rows
-
-
-def _stored(connection: Connection, partitions: Partitions, ids: list[str]) -> set[str]:
-    """Those of the ids that are stored already, at whatever time.
-
-    Ids of versions 7 and 8 begin with a time: only partitions that have any id between the least and the greatest of
-    them can hold one, and an index answers that at once. Other ids are looked for in all partitions.
-    """
-    timed = [id_ for id_ in ids if id_[14] in "78"]
-    others = [id_ for id_ in ids if id_[14] not in "78"]
-    names = partitions.names(connection)
-    near = _holding(connection, names, min(timed), max(timed)) if timed else []
-    found: set[str] = set()
-    connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-    for among, wanted in ((near, timed), (names, others)):
-        if among and wanted:
-            arms = (f"SELECT id::text FROM public.{name} WHERE id = ANY(%(ids)s::uuid[])" for name in among)  # noqa: S608
-            statement = " UNION ALL ".join(arms)
-            found.update(row[0] for row in connection.execute(statement, {"ids": wanted}))
-    connection.execute("SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on")
-    return found
-
-
-def _holding(connection: Connection, names: Sequence[str], least: str, greatest: str) -> list[str]:
-    """The partitions that have any id between two."""
-    arms = (
-        f"SELECT '{name}' WHERE EXISTS (SELECT FROM public.{name} WHERE id BETWEEN '{least}' AND '{greatest}')"  # noqa: S608
-        for name in names
+def _refused_row(row: Row, code: str, reason: str) -> RejectRow:
+    raw = msgspec.json.encode(row.event)
+    rejection = Rejection(
+        index=row.place,
+        code=code,
+        message=f"The store refused the event: {reason}",
+        raw=raw[: Rejection.RAW_BYTES_MAX].decode("utf-8", "ignore"),
+        raw_size_bytes=len(raw),
     )
-    return [row[0] for row in connection.execute(" UNION ALL ".join(arms))]
+    return _reject_row(row.frame, rejection)
 
 
-def _by_frame(rows: Sequence[Row]) -> Iterator[tuple[Frame, list[Row]]]:
-    """Runs of rows that came in one frame."""
-    run: list[Row] = []
-    for row in rows:
-        if run and run[-1].frame is not row.frame:
-            yield run[-1].frame, run
-            run = []
-        run.append(row)
-    if run:
-        yield run[-1].frame, run
-
-
-def _reject_row(frame: Frame, rejection: Rejection) -> tuple[Any, ...]:
+def _reject_row(frame: Frame, rejection: Rejection) -> RejectRow:
     provenance = frame.provenance
     raw, encoding = rejection.raw, rejection.raw_encoding
     if raw is not None and "\0" in raw:

