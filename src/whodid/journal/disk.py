@@ -165,7 +165,11 @@ class DiskJournal:
             if not gone:
                 return
             crash.point("journal.before-release")
-            self._write_down_release(gone)
+            try:
+                self._write_down(gone[-1].number)
+            except OSError as error:
+                self._release_without_record(gone, error)
+                return
             crash.point("journal.after-release-state")
             for batch in gone:
                 self._delete(batch)
@@ -236,30 +240,40 @@ class DiskJournal:
         batch = self._segment(done.number, done.size_bytes)
         with self._changed:
             self._sealed.append(batch)
-            self._sealed_bytes += batch.size_bytes
+            self._sealed_bytes += batch.sealed_bytes
             self._sealed_number = batch.number
             self._changed.notify_all()
 
     def _delete(self, batch: SealedSegment) -> None:
         batch.delete()
         with self._changed:
-            self._sealed_bytes -= batch.size_bytes
+            self._sealed_bytes -= batch.sealed_bytes
 
-    def _write_down_release(self, gone: list[SealedSegment]) -> None:
-        released = gone[-1].number
-        try:
-            self._write_down(released)
-        except OSError:
-            # On a full disk the release itself makes the room to write it down. The last file stays until that is
-            # done: without the one or the other its numbers would be used again.
-            while len(gone) > 1:
-                self._delete(gone.pop(0))
-            try:
-                self._write_down(released)
-            except OSError as error:
-                with self._changed:
-                    self._sealed[:0] = gone
-                raise WhodidError("full", f"The release of segment {released} cannot be written: {error}.") from error
+    def _release_without_record(self, gone: Sequence[SealedSegment], error: OSError) -> None:
+        """On a full disk the release itself has to make the room to write it down.
+
+        Without a record something has to bear witness to the numbers that were used: a later segment, or else the
+        last of those released.
+        """
+        kept = [] if self._has_later(gone[-1].number) else gone[-1:]
+        for batch in gone[: len(gone) - len(kept)]:
+            self._delete(batch)
+        if not kept:
+            return
+        with self._changed:
+            self._sealed[:0] = kept
+        if len(gone) == 1:
+            raise WhodidError(
+                "full",
+                f"The release of segment {gone[0].number} cannot be written down: {error.strerror}.",
+                f"Free some space in {self.folder}; then it goes on by itself.",
+                retry_after_s=5,
+            ) from error
+        self.release(gone[-1].number)
+
+    def _has_later(self, number: int) -> bool:
+        active = self._committer.active
+        return self._sealed_number > number or bool(active and active.size_bytes)
 
     def _write_down_numbers(self) -> None:
         """Before the bytes that hold the highest numbers are changed: their successors must not use them again."""

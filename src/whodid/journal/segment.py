@@ -152,6 +152,8 @@ class SealedSegment:
         self.receiver = receiver
         self.number = number
         self.size_bytes = size_bytes
+        self.sealed_bytes = size_bytes
+        """What it took when it was sealed; damage that was taken out since makes it smaller."""
         self.sealed_at_s = time.time()
         """Epoch time since which this process knows it as sealed."""
         self._path = sealed_path(folder, number)
@@ -183,29 +185,38 @@ class SealedSegment:
         WhodidError("internal")
             Temporary: the file was changed since it was checked; the next attempt checks it anew.
         """
-        self._verified()
+        left = self._verified()
         for piece in recovery.read_pieces(self._path):
             if piece.kind != "frame":
-                self._events = None
-                raise WhodidError("internal", f"{self._path} changed at byte {piece.offset_bytes} while it was read.")
+                raise self._changed(f"at byte {piece.offset_bytes}")
+            left -= piece.header.events_count
             try:
                 read = frame.decode(piece.data)
             except (msgspec.MsgspecError, RecursionError):
                 self._quarantine.keep(self.number, piece.offset_bytes, piece.data)
             else:
                 yield read
+        if left:
+            raise self._changed(f"by {left} events")
 
     def delete(self) -> None:
         self._path.unlink(missing_ok=True)
+
+    def _changed(self, how: str) -> WhodidError:
+        with self._lock:
+            self._events = None
+        return WhodidError("internal", f"{self._path} changed {how} after it was checked.", "It is checked anew.")
 
     def _verified(self) -> int:
         with self._lock:
             if self._events is None:
                 found = recovery.survey(self._path)
+                if self._path.stat().st_size < self.size_bytes:
+                    _log.error("%s lost its end: it had %d bytes.", self._path, self.size_bytes)
                 if not found.intact:
                     self._before_repair()
                     repair(self._path, self._path, self.number, self._quarantine)
-                    self.size_bytes = self._path.stat().st_size
+                self.size_bytes = self._path.stat().st_size
                 self._events = found.events
             return self._events
 
