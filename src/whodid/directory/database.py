@@ -142,7 +142,10 @@ def _postgresql(url: str) -> Engine:
     import psycopg
 
     # psycopg reads the URL itself, so that it means exactly what it means to the store.
-    return create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), pool_pre_ping=True)
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), pool_pre_ping=True)
+    # Many rows in one statement, also where nothing is returned.
+    engine.dialect.use_insertmanyvalues_wo_returning = True
+    return engine
 
 
 def _prepare(connection: Connection) -> None:

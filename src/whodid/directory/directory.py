@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from whodid.directory.database import open_engine
 from whodid.directory.keys import Keys
+from whodid.directory.observe import Observation
 from whodid.directory.settings import Settings
 from whodid.directory.sign_in import SignIn
 from whodid.event import Event
 
 
-class Directory(Keys, Settings, SignIn):
+class Directory(Observation, Keys, Settings, SignIn):
     """Users, groups, sessions, entities, keys and settings, in SQLite or PostgreSQL.
 
     All methods block (a few hundred microseconds on SQLite): call them from threads. All are safe to call at once,

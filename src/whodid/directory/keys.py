@@ -14,6 +14,7 @@ from whodid.directory.database import now, touch
 from whodid.directory.model import SCOPES, Key
 from whodid.directory.secret import SHOWN, digest, new_secret
 from whodid.directory.snapshot import Watched, key_of
+from whodid.directory.users import is_uuid
 from whodid.errors import WhodidError
 from whodid.event import Entity
 
@@ -87,7 +88,7 @@ class Keys(Watched):
         """The key with this id, name or prefix; of several with a name, the valid one. Raises not_found."""
         keys = tables.keys
         matches = [keys.c.name == which, keys.c.prefix == which]
-        if _is_uuid(which):
+        if is_uuid(which):
             matches.append(keys.c.id == which)
         newest_valid_first = (keys.c.revoked_at.is_not(None), keys.c.created_at.desc())
         with self.reading() as connection:
@@ -161,11 +162,3 @@ def _future(at: datetime | None, present: datetime) -> datetime | None:
     if at <= present:
         raise WhodidError("invalid", f"A key cannot expire at {at.isoformat()}: that has passed.", "Take a later time.")
     return at
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True

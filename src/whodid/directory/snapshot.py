@@ -42,7 +42,7 @@ class Watched(Database):
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
-        self.snapshot = self._load()
+        self.snapshot: Snapshot = self._load()
         self.used: set[str] = set()
         self._refreshing = threading.Lock()
         self._stopped = threading.Event()

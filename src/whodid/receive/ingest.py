@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from whodid.errors import WhodidError
-from whodid.event import REQUEST_BYTES_MAX
+from whodid.event import REQUEST_BYTES_MAX, Rejection
 from whodid.formats.base import Decoded
 from whodid.formats.compression import decompress
 from whodid.formats.native import Media, decode_body
@@ -36,6 +36,15 @@ THREAD_BYTES_MIN: Final = 2 * 1024 * 1024
 THREAD_COMPRESSED_BYTES_MIN: Final = 16 * 1024
 
 _log = logging.getLogger("whodid.receive")
+
+
+class _Ready(NamedTuple):
+    """What a request leaves for the journal and for its answer; `ids` are those of the events in `payload`."""
+
+    payload: bytes
+    ids: list[str]
+    duplicates: int
+    rejects: Sequence[Rejection]
 
 
 class Ingest:
@@ -120,7 +129,11 @@ class Ingest:
                 decoded = decode_body(body, media, received_at=received_at)
             else:
                 decoded = await asyncio.to_thread(decode_body, body, media, received_at=received_at)
-            await self._answer(decoded, caller, received_at, scope, send, identifier, more)
+            ready = self._admitted(decoded, caller)
+            # The events are done with: keeping them while the disk works would cost cache and memory.
+            del body, decoded
+            await self._journaled(ready, caller, received_at, scope)
+            await self._answer(ready, send, identifier, more)
         finally:
             self._in_flight.give(held_bytes)
 
@@ -146,50 +159,44 @@ class Ingest:
             "Send it again, in smaller parts if the network is slow.",
         )
 
-    async def _answer(
-        self,
-        decoded: Decoded,
-        caller: Caller,
-        received_at: datetime,
-        scope: Mapping[str, Any],
-        send: Send,
-        identifier: bytes,
-        more: Any,
-    ) -> None:
-        admitted, ids, duplicates = self._admitted(decoded, caller)
-        rejects = admitted.rejects
-        if ids or rejects:
-            client = scope.get("client")
-            await self._journal.append(
-                Draft(
-                    received_at=received_at,
-                    events=admitted.payload,
-                    count=len(ids),
-                    key_id=caller.key_id,
-                    orig_address=client[0] if client else None,
-                    rejects=rejects,
-                )
-            )
-            self._recent.add(ids)
-            self.accepted += len(ids)
-            self.rejected += len(rejects)
-        self.duplicates += duplicates
-        if rejects and not ids and not duplicates:
-            await send_error(send, nothing_accepted(rejects), identifier, more, rejects=rejects)
-        else:
-            await send_json(send, 200, summary(len(ids), duplicates, rejects), identifier, more)
-
-    def _admitted(self, decoded: Decoded, caller: Caller) -> tuple[Decoded, list[str], int]:
-        """What is to be journaled, the ids of its events, and how many others are known already."""
+    def _admitted(self, decoded: Decoded, caller: Caller) -> _Ready:
+        """What of a request is to be journaled."""
         if caller.topics or caller.nodes or caller.routing_keys:
             decoded = bind(caller, decoded)
         ids = [event.id for event in decoded.events]
         if not self._recent.any(ids):
-            return decoded, ids, 0
+            return _Ready(decoded.payload, ids, 0, decoded.rejects)
         fresh = [event for event in decoded.events if event.id not in self._recent]
-        payload = msgspec.json.encode(fresh)
-        kept = Decoded(events=fresh, payload=payload, rejects=decoded.rejects)
-        return kept, [event.id for event in fresh], len(ids) - len(fresh)
+        fresh_ids = [event.id for event in fresh]
+        return _Ready(msgspec.json.encode(fresh), fresh_ids, len(ids) - len(fresh), decoded.rejects)
+
+    async def _journaled(self, ready: _Ready, caller: Caller, received_at: datetime, scope: Mapping[str, Any]) -> None:
+        self.duplicates += ready.duplicates
+        count = len(ready.ids)
+        if not (count or ready.rejects):
+            return
+        client = scope.get("client")
+        await self._journal.append(
+            Draft(
+                received_at=received_at,
+                events=ready.payload,
+                count=count,
+                key_id=caller.key_id,
+                orig_address=client[0] if client else None,
+                rejects=ready.rejects,
+            )
+        )
+        self._recent.add(ready.ids)
+        self.accepted += count
+        self.rejected += len(ready.rejects)
+
+    @staticmethod
+    async def _answer(ready: _Ready, send: Send, identifier: bytes, more: Any) -> None:
+        rejects = ready.rejects
+        if rejects and not ready.ids and not ready.duplicates:
+            await send_error(send, nothing_accepted(rejects), identifier, more, rejects=rejects)
+        else:
+            await send_json(send, 200, summary(len(ready.ids), ready.duplicates, rejects), identifier, more)
 
     def _media_of(self, content_type: bytes) -> Media:
         media = self._media.get(content_type)

@@ -1,0 +1,190 @@
+"""Users: made by an administrator, or known because events mention them. Each has a group of its own."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, delete, or_, select, update
+
+from whodid.directory import tables
+from whodid.directory.database import now, touch
+from whodid.directory.model import User
+from whodid.directory.snapshot import Watched
+from whodid.errors import WhodidError
+from whodid.event import Entity, entity_uuid
+
+LOGIN_MAX: Final = 200
+
+# What an administrator may change; the rest is whodid's own.
+FIELDS: Final = ("name", "first_name", "last_name", "friendly_name", "email", "picture")
+
+
+class Users(Watched):
+    """The part of the directory that knows users."""
+
+    def create_user(self, login: str, *, id: str | None = None, by: str | None = None, **fields: str | None) -> User:
+        """Make a user, or take one over that appeared by itself. The first one ends access without a key.
+
+        login    1 to 200 characters, as events name it.
+        id       a UUID; by default the UUID v5 of the login.
+        fields   of `FIELDS`.
+        Raises   WhodidError("conflict") when somebody made it already, WhodidError("invalid").
+        """
+        values = _checked(fields)
+        if not 1 <= len(login) <= LOGIN_MAX:
+            raise WhodidError("invalid", f"A login has 1 to {LOGIN_MAX} characters.", "Give it as events name it.")
+        with self.writing() as connection:
+            found = connection.execute(_users().where(tables.users.c.login == login)).first()
+            if found is not None and found.made:
+                raise WhodidError("conflict", f"There is a user {login!r} already.", "Change it instead.")
+            if found is None:
+                add_user(self, connection, login, id or user_uuid(login), joined=now(), made=True)
+            else:
+                _refuse_other_id(login, found.id, id)
+                known = tables.known_users
+                connection.execute(update(known).where(known.c.user_id == found.id).values(made=True))
+                connection.execute(update(tables.users).where(tables.users.c.id == found.id).values(joined=now()))
+            user = self._change(connection, login, values)
+            touch(connection, close_access=True)
+            self.announce("user-created", _entity(user), by=by, after=_told(user))
+        self.refresh()
+        return user
+
+    def change_user(self, login: str, *, by: str | None = None, **fields: str | None) -> User:
+        """Give a user other `FIELDS`. Raises not_found, invalid."""
+        values = _checked(fields)
+        with self.writing() as connection:
+            before = self._user(connection, login)
+            after = self._change(connection, login, values)
+            touch(connection)
+            self.announce("user-changed", _entity(after), by=by, before=_told(before), after=_told(after))
+        self.refresh()
+        return after
+
+    def delete_user(self, login: str, *, by: str | None = None) -> None:
+        """Take a user away, with its group, keys and browser sessions. Its events stay; a new one brings it back."""
+        with self.writing() as connection:
+            user = self._user(connection, login)
+            relations, keys, browsers = tables.groups_relations.c, tables.keys, tables.browser_sessions
+            connection.execute(
+                delete(tables.groups_relations).where(
+                    or_(relations.parent_id == user.group_id, relations.child_id == user.group_id)
+                )
+            )
+            connection.execute(delete(tables.groups).where(tables.groups.c.id == user.group_id))
+            connection.execute(delete(tables.known_users).where(tables.known_users.c.user_id == user.id))
+            connection.execute(delete(tables.users).where(tables.users.c.id == user.id))
+            valid = (keys.c.user == login) & keys.c.revoked_at.is_(None)
+            connection.execute(update(keys).where(valid).values(revoked_at=now()))
+            connection.execute(delete(browsers).where(browsers.c.user == login))
+            connection.execute(delete(tables.sign_in_tokens).where(tables.sign_in_tokens.c.user == login))
+            touch(connection)
+            self.announce("user-deleted", _entity(user), by=by, before=_told(user))
+        self.refresh()
+
+    def user(self, which: str) -> User:
+        """The user of this login or id. Raises not_found."""
+        with self.reading() as connection:
+            return self._user(connection, which)
+
+    def users(self, *, text: str | None = None, limit: int = 1_000, offset: int = 0) -> list[User]:
+        """Users by login; `text` is looked for in login, names and e-mail."""
+        columns = tables.users.c
+        found = _users().order_by(columns.login).limit(limit).offset(offset)
+        if text:
+            fields = (columns.login, columns.friendly_name, columns.first_name, columns.last_name, columns.email)
+            found = found.where(or_(*(field.icontains(text, autoescape=True) for field in fields)))
+        with self.reading() as connection:
+            return [user_of(row) for row in connection.execute(found)]
+
+    def _user(self, connection: Connection, which: str) -> User:
+        row = connection.execute(_users().where(tables.users.c.login == which)).first()
+        if row is None and is_uuid(which):
+            row = connection.execute(_users().where(tables.users.c.id == which)).first()
+        if row is None:
+            raise WhodidError("not_found", f"There is no user {which!r}.", "See: whodid user list")
+        return user_of(row)
+
+    def _change(self, connection: Connection, login: str, values: dict[str, str | None]) -> User:
+        user = self._user(connection, login)
+        if values:
+            connection.execute(update(tables.users).where(tables.users.c.id == user.id).values(values))
+        if "friendly_name" in values:
+            group = tables.groups
+            shown = values["friendly_name"] or login
+            connection.execute(update(group).where(group.c.id == user.group_id).values(friendly_name=shown))
+        return self._user(connection, login)
+
+
+def add_user(directory: Watched, connection: Connection, login: str, user_id: str, *, joined: Any, made: bool) -> None:
+    """Add a user and its personal group; who is there already stays as it is."""
+    group_id = personal_group_uuid(login)
+    rows: tuple[tuple[Any, dict[str, Any]], ...] = (
+        (tables.groups, {"id": group_id, "name": login, "friendly_name": login, "personal": True}),
+        (
+            tables.users,
+            {
+                "id": user_id,
+                "login": login,
+                "name": login,
+                "friendly_name": login,
+                "joined": joined,
+                "group_id": group_id,
+            },
+        ),
+        (tables.known_users, {"user_id": user_id, "made": made}),
+    )
+    for table, row in rows:
+        connection.execute(directory.insert(table).values(row).on_conflict_do_nothing())
+
+
+def user_uuid(login: str) -> str:
+    """The id of a user that nobody gave another one."""
+    return str(entity_uuid("user", login))
+
+
+def personal_group_uuid(login: str) -> str:
+    """The id of the group that holds only this user."""
+    return str(entity_uuid("personal-group", f"user:{login}"))
+
+
+def user_of(row: Any) -> User:
+    """The User of a row of users and known_users."""
+    return User(**{name: getattr(row, name) for name in User.__struct_fields__ if name != "made"}, made=bool(row.made))
+
+
+def is_uuid(text: str) -> bool:
+    """Whether `text` may be compared with a uuid column."""
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def _users() -> Select[Any]:
+    users, known = tables.users, tables.known_users
+    return select(users, known.c.made, known.c.first_seen, known.c.last_seen).join(
+        known, known.c.user_id == users.c.id, isouter=True
+    )
+
+
+def _checked(fields: dict[str, str | None]) -> dict[str, str | None]:
+    if unknown := fields.keys() - set(FIELDS):
+        raise WhodidError("invalid", f"A user has no {sorted(unknown)[0]!r} to change.", f"It has {', '.join(FIELDS)}.")
+    return fields
+
+
+def _refuse_other_id(login: str, known: str, given: str | None) -> None:
+    if given is not None and given.lower() != known:
+        raise WhodidError(
+            "conflict", f"Events know {login!r} as {known} already.", "Leave the id out, or take another login."
+        )
+
+
+def _entity(user: User) -> Entity:
+    return Entity(type="user", id=user.id, name=user.login)
+
+
+def _told(user: User) -> dict[str, Any]:
+    return {name: getattr(user, name) for name in ("login", *FIELDS)}
