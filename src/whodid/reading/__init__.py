@@ -6,13 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from whodid.reading.answer import Answer as Answer
     from whodid.reading.filters import EventFilter as EventFilter
-    from whodid.reading.reader import Answer as Answer
     from whodid.reading.reader import Reader as Reader
     from whodid.reading.reader import open as open
 
 _PUBLIC = {
-    "Answer": "whodid.reading.reader",
+    "Answer": "whodid.reading.answer",
     "EventFilter": "whodid.reading.filters",
     "Reader": "whodid.reading.reader",
     "open": "whodid.reading.reader",

@@ -23,6 +23,20 @@ _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 # C0 and C1 controls, line and paragraph separators, and the marks that turn the direction of text.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
+_TYPE_NAMES: Final[tuple[tuple[Callable[[pa.DataType], bool], str], ...]] = (
+    (pa.types.is_string, "varchar"),
+    (pa.types.is_large_string, "varchar"),
+    (pa.types.is_boolean, "boolean"),
+    (pa.types.is_integer, "bigint"),
+    (pa.types.is_floating, "double"),
+    (pa.types.is_timestamp, "timestamp"),
+    (pa.types.is_date, "date"),
+    (pa.types.is_time, "time"),
+    (pa.types.is_decimal, "decimal"),
+    (pa.types.is_binary, "blob"),
+    (pa.types.is_null, "null"),
+)
+
 
 def json_columns(table: pa.Table) -> list[Sequence[Any]]:
     """Each column as values that `encode` takes: times and UUIDs as text, JSON as it is, numbers exact."""
@@ -37,6 +51,17 @@ def encode(value: Any) -> bytes:
 def text_columns(table: pa.Table) -> list[Sequence[str | None]]:
     """Each column as text, as JSON would write its values but without quotation marks around text."""
     return [_text_column(table.column(i), table.schema.field(i)) for i in range(table.num_columns)]
+
+
+def type_name(field: pa.Field) -> str:
+    """What a column holds, in the words of SQL."""
+    kind = field.type
+    if isinstance(kind, pa.JsonType) or (field.metadata or {}).get(b"whodid") == b"json":
+        return "json"
+    for holds, name in _TYPE_NAMES:
+        if holds(kind):
+            return name
+    return str(kind)
 
 
 def is_number(field: pa.Field) -> bool:

@@ -9,12 +9,13 @@ from typing import Final, NamedTuple
 class Dialect(NamedTuple):
     """A store's own words.
 
-    `events` and `event_entities` are the relations to read from; `parameter_key` makes the right-hand side of
-    `parameters ->> …` from a parameter's name.
+    `events`, `event_entities` and `rejected_events` are the relations to read from; `parameter_key` makes the
+    right-hand side of `parameters ->> …` from a parameter's name.
     """
 
     events: str
     event_entities: str
+    rejected_events: str
     parameter_key: Callable[[str], str]
 
 
@@ -24,8 +25,8 @@ def _json_pointer(name: str) -> str:
 
 
 _DIALECTS: Final[dict[str, Dialect]] = {
-    "duckdb": Dialect("events", "event_entities", _json_pointer),
-    "postgresql": Dialect("whodid.events", "whodid.event_entities", str),
+    "duckdb": Dialect("events", "event_entities", "rejected_events", _json_pointer),
+    "postgresql": Dialect("whodid.events", "whodid.event_entities", "whodid.rejected_events", str),
 }
 
 

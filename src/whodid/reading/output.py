@@ -41,10 +41,20 @@ def write(tables: Iterable[pa.Table], form: str) -> Iterator[bytes]:
 
 
 def rows(table: pa.Table) -> list[dict[str, Any]]:
-    """The rows as values for JSON (`cells.encode`). Of columns of one name the last one stays."""
-    names = table.schema.names
+    """The rows as values for JSON (`cells.encode`), under `names_of` the table's columns."""
+    names = names_of(table)
     columns = json_columns(table)
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def names_of(table: pa.Table) -> list[str]:
+    """The columns' names; the second column of a name gets `_2` behind it, and so on."""
+    seen: dict[str, int] = {}
+    names = []
+    for name in table.schema.names:
+        seen[name] = seen.get(name, 0) + 1
+        names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return names
 
 
 def _chain(first: pa.Table | None, remaining: Iterator[pa.Table]) -> Iterator[pa.Table]:

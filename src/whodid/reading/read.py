@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -19,11 +19,13 @@ from whodid.reading.dialect import dialect_of
 from whodid.reading.filters import EventFilter
 from whodid.reading.selection import Groups, Selection, select
 from whodid.reading.times import instant
-from whodid.stores.base import COLUMNS, Store
+from whodid.stores.base import COLUMNS, Result, Store
 
 PAGE_ROWS: Final = 10_000
 TOP_ROWS: Final = 20
+ROWS_MAX: Final = 10_000_000
 TIMEOUT_MS: Final = 30_000
+TIMEOUT_MS_MAX: Final = 600_000
 SPAN_DEFAULT: Final = "7d"
 
 # What usage tells, and the file in sql/ that defines each part.
@@ -31,6 +33,7 @@ USAGE_PARTS: Final = ("numbers", "by_day", "by_type", "top_users", "top_entities
 
 _DEFINITIONS: Final = ("person", "run", "error")
 _AS_TEXT: Final = ("uuid", "json")
+_JSON_COLUMNS: Final = ("entities", "parameters")
 JSON_MARK: Final = {b"whodid": b"json"}
 
 
@@ -98,11 +101,11 @@ def event(store: Store, event_id: str, *, timeout_ms: int = TIMEOUT_MS) -> pa.Ta
         wanted_id = str(uuid.UUID(event_id))
     except ValueError:
         raise WhodidError("invalid", f"{event_id[:100]!r} is no UUID.", "Events are known by UUIDs.") from None
-    sql = statement("event", source=dialect_of(store.kind).events, columns=_columns())
+    sql = statement("event", source=dialect_of(store.kind).events, columns=columns())
     table = store.query(sql, {"id": wanted_id}, limit=1, timeout_ms=timeout_ms, trusted=True).table
     if not table.num_rows:
         raise WhodidError("not_found", f"There is no event {wanted_id}.", "It may not be stored yet: see /v1/status.")
-    return _typed(table)
+    return typed(table)
 
 
 def activity(store: Store, groups: Groups, wanted: EventFilter, *, timeout_ms: int = TIMEOUT_MS) -> Page:
@@ -136,6 +139,40 @@ def usage(store: Store, groups: Groups, wanted: EventFilter, *, timeout_ms: int 
     )
 
 
+def query(
+    store: Store,
+    sql: str,
+    params: Sequence[Any] | dict[str, Any] | None = None,
+    *,
+    limit: int = PAGE_ROWS,
+    timeout_ms: int = TIMEOUT_MS,
+) -> Result:
+    """Answer a caller's own SELECT; columns named `entities` and `parameters` are taken as the JSON they are.
+
+    Raises
+    ------
+    See `Store.query`; WhodidError("invalid") also for a limit or a time that makes no sense.
+    """
+    if not 1 <= limit <= ROWS_MAX:
+        raise WhodidError("invalid", f"limit is {limit}; it goes from 1 to {ROWS_MAX:,}.")
+    if not 1 <= timeout_ms <= TIMEOUT_MS_MAX:
+        raise WhodidError("invalid", f"timeout_ms is {timeout_ms}; it goes from 1 to {TIMEOUT_MS_MAX:,}.")
+    answer = store.query(sql, params, limit=limit, timeout_ms=timeout_ms)
+    fields = [
+        field.with_metadata(JSON_MARK) if field.name in _JSON_COLUMNS and pa.types.is_string(field.type) else field
+        for field in answer.table.schema
+    ]
+    return Result(pa.Table.from_arrays(answer.table.columns, schema=pa.schema(fields)), answer.truncated)
+
+
+def rejects(store: Store, *, limit: int = 100, offset: int = 0, timeout_ms: int = TIMEOUT_MS) -> Result:
+    """What was rejected and kept, the latest first: columns of `sql/rejects.sql`."""
+    if not 1 <= limit <= PAGE_ROWS or not 0 <= offset <= ROWS_MAX:
+        raise WhodidError("invalid", f"limit goes from 1 to {PAGE_ROWS:,}, offset from 0 to {ROWS_MAX:,}.")
+    sql = statement("rejects", source=dialect_of(store.kind).rejected_events, limit=str(limit + 1), offset=str(offset))
+    return store.query(sql, limit=limit, timeout_ms=timeout_ms, trusted=True)
+
+
 def _page(store: Store, wanted: EventFilter, chosen: Selection, timeout_ms: int) -> Page:
     params, where = dict(chosen.params), chosen.where
     if wanted.cursor is not None:
@@ -144,14 +181,14 @@ def _page(store: Store, wanted: EventFilter, chosen: Selection, timeout_ms: int)
         where = f"{where} AND {_behind('<' if wanted.order == 'newest' else '>')}"
     sql = statement(
         "events",
-        columns=_columns(),
+        columns=columns(),
         source=chosen.source,
         where=where,
         direction="DESC" if wanted.order == "newest" else "ASC",
         limit=str(wanted.limit + 1),
     )
     answer = store.query(sql, params, limit=wanted.limit, timeout_ms=timeout_ms, trusted=True)
-    table = _typed(answer.table)
+    table = typed(answer.table)
     if not answer.truncated:
         return Page(table, None)
     last = table.num_rows - 1
@@ -185,7 +222,8 @@ def _text(name: str) -> str:
 
 
 @cache
-def _columns() -> str:
+def columns() -> str:
+    """The columns of a page of events, of the relation `e`; ids and JSON as text."""
     return ", ".join(
         f'CAST(e."{column.name}" AS varchar) AS "{column.name}"'
         if column.sql_type in _AS_TEXT
@@ -214,7 +252,8 @@ def events_schema() -> pa.Schema:
     )
 
 
-def _typed(table: pa.Table) -> pa.Table:
+def typed(table: pa.Table) -> pa.Table:
+    """A page of events in the types of `events_schema`."""
     return table.cast(events_schema())
 
 

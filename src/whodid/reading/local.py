@@ -1,0 +1,111 @@
+"""Reading a data folder that no server owns, by opening its store."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+
+from whodid.reading import read
+from whodid.reading.answer import Answer, UsageAnswer
+from whodid.reading.audit import reading
+from whodid.reading.cells import encode
+from whodid.reading.filters import EventFilter, make_filter
+from whodid.reading.reader import LIMIT_DEFAULT, Reader
+from whodid.reading.tail import Tail
+
+FOLLOW_S: Final = 0.5
+
+
+class LocalReader(Reader):
+    """Reads through an open `serve.Engine`, which it owns: `close` closes it."""
+
+    def __init__(self, engine: Any):
+        self._engine = engine
+
+    def query(
+        self,
+        sql: str,
+        params: Sequence[Any] | dict[str, Any] | None = None,
+        *,
+        limit: int = LIMIT_DEFAULT,
+        timeout_ms: int = 30_000,
+    ) -> Answer:
+        self._record("query-run", "query", {"sql": sql[:10_000]})
+        answer = read.query(self._engine.store, sql, params, limit=limit, timeout_ms=timeout_ms)
+        return Answer(answer.table, truncated=answer.truncated)
+
+    def report(self, name: str, **parameters: Any) -> Answer:
+        from whodid.reports import run
+
+        self._record("audit-read", f"report {name}", parameters)
+        answer = run(self._engine.store, name, parameters)
+        return Answer(answer.table, truncated=answer.truncated)
+
+    def reports(self) -> list[dict[str, Any]]:
+        from whodid.reports import list_reports
+
+        plain: list[dict[str, Any]] = msgspec.to_builtins(list_reports())
+        return plain
+
+    def rejects(self, *, limit: int = 100, offset: int = 0) -> Answer:
+        answer = read.rejects(self._engine.store, limit=limit, offset=offset)
+        return Answer(answer.table, truncated=answer.truncated)
+
+    def status(self) -> dict[str, Any]:
+        parts = {
+            "journal": self._engine.journal.status(),
+            "writer": self._engine.writer.status(),
+            "store": self._engine.store.stats(),
+        }
+        plain: dict[str, Any] = msgspec.to_builtins(parts)
+        return plain
+
+    def follow(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        wanted = make_filter(**filters)
+        self._record("audit-read", "live events", wanted)
+        tail = Tail(self._engine.store, self._engine.directory, wanted)
+        while True:
+            look = tail.look()
+            if look is None:
+                time.sleep(FOLLOW_S)
+                continue
+            for _, event in tail.events(look):
+                yield msgspec.json.decode(encode(event))
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def _events(self, wanted: EventFilter) -> Answer:
+        self._record("audit-read", "events", wanted)
+        if wanted.limit <= read.PAGE_ROWS:
+            page = read.events(self._engine.store, self._engine.directory, wanted)
+            return Answer(page.table, truncated=page.next_cursor is not None, next_cursor=page.next_cursor)
+        more = msgspec.structs.replace(wanted, limit=wanted.limit + 1)
+        table = pa.concat_tables(read.event_pages(self._engine.store, self._engine.directory, more))
+        return Answer(table.slice(0, wanted.limit), truncated=table.num_rows > wanted.limit)
+
+    def _activity(self, wanted: EventFilter) -> Answer:
+        self._record("audit-read", "activity", wanted)
+        page = read.activity(self._engine.store, self._engine.directory, wanted)
+        return Answer(page.table, truncated=page.next_cursor is not None, next_cursor=page.next_cursor)
+
+    def _usage(self, wanted: EventFilter) -> UsageAnswer:
+        self._record("audit-read", "usage", wanted)
+        usage = read.usage(self._engine.store, self._engine.directory, wanted)
+        parts = {name: Answer(table) for name, table in usage.parts.items()}
+        return UsageAnswer(usage.since.isoformat() + "Z", usage.until.isoformat() + "Z", parts)
+
+    def _record(self, kind: Any, what: str, wanted: EventFilter | dict[str, Any]) -> None:
+        self._engine.record(reading(kind, by=_login(), what=what, wanted=wanted))
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

@@ -1,0 +1,92 @@
+"""Events over HTTP: pages, exports, one event, the live tail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Response
+
+from whodid.event import Event
+from whodid.reading import read
+from whodid.reading.audit import Reading, kind_of, reading
+from whodid.reading.filters import EventFilter
+from whodid.reading.output import rows
+from whodid.web.answers import json_answer, page_answer, stream_answer
+from whodid.web.live import LiveTail
+from whodid.web.requests import FILTERS, Req, caller_of, filter_of, form_of, name_of, segments, services_of
+from whodid.web.usage import usage_answer
+
+STREAM_FILTERS = tuple(name for name in FILTERS if name not in ("since", "until", "order", "limit", "cursor"))
+PANE_FILTERS = ("since", "until", "limit", "cursor")
+
+
+async def record(
+    request: Req, kind: Reading, what: str, wanted: EventFilter | dict[str, Any], form: str = "json", **more: Any
+) -> None:
+    """Make the reading itself an event, before its answer is given."""
+    event: Event = reading(kind, by=name_of(caller_of(request)), what=what, wanted=wanted, form=form, **more)
+    services = services_of(request)
+    await services.call(services.record, event)
+
+
+async def list_events(request: Req) -> Any:
+    """Events, newest first: by time, user, group, type, level, topic, entity, session, parameter, text."""
+    services, wanted, form = services_of(request), filter_of(request), form_of(request)
+    await record(request, kind_of(form), "events", wanted, form)
+    timeout_ms = services.config.query_timeout_ms
+    if form == "json":
+        wanted = msgspec.structs.replace(wanted, limit=min(wanted.limit, read.PAGE_ROWS))
+    if wanted.limit > read.PAGE_ROWS:
+        pages = read.event_pages(services.store, services.directory, wanted, timeout_ms=timeout_ms)
+        return await stream_answer(services, pages, form, "events")
+    page = await services.call(read.events, services.store, services.directory, wanted, timeout_ms=timeout_ms)
+    return await services.call(page_answer, page.table, page.next_cursor, form, "events")
+
+
+async def one_event(request: Req) -> Response[bytes]:
+    """One event by its id."""
+    services, event_id = services_of(request), segments(request)[2]
+    table = await services.call(read.event, services.store, event_id, timeout_ms=services.config.query_timeout_ms)
+    await record(request, "audit-read", "event", {"id": event_id})
+    return json_answer(rows(table)[0])
+
+
+async def stream_events(request: Req) -> Any:
+    """Events as they are stored, as server-sent events; `Last-Event-ID` goes on where a reader left off."""
+    wanted = filter_of(request, STREAM_FILTERS, also=())
+    services = services_of(request)
+    tail = await LiveTail.open(services, wanted, request.headers.get("last-event-id"))
+    await record(request, "audit-read", "live events", wanted, "events")
+    return tail
+
+
+async def pane(request: Req) -> Any:
+    """What was done to an entity or by a user, or an overview of its use; the last 7 days unless `since` says so."""
+    subject, which = _subject(request)
+    return await (_activity if which == "activity" else _usage)(request, subject)
+
+
+async def _activity(request: Req, subject: dict[str, Any]) -> Response[bytes]:
+    services, form = services_of(request), form_of(request)
+    wanted = msgspec.structs.replace(filter_of(request, PANE_FILTERS), **subject)
+    wanted = msgspec.structs.replace(wanted, limit=min(wanted.limit, read.PAGE_ROWS))
+    await record(request, kind_of(form), "activity", wanted, form)
+    timeout_ms = services.config.query_timeout_ms
+    page = await services.call(read.activity, services.store, services.directory, wanted, timeout_ms=timeout_ms)
+    return await services.call(page_answer, page.table, page.next_cursor, form, "activity")
+
+
+async def _usage(request: Req, subject: dict[str, Any]) -> Response[bytes]:
+    services, form = services_of(request), form_of(request)
+    wanted = msgspec.structs.replace(filter_of(request, ("since", "until"), also=("format", "part")), **subject)
+    await record(request, kind_of(form), "usage", wanted, form)
+    timeout_ms = services.config.query_timeout_ms
+    found = await services.call(read.usage, services.store, services.directory, wanted, timeout_ms=timeout_ms)
+    return usage_answer(found, form, request.query_params.get("part"))
+
+
+def _subject(request: Req) -> tuple[dict[str, Any], str]:
+    """The filter of `/v1/entities/{type}/{id}/…` or `/v1/users/{login}/…`, and which pane of it."""
+    _, kind, *names, which = segments(request)
+    return ({"user": names} if kind == "users" else {"entity": [(names[0], names[1])]}), which

@@ -1,0 +1,200 @@
+"""The description of the API as OpenAPI 3.1, made from the table of routes and the types of bodies."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any, Final, get_type_hints
+
+import msgspec
+
+from whodid import __version__
+from whodid.errors import CODES
+from whodid.event import REQUEST_BYTES_MAX, REQUEST_EVENTS_MAX, Event
+from whodid.reading.filters import LISTS
+from whodid.reading.output import FORMATS
+from whodid.reading.read import USAGE_PARTS
+from whodid.web.routes import ROUTES, Route
+
+_TIME: Final = "ISO 8601 (without zone: UTC), or how long ago: 30m, 24h, 7d, 2w."
+
+# What each query parameter means.
+PARAMETERS: Final[dict[str, str]] = {
+    "since": f"From this time on. {_TIME}",
+    "until": f"Before this time. {_TIME}",
+    "user": "What this login did, or what was done for it.",
+    "group": "What members of this group did, through groups within it.",
+    "type": "Type of event; * stands for anything: query-*.",
+    "level": "audit, usage, error, warning, info or debug.",
+    "topic": "Topic of the event.",
+    "entity": "type:id of a thing that the event touched in any role.",
+    "session": "Session of the event.",
+    "function": "Function that was run.",
+    "status": "What came of it.",
+    "node": "Node that sent it.",
+    "request_id": "Request it belongs to.",
+    "error_hash": "Group of the error, a UUID.",
+    "parameter": "name=value: a parameter of the event.",
+    "text": "Part of a description, name, error or parameter, in any case.",
+    "order": "newest or oldest first.",
+    "limit": "Rows at most.",
+    "offset": "Rows to leave out.",
+    "cursor": "next_cursor of the page before.",
+    "format": f"{', '.join(FORMATS)}; instead of the Accept header.",
+    "part": f"One part as a table: {', '.join(USAGE_PARTS)}.",
+    "revoked": "true: also keys that count no more.",
+    "personal": "true: also the groups of single users.",
+    "token": "The token of a sign-in link.",
+}
+
+_ERRORS: Final = ("invalid", "unauthorized", "forbidden", "not_found", "busy", "internal", "unavailable", "full")
+_BODY_ERRORS: Final = ("too_large", "unsupported", "conflict", "timeout")
+
+
+@cache
+def description() -> dict[str, Any]:
+    """The whole description."""
+    bodies = [route.body for route in ROUTES if route.body is not None]
+    _, schemas = msgspec.json.schema_components([*bodies, _posted_event()], ref_template="#/components/schemas/{name}")
+    paths: dict[str, dict[str, Any]] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    paths["/v1/events"]["post"] = _posting()
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "whodid",
+            "version": __version__,
+            "description": "Who did what, when, to which thing, and what came of it.",
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": {**schemas, "Error": _error_schema()},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": f"{route.method.lower()}{re.sub(r'[^a-zA-Z]+', '_', route.path)}".rstrip("_"),
+        "summary": (route.handler.__doc__ or "").strip().partition("\n")[0],
+        "tags": [route.tag],
+        "x-scope": route.scope,
+        "parameters": [*_path_parameters(route), *(_query_parameter(name) for name in route.query)],
+        "responses": _responses(route),
+    }
+    if route.body is not None:
+        reference = {"$ref": f"#/components/schemas/{route.body.__name__}"}
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
+    operation["security"] = [] if route.scope == "public" else [{"key": []}]
+    return operation
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": "Percent-encoded as one segment, slashes too.",
+            "schema": {"type": "string", "minLength": 1},
+        }
+        for name in re.findall(r"{(\w+)}", route.path)
+    ]
+
+
+def _query_parameter(name: str) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    if name in LISTS:
+        schema = {"type": "array", "items": {"type": "string"}}
+    elif name in ("limit", "offset"):
+        schema = {"type": "integer", "minimum": 1 if name == "limit" else 0}
+    elif name == "format":
+        schema = {"type": "string", "enum": list(FORMATS)}
+    elif name == "order":
+        schema = {"type": "string", "enum": ["newest", "oldest"]}
+    elif name == "part":
+        schema = {"type": "string", "enum": list(USAGE_PARTS)}
+    return {
+        "name": name,
+        "in": "query",
+        "required": name == "token",
+        "description": PARAMETERS[name],
+        "schema": schema,
+        **({"style": "form", "explode": True} if name in LISTS else {}),
+    }
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    content: dict[str, Any] = {form: {} for form in route.forms}
+    codes = (*_ERRORS, *_BODY_ERRORS) if route.body is not None or route.method != "GET" else (*_ERRORS, "timeout")
+    return {str(route.status): {"description": "Done.", "content": content}, **_errors(codes)}
+
+
+def _errors(codes: tuple[str, ...]) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}, "text/html": {}}
+    return {str(CODES[code].status): {"description": code, "content": content} for code in codes}
+
+
+def _posting() -> dict[str, Any]:
+    """Taking events in is the work of `receive.ingest`; it is described here."""
+    event = {"$ref": "#/components/schemas/Event"}
+    many = {"type": "array", "items": event, "maxItems": REQUEST_EVENTS_MAX}
+    numbers = {name: {"type": "integer"} for name in ("accepted", "duplicates", "filtered")}
+    rejected = {
+        "type": "object",
+        "properties": {"index": {"type": "integer"}, "code": {"type": "string"}, "message": {"type": "string"}},
+    }
+    summary = {"type": "object", "properties": {**numbers, "rejected": {"type": "array", "items": rejected}}}
+    return {
+        "operationId": "post_v1_events",
+        "summary": "Take events in: the answer 200 means that they are on disk.",
+        "description": f"One object, an array, or NDJSON; at most {REQUEST_EVENTS_MAX:,} events and "
+        f"{REQUEST_BYTES_MAX:,} bytes after decompression (gzip, zstd). A bad event rejects itself, not its batch. "
+        "`id` and `time` are made where they are missing; fields that are not listed are kept as parameters.",
+        "tags": ["events"],
+        "x-scope": "write",
+        "parameters": [],
+        "security": [{"key": []}],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"anyOf": [event, many]}},
+                "application/x-ndjson": {"schema": {"type": "string"}},
+            },
+        },
+        "responses": {
+            "200": {"description": "On disk.", "content": {"application/json": {"schema": summary}}},
+            **_errors((*_ERRORS, *_BODY_ERRORS)),
+        },
+    }
+
+
+def _posted_event() -> type:
+    """Event as senders have to give it: the receiver makes `id` and `time` where they are missing."""
+    types = get_type_hints(Event, include_extras=True)
+    fields: list[tuple[str, Any, Any]] = []
+    for field in msgspec.structs.fields(Event):
+        if field.name == "parameters":
+            fields.append((field.name, dict[str, Any], {}))
+        elif field.name == "entities":
+            fields.append((field.name, types[field.name], []))
+        elif field.name in ("id", "time"):
+            fields.append((field.name, types[field.name] | msgspec.UnsetType, msgspec.UNSET))
+        else:
+            fields.append((field.name, types[field.name], field.default))
+    return msgspec.defstruct("Event", fields, kw_only=True, namespace={"__doc__": "What somebody did."})
+
+
+def _error_schema() -> dict[str, Any]:
+    text = {"type": "string"}
+    fields = {
+        "code": {"type": "string", "enum": list(CODES)},
+        "message": text,
+        "hint": {"type": ["string", "null"]},
+        "request_id": text,
+    }
+    error = {"type": "object", "properties": fields, "required": list(fields)}
+    return {"type": "object", "properties": {"error": error}, "required": ["error"]}

@@ -1,0 +1,68 @@
+"""What the web application works with, and how its handlers ask the parts that block."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from whodid.config import Config
+from whodid.directory import Directory
+from whodid.errors import WhodidError
+from whodid.event import Event
+from whodid.reading.read import Usage
+from whodid.receive.access import Access
+from whodid.stores.base import Store
+
+THREADS: Final = 8
+WAITING_MAX: Final = 100
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Reporting(Protocol):
+    """A part that tells how it stands."""
+
+    def status(self) -> Any: ...
+
+
+@dataclass
+class OverviewMemory:
+    """The overview's numbers as they were read last, at `at` (monotonic seconds)."""
+
+    usage: Usage | None = None
+    at: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(kw_only=True)
+class Services:
+    """The parts behind the web application. `record` makes an event of whodid's own durable; it blocks."""
+
+    config: Config
+    store: Store
+    directory: Directory
+    journal: Any
+    writer: Reporting
+    access: Access
+    record: Callable[[Event], None]
+    overview: OverviewMemory = field(default_factory=OverviewMemory)
+    threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(THREADS))
+
+    async def call(self, work: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+        """Run what blocks in a thread; at most `THREADS` at once.
+
+        Raises
+        ------
+        WhodidError("busy")
+            Temporary: `WAITING_MAX` requests wait for a thread already.
+        """
+        if self.threads.statistics().tasks_waiting >= WAITING_MAX:
+            raise WhodidError("busy", "Too many questions at once.", "Ask again in a moment.", retry_after_s=1)
+        return await anyio.to_thread.run_sync(partial(work, *args, **more), limiter=self.threads)
