@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import stat
 import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from whodid.datasets.checkpoint import Checkpoints
 from whodid.datasets.importer import Importer
-from whodid.datasets.sources import Source, clean_name, find, local_file
+from whodid.datasets.sources import Source, clean_name, find
 
 LOOK_EVERY_S: Final = 0.25
 _LIST_EVERY_ROUNDS: Final = 8
+
+# Files are stamped by a clock that ticks some times a second at worst.
+_CLOCK_COARSENESS_NS: Final = 1_000_000_000
 
 
 class Follower:
@@ -66,8 +73,10 @@ class _Followed:
         self._file: BinaryIO | None = None
         marks = checkpoints.of_name(clean_name(path))
         self._version = marks[0].version if marks else ""
+        # What changed since then may be new to us; before, it was read or is not wanted.
+        self._since_ns = _changed_ns(self._version) or time.time_ns() - _CLOCK_COARSENESS_NS
         # While nobody looked, the file may have been rotated.
-        self._missed = bool(marks)
+        self._missed = True
 
     def look(self) -> None:
         """Import what is new at this path."""
@@ -81,12 +90,12 @@ class _Followed:
         if source.version == self._version and not self._missed:
             return
         if self._missed or _size(source.version) < _size(self._version):
-            self._catch_up(source)
+            self._catch_up()
         before, self._version, self._missed = self._version, source.version, False
         done = self._importer.read(source, final=False)
         if done.outcome == "read" and _size(before):
             # Truncated, and grown again past where it was: only its content tells.
-            self._catch_up(source, since=before)
+            self._catch_up()
 
     def close(self) -> None:
         if self._file is not None:
@@ -116,19 +125,29 @@ class _Followed:
         except OSError:
             self._file = None
 
-    def _catch_up(self, current: Source, since: str | None = None) -> None:
+    def _catch_up(self) -> None:
         """Read the unread of the files that this one was rotated to since it was last looked at."""
-        last_change_ns = _changed_ns(self._version if since is None else since)
-        rotated = []
-        for path in self._path.parent.iterdir():
-            begins_alike = path.name.startswith(self._path.name) and path.name[len(self._path.name) :][:1] in (*".-_",)
-            if begins_alike and path.is_file() and path.stat().st_mtime_ns >= last_change_ns:
-                rotated.append(path)
-        for path in sorted(rotated, key=lambda path: path.stat().st_mtime_ns):
-            self._importer.read(local_file(path))
-        self._importer.flush()
+        since_ns, read = self._since_ns, set[int]()
+        # One rotation back: what a listing missed while names changed is found the next time.
+        self._since_ns = _changed_ns(self._version) or since_ns
+        while (oldest := self._oldest_rotated(since_ns, read)) is not None:
+            with suppress(OSError), oldest.open("rb") as file:
+                read.add(os.fstat(file.fileno()).st_ino)
+                self._importer.read(self._source(file, oldest))
+                self._importer.flush()
 
-    def _source(self, file: BinaryIO) -> Source:
+    def _oldest_rotated(self, since_ns: int, but: set[int]) -> Path | None:
+        found = []
+        for path in self._path.parent.glob(f"{glob.escape(self._path.name)}[-._]*"):
+            with suppress(OSError):
+                status = path.stat()
+                if stat.S_ISREG(status.st_mode) and status.st_mtime_ns >= since_ns and status.st_ino not in but:
+                    found.append((status.st_mtime_ns, path))
+        return min(found)[1] if found else None
+
+    def _source(self, file: BinaryIO, path: Path | None = None) -> Source:
+        """An open file, whatever happens to its name; `path` is where it lies, this path by default."""
+        path = path or self._path
         status = os.fstat(file.fileno())
 
         def open_again() -> BinaryIO:
@@ -137,11 +156,11 @@ class _Followed:
             return again
 
         return Source(
-            name=clean_name(self._path),
+            name=clean_name(path),
             size_bytes=status.st_size,
             version=f"{status.st_size}:{status.st_mtime_ns}",
             open=open_again,
-            path=self._path,
+            path=path,
         )
 
 

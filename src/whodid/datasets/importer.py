@@ -50,6 +50,7 @@ class Importer:
     checkpoints  where files stand; None reads everything anew.
     format       name of a format; None sniffs each file's.
     again        read files even if they were read before (nothing is stored twice).
+    patient      wait as long as it takes when the disk is full or the server is away.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Importer:
         format: str | None = None,
         again: bool = False,
         progress: Progress | None = None,
+        patient: bool = False,
     ):
         self.tally = Tally()
         self._sink = sink
@@ -67,7 +69,7 @@ class Importer:
         self._format = format
         self._again = again
         self._progress = progress or Progress()
-        self._sender = Sender(sink, self._save)
+        self._sender = Sender(sink, self._save, patient=patient)
         self._began = time.monotonic()
 
     def read(self, source: Source, *, final: bool = True) -> FileDone:

@@ -71,8 +71,11 @@ class Opened:
 def _is_plain(stream: BinaryIO, raw: BinaryIO, head: bytes) -> bool:
     if stream is raw:
         return True
+    at = raw.tell()
     raw.seek(0)
-    return read_exactly(raw, len(head)) == head
+    same = read_exactly(raw, len(head)) == head
+    raw.seek(at)
+    return same
 
 
 class _Again(io.RawIOBase, BinaryIO):

@@ -68,9 +68,10 @@ class Parcel(NamedTuple):
 class Sender:
     """Sends parcels in order from a thread of its own, and saves their marks: seldom, and whenever a file ends."""
 
-    def __init__(self, sink: Sink, save: Callable[[Mark], None]):
+    def __init__(self, sink: Sink, save: Callable[[Mark], None], *, patient: bool = False):
         self._sink = sink
         self._save = save
+        self._patient = patient
         self._waiting: Queue[Parcel | threading.Event | None] = Queue(_DEPTH)
         self._error: BaseException | None = None
         self._mark: Mark | None = None
@@ -91,9 +92,10 @@ class Sender:
 
     def flush(self) -> None:
         """Return when all parcels are sent and their marks saved; raises as `put` does."""
-        done = threading.Event()
-        self._waiting.put(done)
-        done.wait()
+        if self._thread.is_alive():
+            done = threading.Event()
+            self._waiting.put(done)
+            done.wait()
         self._raise()
 
     def close(self) -> None:
@@ -130,7 +132,7 @@ class Sender:
 
     def _send(self, parcel: Parcel) -> None:
         if parcel.draft is not None:
-            send_patiently(self._sink, parcel.draft)
+            send_patiently(self._sink, parcel.draft, for_ever=self._patient)
         if parcel.mark is None:
             return
         if self._mark is not None and self._mark.id != parcel.mark.id:

@@ -96,8 +96,10 @@ def _error_of(answer: httpx.Response) -> WhodidError:
     return said
 
 
-def send_patiently(sink: Sink, draft: Draft, *, patience_s: float = 60.0) -> None:
+def send_patiently(sink: Sink, draft: Draft, *, for_ever: bool = False, patience_s: float = 60.0) -> None:
     """Send, waiting as long as the journal is busy, and up to `patience_s` for what cannot be reached.
+
+    for_ever  wait as long as it takes, for disk space too.
 
     Raises
     ------
@@ -112,9 +114,8 @@ def send_patiently(sink: Sink, draft: Draft, *, patience_s: float = 60.0) -> Non
         try:
             return sink.send(draft)
         except WhodidError as error:
-            if error.code not in ("busy", "unavailable", "timeout"):
-                raise
-            if error.code != "busy" and time.monotonic() > deadline:
+            waits = error.kind.temporary if for_ever else error.code in ("busy", "unavailable", "timeout")
+            if not waits or (error.code != "busy" and not for_ever and time.monotonic() > deadline):
                 raise
             time.sleep(min(error.retry_after_s or pause_s, 5.0))
             pause_s = min(pause_s * 2, 1.0)

@@ -73,8 +73,8 @@ class Tally:
         self.events = 0
         self.rejected = 0
         self.bytes = 0
-        self.files: list[FileDone] = []
         self.rejects: list[Rejected] = []
+        self._files: dict[str, FileDone] = {}
         self._topics: Counter[str] = Counter()
         self._span = Span()
 
@@ -90,8 +90,17 @@ class Tally:
             self.rejects.append(Rejected(file=file.name, line=reject.line, code=reject.code, message=reject.message))
 
     def end(self, file: FileDone) -> None:
-        """A file came to its end, well or badly."""
-        self.files.append(file)
+        """A file came to its end, well or badly; one that is read again and again counts once."""
+        before = self._files.get(file.name)
+        if before is None:
+            self._files[file.name] = file
+            return
+        before.events += file.events
+        before.rejected += file.rejected
+        before.format = file.format or before.format
+        before.reason = file.reason
+        if file.outcome != "skipped":
+            before.outcome = file.outcome
 
     def summary(self, *, stored: int, duplicates: int, seconds: float) -> Summary:
         gaps = self._span.gaps()
@@ -106,7 +115,7 @@ class Tally:
             gaps=gaps[:GAPS_SHOWN],
             gaps_total=len(gaps),
             rejects=self.rejects,
-            files=self.files,
+            files=list(self._files.values()),
             bytes=self.bytes,
             seconds=seconds,
         )

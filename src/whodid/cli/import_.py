@@ -1,0 +1,146 @@
+"""`whodid import`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from whodid.cli.options import ANYWHERE, Place
+from whodid.errors import WhodidError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from whodid.datasets.checkpoint import Checkpoints
+    from whodid.datasets.importer import Importer
+    from whodid.datasets.sinks import Sink
+    from whodid.datasets.sources import Problem, Source
+    from whodid.datasets.summary import Summary
+
+app = App(
+    name="import",
+    help_epilogue="""Examples:
+  whodid import /opt/dss/run/audit                        all files below a folder, rotated and compressed ones too
+  whodid import 'logs/**/*.gz' more.log                   patterns (in quotes) and files
+  whodid import s3://customer-audit-log/2026 --endpoint https://s3.example.com
+  zcat old.gz | whodid import - --format dss-log4j        standard input
+  whodid import /opt/dss/run/audit/audit.log --follow     as it is written, through rotation
+  whodid import events.ndjson --output json               the summary for programs""",
+)
+
+
+@app.default
+def import_(
+    *paths: Annotated[str, Parameter(help="Files, folders, patterns, s3://bucket/prefix, or - for standard input.")],
+    format: Annotated[str | None, Parameter(help="Format of the files [default: by their content].")] = None,
+    follow: Annotated[bool, Parameter(negative="", help="Go on with what is written to the files later.")] = False,
+    again: Annotated[bool, Parameter(negative="", help="Read files even if they were read before.")] = False,
+    endpoint: Annotated[str | None, Parameter(help="URL of an S3 server other than Amazon's.")] = None,
+    output: Annotated[Literal["text", "json"], Parameter(alias="-o", help="How the summary is written.")] = "text",
+    place: Place = ANYWHERE,
+) -> int:
+    """Import events from files, folders, standard input or S3.
+
+    It may be stopped at any point: the same command goes on where it stopped, and stores nothing twice. Files are
+    known again after they were renamed or compressed, and only their new part is read. Input that is no event is
+    kept with its reason (whodid replay). Exit code 3 says that there was such input, or files that could not be read.
+    """
+    from whodid.cli.import_summary import print_summary
+    from whodid.datasets import sources
+
+    if not paths:
+        raise WhodidError("invalid", "There is nothing to import.", "Name files, folders, patterns, s3://… or -.")
+    found = sources.find(paths, endpoint=endpoint)
+    if not follow:
+        sources.require_any(found)
+    with ExitStack() as stack:
+        sink, checkpoints = _open(place, stack)
+        summary = _run(sink, checkpoints, paths, found.sources, stack, format=format, follow=follow, again=again)
+    problems = [] if follow else found.problems
+    print_summary(summary, problems, output)
+    return _exit_code(summary, problems)
+
+
+def _open(place: Place, stack: ExitStack) -> tuple[Sink, Checkpoints]:
+    """Where events go, and where it is kept how far files were read."""
+    from whodid.cli.target import engine_of, server_of
+    from whodid.datasets.checkpoint import Checkpoints
+    from whodid.datasets.sinks import JournalSink, ServerSink
+
+    server = server_of(place)
+    if server is not None:
+        sink = ServerSink(server.url, server.key)
+        stack.callback(sink.close)
+        folder = _state_folder(server.url) if place.config().server else place.config().data_path / "imports"
+        checkpoints = Checkpoints(folder / "files.db")
+        stack.callback(checkpoints.close)
+        return sink, checkpoints
+    engine = stack.enter_context(engine_of(place, make=True))
+    checkpoints = Checkpoints(place.config().data_path / "imports" / "files.db")
+    stack.callback(checkpoints.close)
+    return JournalSink(engine.journal, engine.writer), checkpoints
+
+
+def _state_folder(url: str) -> Path:
+    """Where this user keeps how far files were read into a server that is elsewhere."""
+    import os
+    from pathlib import Path
+
+    from whodid.datasets.blocks import digest
+
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "whodid" / "imports" / digest(url.encode()).hex()[:16]
+
+
+def _run(
+    sink: Sink,
+    checkpoints: Checkpoints,
+    paths: tuple[str, ...],
+    found: list[Source],
+    stack: ExitStack,
+    *,
+    format: str | None,
+    follow: bool,
+    again: bool,
+) -> Summary:
+    from whodid.cli.import_progress import Bar
+    from whodid.datasets.importer import Importer
+
+    bar = stack.enter_context(Bar(found)) if sys.stderr.isatty() and not follow else None
+    with Importer(sink, checkpoints, format=format, again=again, progress=bar, patient=follow) as importer:
+        if follow:
+            _follow(importer, checkpoints, paths)
+        else:
+            for source in found:
+                importer.read(source)
+        return importer.finish()
+
+
+def _follow(importer: Importer, checkpoints: Checkpoints, paths: tuple[str, ...]) -> None:
+    """Until Ctrl-C or SIGTERM."""
+    from whodid.cli.terminal import note
+    from whodid.datasets.follow import Follower
+
+    stop = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
+    try:
+        note("Following; Ctrl-C ends it.")
+        Follower(importer, checkpoints, paths).run(stop)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _exit_code(summary: Summary, problems: list[Problem]) -> int:
+    from whodid.cli import DONE, DONE_IN_PART, FAILED
+
+    failed = [file for file in summary.files if file.outcome == "failed"]
+    if failed and len(failed) == len(summary.files) and not summary.events:
+        return FAILED
+    return DONE_IN_PART if failed or problems or summary.rejected else DONE

@@ -1,0 +1,82 @@
+"""The summary of an import, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from whodid.datasets.sources import Problem
+from whodid.datasets.summary import Summary
+from whodid.reading.cells import printable
+
+
+def print_summary(summary: Summary, problems: Sequence[Problem], output: str) -> None:
+    """Print a summary on standard output; paths that led nowhere are part of it."""
+    if output == "json":
+        as_dict = msgspec.to_builtins(summary) | {"problems": [problem._asdict() for problem in problems]}
+        print(msgspec.json.encode(as_dict).decode())
+    else:
+        print("\n".join(printable(line) for line in _lines(summary, problems)))
+
+
+def _lines(summary: Summary, problems: Sequence[Problem]) -> Iterator[str]:
+    read = [file for file in summary.files if file.outcome in ("read", "continued")]
+    rate = summary.events / summary.seconds if summary.seconds else 0.0
+    yield (
+        f"{summary.events:,} events from {_count(len(read), 'file')} in {summary.seconds:.1f} s ({rate:,.0f}/s): "
+        f"{summary.stored:,} new, {summary.duplicates:,} were known."
+    )
+    yield from _topics(summary)
+    yield from _span(summary)
+    yield from _rejects(summary)
+    skipped = sum(file.outcome == "skipped" for file in summary.files)
+    if skipped:
+        yield f"{_count(skipped, 'file')} had been read before (--again reads them anyway)."
+    for file in summary.files:
+        if file.outcome == "failed":
+            yield f"Not read to its end: {file.name}: {file.reason}"
+    for problem in problems:
+        yield f"Not read: {problem.name}: {problem.message}"
+
+
+def _topics(summary: Summary) -> Iterator[str]:
+    for topic, count in summary.topics.items():
+        yield f"  {count:>14,}  {topic}"
+
+
+def _span(summary: Summary) -> Iterator[str]:
+    if summary.oldest is None or summary.newest is None:
+        return
+    yield f"From {_time(summary.oldest)} to {_time(summary.newest)} UTC."
+    if summary.gaps_total:
+        yield f"{_count(summary.gaps_total, 'gap')} without events:"
+        for gap in summary.gaps:
+            yield f"  {_time(gap.since)} to {_time(gap.until)}  ({_length(gap.length)})"
+        if summary.gaps_total > len(summary.gaps):
+            yield f"  and {summary.gaps_total - len(summary.gaps):,} shorter ones."
+
+
+def _rejects(summary: Summary) -> Iterator[str]:
+    if not summary.rejected:
+        return
+    yield f"{summary.rejected:,} rejected; they are kept with their reasons (whodid replay --list):"
+    for reject in summary.rejects:
+        yield f"  {reject.file}:{reject.line}: {reject.code}: {reject.message}"
+    if summary.rejected > len(summary.rejects):
+        yield f"  and {summary.rejected - len(summary.rejects):,} more."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _time(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M}"
+
+
+def _length(length: timedelta) -> str:
+    hours = length // timedelta(hours=1)
+    days, rest = divmod(hours, 24)
+    return " ".join([*([f"{days} d"] if days else []), *([f"{rest} h"] if rest or not days else [])])

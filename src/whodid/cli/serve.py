@@ -1,0 +1,85 @@
+"""`whodid serve`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from whodid.cli.terminal import note, without_secrets
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from whodid.serve import Server
+
+app = App(
+    name="serve",
+    help_epilogue="""Examples:
+  whodid serve
+  whodid serve --data /srv/whodid --port 9000
+  whodid serve --store postgresql://whodid@db.example.com/whodid
+  whodid key create me --scope admin && whodid serve --host 0.0.0.0""",
+)
+
+
+@app.default
+def serve(
+    *,
+    host: Annotated[str | None, Parameter(env_var="WHODID_HOST", help="Address [default: 127.0.0.1].")] = None,
+    port: Annotated[int | None, Parameter(env_var="WHODID_PORT", help="Port; 0 takes a free one [8400].")] = None,
+    data: Annotated[Path | None, Parameter(env_var="WHODID_DATA", help="Data folder [./whodid-data].")] = None,
+    store: Annotated[
+        str | None, Parameter(env_var="WHODID_STORE", help="duckdb, or postgresql://user@host/database.")
+    ] = None,
+) -> None:
+    """Run the server: receive events, store them, answer.
+
+    It runs until Ctrl-C or SIGTERM, then finishes what it accepted. Off loopback it needs a key or a user first.
+    Further limits are set by the environment; ARCHITECTURE.md lists them.
+    """
+    from whodid.config import Config
+    from whodid.serve import Server
+
+    server = Server(Config(host=host, port=port, data=data, store=store))
+    server.start()
+    stops = [signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        announce(server)
+        server.wait()
+    except Stopped:
+        note("Stopping: finishing what was accepted.")
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        server.close()
+        for number, before in zip((signal.SIGTERM, signal.SIGINT), stops, strict=True):
+            signal.signal(number, before)
+
+
+class Stopped(BaseException):
+    """Somebody asked the server to stop."""
+
+
+def announce(server: Server) -> None:
+    """Print where the server listens, where its data lie, and how to get in."""
+    config = server.config
+    lines = [
+        f"whodid listens on  {server.url}",
+        f"Data folder        {Path(config.data).absolute()}",
+        f"Store              {without_secrets(str(config.store))}",
+        f"Sign in (once)     {server.sign_in_link}",
+    ]
+    if server.on_loopback and not server.engine.directory.has_keys_or_users():
+        lines.append("Programs on this machine may post and read without a key, until the first key or user is made.")
+    else:
+        lines.append("Programs need a key: whodid key create NAME --scope write")
+    print("\n".join(lines))
+    sys.stdout.flush()
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise Stopped

@@ -1,0 +1,70 @@
+"""Whom a verb talks to: a server that was named, the server that owns the data folder, or the folder itself."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from whodid.cli.options import Place
+from whodid.errors import WhodidError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from whodid.serve import Engine
+
+
+class ServerAddress(NamedTuple):
+    """A running server and the key to talk to it."""
+
+    url: str
+    key: str | None
+
+    def __repr__(self) -> str:
+        return f"ServerAddress({self.url!r})"
+
+
+def server_of(place: Place) -> ServerAddress | None:
+    """The server to talk to, or None when the data folder is free.
+
+    Raises
+    ------
+    WhodidError("conflict")
+        Another process that is no server owns the folder: an import, for example.
+    """
+    config = place.config()
+    if config.server:
+        return ServerAddress(config.server.rstrip("/"), config.key or None)
+    from whodid.journal.lock import owner
+
+    other = owner(config.data_path)
+    if other is None:
+        return None
+    if other.url is None:
+        raise WhodidError(
+            "conflict",
+            f"{config.data_path} is in use by process {other.pid} ({other.command}).",
+            "Wait until it is done, or use a server: with whodid serve, several can work at once.",
+        )
+    return ServerAddress(other.url, other.key)
+
+
+@contextmanager
+def engine_of(place: Place, *, make: bool = False) -> Iterator[Engine]:
+    """The engine on a data folder that nobody else owns; `make` it if it is not there yet.
+
+    Raises
+    ------
+    WhodidError("not_found")
+        There is no whodid data in the folder.
+    """
+    from whodid.serve import Engine, data_folder, store_kind
+
+    config = place.config()
+    if not make and store_kind(config) == "duckdb":
+        data_folder(config.data)
+    engine = Engine.open(config)
+    try:
+        yield engine
+    finally:
+        engine.close()
