@@ -1,0 +1,287 @@
+"""From journal to store: a thread that takes sealed batches, writes them, tells the directory, and lets the journal go.
+
+journal.wait_sealed ─► group ─► store.write ─► directory.observe ─► journal.release
+                                    │ temporary: again, after a growing pause, in smaller groups
+                                    └ for good: batch by batch; the one that fails is put aside, the rest goes on
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+import shutil
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import count
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from whodid.errors import WhodidError
+from whodid.journal.base import Batch, Journal
+from whodid.stores.base import Mentions, Store
+from whodid.stores.writer_batches import Apology, groups, mentions_of
+
+_log = logging.getLogger(__name__)
+
+GROUP_BYTES_MAX: Final = 256 * 1024 * 1024
+PAUSE_S_FIRST: Final = 0.1
+PAUSE_S_MAX: Final = 10.0
+RATE_SPAN_S: Final = 10.0
+_WAIT_S: Final = 0.25
+_NICENESS: Final = 5
+
+# A single batch that fails this often with anything but these codes is put aside.
+TRIES_MAX: Final = 5
+_PASSING: Final = frozenset({"unavailable", "full", "busy", "timeout"})
+
+
+class Observer(Protocol):
+    """Who learns whom and what the stored events mention."""
+
+    def observe(self, mentions: Mentions) -> None: ...
+
+
+class WriterStatus(Struct, kw_only=True):
+    """How far the store is behind the journal. `rate` is events a second over the last `RATE_SPAN_S` seconds.
+
+    `lag_seconds` is the age of the oldest sealed batch that is not stored. `poisoned` counts batches put aside for
+    good; `last_error` is what went wrong last, None again after the next success.
+    """
+
+    running: bool
+    stored: int
+    duplicates: int
+    rejects: int
+    poisoned: int
+    lag_batches: int
+    lag_bytes: int
+    lag_seconds: float
+    rate: float
+    last_error: str | None
+
+
+class StoreWriter:
+    """Writes a journal's sealed batches into a store, in order, each once.
+
+    Parameters
+    ----------
+    directory
+        Told of users, sessions and entities after each write, before the journal lets go of the batches; or None.
+    group_bytes_max
+        Batches that wait are written together up to this size.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        store: Store,
+        directory: Observer | None = None,
+        *,
+        group_bytes_max: int = GROUP_BYTES_MAX,
+        pause_s_max: float = PAUSE_S_MAX,
+    ):
+        self._journal = journal
+        self._store = store
+        self._directory = directory
+        self._group_bytes_max = group_bytes_max
+        self._pause_s_max = pause_s_max
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._progress = threading.Condition()
+        self._done = 0
+        self._counts = {"stored": 0, "duplicates": 0, "rejects": 0, "poisoned": 0}
+        self._recent: deque[tuple[float, int]] = deque()
+        self._last_error: str | None = None
+
+    def start(self) -> None:
+        """Start the thread. What a crash left between store and journal is finished first."""
+        self._thread = threading.Thread(target=self._run, name="whodid-store-writer", daemon=True)
+        self._thread.start()
+
+    def flush(self, timeout_s: float) -> None:
+        """Return when everything that was appended before this call is stored.
+
+        Raises
+        ------
+        WhodidError("timeout")
+            Temporary: it took longer than `timeout_s`; the message says what holds it up.
+        """
+        number = self._journal.seal()
+        with self._progress:
+            if not self._progress.wait_for(lambda: self._done >= number, timeout_s):
+                reason = self._last_error or "The store is behind."
+                raise WhodidError("timeout", f"Not everything was stored within {timeout_s:g} s: {reason}")
+
+    def close(self, drain_s: float = 10.0) -> None:
+        """Store what waits, for at most `drain_s` seconds, and end the thread. The rest stays in the journal."""
+        if self._thread is None:
+            return
+        if not self._stopping.is_set() and drain_s > 0:
+            with contextlib.suppress(WhodidError):
+                self.flush(drain_s)
+        self._stopping.set()
+        self._thread.join()
+
+    def status(self) -> WriterStatus:
+        """Where it stands, at this moment."""
+        waiting = [batch for batch in self._journal.sealed() if batch.number > self._done]
+        running = self._thread is not None and self._thread.is_alive()
+        with self._progress:
+            return WriterStatus(
+                running=running,
+                **self._counts,
+                lag_batches=len(waiting),
+                lag_bytes=sum(batch.size_bytes for batch in waiting),
+                lag_seconds=_age_s(waiting[0]) if waiting else 0.0,
+                rate=self._rate(),
+                last_error=self._last_error,
+            )
+
+    def _run(self) -> None:
+        _give_way()
+        with contextlib.suppress(_Closed):
+            self._until_done(self._catch_up)
+            while not self._stopping.is_set():
+                self._until_done(self._take)
+
+    def _take(self) -> None:
+        """Store what is sealed by now, or wait a moment for something."""
+        for group in groups(self._journal.wait_sealed(self._done, _WAIT_S), self._group_bytes_max):
+            self._write(group)
+            if self._stopping.is_set():
+                return
+
+    def _catch_up(self) -> None:
+        """Let go of batches that are stored: the process died before the journal knew, or the directory."""
+        position = self._store.position(self._journal.receiver)
+        stored = [batch for batch in self._journal.sealed() if batch.number <= position]
+        if stored:
+            self._until_done(lambda: self._observe(mentions_of(stored)), tries_max=TRIES_MAX)
+            self._journal.release(position)
+        with self._progress:
+            self._done = position
+            self._progress.notify_all()
+
+    def _write(self, batches: Sequence[Batch]) -> None:
+        """Store batches, trying again until they are stored, put aside, or the writer is closed."""
+        pauses = self._pauses()
+        for tried in count(1):
+            try:
+                self._store_all(batches)
+                return
+            except Exception as problem:
+                self._failed(f"batch {batches[0].number}", problem)
+                reason = problem
+            if len(batches) == 1 and tried >= TRIES_MAX and not _passes_by_itself(reason):
+                self._until_done(partial(self._put_aside, batches[0], reason))
+                return
+            if self._stopping.wait(next(pauses)):
+                return
+            if len(batches) > 1:
+                middle = len(batches) // 2
+                self._write(batches[:middle])
+                self._write(batches[middle:])
+                return
+
+    def _store_all(self, batches: Sequence[Batch]) -> None:
+        written = self._store.write(batches)
+        with self._progress:
+            self._counts["stored"] += written.events
+            self._counts["duplicates"] += written.duplicates
+            self._counts["rejects"] += written.rejects
+            self._recent.append((time.monotonic(), written.events))
+        self._until_done(partial(self._observe, written.mentions), tries_max=TRIES_MAX)
+        self._until_done(partial(self._journal.release, batches[-1].number))
+        with self._progress:
+            self._done = batches[-1].number
+            self._last_error = None
+            self._progress.notify_all()
+
+    def _put_aside(self, batch: Batch, problem: Exception) -> None:
+        """Keep a batch that no try can store, tell of it by a rejection in its place, and go on behind it."""
+        kept = f"It had {batch.size_bytes:,} bytes."
+        if batch.path is not None:
+            copy = batch.path.with_suffix(".poison")
+            if not copy.exists():
+                shutil.copyfile(batch.path, copy)
+            kept = f"It is kept in {copy.name} of the journal."
+        message = f"Batch {batch.number} with {batch.count} events could not be stored ({problem}). {kept}"
+        _log.error(message)
+        self._store_all([Apology(batch, message)])
+        with self._progress:
+            self._counts["poisoned"] += 1
+
+    def _observe(self, mentions: Mentions) -> None:
+        if self._directory is not None and (mentions.users or mentions.sessions or mentions.entities):
+            self._directory.observe(mentions)
+
+    def _until_done(self, step: Callable[[], None], *, tries_max: int | None = None) -> None:
+        """Try a step until it is done or the writer is closed; with `tries_max` give up what will not pass by itself.
+
+        What a closing leaves undone is done by the next start's `_catch_up`, because the journal still has the batches.
+        """
+        for tried, pause_s in enumerate(self._pauses(), start=1):
+            try:
+                step()
+                return
+            except Exception as problem:
+                self._failed(_name_of(step), problem)
+                if tries_max is not None and tried >= tries_max and not _passes_by_itself(problem):
+                    _log.exception("Given up: %s", _name_of(step))
+                    return
+            if self._stopping.wait(pause_s):
+                raise _Closed
+
+    def _pauses(self) -> Iterator[float]:
+        """Pauses that double up to the maximum, with jitter, in seconds."""
+        pause_s = PAUSE_S_FIRST
+        while True:
+            yield min(pause_s, self._pause_s_max) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+            pause_s = min(2 * pause_s, self._pause_s_max)
+
+    def _failed(self, what: str, problem: Exception) -> None:
+        message = f"{what}: {problem or type(problem).__name__}"
+        if message != self._last_error:
+            unexpected = not isinstance(problem, WhodidError | OSError)
+            _log.warning("Storing failed at %s", message, exc_info=problem if unexpected else None)
+        with self._progress:
+            self._last_error = message
+
+    def _rate(self) -> float:
+        since = time.monotonic() - RATE_SPAN_S
+        while self._recent and self._recent[0][0] < since:
+            self._recent.popleft()
+        return sum(events for _, events in self._recent) / RATE_SPAN_S
+
+
+class _Closed(BaseException):
+    """The writer was closed in the middle of a step."""
+
+
+def _passes_by_itself(problem: Exception) -> bool:
+    return isinstance(problem, OSError) or (isinstance(problem, WhodidError) and problem.code in _PASSING)
+
+
+def _name_of(step: Callable[[], None]) -> str:
+    return getattr(getattr(step, "func", step), "__name__", "a step").strip("_").replace("_", " ")
+
+
+def _age_s(batch: Batch) -> float:
+    try:
+        return max(0.0, time.time() - batch.path.stat().st_mtime) if batch.path else 0.0
+    except FileNotFoundError:
+        return 0.0
+
+
+def _give_way() -> None:
+    """Let receiving go first: this thread's share of a busy processor is a third of an ordinary one's."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -1,0 +1,83 @@
+"""Batches as the store writer handles them: in groups, looked through for mentions, or replaced by an apology."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from whodid.event import Event, Provenance, Rejection
+from whodid.journal.base import Batch, Frame
+from whodid.stores.base import Mentions, Seen, SeenEntity, SeenSession, SeenUser
+
+_Seen = TypeVar("_Seen", bound=Seen)
+
+
+class Apology:
+    """Stands in a batch's place when that cannot be stored: one rejection that tells of it."""
+
+    path: Path | None = None
+    count = 0
+
+    def __init__(self, batch: Batch, message: str):
+        self.receiver = batch.receiver
+        self.number = batch.number
+        self.size_bytes = len(message)
+        reject = Rejection(index=0, code="internal", message=message, raw_size_bytes=batch.size_bytes)
+        provenance = Provenance(received_at=datetime.now(UTC), receiver=batch.receiver)
+        self._frame = Frame(provenance=provenance, seq=0, events=[], rejects=[reject])
+
+    def frames(self) -> Iterator[Frame]:
+        yield self._frame
+
+
+def groups(batches: Sequence[Batch], size_bytes_max: int) -> Iterator[list[Batch]]:
+    """Runs of batches of at most `size_bytes_max` bytes together; a larger batch is a run of its own."""
+    group: list[Batch] = []
+    size_bytes = 0
+    for batch in batches:
+        if group and size_bytes + batch.size_bytes > size_bytes_max:
+            yield group
+            group, size_bytes = [], 0
+        group.append(batch)
+        size_bytes += batch.size_bytes
+    if group:
+        yield group
+
+
+def mentions_of(batches: Sequence[Batch]) -> Mentions:
+    """Whom and what batches mention, read frame by frame: for the few that a crash left behind."""
+    users: dict[str, SeenUser] = {}
+    sessions: dict[str, SeenSession] = {}
+    entities: dict[tuple[str, str], SeenEntity] = {}
+    for frame in (frame for batch in batches for frame in batch.frames()):
+        for event in frame.events:
+            for login in filter(None, (event.user, event.acting_for)):
+                _merge(users, login, SeenUser(login=login, first=event.time, last=event.time))
+            if event.session is not None:
+                _merge(sessions, event.session, _session(event, frame.provenance))
+            for one in event.entities:
+                seen = SeenEntity(type=one.type, id=one.id, name=one.name, first=event.time, last=event.time)
+                _merge(entities, (one.type, one.id), seen)
+    return Mentions(users=[*users.values()], sessions=[*sessions.values()], entities=[*entities.values()])
+
+
+def _session(event: Event, provenance: Provenance) -> SeenSession:
+    return SeenSession(
+        id=event.session or "",
+        user=event.user,
+        orig_address=provenance.orig_address,
+        source=event.source,
+        first=event.time,
+        last=event.time,
+    )
+
+
+_Key = TypeVar("_Key")
+
+
+def _merge(known: dict[_Key, _Seen], key: _Key, seen: _Seen) -> None:
+    before = known.setdefault(key, seen)
+    before.first = min(before.first, seen.first)
+    before.last = max(before.last, seen.last)
