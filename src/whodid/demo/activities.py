@@ -286,7 +286,7 @@ CHOICES: Final = (
     Choice(run_model, 9, 1, 8, 0, 0),
     Choice(read_dataset, 8, 10, 14, 4, 6),
     Choice(view_dashboard, 2, 18, 3, 34, 6),
-    Choice(add_viewer, 16, 12, 4, 4, 2),
+    Choice(add_viewer, 20, 12, 4, 4, 2),
     Choice(click_menu, 12, 14, 8, 8, 10),
     Choice(use_dialog, 8, 10, 6, 4, 8),
     Choice(click, 6, 8, 6, 12, 10),

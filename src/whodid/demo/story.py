@@ -114,7 +114,7 @@ CHARACTERS: Final = (
 ADMINISTRATOR: Final = "ida.hansen"
 
 UNUSED_MENU_ITEM: Final = "Chem | Analyze | Legacy Fingerprints"
-RELEASE: Final = Release("ChemViewer", "2.4.0", "2.3.1", 21, "Chem space", "dart_null", 0.4)
+RELEASE: Final = Release("ChemViewer", "2.4.0", "2.3.1", 21, "Chem space", "dart_null", 0.5)
 # Departments of the two ways of working that a clustering of people by what they use should find.
 CLUSTERS: Final = {
     "analyst": ("Sales Analytics", "Marketing", "Finance", "Supply Chain"),
