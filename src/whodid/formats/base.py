@@ -2,23 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 
 from whodid.event import Event, Rejection
 
 
-class Decoded(Struct, kw_only=True):
+class Span(Struct, kw_only=True, gc=False):
+    """What events are, taken together: how many of each topic, and the first and the last time (UTC)."""
+
+    topics: dict[str, int] = {}
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def add(self, topics: Iterable[str], first: datetime, last: datetime) -> None:
+        """Take in more events."""
+        self.merge(Span(topics=dict(Counter(topics)), first=first, last=last))
+
+    def merge(self, other: Span) -> None:
+        """Take in what another span holds."""
+        for topic, count in other.topics.items():
+            self.topics[topic] = self.topics.get(topic, 0) + count
+        if other.first is None or other.last is None:
+            return
+        self.first = other.first if self.first is None else min(self.first, other.first)
+        self.last = other.last if self.last is None else max(self.last, other.last)
+
+
+class Decoded:
     """What a run of input became.
 
     `payload` is the JSON array of exactly `events`, in the form that `whodid.journal.base.Draft.events` asks for.
+    Reading files is quick because nobody asks for `events` there: `count` and `span` are known without them, and
+    `parts` are arrays that together are the payload, for who wants less at a time.
     """
 
-    events: list[Event] = []
-    payload: bytes = b"[]"
-    rejects: list[Rejection] = []
+    __slots__ = ("_count", "_events", "_parts", "_payload", "_span", "rejects")
+
+    def __init__(
+        self,
+        *,
+        events: list[Event] | None = None,
+        payload: bytes | None = None,
+        rejects: Sequence[Rejection] = (),
+        parts: Sequence[tuple[bytes, int]] | None = None,
+        span: Span | None = None,
+    ):
+        if payload is None and parts is None:
+            payload = b"[]" if not events else msgspec.json.encode(events)
+        self._payload = payload
+        self._events = [] if events is None and parts is None and payload == b"[]" else events
+        self._parts = parts
+        self._count = sum(count for _, count in parts) if parts is not None else None
+        self._span = span
+        self.rejects = list(rejects)
+
+    @property
+    def payload(self) -> bytes:
+        if self._payload is None:
+            self._payload = b"[%b]" % b",".join([part[1:-1] for part, count in self._parts or () if count])
+        return self._payload
+
+    @property
+    def parts(self) -> Sequence[tuple[bytes, int]]:
+        """Arrays and how many events each holds, in their order."""
+        return self._parts if self._parts is not None else [(self.payload, self.count)]
+
+    @property
+    def events(self) -> list[Event]:
+        if self._events is None:
+            self._events = msgspec.json.decode(self.payload, type=list[Event])
+        return self._events
+
+    @property
+    def count(self) -> int:
+        return self._count if self._count is not None else len(self.events)
+
+    @property
+    def span(self) -> Span:
+        if self._span is None:
+            self._span = Span(topics={})
+            if self.events:
+                times = [event.time for event in self.events]
+                self._span.add([event.topic for event in self.events], min(times), max(times))
+        return self._span
+
+    def __repr__(self) -> str:
+        return f"Decoded(count={self.count}, rejects={len(self.rejects)})"
 
 
 class Decoder(Protocol):

@@ -88,7 +88,7 @@ def careful_event(raw: bytes, *, default_time: datetime) -> Event:
     values["entities"] = _entities(fields, extra)
     values["parameters"] = _parameters(fields, extra)
     if values.get("error_stack_trace") and "error_hash" not in values:
-        values |= _error_hash(values["error_stack_trace"])
+        values["error_hash"] = error_hash_of(values["error_stack_trace"])
     return Event(**values)
 
 
@@ -241,12 +241,11 @@ def _parameters(fields: dict[str, Raw], extra: dict[str, Raw]) -> Raw:
     return Raw(compact(msgspec.json.encode(merged)))
 
 
-def _error_hash(stack_trace: str) -> dict[str, str]:
-    try:
-        from whodid.stack_trace import error_hash
-    except ModuleNotFoundError:
-        return {}
-    return {"error_hash": error_hash(stack_trace)}
+def error_hash_of(stack_trace: str) -> str | None:
+    """The group of an error; see `whodid.stack_trace`."""
+    from whodid.stack_trace import error_hash
+
+    return error_hash(stack_trace)
 
 
 def utc_text(time: datetime) -> str:

@@ -7,28 +7,31 @@ event by event reading of `formats/careful.py`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Final
 
 import msgspec
+from msgspec import Raw
 
 from whodid.event import EVENT_BYTES_MAX, NESTING_MAX, PARAMETERS_MAX, TIME_MAX, TIME_MIN, Event
 
 _EVENTS: Final = msgspec.json.Decoder(list[Event])
-_RAWS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_RAWS: Final = msgspec.json.Decoder(list[Raw])
 
 # Every lower-case hexadecimal digit becomes "h", and what stood for "h" something else.
 _HEX: Final = bytes(104 if chr(byte) in "0123456789abcdef" else 0 if byte == 104 else byte for byte in range(256))
 _UUID: Final = b"hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh,"
 
-# Digits become "0", so that a number's exponent of four digits and more can be searched for at once.
-_DIGITS: Final = bytes(48 if 48 <= byte <= 57 else 101 if byte == 69 else byte for byte in range(256))
-_HUGE_EXPONENT: Final = re.compile(rb"[0-9][eE][-+]?[0-9]{4}")
+# Digits and signs become "0", so that numbers with an exponent of four digits can be searched for at once.
+_DIGITS: Final = bytes(48 if chr(byte) in "0123456789+-" else 101 if byte == 69 else byte for byte in range(256))
+_HUGE_EXPONENT: Final = re.compile(rb"[:,\[\s]-?[0-9.]*[eE][-+]?[0-9]{4}")
 _HUGE_NUMBER: Final = re.compile(rb"[0-9]{1000}")
+_NEITHER_OPENING_NOR_BREAK: Final = bytes(byte for byte in range(256) if byte not in b"{[\n")
 
-# An entry of an object takes five bytes at least, a nested value two: what is smaller need not be looked at.
+# An entry of an object takes five bytes at least: what is smaller cannot have too many, nor a number that long.
+_LOOK_SIZE_BYTES_MIN: Final = 1_000
 _ENTRIES_SIZE_BYTES_MIN: Final = 5 * PARAMETERS_MAX
-_LOOK_SIZE_BYTES_MIN: Final = 2 * NESTING_MAX
 
 
 def strict_events(payload: bytes) -> list[Event] | None:
@@ -50,7 +53,11 @@ def strict_events(payload: bytes) -> list[Event] | None:
         return None
     if not events:
         return events
-    if not (_ids_are_strict(events) and _times_are_strict(events) and _parameters_are_strict(events)):
+    if not (
+        _ids_are_strict(events)
+        and _times_are_strict(events)
+        and parameters_are_strict([event.parameters for event in events])
+    ):
         return None
     if len(payload) > EVENT_BYTES_MAX and max(map(len, _RAWS.decode(payload))) > EVENT_BYTES_MAX:
         return None
@@ -80,18 +87,35 @@ def _times_are_strict(events: list[Event]) -> bool:
     return {time.tzinfo for time in times} == {UTC} and min(times) >= TIME_MIN and max(times) < TIME_MAX
 
 
-def _parameters_are_strict(events: list[Event]) -> bool:
-    every = [event.parameters for event in events]
+def parameters_are_strict(every: Sequence[Raw | bytes]) -> bool:
+    """Whether valid JSON texts are objects within the limits, without line breaks and numbers no store can hold."""
     joined = b"\n".join(every)
-    if not joined.startswith(b"{") or joined.count(b"\n{") != len(every) - 1:
+    lines = joined.split(b"\n")
+    if len(lines) != len(every) or {line[:1] for line in lines} != {b"{"}:
         return False
-    digits = joined.translate(_DIGITS)
-    if (b"e0000" in digits or b"e-0000" in digits or b"e+0000" in digits) and _HUGE_EXPONENT.search(joined):
+    openings = joined.translate(None, _NEITHER_OPENING_NOR_BREAK).split(b"\n")
+    if max(map(len, openings)) > NESTING_MAX or _has_huge_exponent(joined):
         return False
-    return all(_is_bounded(bytes(each)) for each in every if len(each) > _LOOK_SIZE_BYTES_MIN)
+    return max(map(len, lines)) <= _LOOK_SIZE_BYTES_MIN or not any(map(_is_large, lines))
 
 
-def _is_bounded(parameters: bytes) -> bool:
-    if parameters.count(b"{") + parameters.count(b"[") > NESTING_MAX:
+def _has_huge_exponent(text: bytes) -> bool:
+    digits = text.translate(_DIGITS)
+    at = digits.find(b"0e0000")
+    while at >= 0:
+        # Identifiers hold such letters and digits too; a number follows a colon, a comma or a bracket.
+        before = text[max(0, at - 1000) : at + 7]
+        if _HUGE_EXPONENT.match(before, _start_of_number(before)):
+            return True
+        at = digits.find(b"0e0000", at + 1)
+    return False
+
+
+def _start_of_number(before: bytes) -> int:
+    return max(0, len(before[:-6].rstrip(b"0123456789.-")) - 1)
+
+
+def _is_large(parameters: bytes) -> bool:
+    if len(parameters) <= _LOOK_SIZE_BYTES_MIN:
         return False
-    return len(parameters) <= _ENTRIES_SIZE_BYTES_MIN and not _HUGE_NUMBER.search(parameters)
+    return len(parameters) > _ENTRIES_SIZE_BYTES_MIN or _HUGE_NUMBER.search(parameters) is not None

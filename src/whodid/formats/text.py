@@ -21,7 +21,17 @@ _TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
 _STRING_OR_NUMBER: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|-?[0-9][-+.eE0-9]*', re.DOTALL)
 _HUGE_NUMBER: Final = re.compile(rb"[eE][-+]?0*[1-9][0-9]{3}|[0-9]{1000}")
 
+_BYTE_ESCAPES: Final = {0xDC00 + byte: f"\\\\x{byte:02x}" for byte in range(128, 256)}
 _DEPTH: Final = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
+
+
+def readable_bytes(text: bytes) -> bytes:
+    r"""JSON text whose bytes that are not UTF-8 are replaced by their escapes as text: the four characters `\xff`."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return text.decode(errors="surrogateescape").translate(_BYTE_ESCAPES).encode()
+    return text
 
 
 def readable_escapes(text: bytes) -> bytes:

@@ -1,0 +1,2 @@
+def topic_of(n): return "generic"
+def level_of(n,t): return "audit"

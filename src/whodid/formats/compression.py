@@ -1,0 +1,190 @@
+"""Plain, gzip and Zstandard bytes: told apart by their first bytes in files, bounded in HTTP bodies."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from typing import BinaryIO, Final, cast
+
+import zstandard
+
+from whodid.errors import WhodidError
+
+GZIP: Final = b"\x1f\x8b"
+ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
+_CHUNK_BYTES: Final = 256 * 1024
+# A kilobyte of Zstandard can become 32 MB and not more: that bounds each step.
+_ZSTANDARD_STEP_BYTES: Final = 1024
+_ZSTANDARD_WINDOW_BYTES_MAX: Final = 128 * 1024 * 1024
+
+_Read = Callable[[int], bytes]
+
+
+def compression_of(head: bytes) -> str | None:
+    """ "gzip", "zstd" or None, by the first bytes."""
+    if head.startswith(GZIP):
+        return "gzip"
+    return "zstd" if head.startswith(ZSTANDARD) else None
+
+
+def open_stream(stream: BinaryIO) -> BinaryIO:
+    """`stream` decompressed if it is gzip or Zstandard, else as it is.
+
+    Where compressed data is broken or cut off, everything before it is read; the read after that raises
+    `WhodidError("invalid")`.
+    """
+    head = b""
+    while len(head) < 4 and (more := stream.read(4 - len(head))):
+        head += more
+    pieces = _PIECES.get(compression_of(head) or "", _plain)
+    return cast("BinaryIO", io.BufferedReader(_Pieces(pieces, head, stream), _CHUNK_BYTES))
+
+
+class _Pieces(io.RawIOBase):
+    """What a generator of pieces gives, as a raw stream."""
+
+    def __init__(self, pieces: Callable[[_Read], Iterator[bytes]], head: bytes, stream: BinaryIO):
+        self._head = head
+        self._stream = stream
+        self._pieces = pieces(self._next)
+        self._left = memoryview(b"")
+        self._error: WhodidError | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        if self._error is not None:
+            raise self._error
+        while not self._left:
+            try:
+                self._left = memoryview(next(self._pieces))
+            except StopIteration:
+                return 0
+            except WhodidError as error:
+                # A buffered reader would lose what it has gathered for this read: it gets its end first.
+                self._error = error
+                return 0
+        size = min(len(buffer), len(self._left))
+        buffer[:size] = self._left[:size]
+        self._left = self._left[size:]
+        return size
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+        super().close()
+
+    def _next(self, size: int) -> bytes:
+        if self._head:
+            head, self._head = self._head, b""
+            return head
+        return self._stream.read(size)
+
+
+def decompress(data: bytes, encoding: str, limit_bytes: int) -> bytes:
+    """The body of a request as its sender meant it.
+
+    encoding     the header Content-Encoding: "gzip", "x-gzip", "deflate", "zstd", "identity" or "".
+    limit_bytes  what it may hold; nothing beyond it is decompressed.
+
+    Raises
+    ------
+    WhodidError("too_large")
+        Permanent: more than `limit_bytes` come out of it.
+    WhodidError("invalid")
+        Permanent: it is broken, cut off, or something follows it.
+    WhodidError("unsupported")
+        Permanent: another encoding.
+    """
+    name = encoding.strip().lower().removeprefix("x-") or "identity"
+    if name not in _PIECES:
+        raise WhodidError(
+            "unsupported", f"The body has the encoding {name[:40]!r}.", "Send it plain, or as gzip, deflate or zstd."
+        )
+    return _gathered(_PIECES[name](io.BytesIO(data).read), limit_bytes)
+
+
+def _gathered(pieces: Iterator[bytes], limit_bytes: int) -> bytes:
+    found: list[bytes] = []
+    size_bytes = 0
+    for piece in pieces:
+        size_bytes += len(piece)
+        if size_bytes > limit_bytes:
+            raise WhodidError(
+                "too_large", f"The body holds more than {limit_bytes:,} bytes.", "Send its events in several requests."
+            )
+        found.append(piece)
+    return b"".join(found)
+
+
+def _plain(read: _Read) -> Iterator[bytes]:
+    while data := read(_CHUNK_BYTES):
+        yield data
+
+
+def _gzip(read: _Read) -> Iterator[bytes]:
+    data = b""
+    while True:
+        data = yield from _inflated(read, data, "gzip", 31)
+        # Members may follow each other, and tapes are filled up with zeros.
+        data = data.lstrip(b"\0")
+        while len(data) < len(GZIP) and (more := read(_CHUNK_BYTES)):
+            data = (data + more).lstrip(b"\0")
+        if not data:
+            return
+        if not data.startswith(GZIP):
+            raise _broken("gzip", "something else follows its end")
+
+
+def _deflate(read: _Read) -> Iterator[bytes]:
+    rest = yield from _inflated(read, b"", "deflate", 15)
+    if rest or read(1):
+        raise _broken("deflate", "something else follows its end")
+
+
+def _inflated(read: _Read, data: bytes, kind: str, bits: int) -> Generator[bytes, None, bytes]:
+    """One member; returns what follows it."""
+    machine = zlib.decompressobj(bits)
+    while not machine.eof:
+        data = data or read(_CHUNK_BYTES)
+        if not data:
+            raise _broken(kind, "it is cut off")
+        try:
+            piece = machine.decompress(data, _CHUNK_BYTES)
+        except zlib.error as error:
+            raise _broken(kind, str(error)) from None
+        data = machine.unconsumed_tail
+        if piece:
+            yield piece
+    return machine.unused_data
+
+
+def _zstandard(read: _Read) -> Iterator[bytes]:
+    data = b""
+    while data := data or read(_ZSTANDARD_STEP_BYTES):
+        machine = zstandard.ZstdDecompressor(max_window_size=_ZSTANDARD_WINDOW_BYTES_MAX).decompressobj()
+        while not machine.eof:
+            data = data or read(_ZSTANDARD_STEP_BYTES)
+            if not data:
+                raise _broken("zstd", "it is cut off")
+            try:
+                piece = machine.decompress(data)
+            except zstandard.ZstdError as error:
+                raise _broken("zstd", str(error)) from None
+            data = machine.unused_data
+            if piece:
+                yield piece
+
+
+_PIECES: Final[dict[str, Callable[[_Read], Iterator[bytes]]]] = {
+    "identity": _plain,
+    "gzip": _gzip,
+    "deflate": _deflate,
+    "zstd": _zstandard,
+}
+
+
+def _broken(kind: str, why: str) -> WhodidError:
+    return WhodidError("invalid", f"The data is no whole {kind}: {why}.", "Get or send it again, whole.")

@@ -1,0 +1,240 @@
+"""Audit data of Dataiku DSS, in the four wrappings it comes in.
+
+An event keeps everything: its parameters are the text of the original event, and what the envelope says besides is
+the parameter `dss` (`event.dss` where the event has a `dss` of its own). Odd but readable input is read like this:
+
+===================================  =====================================================================
+input                                reading
+===================================  =====================================================================
+no id                                a UUID v8 of the time and the line; the n-th of identical lines (among
+                                     the last `WINDOW_LINES` different ones) is an event of its own
+bytes that are not UTF-8             their escapes as text, `\\xff`
+NUL, half a surrogate pair, numbers  as in the native format
+an event without `msgType`           type `apicall`
+the clock of an API node's file      taken as UTC, as its literal "Z" says
+another envelope than the file's     read as what it is
+===================================  =====================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+from xxhash import xxh3_128_digest
+
+from whodid.event import EVENT_BYTES_MAX, Rejection
+from whodid.formats.base import Decoded, Span
+from whodid.formats.careful import careful_event
+from whodid.formats.dss_element import (
+    BARE,
+    Envelope,
+    EventServer,
+    Log4j,
+    elements,
+    loose_message,
+    spliced_parameters,
+)
+from whodid.formats.dss_fields import Diagnostics, Message
+from whodid.formats.rejecting import Unreadable, rejection
+from whodid.formats.strict import parameters_are_strict, strict_events
+from whodid.formats.text import (
+    BYTE_ORDER_MARK,
+    check_depth,
+    readable_bytes,
+    readable_escapes,
+    storable_numbers,
+)
+
+WINDOW_LINES: Final = 128
+# So many lines and what is made of them stay in the processor's cache.
+_LINES_AT_ONCE: Final = 256
+_PARTS: Final = 8
+
+_MESSAGES: Final = msgspec.json.Decoder(list[Message])
+_LOG4J: Final = msgspec.json.Decoder(Log4j)
+_EVENT_SERVER: Final = msgspec.json.Decoder(EventServer)
+_FIELDS: Final = msgspec.json.Decoder(dict[str, Raw])
+
+
+_ENVELOPES: Final[dict[str, tuple[Any, bytes]]] = {
+    "dss-log4j": (_LOG4J, b'"message":'),
+    "dss-apinode": (_LOG4J, b'"message":'),
+    "dss-event-server": (_EVENT_SERVER, b'"clientEvent":'),
+    "dss-bare": (None, b""),
+}
+
+
+class DssDecoder:
+    """Reads lines of one of the formats `dss-log4j`, `dss-event-server`, `dss-apinode`, `dss-bare`."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self._window: dict[bytes, int] = {}
+        self._envelopes, self._key = _ENVELOPES[name]
+
+    def decode(self, lines: bytes, *, first_line: int = 1) -> Decoded:
+        """Events and rejections of whole lines; see `Decoder.decode`."""
+        if first_line == 1:
+            lines = lines.removeprefix(BYTE_ORDER_MARK)
+        texts = lines.split(b"\n")
+        numbers: Sequence[int] = range(first_line, first_line + len(texts))
+        if b"\r" in lines or b"\n\n" in lines or b"" in (texts[0], texts[-1]) or b" " in (texts[0][:1], texts[-1][:1]):
+            kept = [(number, text) for number, line in zip(numbers, texts, strict=True) if (text := line.strip())]
+            numbers, texts = [number for number, _ in kept], [text for _, text in kept]
+        run = _Run(numbers)
+        for start in range(0, len(texts), _LINES_AT_ONCE):
+            part = texts[start : start + _LINES_AT_ONCE]
+            self._read(part, self._digests(part), start, run)
+        return Decoded(parts=run.parts, span=run.span, rejects=run.rejects)
+
+    def state(self) -> bytes:
+        """The last different lines and how often each was repeated."""
+        return b"".join([digest + repeated.to_bytes(4, "big") for digest, repeated in self._window.items()])
+
+    def restore(self, state: bytes) -> None:
+        entries = [state[at : at + 20] for at in range(0, len(state), 20)]
+        self._window = {entry[:16]: int.from_bytes(entry[16:], "big") for entry in entries}
+
+    def _digests(self, texts: list[bytes]) -> list[bytes]:
+        digests = [xxh3_128_digest(text) for text in texts]
+        window = self._window
+        if len(set(digests)) == len(digests) and window.keys().isdisjoint(digests):
+            latest = list(window.items())[-WINDOW_LINES:] + [(digest, 0) for digest in digests[-WINDOW_LINES:]]
+            self._window = dict(latest[-WINDOW_LINES:])
+            return digests
+        for place, digest in enumerate(digests):
+            repeated = window.pop(digest, -1) + 1
+            window[digest] = repeated
+            if repeated:
+                digests[place] = xxh3_128_digest(texts[place], seed=repeated)
+            elif len(window) > WINDOW_LINES:
+                del window[next(iter(window))]
+        return digests
+
+    def _read(self, texts: list[bytes], digests: list[bytes], start: int, run: _Run) -> None:
+        """Read lines at once; if one of them stands in the way, in ever smaller parts until it stands alone."""
+        if not texts:
+            return
+        span = Span(topics={})
+        parts = self._read_at_once(texts, digests, span)
+        if parts is not None:
+            run.add(parts)
+            run.span.merge(span)
+        elif len(texts) == 1:
+            run.add_one(texts[0], digests[0], start)
+        else:
+            step = -(-len(texts) // _PARTS)
+            for at in range(0, len(texts), step):
+                self._read(texts[at : at + step], digests[at : at + step], start + at, run)
+
+    def _read_at_once(self, texts: list[bytes], digests: list[bytes], span: Span) -> list[bytes] | None:
+        """The texts of native events, or None if there is a line in the way."""
+        lines = b"\n".join(texts)
+        if b"\\" in lines and b"\\u0000" in lines:
+            return None
+        parameters: Sequence[bytes] | None = texts
+        try:
+            if not lines.isascii():
+                lines.decode()
+            if self._envelopes is None:
+                envelopes: Sequence[Envelope] = [BARE] * len(texts)
+                messages = _MESSAGES.decode(b"[%b]" % b",".join(texts))
+            else:
+                envelopes = self._envelopes.decode_lines(lines)
+                raws = [envelope.message for envelope in envelopes]
+                messages = _MESSAGES.decode(b"[%b]" % b",".join(raws))
+                parameters = spliced_parameters(texts, self._key, raws)
+            if parameters is None or {one.dss for one in messages} != {None} or not parameters_are_strict(parameters):
+                return None
+            parts = elements(envelopes, messages, digests, parameters, span)
+        except (ValueError, RecursionError, TypeError, Unreadable):
+            return None
+        return parts if max(map(len, parts)) <= EVENT_BYTES_MAX else None
+
+
+class _Run:
+    """What a run of lines has become so far."""
+
+    def __init__(self, numbers: Sequence[int]):
+        self.numbers = numbers
+        self.parts: list[tuple[bytes, int]] = []
+        self.span = Span(topics={})
+        self.rejects: list[Rejection] = []
+
+    def add(self, parts: list[bytes]) -> None:
+        self.parts.append((b"[%b]" % b",".join(parts), len(parts)))
+
+    def add_one(self, line: bytes, digest: bytes, index: int) -> None:
+        try:
+            span = Span(topics={})
+            part = mended_element(line, digest, span)
+            if strict_events(b"[%b]" % part) is None:
+                part = msgspec.json.encode(careful_event(part, default_time=datetime.now(UTC)))
+        except Unreadable as why:
+            self.rejects.append(rejection(line, why, index=index, line=self.numbers[index]))
+            return
+        self.add([part])
+        self.span.merge(span)
+
+
+def mended_element(line: bytes, digest: bytes, span: Span) -> bytes:
+    """The text of the native event of a line that does not read at once."""
+    if len(line) > EVENT_BYTES_MAX:
+        raise Unreadable("too_large", f"The line has {len(line):,} bytes; {EVENT_BYTES_MAX:,} are the limit.")
+    check_depth(line)
+    fields = _object_of(storable_numbers(readable_escapes(readable_bytes(line))))
+    if "clientEvent" in fields:
+        message = _message_of(fields.pop("clientEvent"))
+        envelope: Envelope = EventServer(timestamp=_scalar_of(fields.get("serverTimestamp")))
+    elif "message" in fields and "msgType" not in fields:
+        message = _message_of(fields.pop("message"))
+        envelope = Log4j(timestamp=_scalar_of(fields.get("timestamp")))
+    else:
+        text = msgspec.json.encode(fields)
+        return elements([BARE], [loose_message(Raw(text))], [digest], [text], span)[0]
+    envelope.logger = _scalar_of(fields.get("logger"))
+    envelope.topic = _scalar_of(fields.get("topic"))
+    envelope.call_time = _scalar_of(fields.get("callTime"))
+    envelope.mdc = _diagnostics_of(fields.get("mdc"))
+    parameters = dict(message)
+    parameters["event.dss" if "dss" in message else "dss"] = Raw(msgspec.json.encode(fields))
+    text = msgspec.json.encode(parameters)
+    return elements([envelope], [loose_message(Raw(msgspec.json.encode(message)))], [digest], [text], span)[0]
+
+
+def _object_of(text: bytes) -> dict[str, Raw]:
+    try:
+        return _FIELDS.decode(text)
+    except msgspec.ValidationError:
+        raise Unreadable("not_an_event", "The line is no JSON object.") from None
+    except msgspec.DecodeError as error:
+        raise Unreadable("not_json", f"{error}.") from None
+
+
+def _message_of(raw: Raw) -> dict[str, Raw]:
+    text = bytes(raw)
+    if text.startswith(b'"'):
+        text = msgspec.json.decode(text, type=str).encode()
+    try:
+        return _FIELDS.decode(text)
+    except msgspec.DecodeError:
+        raise Unreadable("not_an_event", "The line's message is no JSON object.") from None
+
+
+def _scalar_of(raw: Raw | None) -> object:
+    try:
+        value = msgspec.json.decode(raw) if raw is not None else None
+    except ValueError:
+        return None
+    return value if isinstance(value, (str, int, float)) else None
+
+
+def _diagnostics_of(raw: Raw | None) -> Diagnostics | None:
+    if raw is None or not bytes(raw).startswith(b"{"):
+        return None
+    values = _FIELDS.decode(raw)
+    return Diagnostics(user=_scalar_of(values.get("user")), api_call=_scalar_of(values.get("apiCall")))

@@ -1,0 +1,253 @@
+"""One DSS event as the text of a native event, built from parts that repeat and are therefore remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from datetime import UTC, datetime, timedelta
+from itertools import compress
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from whodid import catalogue
+from whodid.event import TIME_MAX, TIME_MIN, foreign_id
+from whodid.formats import times
+from whodid.formats.careful import canonical_uuid, error_hash_of, utc_text
+from whodid.formats.dss_actor import actor
+from whodid.formats.dss_fields import (
+    ENTITY_FIELDS,
+    STATUS_ENDINGS,
+    STATUS_OF_TOPIC,
+)
+from whodid.formats.rejecting import Unreadable
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_KEEP_MAX: Final = 20_000
+_TOPIC_OF_LOGGER: Final = "dku.audit."
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Memo(dict[K, bytes], Generic[K]):
+    """What `make` makes of a key, remembered; forgets everything when there are too many."""
+
+    def __init__(self, make: Callable[[K], bytes]):
+        self._make = make
+
+    def __missing__(self, key: K) -> bytes:
+        if len(self) >= _KEEP_MAX:
+            self.clear()
+        made = self[key] = self._make(key)
+        return made
+
+
+def json_text(value: Any) -> bytes:
+    return msgspec.json.encode(value)
+
+
+def _pairs(**values: Any) -> bytes:
+    """`"name":value,` for every value that is there."""
+    return b"".join([b'"%b":%b,' % (name.encode(), json_text(value)) for name, value in values.items() if value])
+
+
+def _kind(key: tuple[Any, ...]) -> bytes:
+    custom_type, message_type, audit_topic, envelope_topic, logger = key
+    name = _name(custom_type) or _name(message_type) or "apicall"
+    topic = _name(audit_topic) or _name(envelope_topic) or topic_of_logger(logger) or catalogue.topic_of(name)
+    ending = next((status for ending, status in STATUS_ENDINGS if name.endswith(ending)), None)
+    name, topic = name[:200], topic[:200]
+    head = _pairs(type=name, level=catalogue.level_of(name, topic), topic=topic, source="server")
+    return head + _pairs(status=STATUS_OF_TOPIC.get(topic) or ending)
+
+
+def topic_of_logger(logger: Any) -> str | None:
+    """The topic of a logger's name: what follows `dku.audit.`, else the whole name."""
+    return logger.removeprefix(_TOPIC_OF_LOGGER)[:200] or None if isinstance(logger, str) else None
+
+
+def _name(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    return value if isinstance(value, str) else json_text(value).decode()
+
+
+KINDS: Final[Memo[tuple[Any, ...]]] = Memo(_kind)
+
+
+class Topics(dict[bytes, str]):
+    """From what `KINDS` holds to the topic in it."""
+
+    def __missing__(self, kind: bytes) -> str:
+        if len(self) >= _KEEP_MAX:
+            self.clear()
+        made: str = msgspec.json.decode(b"{%b}" % kind[:-1])["topic"]
+        self[kind] = made
+        return made
+
+
+TOPICS: Final = Topics()
+
+
+def _who(key: tuple[Any, ...]) -> bytes:
+    *logins, auth_via = key
+    found = actor(tuple(logins), auth_via)
+    return _pairs(user=_cut(found.user, 200), acting_for=_cut(found.acting_for, 200), via=_cut(found.via, 1000))
+
+
+WHO: Final[Memo[tuple[Any, ...]]] = Memo(_who)
+
+
+# Longer names are cut in the entity's columns; the parameters keep them whole.
+_NAME_SIZE_MAX: Final = 400
+
+
+def _escaped(value: Any) -> bytes:
+    """What stands between the quotes of a name's JSON text; empty if it is no name."""
+    name = _scalar(value)
+    return json_text(name[:_NAME_SIZE_MAX])[1:-1] if name else b""
+
+
+NAMES: Final[Memo[Any]] = Memo(_escaped)
+
+
+class _Template(NamedTuple):
+    """The JSON text of an entity of one type, in a project and outside of one."""
+
+    inside: bytes
+    alone: bytes
+    in_project: bool
+
+
+def _template(entity_type: str, *, in_project: bool) -> _Template:
+    start = b'{"type":"%b","id":"' % entity_type.encode()
+    return _Template(start + b'%b.%b","name":"%b"}', start + b'%b","name":"%b"}', in_project)
+
+
+_TEMPLATES: Final = (
+    *(_template(row.entity_type, in_project=row.in_project) for row in ENTITY_FIELDS),
+    _template("job", in_project=True),
+)
+PROJECTS: Final[Memo[bytes]] = Memo(lambda name: _template("project", in_project=False).alone % (name, name))
+
+
+def entities(auth_via: Any, project_key: Any, things: tuple[Any, ...]) -> bytes:
+    """The field `entities`.
+
+    things  the values of `ENTITY_FIELDS` and the job, in this order.
+    """
+    if project_key is None and auth_via:
+        project_key = actor((), auth_via).project
+    project = NAMES[project_key]
+    found = []
+    for template, value in zip(compress(_TEMPLATES, things), filter(None, things), strict=False):
+        name = NAMES[value]
+        if not name:
+            continue
+        if project and template[2] and not (b"." in name and name.startswith(project + b".")):
+            found.append(template[0] % (project, name, name))
+        else:
+            found.append(template[1] % (name, name))
+    if project:
+        found.append(PROJECTS[project])
+    if len(found) > 2:
+        found = list(dict.fromkeys(found))
+    return b'"entities":[%b],' % b",".join(found) if found else b""
+
+
+def _scalar(value: Any) -> str | None:
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
+
+
+def _place(key: tuple[Any, ...]) -> bytes:
+    node_id, node_name, node_type, routing_key, session, status, outcome, endpoint = key
+    session_text = _scalar(session)
+    return _pairs(
+        node=_cut(_scalar(node_id) or _scalar(node_name), 200),
+        node_type=_cut(_scalar(node_type), 200),
+        routing_key=_cut(_scalar(routing_key), 200),
+        session=(canonical_uuid(session_text) or foreign_id(session_text)) if session_text else None,
+        status=_cut(_scalar(status) or _scalar(outcome), 200),
+        function=_cut(_scalar(endpoint), 1000),
+    )
+
+
+PLACES: Final[Memo[tuple[Any, ...]]] = Memo(_place)
+
+
+def rare(values: tuple[Any, ...]) -> bytes:
+    """What is different in every event and in few of them."""
+    request, error_message, error, error_stack_trace, stack_trace = values
+    trace = _scalar(error_stack_trace) or _scalar(stack_trace)
+    return _pairs(
+        request_id=_cut(_scalar(request), 1000),
+        error_message=_scalar(error_message) or _scalar(error),
+        error_stack_trace=trace,
+        error_hash=error_hash_of(trace) if trace else None,
+    )
+
+
+def _cut(text: str | None, size_max: int) -> str | None:
+    # The whole text stays in the parameters; a column keeps what fits.
+    return text[:size_max] if text else None
+
+
+def _function(name: Any) -> bytes:
+    return _pairs(function=_cut(_scalar(name), 1000))
+
+
+FUNCTIONS: Final[Memo[Any]] = Memo(_function)
+
+
+class Hours(dict[str, tuple[str, int]]):
+    """From a local hour with its offset ("2020-02-19T16+0100") to the hour in UTC as text and epoch ms."""
+
+    def __missing__(self, key: str) -> tuple[str, int]:
+        time = times.instant(f"{key[:13]}:00:00{key[13:]}")
+        if len(self) >= _KEEP_MAX:
+            self.clear()
+        made = self[key] = (utc_text(time)[:13], int(time.timestamp()) * 1000)
+        return made
+
+
+class Within(dict[str, int]):
+    """From what follows the hour to milliseconds: minutes (":05"), or seconds (":02.441")."""
+
+    def __missing__(self, key: str) -> int:
+        digits = key[1:].replace(".", "")
+        if not (key[0] == ":" and digits.isascii() and digits.isdecimal() and int(digits[:2]) < 60):
+            raise Unreadable("bad_time", f"The minutes or seconds {times.shown(key)} cannot be read.")
+        made = self[key] = int(digits) * (60_000 if len(key) == 3 else 1)
+        return made
+
+
+_HOURS: Final = Hours()
+_WITHIN: Final = Within()
+# Offsets of whole hours: with these, minutes and seconds are the same in UTC.
+_OFFSETS: Final = frozenset(["Z", *(f"{sign}{hours:02}00" for sign in "+-" for hours in range(15))])
+
+
+def utc_and_ms(told: Any) -> tuple[str, int]:
+    """The instant of a timestamp, as RFC 3339 text in UTC and as epoch milliseconds.
+
+    told   text with an offset or "Z" (also `2020/02/19-16:05:02.441Z`), or an epoch number.
+
+    Raises
+    ------
+    Unreadable("bad_time")
+    """
+    if told.__class__ is str:
+        offset = told[23:]
+        if offset in _OFFSETS and told[19] == ".":
+            hour, hour_ms = _HOURS[told[:13] + offset]
+            return f"{hour}{told[13:23]}Z", hour_ms + _WITHIN[told[13:16]] + _WITHIN[told[16:23]]
+    return _text_and_ms(times.instant(told))
+
+
+def from_ms(at_ms: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=at_ms)
+
+
+def _text_and_ms(time: datetime) -> tuple[str, int]:
+    if not TIME_MIN <= time < TIME_MAX:
+        raise Unreadable("bad_time", f"The time {time.isoformat()} lies outside of 1970 to 2199.")
+    return utc_text(time), int(time.timestamp() * 1000)
