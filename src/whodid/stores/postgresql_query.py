@@ -101,6 +101,9 @@ def _answer(connection: Connection, statement: str, limit: int) -> Result:
                         f"The answer has more than {ANSWER_BYTES_MAX:,} bytes.",
                         "Ask for fewer rows or columns.",
                     )
+        if cursor.description is None:
+            # A stream without rows has no columns either.
+            cursor.execute(f"{statement} OFFSET {limit + 1}")
         columns = _columns(cursor)
     return Result(_table(columns, rows[:limit]), truncated=len(rows) > limit)
 

@@ -6,8 +6,9 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -15,21 +16,11 @@ import msgspec
 from whodid.event import Entity, Event, Provenance, entity_uuid, foreign_id
 
 COLUMNS: Final = (
-    *("event_time", "seq", "duration_ms", "is_error", "id", "event_type_id", "session_id"),
-    *("entity_uuid", "error_hash", "type", "source", "origin", "topic", "routing_key", '"user"', "acting_for", "via"),
-    *("entity_role", "entity_type", "entity_id", "entity_name", "description", "function", "request_id", "status"),
-    *(
-        "error_message",
-        "error_stack_trace",
-        "node",
-        "node_type",
-        "received_at",
-        "orig_address",
-        "key_id",
-        "format",
-        "receiver",
-    ),
-    *("entities", "entity_references", "parameters"),
+    *("event_time", "seq", "duration_ms", "is_error", "id", "event_type_id", "session_id", "entity_uuid", "error_hash"),
+    *("type", "source", "origin", "topic", "entity_role", "entity_type", "entity_id", "entity_name"),
+    *("routing_key", '"user"', "acting_for", "via", "description", "function", "request_id", "status"),
+    *("error_message", "error_stack_trace", "node", "node_type"),
+    *("received_at", "orig_address", "key_id", "format", "receiver", "entities", "entity_references", "parameters"),
 )
 # A value that stands for nothing; it must not hold what COPY escapes.
 NULL: Final = "\x01\x02"
@@ -42,8 +33,12 @@ _TO_ESCAPE: Final = re.compile(r"[\\\n\r\t]")
 _ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _REPLACEMENT: Final = "\ufffd"
-_ENTITIES: Final = msgspec.json.Encoder()
-
+_ENCODER: Final = msgspec.json.Encoder()
+_NO_ENTITY: Final = (None, None, None, None)
+_TEXTS: Final[Callable[[Event], tuple[str | None, ...]]] = attrgetter(
+    *("routing_key", "user", "acting_for", "via", "description", "function", "request_id", "status"),
+    *("error_message", "error_stack_trace", "node", "node_type"),
+)
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
@@ -56,21 +51,19 @@ def frame_text(provenance: Provenance) -> str:
 
 def line(event: Event, shared: str, seq: int, event_type_id: str) -> str:
     """The line of an event, without its line break; the event is free of NUL (see `mended`)."""
-    role = type_ = id_ = name = reference = entities = references = NULL
+    reference = entities = references = NULL
+    first: tuple[str | None, ...] = _NO_ENTITY
     if event.entities:
-        first = event.entities[0]
-        type_, id_ = first.type, first.id
-        role = NULL if first.role is None else first.role
-        name = NULL if first.name is None else first.name
-        reference = reference_of(type_, id_)
+        entity = event.entities[0]
+        first = (entity.role, entity.type, entity.id, entity.name)
+        reference = reference_of(entity.type, entity.id)
         if len(event.entities) > 1:
-            entities = _ENTITIES.encode(event.entities).decode()
-            references = _ENTITIES.encode(references_of(event.entities)).decode()
-    duration = event.duration_ms
+            entities = _ENCODER.encode(event.entities).decode()
+            references = _ENCODER.encode(references_of(event.entities)).decode()
     fields = (
         event.time.isoformat(),
-        f"{seq}",
-        NULL if duration is None else f"{duration}",
+        str(seq),
+        NULL if event.duration_ms is None else repr(event.duration_ms),
         "t" if event.level == "error" or event.error_stack_trace or event.error_message else "f",
         event.id,
         event_type_id,
@@ -81,22 +74,8 @@ def line(event: Event, shared: str, seq: int, event_type_id: str) -> str:
         event.level,
         event.source,
         event.topic,
-        NULL if event.routing_key is None else event.routing_key,
-        NULL if event.user is None else event.user,
-        NULL if event.acting_for is None else event.acting_for,
-        NULL if event.via is None else event.via,
-        role,
-        type_,
-        id_,
-        name,
-        NULL if event.description is None else event.description,
-        NULL if event.function is None else event.function,
-        NULL if event.request_id is None else event.request_id,
-        NULL if event.status is None else event.status,
-        NULL if event.error_message is None else event.error_message,
-        NULL if event.error_stack_trace is None else event.error_stack_trace,
-        NULL if event.node is None else event.node,
-        NULL if event.node_type is None else event.node_type,
+        *[NULL if text is None else text for text in first],
+        *[NULL if text is None else text for text in _TEXTS(event)],
     )
     parameters = str(event.parameters, "utf-8") if event.parameters else "{}"
     body = "\t".join(fields)
@@ -146,10 +125,10 @@ def references_of(entities: Sequence[Entity]) -> dict[str, str]:
 
 def is_too_large(event: Event) -> bool:
     """Whether the event has an id that no index of PostgreSQL can hold."""
-    return any(
-        len(entity.id) * 4 > INDEXED_BYTES_MAX and len(entity.id.encode()) > INDEXED_BYTES_MAX
-        for entity in event.entities
-    )
+    for entity in event.entities:
+        if len(entity.id) * 4 > INDEXED_BYTES_MAX and len(entity.id.encode()) > INDEXED_BYTES_MAX:
+            return True
+    return False
 
 
 def mended(event: Event) -> Event:

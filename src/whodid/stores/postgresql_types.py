@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -46,25 +46,24 @@ class Met:
     def __init__(self) -> None:
         self.types: dict[str, tuple[Any, ...]] = {}
         self.parameters: dict[str, Parameters] = {}
+        self._shapes: set[tuple[Any, ...]] = set()
 
     def meet(self, event: Event, event_type_id: str) -> None:
         """Take note of the parameters that an event of this type carries."""
-        known = self.parameters.get(event_type_id)
-        if known is None:
-            known = self.parameters[event_type_id] = {}
-        if event.parameters and event.parameters != _NONE:
-            for name, value in _items(event.parameters):
-                if value is not None:
-                    type_ = _TYPES.get(type(value), "json")
-                    before = known.get((name, False))
-                    if before is not type_:
-                        known[name, False] = type_ if before is None else _both(before, type_)
-        if len(event.entities) == 1:
-            entity = event.entities[0]
-            known[entity.role or entity.type, True] = REFERENCE
-        elif event.entities:
-            for name in reference_names(event.entities):
-                known[name, True] = REFERENCE
+        parameters = _decoded(event.parameters)
+        entities = event.entities
+        first = (entities[0].role or entities[0].type) if entities else None
+        shape = (event_type_id, first, *parameters, *map(type, parameters.values()))
+        if shape in self._shapes and len(entities) < 2:
+            return
+        self._shapes.add(shape)
+        known = self.parameters.setdefault(event_type_id, {})
+        for name, value in parameters.items():
+            if value is not None:
+                type_ = _TYPES.get(type(value), "json")
+                known[name, False] = _both(known.get((name, False), type_), type_)
+        for name in reference_names(entities):
+            known[name, True] = REFERENCE
 
 
 class EventTypes:
@@ -142,12 +141,15 @@ class EventTypes:
         return type_id
 
 
-def _items(parameters: msgspec.Raw) -> Iterable[tuple[str, Any]]:
+def _decoded(parameters: msgspec.Raw) -> dict[str, Any]:
+    """Parameters as values; empty when they are no object."""
+    if not parameters:
+        return {}
     try:
-        decoded = msgspec.json.decode(parameters)
+        values = _DECODER.decode(parameters)
     except msgspec.DecodeError:
-        decoded = json.loads(bytes(parameters).decode("utf-8", "replace"))
-    return decoded.items() if isinstance(decoded, dict) else ()
+        values = json.loads(bytes(parameters).decode("utf-8", "replace"))
+    return values if isinstance(values, dict) else {}
 
 
 def _both(one: str, other: str) -> str:
@@ -166,5 +168,5 @@ def _parameter_id(type_id: str, name: str, is_reference: bool) -> str:
     return str(uuid.uuid5(FOREIGN_IDS, f"event-parameter:{type_id}:{kind}:{name}"))
 
 
-_NONE: Final = msgspec.Raw(b"{}")
+_DECODER: Final = msgspec.json.Decoder()
 _TYPES: Final[dict[type, str]] = {str: "string", int: "int", float: "double", bool: "bool"}
