@@ -157,6 +157,19 @@ def test_released_segments_are_gone_and_releasing_again_changes_nothing(journal:
     assert [batch.number for batch in journal.sealed()] == [3]
 
 
+def test_a_release_that_was_interrupted_is_finished_by_the_next_start(folder: Path) -> None:
+    first = open_journal(folder)
+    first.append_blocking(draft())
+    first.seal()
+    released = (folder / "000000000001.sealed").read_bytes()
+    first.release(1)
+    first.close()
+    (folder / "000000000001.sealed").write_bytes(released)
+    second = open_journal(folder)
+    assert second.sealed() == [] and names(folder) == []
+    second.close()
+
+
 def test_an_open_segment_is_never_released(journal: DiskJournal) -> None:
     sent = draft()
     journal.append_blocking(sent)
