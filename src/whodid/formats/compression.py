@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO, Final, cast
@@ -38,11 +39,11 @@ def open_stream(stream: BinaryIO) -> BinaryIO:
     while len(head) < 4 and (more := stream.read(4 - len(head))):
         head += more
     pieces = _PIECES.get(compression_of(head) or "", _plain)
-    return cast("BinaryIO", io.BufferedReader(_Pieces(pieces, head, stream), _CHUNK_BYTES))
+    return cast("BinaryIO", _Pieces(pieces, head, stream))
 
 
 class _Pieces(io.RawIOBase):
-    """What a generator of pieces gives, as a raw stream."""
+    """What a generator of pieces gives, as a stream whose failure does not take what came before it along."""
 
     def __init__(self, pieces: Callable[[_Read], Iterator[bytes]], head: bytes, stream: BinaryIO):
         self._head = head
@@ -54,22 +55,36 @@ class _Pieces(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def read(self, size: int | None = -1) -> bytes:
+        wanted = sys.maxsize if size is None or size < 0 else size
+        found: list[memoryview] = []
+        while wanted > 0 and self._fill(raising=not found):
+            found.append(self._left[:wanted])
+            self._left = self._left[wanted:]
+            wanted -= len(found[-1])
+        return b"".join(found)
+
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        if self._error is not None:
-            raise self._error
-        while not self._left:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def peek(self, size: int = 0) -> bytes:
+        """Some of what comes next; makes lines quick."""
+        return bytes(self._left[: max(size, 8192)]) if self._fill(raising=True) else b""
+
+    def _fill(self, *, raising: bool) -> bool:
+        """Whether there is more to give; an error waits until what was gathered has been given."""
+        while not self._left and self._error is None:
             try:
                 self._left = memoryview(next(self._pieces))
             except StopIteration:
-                return 0
+                return False
             except WhodidError as error:
-                # A buffered reader would lose what it has gathered for this read: it gets its end first.
                 self._error = error
-                return 0
-        size = min(len(buffer), len(self._left))
-        buffer[:size] = self._left[:size]
-        self._left = self._left[size:]
-        return size
+        if not self._left and self._error is not None and raising:
+            raise self._error
+        return bool(self._left)
 
     def close(self) -> None:
         if not self.closed:
