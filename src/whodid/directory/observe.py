@@ -128,9 +128,8 @@ class Observation(Groups):
         ids: dict[str, str] = {}
         wanted = sorted(logins)
         for chunk in _chunks(wanted):
-            ids.update(
-                connection.execute(select(users.c.login, users.c.id).where(users.c.login.in_(chunk))).tuples().all()
-            )
+            found = connection.execute(select(users.c.login, users.c.id).where(users.c.login.in_(chunk)))
+            ids.update((row.login, row.id) for row in found)
         groups, people, known = [], [], []
         for login in wanted:
             span = news[login].span if login in news else None
