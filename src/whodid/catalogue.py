@@ -72,6 +72,11 @@ def entries() -> Mapping[str, Entry]:
     return MappingProxyType(found)
 
 
+def known_types() -> frozenset[str]:
+    """The names of all known types; what events bring besides is unknown."""
+    return frozenset(entries())
+
+
 def topic_of(name: str) -> str:
     """The topic of events of the type `name` that do not say theirs."""
     entry = lookup(name)
