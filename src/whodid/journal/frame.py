@@ -93,9 +93,9 @@ def number(prepared: Prepared, seq: int) -> tuple[bytes, bytes, bytes, bytes]:
     return start, prepared.head, prepared.events, prepared.tail
 
 
-def verify(line: bytes | memoryview) -> Header | None:
+def verify(line: bytes) -> Header | None:
     """The header of a line (without its line break), or None if a bit of it is not as it was written."""
-    if bytes(line[_SUM]) != xxh3_64_hexdigest(line[_SUMMED]).encode():
+    if line[_SUM] != xxh3_64_hexdigest(line[_SUMMED]).encode():
         return None
     found = _HEADER.match(line)
     return Header(int(found[1]), int(found[2])) if found else None
