@@ -1,0 +1,106 @@
+"""`whodid report`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place
+from whodid.errors import WhodidError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from whodid.reports import Report
+
+app = App(
+    name="report",
+    help_epilogue="""Examples:
+  whodid report                                    the reports there are, and what each answers
+  whodid report overview --since 7d
+  whodid report users --since 2026-11-01 --until 2026-11-08 --limit 20
+  whodid report functions --output csv > functions.csv
+  whodid report unknown-types --server https://audit.example.com --key KEY""",
+)
+
+
+@app.default
+def report(
+    name: Annotated[str | None, Parameter(help="The report; without one they are listed.")] = None,
+    /,
+    *,
+    since: Annotated[str | None, Parameter(help="From when on: 2026-11-01, or how long ago: 7d, 24h.")] = None,
+    until: Annotated[str | None, Parameter(help="Until when [default: now].")] = None,
+    limit: Annotated[int | None, Parameter(help="Rows at most.")] = None,
+    parameter: Annotated[tuple[str, ...], Parameter(negative="", help="NAME=VALUE of another parameter.")] = (),
+    output: Output = AS_SUITS,
+    place: Place = ANYWHERE,
+) -> None:
+    """Run one of the reports; without a name, list them."""
+    from whodid.reports import catalogue
+    from whodid.reports import report as report_of
+
+    if name is None:
+        _print(_listed(catalogue()), output)
+        return
+    if not place.server:
+        report_of(name)
+    given: dict[str, Any] = {"since": since, "until": until, "limit": limit, **dict(map(_pair, parameter))}
+    with _reader(place) as reader:
+        answer = reader.report(name, **{key: value for key, value in given.items() if value is not None})
+    _print(answer.arrow(), output)
+
+
+def _reader(place: Place) -> Any:
+    from whodid.reading import open as open_reader
+
+    config = place.config()
+    if config.server:
+        return open_reader(config.server, config.key or None)
+    return open_reader(config.data_path, store=config.store)
+
+
+def _listed(found: list[Report]) -> pa.Table:
+    import pyarrow as pa
+
+    rows = [
+        {
+            "report": one.name,
+            "question": one.question,
+            "parameters": ", ".join(
+                f"{parameter.name}={parameter.default}" for parameter in one.parameters if not parameter.is_derived
+            ),
+        }
+        for one in found
+    ]
+    return pa.Table.from_pylist(rows)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise WhodidError("invalid", f"{text!r} is no NAME=VALUE.", "For example: --parameter limit=20")
+    return name, value
+
+
+def _print(table: pa.Table, output: Output) -> None:
+    from whodid.reading.output import write
+    from whodid.reading.terminal import print_table
+
+    form = output.format()
+    if form == "table":
+        if output.to is None:
+            print_table(table)
+            return
+        with output.to.open("w", encoding="utf-8") as file:
+            print_table(table, to=file)
+        return
+    if output.to is None:
+        for piece in write([table], form):
+            sys.stdout.buffer.write(piece)
+        return
+    with output.to.open("wb") as target:
+        for piece in write([table], form):
+            target.write(piece)

@@ -1,0 +1,131 @@
+"""The contract of a report: an SQL file that begins with a header of comment lines.
+
+    -- title: Unknown types
+    -- question: Which types of event does the catalogue not know?
+    -- parameter: since time = 30d | from when on
+    -- parameter: limit integer = 100 | rows at most
+    -- column: type text | the type
+    -- column: events integer events | how many
+    -- chart: bar x=events y=type
+    -- drill: /events?type={type}
+
+A parameter has a name, a type of `PARAMETER_TYPES` and a default; one whose default begins with `@` is not asked for
+but worked out (`run.DERIVED`). A column has a name, a type of `COLUMN_TYPES`, perhaps a unit, and its meaning. The
+chart is a Vega-Lite mark with its encodings. Below follows one SELECT in the common dialect of DuckDB and PostgreSQL
+with the words of `words.WORDS`; its columns are those of the header, in their order.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from msgspec import Struct
+
+from whodid.errors import WhodidError
+
+PARAMETER_TYPES: Final = ("time", "integer", "text", "texts")
+COLUMN_TYPES: Final = ("text", "integer", "number", "time", "uuid")
+
+_HEADER: Final = re.compile(r"-- (\w+): (.*)")
+_PARAMETER: Final = re.compile(r"(\w+) (\w+) = (\S*) \| (.+)")
+_COLUMN: Final = re.compile(r"(\w+) (\w+)(?: (\S+))? \| (.+)")
+_ENCODING: Final = re.compile(r"(\w+)=(\w+)")
+
+
+class Parameter(Struct, kw_only=True):
+    """What a report takes: `default` is text as a user would write it."""
+
+    name: str
+    type: str
+    default: str
+    help: str
+
+    @property
+    def is_derived(self) -> bool:
+        return self.default.startswith("@")
+
+
+class Column(Struct, kw_only=True):
+    """What a report gives; `unit` is None for names and the like."""
+
+    name: str
+    type: str
+    unit: str | None
+    help: str
+
+
+class Chart(Struct, kw_only=True):
+    """A Vega-Lite mark and which column goes to which channel."""
+
+    mark: str
+    encodings: dict[str, str]
+
+
+class Report(Struct, kw_only=True):
+    """A report: its header, and its statement in the common dialect."""
+
+    name: str
+    title: str
+    question: str
+    parameters: list[Parameter]
+    columns: list[Column]
+    chart: Chart | None
+    drill: str | None
+    sql: str
+
+
+def parse(name: str, text: str) -> Report:
+    """Read the file of a report.
+
+    Raises
+    ------
+    WhodidError("internal")
+        The header is not as this module's docstring says; the message names the line.
+    """
+    header: dict[str, list[str]] = {}
+    lines = text.splitlines()
+    body = next((place for place, line in enumerate(lines) if not line.startswith("--")), len(lines))
+    for line in lines[:body]:
+        match = _HEADER.fullmatch(line)
+        if match is None:
+            raise _broken(name, line)
+        header.setdefault(match[1], []).append(match[2].strip())
+    return Report(
+        name=name,
+        title=_only(name, header, "title"),
+        question=_only(name, header, "question"),
+        parameters=[_parameter(name, line) for line in header.get("parameter", [])],
+        columns=[_column(name, line) for line in header.get("column", [])],
+        chart=_chart(header["chart"][0]) if "chart" in header else None,
+        drill=header.get("drill", [None])[0],
+        sql="\n".join(lines[body:]).strip(),
+    )
+
+
+def _parameter(report: str, line: str) -> Parameter:
+    match = _PARAMETER.fullmatch(line)
+    if match is None or match[2] not in PARAMETER_TYPES:
+        raise _broken(report, line)
+    return Parameter(name=match[1], type=match[2], default=match[3], help=match[4])
+
+
+def _column(report: str, line: str) -> Column:
+    match = _COLUMN.fullmatch(line)
+    if match is None or match[2] not in COLUMN_TYPES:
+        raise _broken(report, line)
+    return Column(name=match[1], type=match[2], unit=match[3], help=match[4])
+
+
+def _chart(line: str) -> Chart:
+    return Chart(mark=line.split()[0], encodings=dict(_ENCODING.findall(line)))
+
+
+def _only(report: str, header: dict[str, list[str]], field: str) -> str:
+    if len(header.get(field, [])) != 1:
+        raise _broken(report, f"-- {field}:")
+    return header[field][0]
+
+
+def _broken(report: str, line: str) -> WhodidError:
+    return WhodidError("internal", f"Report {report} has a header line that cannot be read: {line!r}.")

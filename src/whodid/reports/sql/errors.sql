@@ -1,0 +1,44 @@
+-- title: Errors
+-- question: Which errors happen, to how many, since when?
+-- parameter: since time = 30d | from when on
+-- parameter: until time = now | until when
+-- parameter: limit integer = 50 | rows at most
+-- column: error_hash uuid | the group, from the stack trace; errors without one are grouped by their message
+-- column: message text | the message of the latest
+-- column: errors integer events | how many
+-- column: people integer people | persons who met it
+-- column: first time | first in this time
+-- column: last time | last in this time
+-- column: version text | the latest version told with it
+-- column: of integer rows | rows there are, of which `limit` are shown
+-- chart: bar x=errors y=message
+-- drill: /errors/{error_hash}
+WITH found AS (
+    SELECT
+        e.error_hash,
+        coalesce(e.error_message, e.description, e.type) AS message,
+        e.time,
+        CASE WHEN NOT is_program(person()) THEN person() END AS person,
+        parameter('version') AS version,
+        row_number() OVER (
+            PARTITION BY
+                e.error_hash,
+                CASE WHEN e.error_hash IS NULL THEN coalesce(e.error_message, e.description, e.type) END
+            ORDER BY e.time DESC, e.id
+        ) AS age
+    FROM events e
+    WHERE e.time >= $since AND e.time < $until AND is_error()
+)
+SELECT
+    error_hash,
+    max(CASE WHEN age = 1 THEN message END) AS message,
+    count(*) AS errors,
+    count(DISTINCT person) AS people,
+    min(time) AS first,
+    max(time) AS last,
+    max(CASE WHEN age = 1 THEN version END) AS version,
+    count(*) OVER () AS "of"
+FROM found
+GROUP BY error_hash, CASE WHEN error_hash IS NULL THEN message END
+ORDER BY errors DESC, last DESC, message
+LIMIT $limit

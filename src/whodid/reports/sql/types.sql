@@ -1,0 +1,33 @@
+-- title: Types
+-- question: What is done, how often, by how many?
+-- parameter: since time = 30d | from when on
+-- parameter: until time = now | until when
+-- parameter: limit integer = 100 | rows at most
+-- column: type text | the type of event
+-- column: level text | its level
+-- column: topic text | its topic
+-- column: events integer events | how many
+-- column: people integer people | persons who did it, or for whom a program did
+-- column: sessions integer sessions | in how many sessions
+-- column: errors integer events | how many of them are errors
+-- column: first time | first in this time
+-- column: last time | last in this time
+-- column: of integer rows | rows there are, of which `limit` are shown
+-- chart: bar x=events y=type color=level
+-- drill: /events?type={type}&level={level}
+SELECT
+    e.type,
+    e.level,
+    e.topic,
+    count(*) AS events,
+    count(DISTINCT CASE WHEN NOT is_program(person()) THEN person() END) AS people,
+    count(DISTINCT e.session) AS sessions,
+    count(*) FILTER (WHERE is_error()) AS errors,
+    min(e.time) AS first,
+    max(e.time) AS last,
+    count(*) OVER () AS "of"
+FROM events e
+WHERE e.time >= $since AND e.time < $until
+GROUP BY 1, 2, 3
+ORDER BY 4 DESC, 1, 2, 3
+LIMIT $limit

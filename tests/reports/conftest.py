@@ -1,0 +1,51 @@
+"""The demo's story in a store of every kind, to run the reports on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.batches import Batches
+from support.postgresql import PostgreSQLServer
+from support.story import END, RECEIVED_AT, REJECTED
+from whodid import demo
+from whodid.event import Event
+from whodid.plugins import STORES, load
+from whodid.stores.base import Store
+
+
+@pytest.fixture(scope="session")
+def told() -> list[Event]:
+    """A short story of a platform, ending at `END`."""
+    return list(demo.generate(events=6_000, days=60, seed=11, end=END))
+
+
+def _filled(store: Store, folder: Path, told: list[Event]) -> Store:
+    batches = Batches(folder)
+    store.write([batches.of(told, rejects=REJECTED, received_at=RECEIVED_AT)])
+    return store
+
+
+@pytest.fixture(scope="session")
+def duckdb_store(told: list[Event], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    folder = tmp_path_factory.mktemp("reports")
+    store = load(STORES, "duckdb")(folder / "events.duckdb", journal_path=folder / "journal")
+    yield _filled(store, folder / "journal", told)
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_store(
+    told: list[Event], tmp_path_factory: pytest.TempPathFactory, postgresql_server: PostgreSQLServer
+) -> Iterator[Store]:
+    store = load(STORES, "postgresql")(postgresql_server.create_database())
+    yield _filled(store, tmp_path_factory.mktemp("reports"), told)
+    store.close()
+
+
+@pytest.fixture(params=sorted(STORES))
+def store(request: pytest.FixtureRequest) -> Store:
+    filled: Store = request.getfixturevalue(f"{request.param}_store")
+    return filled
