@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from whodid.demo.telling import EVENTS_DEFAULT, generate
+from whodid.demo.telling import EVENTS_DEFAULT, generate, groups
 
-__all__ = ["EVENTS_DEFAULT", "generate"]
+__all__ = ["EVENTS_DEFAULT", "generate", "groups"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -13,7 +14,7 @@ from whodid.demo.api import query_services
 from whodid.demo.calendar import utc_offset_h
 from whodid.demo.compute import use_compute
 from whodid.demo.pen import DAY_S, Pen
-from whodid.demo.people import Person, activity_on, make_people
+from whodid.demo.people import Group, Person, activity_on, make_groups, make_people
 from whodid.demo.planted import plant
 from whodid.demo.programs import make_things_come_and_go, run_programs
 from whodid.demo.projects import World
@@ -62,12 +63,25 @@ def generate(*, events: int, days: int, seed: int, end: datetime) -> Iterator[Ev
     return _tell(events, days, seed, end.astimezone(UTC))
 
 
+def groups(*, events: int, days: int, seed: int) -> list[Group]:
+    """The groups of the people of the story that `generate` tells for the same arguments."""
+    return make_groups(_people(events, days, random.Random(seed)))  # noqa: S311
+
+
+def _people(events: int, days: int, dice: random.Random) -> list[Person]:
+    return make_people(max(24, min(2_000, round(150 * _scale(events)))), days, dice)
+
+
+def _scale(events: int) -> float:
+    """How many people and things there are, as a multiple of a story of the usual size."""
+    return min(4.0, max(0.25, math.sqrt(events / EVENTS_DEFAULT)))
+
+
 def _tell(events: int, days: int, seed: int, end: datetime) -> Iterator[Event]:
     dice = random.Random(seed)  # noqa: S311
     begin = end - timedelta(days=days)
-    scale = min(4.0, max(0.25, (events / EVENTS_DEFAULT) ** 0.5))
-    people = make_people(max(24, min(2_000, round(150 * scale))), days, dice)
-    world = World(people, days, scale, dice)
+    people = _people(events, days, dice)
+    world = World(people, days, _scale(events), dice)
     world.set_time(begin.timestamp(), end.timestamp())
     calendar = _calendar(world, begin, end, dice)
     total = sum(day.share for day in calendar)

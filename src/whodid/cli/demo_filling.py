@@ -1,0 +1,134 @@
+"""Filling a data folder with the demo's story, once."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from whodid import demo
+from whodid.errors import WhodidError
+from whodid.event import Event
+from whodid.journal.base import Draft
+
+if TYPE_CHECKING:
+    from whodid.serve import Engine
+
+DAYS_DEFAULT: Final = 90
+SEED_DEFAULT: Final = 1
+_FILE: Final = "demo.json"
+_FRAME_EVENTS: Final = 2_000
+_BUSY_WAIT_S: Final = 0.2
+_STORED_TIMEOUT_S: Final = 600.0
+
+
+class Story(Struct, kw_only=True):
+    """Which story a folder holds, and whether it is told to its end."""
+
+    events: int
+    days: int
+    seed: int
+    end: datetime
+    filled: bool = False
+
+
+def story_of(folder: Path, *, events: int | None, days: int | None, seed: int | None) -> Story:
+    """The story that a folder holds, or the one to fill it with.
+
+    Raises
+    ------
+    WhodidError("conflict")
+        The folder holds another story, or data that are no demo.
+    """
+    file = folder / _FILE
+    if file.exists():
+        held = msgspec.json.decode(file.read_bytes(), type=Story)
+        asked = (("events", events, held.events), ("days", days, held.days), ("seed", seed, held.seed))
+        for name, wanted, present in asked:
+            if wanted is not None and wanted != present:
+                raise WhodidError(
+                    "conflict",
+                    f"{folder} holds a story with {name} {present}, not {wanted}.",
+                    "Name another folder with --data, or delete this one.",
+                )
+        return held
+    if (folder / "journal").exists():
+        raise WhodidError(
+            "conflict",
+            f"{folder} holds data that are no demo.",
+            "Name another folder with --data: nothing was changed.",
+        )
+    return Story(
+        events=demo.EVENTS_DEFAULT if events is None else events,
+        days=DAYS_DEFAULT if days is None else days,
+        seed=SEED_DEFAULT if seed is None else seed,
+        end=datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1),
+    )
+
+
+def fill(engine: Engine, folder: Path, story: Story, stop: threading.Event) -> None:
+    """Tell a story into a data folder and wait until it is stored.
+
+    Interrupted by `stop`, the next run tells the same story again: what is stored already changes nothing.
+    """
+    _write(folder, story)
+    told = demo.generate(events=story.events, days=story.days, seed=story.seed, end=story.end)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    ) as progress:
+        bar = progress.add_task(f"Telling {story.days} days", total=story.events)
+        while run := list(islice(told, _FRAME_EVENTS)):
+            if stop.is_set():
+                return
+            _append(engine, run, stop)
+            progress.advance(bar, len(run))
+        progress.update(bar, description="Storing")
+        engine.flush(_STORED_TIMEOUT_S)
+        _make_groups(engine, story)
+        engine.flush(_STORED_TIMEOUT_S)
+        progress.update(bar, description=f"Told {story.days} days", completed=story.events)
+    story.filled = True
+    _write(folder, story)
+
+
+def _append(engine: Engine, run: list[Event], stop: threading.Event) -> None:
+    draft = Draft(received_at=datetime.now(UTC), events=msgspec.json.encode(run), count=len(run))
+    while not stop.is_set():
+        try:
+            engine.journal.append_blocking(draft)
+        except WhodidError as error:
+            if error.code != "busy":
+                raise
+            stop.wait(_BUSY_WAIT_S)
+        else:
+            return
+
+
+def _make_groups(engine: Engine, story: Story) -> None:
+    """The people's departments and divisions as nested groups, for filters by group."""
+    directory = engine.directory
+    present = {group.name for group in directory.groups()}
+    seen = {user.login for user in directory.users(limit=10_000)}
+    for group in demo.groups(events=story.events, days=story.days, seed=story.seed):
+        if group.name not in present:
+            directory.create_group(group.name, by="whodid demo")
+        if group.parent:
+            directory.add_member(group.parent, subgroup=group.name, by="whodid demo")
+        for login in group.members:
+            if login in seen:
+                directory.add_member(group.name, user=login, by="whodid demo")
+
+
+def _write(folder: Path, story: Story) -> None:
+    (folder / _FILE).write_bytes(msgspec.json.encode(story))
