@@ -34,6 +34,9 @@ WINDOWS_TOTAL_BYTES: Final = 128 * 1024 * 1024
 # A client that does not take its answer for this long is let go.
 WRITE_TIMEOUT_S: Final = 60.0
 
+# Headers of an offer to speak another protocol.
+_OFFER: Final = (b"upgrade", b"connection", b"http2-settings")
+
 _IDLE: Final = 0
 _HEAD: Final = 1
 _BODY: Final = 2
@@ -58,6 +61,9 @@ class LimitedProtocol(HttpToolsProtocol):
     header_timeout_s: float
     body_timeout_s: float
     buffered_bytes: int = 0
+
+    # The method of a request that offers to speak another protocol, until it is read again without the offer.
+    offered: bytes | None = None
 
     _phase = _IDLE
     _raw_bytes = 0
@@ -101,7 +107,7 @@ class LimitedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._stay_with_http(data, upgrade)
+            self._stay_with_http(data[upgrade.args[0] :])
             return
         except httptools.HttpParserError:
             if self._phase == _HEAD and len(self.headers) > HEADERS_MAX:
@@ -125,6 +131,9 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if len(self.headers) > HEADERS_MAX:
             raise ValueError("too many headers")
+        if self.parser.should_upgrade():
+            self.offered = self.parser.get_method()
+            return
         self._phase = _BODY
         if self._deadline is not None:
             self._stop_deadline()
@@ -147,6 +156,8 @@ class LimitedProtocol(HttpToolsProtocol):
             cycle.message_event.set()
 
     def on_message_complete(self) -> None:
+        if self.offered is not None:
+            return
         self._phase = _IDLE
         self._raw_bytes = 0
         if self._body_bytes:
@@ -168,14 +179,19 @@ class LimitedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self._refuse(WhodidError("invalid", msg, "Speak HTTP/1.1 here; if this is an https address, use http."))
 
-    def _stay_with_http(self, data: bytes, upgrade: httptools.HttpParserUpgrade) -> None:
-        """A client offered another protocol (h2c, websocket) with a request: it is answered, the offer is not taken."""
+    def _stay_with_http(self, rest: bytes) -> None:
+        """Read a request again without its offer to speak another protocol (h2c, websocket), which ends the parser."""
+        method, self.offered = self.offered or b"", None
+        if method == b"CONNECT":
+            self.send_400_response("This server is no proxy.")
+            return
+        version = self.parser.get_http_version().encode()
+        head = b"".join(b"%b: %b\r\n" % pair for pair in self.headers if pair[0] not in _OFFER)
+        request = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, head)
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self._phase = _IDLE
-        rest = data[upgrade.args[0] :] if upgrade.args else b""
-        if rest:
-            self.data_received(rest)
+        self._raw_bytes = 0
+        self.data_received(request + rest)
 
     def _overdue(self) -> None:
         self._deadline = None
