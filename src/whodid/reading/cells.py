@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 # C0 and C1 controls, line and paragraph separators, and the marks that turn the direction of text.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
+_EPOCH: Final = datetime(1970, 1, 1)
 _TYPE_NAMES: Final[tuple[tuple[Callable[[pa.DataType], bool], str], ...]] = (
     (pa.types.is_string, "varchar"),
     (pa.types.is_large_string, "varchar"),
@@ -51,6 +53,30 @@ def encode(value: Any) -> bytes:
 def text_columns(table: pa.Table) -> list[Sequence[str | None]]:
     """Each column as text, as JSON would write its values but without quotation marks around text."""
     return [_text_column(table.column(i), table.schema.field(i)) for i in range(table.num_columns)]
+
+
+def python_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """The rows as Python values; times are datetimes in UTC, without zone.
+
+    Unlike `Table.to_pylist`, which loads pandas (a second, 50 MB) for times wherever it is installed.
+    """
+    columns = []
+    for column in table.columns:
+        if pa.types.is_timestamp(column.type):
+            columns.append([None if value is None else moment(value) for value in microseconds(column).to_pylist()])
+        else:
+            columns.append(column.to_pylist())
+    return [dict(zip(table.schema.names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def microseconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Times as microseconds since 1970, UTC."""
+    return column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
+
+
+def moment(microseconds: int) -> datetime:
+    """The time so many microseconds after 1970, without zone."""
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def type_name(field: pa.Field) -> str:

@@ -43,13 +43,13 @@ class LocalReader(Reader):
         from whodid.reports import run
 
         self._record("audit-read", f"report {name}", parameters)
-        answer = run(self._engine.store, name, parameters)
+        answer = run(self._engine.store, name, **parameters)
         return Answer(answer.table, truncated=answer.truncated)
 
     def reports(self) -> list[dict[str, Any]]:
-        from whodid.reports import list_reports
+        from whodid.reports import catalogue
 
-        plain: list[dict[str, Any]] = msgspec.to_builtins(list_reports())
+        plain: list[dict[str, Any]] = msgspec.to_builtins(catalogue())
         return plain
 
     def rejects(self, *, limit: int = 100, offset: int = 0) -> Answer:

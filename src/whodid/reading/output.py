@@ -149,7 +149,7 @@ class _Sink(io.RawIOBase):
 FORMATS: Final[dict[str, Format]] = {
     "json": Format("application/json", ".json", _write_json),
     "ndjson": Format("application/x-ndjson", ".ndjson", _write_ndjson),
-    "csv": Format("text/csv; charset=utf-8; header=present", ".csv", _write_csv),
+    "csv": Format("text/csv; header=present", ".csv", _write_csv),
     "parquet": Format("application/vnd.apache.parquet", ".parquet", _write_parquet),
     "arrow": Format("application/vnd.apache.arrow.stream", ".arrow", _write_arrow),
 }

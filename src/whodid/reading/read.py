@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from whodid.errors import WhodidError
 from whodid.reading import cursor
+from whodid.reading.cells import microseconds, moment
 from whodid.reading.dialect import dialect_of
 from whodid.reading.filters import EventFilter
 from whodid.reading.selection import Groups, Selection, select
@@ -192,7 +193,7 @@ def _page(store: Store, wanted: EventFilter, chosen: Selection, timeout_ms: int)
     if not answer.truncated:
         return Page(table, None)
     last = table.num_rows - 1
-    at = table.column("time")[last].as_py().replace(tzinfo=None)
+    at = moment(microseconds(table.column("time"))[last].as_py())
     return Page(table, cursor.encode(cursor.Place(at, table.column("id")[last].as_py()), wanted))
 
 

@@ -13,7 +13,7 @@ from whodid.reading.audit import Reading, kind_of, reading
 from whodid.reading.filters import EventFilter
 from whodid.reading.output import rows
 from whodid.web.answers import json_answer, page_answer, stream_answer
-from whodid.web.live import LiveTail
+from whodid.web.live import LiveAnswer, LiveTail
 from whodid.web.requests import FILTERS, Req, caller_of, filter_of, form_of, name_of, segments, services_of
 from whodid.web.usage import usage_answer
 
@@ -58,7 +58,7 @@ async def stream_events(request: Req) -> Any:
     services = services_of(request)
     tail = await LiveTail.open(services, wanted, request.headers.get("last-event-id"))
     await record(request, "audit-read", "live events", wanted, "events")
-    return tail
+    return LiveAnswer(tail)
 
 
 async def pane(request: Req) -> Any:

@@ -10,6 +10,8 @@ import asyncio
 import time
 from typing import Any, Final
 
+from litestar import Response
+
 from whodid.errors import WhodidError
 from whodid.reading.cells import encode
 from whodid.reading.filters import EventFilter
@@ -108,6 +110,17 @@ class LiveTail:
         async with asyncio.timeout(SEND_S):
             await send({"type": "http.response.body", "body": data, "more_body": True})
         self._said_at = time.monotonic()
+
+
+class LiveAnswer(Response[None]):
+    """Hands the connection over to a LiveTail."""
+
+    def __init__(self, tail: LiveTail):
+        super().__init__(None, media_type="text/event-stream")
+        self._tail = tail
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        return self._tail
 
 
 async def _gone(receive: Any) -> None:

@@ -17,6 +17,7 @@ from whodid.directory.sign_in import COOKIE, SESSION_LIFETIME_S
 from whodid.errors import WhodidError
 from whodid.event import Event, new_id
 from whodid.reading import read
+from whodid.reading.cells import python_rows
 from whodid.reading.filters import EventFilter
 from whodid.web import words
 from whodid.web.answers import error_answer, json_answer, request_id_of, told_of
@@ -27,7 +28,7 @@ from whodid.web.services import Services
 SPAN: Final = "30d"
 NEWEST: Final = 20
 REMEMBERED_S: Final = 15.0
-_STATIC: Final = {"whodid.css": "text/css; charset=utf-8"}
+_STATIC: Final = {"whodid.css": "text/css"}
 
 
 @cache
@@ -40,7 +41,7 @@ def _pages() -> Environment:
 
 def _page(name: str, *, status: int = 200, headers: dict[str, str] | None = None, **content: Any) -> Response[bytes]:
     text = _pages().get_template(name).render(**content)
-    return Response(text.encode(), status_code=status, media_type="text/html; charset=utf-8", headers=headers or {})
+    return Response(text.encode(), status_code=status, media_type="text/html", headers=headers or {})
 
 
 async def overview(request: Req) -> Response[bytes]:
@@ -54,9 +55,9 @@ async def overview(request: Req) -> Response[bytes]:
         "overview.html",
         who=name_of(caller_of(request)),
         usage=usage,
-        numbers=usage.parts["numbers"].to_pylist()[0],
-        parts={name: table.to_pylist() for name, table in usage.parts.items()},
-        newest=newest.table.to_pylist(),
+        numbers=python_rows(usage.parts["numbers"])[0],
+        parts={name: python_rows(table) for name, table in usage.parts.items()},
+        newest=python_rows(newest.table),
     )
 
 

@@ -101,7 +101,7 @@ async def metrics(request: Req) -> Response[bytes]:
     ready = int(not await _problems(services, parts))
     lines += ["# HELP whodid_ready Whether events can be taken, stored and found.", "# TYPE whodid_ready gauge"]
     lines += [f"whodid_ready {ready}", ""]
-    return Response("\n".join(lines).encode(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response("\n".join(lines).encode(), media_type="text/plain; version=0.0.4")
 
 
 async def _problems(services: Services, parts: dict[str, Any]) -> list[str]:

@@ -1,0 +1,87 @@
+"""How it stands: the truth for people, balancers and Prometheus."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+
+from support.web import WebServer
+from whodid.errors import WhodidError
+from whodid.event import Rejection
+
+
+def test_the_status_tells_journal_writer_and_store(server: WebServer) -> None:
+    found = server.client.get("/v1/status").json()
+    assert found["store"] == "duckdb"
+    assert found["ready"] is True
+    assert found["events"]["events"] >= 4
+    assert found["journal"]["disk_free_bytes"] > 0
+    assert found["writer"]["stored"] >= 4
+
+
+def test_ready_is_the_truth_about_the_store(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert server.stranger.get("/readyz").status_code == 200
+
+    class Away:
+        kind = "duckdb"
+
+        def query(self, *_: object, **__: object) -> None:
+            raise WhodidError("unavailable", "The store is closed.")
+
+        def stats(self) -> None:
+            raise WhodidError("unavailable", "The store is closed.")
+
+    monkeypatch.setattr(server.services, "store", Away())
+    answer = server.stranger.get("/readyz")
+    assert answer.status_code == 503
+    assert "The store is closed." in answer.json()["error"]["message"]
+    assert server.client.get("/v1/status").json()["store_error"] == "The store is closed."
+    assert server.stranger.get("/healthz").status_code == 200
+
+
+def test_ready_is_the_truth_about_the_journal_and_the_lag(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, writer = server.services.journal, server.services.writer
+
+    class Reports:
+        def __init__(self, status: Any, **changed: Any):
+            self._status = msgspec.structs.replace(status, **changed)
+
+        def status(self) -> Any:
+            return self._status
+
+    monkeypatch.setattr(server.services, "journal", Reports(journal.status(), refusal="the disk is full"))
+    monkeypatch.setattr(server.services, "writer", Reports(writer.status(), lag_seconds=1e6))
+    message = server.stranger.get("/readyz").json()["error"]["message"]
+    assert "the disk is full" in message
+    assert "behind" in message
+
+
+def test_metrics_are_in_the_form_of_prometheus(server: WebServer) -> None:
+    answer = server.client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    names = set()
+    for line in answer.text.splitlines():
+        if line.startswith("#"):
+            assert re.fullmatch(r"# (HELP|TYPE) whodid_\w+ .+", line)
+        else:
+            name, value = line.split(" ")
+            float(value)
+            names.add(name)
+    assert {"whodid_journal_events_total", "whodid_stored_events_total", "whodid_lag_seconds", "whodid_ready"} <= names
+
+
+def test_what_was_rejected_is_listed_with_its_reason(server: WebServer) -> None:
+    raw = '{"type": "=cmd"}\x1b'
+    server.store([], rejects=[Rejection(index=3, code="invalid", message="There is no time.", line=4, raw=raw)])
+    (row,) = server.client.get("/v1/rejects").json()["rows"]
+    assert (row["index"], row["code"], row["message"], row["line"], row["raw"]) == (
+        3,
+        "invalid",
+        "There is no time.",
+        4,
+        raw,
+    )
+    assert server.client.get("/v1/rejects", params={"offset": 1}).json()["rows"] == []
