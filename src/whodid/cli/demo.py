@@ -44,6 +44,7 @@ def demo(
     """Run a server filled with the story of a data platform, and show what can be asked."""
     from whodid.cli.demo_filling import Story, fill, story_of
     from whodid.cli.demo_showing import show_answers
+    from whodid.reading.local import LocalReader
 
     story: Story = story_of(data, events=events, days=days, seed=seed)
     with _stopping() as stop, _running(data, port) as server:
@@ -52,7 +53,7 @@ def demo(
         if stop.is_set():
             return
         _announce(server, data)
-        show_answers(server.url, data)
+        show_answers(LocalReader(server.engine))
         if not exit:
             note(f"The server runs at {server.url}. Ctrl-C stops it; the data stay in {data}.")
             stop.wait()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from whodid.demo.story import COSTLY_NOTEBOOK, MOVED_DATASET
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from whodid.reading.answer import Answer
     from whodid.reading.reader import Reader
 
-_NOTEBOOK_SQL: Final = f"""SELECT "user", count(*) AS runs, max(time) AS last
+_NOTEBOOK_SQL: Final = f"""SELECT "user", count(*) AS events, max(time) AS last
 FROM events WHERE entity_id = '{COSTLY_NOTEBOOK.id}' GROUP BY 1 ORDER BY 2 DESC, 1"""  # noqa: S608
 _DATASET: Final = f"dataset:{MOVED_DATASET.id}"
 
@@ -35,16 +34,16 @@ EXAMPLES: Final = (
         ("person", "events", "previous_events", "sessions", "active_days", "errors"),
     ),
     Example(
-        "Which errors are there, and since when?",
+        "Which errors are there, and in which version?",
         "whodid report errors --since 30d --limit 5",
         lambda reader: reader.report("errors", since="30d", limit=5),
-        ("message", "errors", "people", "first", "last", "version"),
+        ("errors", "people", "version", "message"),
     ),
     Example(
         f"Who used the notebook {COSTLY_NOTEBOOK.name}, which costs most?",
         'whodid query "' + " ".join(_NOTEBOOK_SQL.replace('"', '\\"').split()) + '"',
         lambda reader: reader.query(_NOTEBOOK_SQL, limit=5),
-        ("user", "runs", "last"),
+        ("user", "events", "last"),
     ),
     Example(
         f"What happened to the dataset {MOVED_DATASET.id}?",
@@ -61,14 +60,12 @@ EXAMPLES: Final = (
 )
 
 
-def show_answers(url: str, data: Path) -> None:
-    """Ask the running server each of `EXAMPLES` and print the answers as small tables."""
-    from whodid.reading import open as open_reader
+def show_answers(reader: Reader) -> None:
+    """Ask each of `EXAMPLES` and print the answers as small tables."""
     from whodid.reading.terminal import print_table
 
-    with open_reader(data) as reader:
-        for example in EXAMPLES:
-            print(f"\n{example.question}\n  $ {example.command}")
-            print_table(example.ask(reader).arrow(), columns=example.columns)
-    print(f"\nMore: {url}, whodid report, whodid --help")
+    for example in EXAMPLES:
+        print(f"\n{example.question}\n  $ {example.command}")
+        print_table(example.ask(reader).arrow(), columns=example.columns)
+    print("\nMore: whodid report, whodid --help")
     sys.stdout.flush()
