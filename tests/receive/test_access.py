@@ -171,7 +171,7 @@ def test_a_signed_in_browser_is_known_by_its_cookie_until_it_signs_out(receiver:
     session, secret = receiver.directory.sign_in(receiver.directory.create_sign_in_token("ada", ["read"]))
     scope = {"headers": [(b"cookie", f"a=b; {COOKIE}={secret}; c=d".encode())], "client": ("127.0.0.1", 1)}
     caller = receiver.access.caller(scope)
-    assert (caller.user, caller.scopes, caller.session_id) == ("ada", {"read"}, session.id)
+    assert (caller.user, caller.scopes, caller.session_id) == ("ada", frozenset(["read"]), session.id)
     foreign = {**scope, "headers": [*scope["headers"], (b"host", b"evil.example")]}
     with pytest.raises(WhodidError, match="not called"):
         receiver.access.caller(foreign)
