@@ -109,9 +109,10 @@ def _fields_of(raw: bytes) -> dict[str, Raw]:
         check_json(raw)
         raise Unreadable("not_an_event", "The value is no JSON object.")
     try:
-        return _FIELDS.decode(storable_numbers(readable_escapes(raw)))
+        fields = _FIELDS.decode(storable_numbers(readable_escapes(raw)))
     except msgspec.DecodeError as error:
         raise Unreadable("not_json", f"{error}.") from None
+    return {name: told for name, told in fields.items() if name not in _KNOWN or bytes(told) != _NULL}
 
 
 def check_json(raw: bytes) -> None:
@@ -134,7 +135,7 @@ def _value(fields: dict[str, Raw], name: str) -> Any:
 
 def _text(name: str, fields: dict[str, Raw]) -> str | None:
     raw = fields.get(name)
-    if raw is None or raw == _NULL:
+    if raw is None:
         return None
     return _as_text(f'The field "{name}"', bytes(raw), TEXT_SIZES_MAX[name]) or None
 
@@ -153,7 +154,7 @@ def _ids(fields: dict[str, Raw], extra: dict[str, Raw], time: datetime) -> dict[
     found: dict[str, str] = {}
     for name, kept_as in (("id", "foreign_id"), ("session", "foreign_session"), ("error_hash", "foreign_error_hash")):
         raw = fields.get(name)
-        text = "" if raw is None or raw == _NULL else _as_text(f'The field "{name}"', bytes(raw), None)
+        text = "" if raw is None else _as_text(f'The field "{name}"', bytes(raw), None)
         if text:
             found[name] = canonical_uuid(text) or foreign_id(text)
             if not canonical_uuid(text):
@@ -193,7 +194,7 @@ def _duration_ms(fields: dict[str, Raw]) -> float | None:
 
 def _entities(fields: dict[str, Raw], extra: dict[str, Raw]) -> list[Entity]:
     raw = fields.get("entities")
-    if raw is None or raw == _NULL:
+    if raw is None:
         return []
     try:
         told = msgspec.json.decode(raw, type=list[dict[str, Raw]])
@@ -210,7 +211,7 @@ def _entity(number: int, told: dict[str, Raw]) -> Entity:
     values = {
         name: _as_text(f"The {name} of entity {number}", bytes(told[name]), size_max)
         for name, size_max in (("type", 200), ("id", 1000), ("name", 1000), ("role", 200))
-        if name in told and told[name] != _NULL
+        if name in told and bytes(told[name]) != _NULL
     }
     if not values.get("type") or not values.get("id"):
         raise Unreadable("bad_field", f"Entity {number} lacks its type or its id.")
@@ -219,20 +220,20 @@ def _entity(number: int, told: dict[str, Raw]) -> Entity:
 
 def _parameters(fields: dict[str, Raw], extra: dict[str, Raw]) -> Raw:
     told = fields.get("parameters")
-    if told is None or told == _NULL:
+    if told is None:
         merged: dict[str, Raw] = {}
     elif bytes(told).lstrip()[:1] == b"{":
         merged = _FIELDS.decode(told)
     else:
         merged = {"value": told}
-    origin = {name: raw for name, raw in fields.items() if name in PROVENANCE and raw != _NULL}
+    origin = {name: raw for name, raw in fields.items() if name in PROVENANCE}
     extra |= {name: raw for name, raw in fields.items() if name not in _KNOWN}
     if origin:
         extra["origin"] = Raw(msgspec.json.encode(origin))
     if len(merged) + len(extra) > PARAMETERS_MAX:
         raise Unreadable("too_many", f"The event has more than {PARAMETERS_MAX:,} parameters.")
-    if not extra:
-        return Raw(compact(bytes(told))) if merged and told is not None else Raw(b"{}")
+    if not extra and told is not None and bytes(told).lstrip()[:1] == b"{":
+        return Raw(compact(bytes(told)))
     for name, raw in extra.items():
         free = name
         while free in merged:

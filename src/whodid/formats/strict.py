@@ -14,10 +14,13 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from whodid.event import EVENT_BYTES_MAX, NESTING_MAX, PARAMETERS_MAX, TIME_MAX, TIME_MIN, Event
+from whodid.event import ENTITIES_MAX, EVENT_BYTES_MAX, NESTING_MAX, PARAMETERS_MAX, TIME_MAX, TIME_MIN, Event
+from whodid.formats.rejecting import Unreadable
+from whodid.formats.text import check_depth, readable_escapes, storable_numbers
 
 _EVENTS: Final = msgspec.json.Decoder(list[Event])
 _RAWS: Final = msgspec.json.Decoder(list[Raw])
+_ENTRIES: Final = msgspec.json.Decoder(dict[str, Raw])
 
 # Every lower-case hexadecimal digit becomes "h", and what stood for "h" something else.
 _HEX: Final = bytes(104 if chr(byte) in "0123456789abcdef" else 0 if byte == 104 else byte for byte in range(256))
@@ -26,7 +29,7 @@ _UUID: Final = b"hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh,"
 # Digits and signs become "0", so that numbers with an exponent of four digits can be searched for at once.
 _DIGITS: Final = bytes(48 if chr(byte) in "0123456789+-" else 101 if byte == 69 else byte for byte in range(256))
 _HUGE_EXPONENT: Final = re.compile(rb"[:,\[\s]-?[0-9.]*[eE][-+]?[0-9]{4}")
-_HUGE_NUMBER: Final = re.compile(rb"[0-9]{1000}")
+_LONG_NUMBER: Final = re.compile(rb"[0-9]{1000}")
 _NEITHER_OPENING_NOR_BREAK: Final = bytes(byte for byte in range(256) if byte not in b"{[\n")
 
 # An entry of an object takes five bytes at least: what is smaller cannot have too many, nor a number that long.
@@ -43,7 +46,7 @@ def strict_events(payload: bytes) -> list[Event] | None:
     """
     if b"\n" in payload or b"\r" in payload:
         return None
-    if b"\\" in payload and b"\\u0000" in payload:
+    if b"\\" in payload and b"\\u0000" in payload and readable_escapes(payload) != payload:
         return None
     try:
         if not payload.isascii():
@@ -58,6 +61,8 @@ def strict_events(payload: bytes) -> list[Event] | None:
         and _times_are_strict(events)
         and parameters_are_strict([event.parameters for event in events])
     ):
+        return None
+    if max([len(event.entities) for event in events]) > ENTITIES_MAX:
         return None
     if len(payload) > EVENT_BYTES_MAX and max(map(len, _RAWS.decode(payload))) > EVENT_BYTES_MAX:
         return None
@@ -94,12 +99,14 @@ def parameters_are_strict(every: Sequence[Raw | bytes]) -> bool:
     if len(lines) != len(every) or {line[:1] for line in lines} != {b"{"}:
         return False
     openings = joined.translate(None, _NEITHER_OPENING_NOR_BREAK).split(b"\n")
-    if max(map(len, openings)) > NESTING_MAX or _has_huge_exponent(joined):
+    if max(map(len, openings)) > NESTING_MAX and not all(map(_is_shallow, lines)):
         return False
-    return max(map(len, lines)) <= _LOOK_SIZE_BYTES_MIN or not any(map(_is_large, lines))
+    if _may_have_huge_exponent(joined) and storable_numbers(joined) != joined:
+        return False
+    return max(map(len, lines)) <= _LOOK_SIZE_BYTES_MIN or all(map(_is_bounded, lines))
 
 
-def _has_huge_exponent(text: bytes) -> bool:
+def _may_have_huge_exponent(text: bytes) -> bool:
     digits = text.translate(_DIGITS)
     at = digits.find(b"0e0000")
     while at >= 0:
@@ -115,7 +122,17 @@ def _start_of_number(before: bytes) -> int:
     return max(0, len(before[:-6].rstrip(b"0123456789.-")) - 1)
 
 
-def _is_large(parameters: bytes) -> bool:
-    if len(parameters) <= _LOOK_SIZE_BYTES_MIN:
+def _is_shallow(parameters: bytes) -> bool:
+    try:
+        check_depth(parameters)
+    except Unreadable:
         return False
-    return len(parameters) > _ENTRIES_SIZE_BYTES_MIN or _HUGE_NUMBER.search(parameters) is not None
+    return True
+
+
+def _is_bounded(parameters: bytes) -> bool:
+    if len(parameters) <= _LOOK_SIZE_BYTES_MIN:
+        return True
+    if _LONG_NUMBER.search(parameters) and storable_numbers(parameters) != parameters:
+        return False
+    return len(parameters) <= _ENTRIES_SIZE_BYTES_MIN or len(_ENTRIES.decode(parameters)) <= PARAMETERS_MAX
