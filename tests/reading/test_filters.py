@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.reading import NOW, NoGroups, PlainStore, event
+from support.reading import NOW, NoGroups, event
 from whodid.errors import WhodidError
 from whodid.event import foreign_id
 from whodid.reading import read
@@ -66,8 +66,8 @@ class Groups:
 
 
 @pytest.fixture(scope="module")
-def store() -> Any:
-    return PlainStore(list(STORED.values()))
+def store(filled: Any) -> Any:
+    return filled(list(STORED.values()))
 
 
 def found(store: Any, **given: Any) -> list[str]:

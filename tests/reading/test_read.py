@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.reading import NOW, NoGroups, PlainStore, event
+from support.reading import NOW, NoGroups, event
 from whodid.errors import WhodidError
 from whodid.event import new_id
 from whodid.reading import read
@@ -33,16 +33,16 @@ def walk(store: Any, **given: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])
-def test_pages_hold_each_event_once_though_many_share_a_time(order: str) -> None:
+def test_pages_hold_each_event_once_though_many_share_a_time(filled: Any, order: str) -> None:
     stored = [event(at=NOW - timedelta(seconds=i // 7), id=str(uuid.uuid4())) for i in range(50)]
-    ids = walk(PlainStore(stored), order=order, limit=4)
+    ids = walk(filled(stored), order=order, limit=4)
     assert sorted(ids) == sorted(one.id for one in stored)
     expected = sorted(stored, key=lambda one: (one.time, one.id), reverse=order == "newest")
     assert ids == [one.id for one in expected]
 
 
-def test_events_that_arrive_meanwhile_move_no_page() -> None:
-    store = PlainStore([event(at=NOW - timedelta(minutes=i)) for i in range(10)])
+def test_events_that_arrive_meanwhile_move_no_page(filled: Any) -> None:
+    store = filled([event(at=NOW - timedelta(minutes=i)) for i in range(10)])
     before = walk(store, limit=3)
     ids, cursor = page_ids(store, limit=3)
     store.add([event(at=NOW + timedelta(minutes=1))])
@@ -52,8 +52,8 @@ def test_events_that_arrive_meanwhile_move_no_page() -> None:
     assert ids == before
 
 
-def test_the_last_page_has_no_cursor_even_when_it_is_full() -> None:
-    store = PlainStore([event(at=NOW - timedelta(minutes=i)) for i in range(6)])
+def test_the_last_page_has_no_cursor_even_when_it_is_full(filled: Any) -> None:
+    store = filled([event(at=NOW - timedelta(minutes=i)) for i in range(6)])
     _, cursor = page_ids(store, limit=3)
     assert page_ids(store, limit=3, cursor=cursor)[1] is None
 
@@ -76,14 +76,14 @@ def bad_cursors() -> list[str]:
 
 
 @pytest.mark.parametrize("cursor", bad_cursors())
-def test_a_bad_cursor_is_a_clear_error(cursor: str) -> None:
+def test_a_bad_cursor_is_a_clear_error(filled: Any, cursor: str) -> None:
     with pytest.raises(WhodidError, match="cursor") as caught:
-        page_ids(PlainStore(), cursor=cursor)
+        page_ids(filled(), cursor=cursor)
     assert caught.value.code == "invalid"
 
 
-def test_a_cursor_holds_for_its_filter_only_but_for_any_page_size() -> None:
-    store = PlainStore([event(at=NOW - timedelta(minutes=i), user="erika") for i in range(6)])
+def test_a_cursor_holds_for_its_filter_only_but_for_any_page_size(filled: Any) -> None:
+    store = filled([event(at=NOW - timedelta(minutes=i), user="erika") for i in range(6)])
     _, cursor = page_ids(store, user="erika", limit=2)
     assert len(page_ids(store, user="erika", limit=4, cursor=cursor)[0]) == 4
     for other in ({"user": "otto"}, {"user": "erika", "order": "oldest"}, {}):
@@ -91,9 +91,9 @@ def test_a_cursor_holds_for_its_filter_only_but_for_any_page_size() -> None:
             page_ids(store, cursor=cursor, **other)
 
 
-def test_all_pages_of_an_export_together_keep_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_pages_of_an_export_together_keep_its_limit(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read, "PAGE_ROWS", 4)
-    store: Any = PlainStore([event(at=NOW - timedelta(minutes=i)) for i in range(11)])
+    store = filled([event(at=NOW - timedelta(minutes=i)) for i in range(11)])
     tables = list(read.event_pages(store, GROUPS, EventFilter(limit=9)))
     assert [table.num_rows for table in tables] == [4, 4, 1]
     assert [
@@ -105,9 +105,9 @@ def test_all_pages_of_an_export_together_keep_its_limit(monkeypatch: pytest.Monk
     ]
 
 
-def test_one_event_is_found_by_its_id_in_any_writing() -> None:
+def test_one_event_is_found_by_its_id_in_any_writing(filled: Any) -> None:
     one = event(user="erika")
-    store: Any = PlainStore([one])
+    store = filled([one])
     assert read.event(store, one.id.upper()).column("user").to_pylist() == ["erika"]
     with pytest.raises(WhodidError, match="no event"):
         read.event(store, str(uuid.uuid4()))
@@ -115,13 +115,13 @@ def test_one_event_is_found_by_its_id_in_any_writing() -> None:
         read.event(store, "' OR 1=1 --")
 
 
-def story() -> Any:
+def story(filled: Any) -> Any:
     now = datetime.now(UTC)
 
     def ago(type: str, hours: int, **more: Any) -> Any:
         return event(type, at=now - timedelta(hours=hours), **{"entities": [("query", "q-1", "Sales")], **more})
 
-    return PlainStore(
+    return filled(
         [
             ago("query-edited", 1, user="erika"),
             ago("query-run", 2, user="bot", acting_for="otto", duration_ms=10.0),
@@ -136,8 +136,8 @@ def story() -> Any:
     )
 
 
-def test_activity_is_audited_and_server_side_actions_of_the_last_seven_days_newest_first() -> None:
-    page = read.activity(story(), GROUPS, make_filter(entity="query:q-1"))
+def test_activity_is_audited_and_server_side_actions_of_the_last_seven_days_newest_first(filled: Any) -> None:
+    page = read.activity(story(filled), GROUPS, make_filter(entity="query:q-1"))
     assert list(zip(page.table["type"].to_pylist(), page.table["user"].to_pylist(), strict=True)) == [
         ("query-edited", "erika"),
         ("query-run", "bot"),
@@ -146,21 +146,21 @@ def test_activity_is_audited_and_server_side_actions_of_the_last_seven_days_newe
     ]
 
 
-def test_activity_reaches_back_as_far_as_asked_and_pages() -> None:
-    store = story()
+def test_activity_reaches_back_as_far_as_asked_and_pages(filled: Any) -> None:
+    store = story(filled)
     first = read.activity(store, GROUPS, make_filter(entity="query:q-1", since="30d", limit=3))
     rest = read.activity(store, GROUPS, make_filter(entity="query:q-1", since="30d", limit=3, cursor=first.next_cursor))
     assert first.table.num_rows + rest.table.num_rows == 5
     assert rest.table["type"].to_pylist()[-1] == "query-edited"
 
 
-def test_activity_of_a_user_holds_what_programs_did_for_them() -> None:
-    page = read.activity(story(), GROUPS, make_filter(user="otto"))
+def test_activity_of_a_user_holds_what_programs_did_for_them(filled: Any) -> None:
+    page = read.activity(story(filled), GROUPS, make_filter(user="otto"))
     assert page.table["user"].to_pylist() == ["bot"]
 
 
-def test_usage_counts_people_runs_and_errors_of_an_entity() -> None:
-    usage = read.usage(story(), GROUPS, make_filter(entity="query:q-1"))
+def test_usage_counts_people_runs_and_errors_of_an_entity(filled: Any) -> None:
+    usage = read.usage(story(filled), GROUPS, make_filter(entity="query:q-1"))
     numbers = usage.parts["numbers"].to_pylist()[0]
     assert {name: numbers[name] for name in ("events", "people", "runs", "errors", "sessions")} == {
         "events": 7,
@@ -186,14 +186,14 @@ def test_usage_counts_people_runs_and_errors_of_an_entity() -> None:
     assert usage.parts["top_entities"]["entity_id"].to_pylist() == ["q-1", "p-1"]
 
 
-def test_usage_of_nothing_is_a_row_of_zeros() -> None:
-    usage = read.usage(story(), GROUPS, make_filter(user="nobody"))
+def test_usage_of_nothing_is_a_row_of_zeros(filled: Any) -> None:
+    usage = read.usage(story(filled), GROUPS, make_filter(user="nobody"))
     numbers = usage.parts["numbers"].to_pylist()[0]
     assert (numbers["events"], numbers["people"], numbers["first"]) == (0, 0, None)
     assert usage.parts["by_day"].num_rows == 0
 
 
-def test_a_page_has_the_columns_of_events_with_times_in_utc() -> None:
-    page = read.events(story(), GROUPS, EventFilter())
+def test_a_page_has_the_columns_of_events_with_times_in_utc(filled: Any) -> None:
+    page = read.events(story(filled), GROUPS, EventFilter())
     assert page.table.schema.equals(read.events_schema())
     assert page.table["time"][0].as_py().tzinfo is not None

@@ -69,7 +69,7 @@ class RemoteReader(Reader):
 
     def follow(self, **filters: Any) -> Iterator[dict[str, Any]]:
         params = _params(make_filter(**filters))
-        params.pop("limit")
+        del params["limit"], params["order"]
         with self._reached(), self._client.stream("GET", "/v1/events/stream", params=params, timeout=None) as response:
             if response.is_error:
                 response.read()
@@ -100,7 +100,7 @@ class RemoteReader(Reader):
 
     def _pages(self, path: str, wanted: EventFilter) -> Answer:
         """As many pages as the limit takes: a page of the server is whole in memory on both sides."""
-        names = () if path == "/v1/events" else ("since", "until", "order", "cursor")
+        names = () if path == "/v1/events" else ("since", "until", "cursor")
         params, left, tables = _params(wanted, *names), wanted.limit, []
         while True:
             page = _answer(self._ask("GET", path, params={**params, "limit": min(left, PAGE_ROWS)}, headers=_ARROW))

@@ -1,0 +1,177 @@
+"""`whodid.open` answers the same from a folder and from a server."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import whodid
+from support.reading import event
+from support.web import LOCAL_KEY, WebServer
+from whodid.errors import WhodidError
+from whodid.reading.local import LocalReader
+from whodid.reading.reader import Reader
+from whodid.reading.remote import RemoteReader
+
+STORY = [
+    event(
+        "chart-drawn",
+        at=datetime.now(UTC) - timedelta(minutes=minute),
+        user="erika" if minute % 3 else "otto",
+        entities=[("query", "Ä/1 ?")],
+        parameters={"n": minute},
+        duration_ms=float(minute),
+    )
+    for minute in range(1, 31)
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    running = WebServer(tmp_path_factory.mktemp("data"))
+    running.store(STORY)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module", params=["local", "remote"])
+def reader(request: pytest.FixtureRequest, server: WebServer) -> Iterator[Reader]:
+    if request.param == "local":
+        # The server's own engine: what a folder without a server would open.
+        yield LocalReader(server.engine)
+    else:
+        with whodid.open(server.url, key=LOCAL_KEY) as remote:
+            assert isinstance(remote, RemoteReader)
+            yield remote
+
+
+def test_events_by_user_entity_and_time(reader: Reader) -> None:
+    answer = reader.events(user="otto", entity=("query", "Ä/1 ?"), since="1h", type="chart-*")
+    assert len(answer) == 10
+    assert not answer.truncated
+    first = next(iter(answer))
+    assert first["parameters"] == {"n": 3}
+    assert first["time"].endswith("Z")
+    assert [row["time"] for row in answer] == sorted((row["time"] for row in answer), reverse=True)
+
+
+def test_an_answer_is_arrow_pandas_and_polars(reader: Reader) -> None:
+    answer = reader.events(type="chart-drawn")
+    assert answer.arrow().num_rows == len(answer.pandas()) == len(answer.polars()) == 30
+    assert str(answer.pandas()["time"].dt.tz) == "UTC"
+    assert answer.columns == answer.polars().columns
+
+
+def test_a_cut_answer_says_so_and_leads_on(reader: Reader) -> None:
+    first = reader.events(type="chart-drawn", limit=20)
+    assert first.truncated
+    rest = reader.events(type="chart-drawn", limit=20, cursor=first.next_cursor)
+    assert not rest.truncated
+    assert len(first) + len(rest) == 30
+
+
+def test_an_answer_may_be_longer_than_a_page(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    from whodid.reading import read, remote
+
+    monkeypatch.setattr(read, "PAGE_ROWS", 7)
+    monkeypatch.setattr(remote, "PAGE_ROWS", 7)
+    assert len(reader.events(type="chart-drawn", limit=25)) == 25
+    assert reader.events(type="chart-drawn", limit=25).truncated
+    assert not reader.events(type="chart-drawn", limit=30).truncated
+
+
+def test_activity_and_usage(reader: Reader) -> None:
+    assert len(reader.activity(entity="query:Ä/1 ?", since="1h")) == 30
+    usage = reader.usage(user="otto", since="1h")
+    assert usage.numbers["runs"] == 10
+    assert [row["user"] for row in usage["top_users"]] == ["otto"]
+    assert set(usage.plain()) >= {"since", "until", "numbers", "by_day", "top_entities"}
+    with pytest.raises(WhodidError, match="either an entity or a user"):
+        reader.usage()
+
+
+def test_queries_reports_rejects_and_status(reader: Reader) -> None:
+    answer = reader.query("SELECT count(*) AS n FROM events WHERE type = $type", {"type": "chart-drawn"})
+    assert list(answer) == [{"n": 30}]
+    assert reader.query("SELECT type FROM events", limit=3).truncated
+    names = [report["name"] for report in reader.reports()]
+    assert names
+    assert reader.report(names[0]).columns
+    assert len(reader.rejects()) == 0
+    status = reader.status()
+    assert status["journal"]["events"] >= 30
+    assert status["writer"]["stored"] >= 30
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        (lambda reader: reader.events(since="soon"), "invalid"),
+        (lambda reader: reader.events(nonsense="x"), "invalid"),
+        (lambda reader: reader.events(group="Nobody"), "not_found"),
+        (lambda reader: reader.events(cursor="x"), "invalid"),
+        (lambda reader: reader.query("DROP TABLE events"), None),
+        (lambda reader: reader.report("nothing"), "not_found"),
+    ],
+)
+def test_errors_are_the_same_from_near_and_far(reader: Reader, call: Any, code: str | None) -> None:
+    with pytest.raises(WhodidError) as caught:
+        call(reader)
+    assert caught.value.code == code or (code is None and caught.value.code in ("invalid", "forbidden"))
+
+
+def test_following_gives_what_comes(reader: Reader, server: WebServer) -> None:
+    came: list[Any] = []
+    follower = reader.follow(type="followed")
+    thread = threading.Thread(target=lambda: came.append(next(follower)), daemon=True)
+    thread.start()
+    for _ in range(40):
+        server.store([event("followed", at=datetime.now(UTC), parameters={"a": 1})])
+        thread.join(0.5)
+        if came:
+            break
+    assert came[0]["parameters"] == {"a": 1}
+
+
+def test_reading_a_folder_leaves_an_event(server: WebServer) -> None:
+    LocalReader(server.engine).events(user="nobody-else")
+    assert any(
+        json.loads(one["parameters"])["filter"].get("user") == ["nobody-else"] for one in server.recorded("audit-read")
+    )
+
+
+def test_a_folder_is_opened_itself_or_through_the_server_that_owns_it(tmp_path: Path) -> None:
+    running = WebServer(tmp_path / "data")
+    running.store(STORY)
+    running.engine.lock.update(url=running.url, key=LOCAL_KEY)
+    with whodid.open(tmp_path / "data") as reader:
+        assert isinstance(reader, RemoteReader)
+        assert len(reader.events(type="chart-drawn")) == 30
+    running.close()
+    with whodid.open(tmp_path / "data") as reader:
+        assert isinstance(reader, LocalReader)
+        assert len(reader.events(type="chart-drawn")) == 30
+
+
+def test_where_nothing_is_an_error_says_so(tmp_path: Path, unused_port: int) -> None:
+    with pytest.raises(WhodidError, match="holds no whodid data"):
+        whodid.open(tmp_path)
+    with (
+        whodid.open(f"http://127.0.0.1:{unused_port}") as reader,
+        pytest.raises(WhodidError, match="cannot be reached"),
+    ):
+        reader.status()
+
+
+@pytest.fixture
+def unused_port() -> int:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        return int(bound.getsockname()[1])
