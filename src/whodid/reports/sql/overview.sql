@@ -5,9 +5,9 @@
 -- parameter: before time = @before | where the equal time before begins
 -- column: measure text | what is counted
 -- column: unit text | in what
--- column: value number | since then
--- column: previous number | in the equal time before; empty when nothing was recorded then
--- column: change_percent number % | value against previous
+-- column: value integer | since then
+-- column: previous integer | in the equal time before; empty when nothing was recorded then
+-- column: change_percent number % | value against previous, to a tenth
 -- chart: bar x=value y=measure
 WITH seen AS (
     SELECT
@@ -60,8 +60,11 @@ WITH seen AS (
 SELECT
     measure,
     unit,
-    CAST(value AS double precision) AS value,
-    CAST(previous AS double precision) AS previous,
-    CAST(value - previous AS double precision) * 100 / nullif(previous, 0) AS change_percent
+    value,
+    previous,
+    CAST(
+        CAST(CAST(value - previous AS double precision) * 100 / nullif(previous, 0) AS decimal(18, 1))
+        AS double precision
+    ) AS change_percent
 FROM known
 ORDER BY place
