@@ -46,12 +46,12 @@ def run(sink: KeptSink, checkpoints: Checkpoints | None, *paths: Path, again: bo
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
 @pytest.mark.parametrize("lines", [native_lines, dss_lines])
 def test_a_file_comes_in_whole(lines: object, suffix: str, sink: KeptSink, logs: Path) -> None:
-    path = write_as(logs / f"audit.log{suffix}", lines(range(25_000)))  # type: ignore[operator]
+    path = write_as(logs / f"audit.log{suffix}", lines(range(9_000)))  # type: ignore[operator]
     summary = run(sink, None, path)
-    assert (summary.events, summary.stored, summary.rejected) == (25_000, 25_000, 0)
-    assert summary.topics == {"generic": 25_000}
-    assert sink.numbers == list(range(25_000))
-    assert [(file.name, file.outcome, file.events) for file in summary.files] == [(str(path), "read", 25_000)]
+    assert (summary.events, summary.stored, summary.rejected) == (9_000, 9_000, 0)
+    assert summary.topics == {"generic": 9_000}
+    assert sink.numbers == list(range(9_000))
+    assert [(file.name, file.outcome, file.events) for file in summary.files] == [(str(path), "read", 9_000)]
 
 
 def test_the_format_is_told_by_content_and_kept_with_the_events(sink: KeptSink, logs: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_truncated_file_is_read_from_its_start(sink: KeptSink, checkpoints: Ch
 
 
 def test_reading_again_doubles_nothing(sink: KeptSink, checkpoints: Checkpoints, logs: Path) -> None:
-    repeated = dss_lines(range(300)) + dss_lines([7, 7, 7])
+    repeated = dss_lines(range(300)) + dss_lines([299, 299, 299])
     path = write_as(logs / "audit.log", repeated)
     run(sink, checkpoints, path)
     assert len(sink.events) == 303
@@ -226,15 +226,15 @@ def test_a_folder_that_vanished_fails_file_by_file(sink: KeptSink, tmp_path: Pat
 def test_a_compressed_file_cut_off_gives_what_can_be_read_and_says_so(
     suffix: str, sink: KeptSink, checkpoints: Checkpoints, logs: Path
 ) -> None:
-    path = write_as(logs / f"audit.log{suffix}", dss_lines(range(60_000)))
+    path = write_as(logs / f"audit.log{suffix}", dss_lines(range(20_000)))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) * 3 // 4])
     summary = run(sink, checkpoints, path)
     assert [file.outcome for file in summary.files] == ["failed"]
-    assert 0 < len(sink.events) < 60_000
+    assert 0 < len(sink.events) < 20_000
     path.write_bytes(whole)
     run(sink, checkpoints, path)
-    assert sink.numbers == list(range(60_000))
+    assert sink.numbers == list(range(20_000))
 
 
 class Interrupted(Exception):
@@ -263,7 +263,7 @@ class FragileSink(KeptSink):
 def test_an_import_that_died_goes_on_without_loss_or_double(
     suffix: str, kept: bool, checkpoints: Checkpoints, logs: Path
 ) -> None:
-    path = write_as(logs / f"audit.log{suffix}", dss_lines(range(40_000)) + dss_lines([5, 5]))
+    path = write_as(logs / f"audit.log{suffix}", dss_lines(range(12_000)) + dss_lines([11_999, 11_999]))
     sink = FragileSink(0, kept=kept)
     for _ in range(20):
         sink.left = 1
@@ -272,7 +272,7 @@ def test_an_import_that_died_goes_on_without_loss_or_double(
             break
         except Interrupted:
             continue
-    assert sink.numbers == sorted([*range(40_000), 5, 5])
+    assert sink.numbers == [*range(12_000), 11_999, 11_999]
     assert [file.outcome for file in summary.files] in (["continued"], ["read"])
 
 
@@ -301,13 +301,13 @@ def test_a_full_disk_ends_the_import_and_the_next_one_goes_on(checkpoints: Check
             super().send(draft)
 
     sink = FullSink()
-    path = write_as(logs / "a.log", native_lines(range(30_000)))
+    path = write_as(logs / "a.log", native_lines(range(9_000)))
     with pytest.raises(WhodidError, match="No disk space"):
         run(sink, checkpoints, path)
     sink.full = False
     run(sink, checkpoints, path)
-    assert sink.sent == 30_000
-    assert sink.numbers == list(range(30_000))
+    assert sink.sent == 9_000
+    assert sink.numbers == list(range(9_000))
 
 
 def test_short_events_are_split_into_drafts_that_the_journal_takes(sink: KeptSink, logs: Path) -> None:

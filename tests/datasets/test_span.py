@@ -16,7 +16,8 @@ HOUR = timedelta(hours=1)
 def span_of(times: list[datetime]) -> Span:
     span = Span()
     for begin in range(0, len(times), 50):
-        span.add(times[begin : begin + 50])
+        some = times[begin : begin + 50]
+        span.add(min(some), max(some), lambda some=some: some)  # type: ignore[misc]
     return span
 
 

@@ -115,7 +115,7 @@ class Importer:
             return
         opened = Opened(source)
         try:
-            if not opened.head:
+            if opened.is_blank:
                 return
             reading = self._begin(source, opened, done)
             done.format = reading.mark.format
@@ -154,7 +154,7 @@ class Importer:
             if not block.whole and not final:
                 break
             decoded = reading.decode(block)
-            self.tally.add(reading.done, decoded.events, decoded.rejects)
+            self.tally.add(reading.done, decoded)
             mark = reading.advance(block) if block.whole else None
             for draft in _drafts(decoded, reading.decoder.name):
                 self._sender.put(Parcel(draft, None))
@@ -223,20 +223,20 @@ class _Reading(Struct):
 
 def _drafts(decoded: Decoded, format: str) -> Iterator[Draft]:
     """Drafts of at most `REQUEST_EVENTS_MAX` events; none when there is nothing to keep."""
-    received_at = datetime.now(UTC)
-    events, rejects = decoded.events, decoded.rejects
-    if len(events) <= REQUEST_EVENTS_MAX:
-        if events or rejects:
-            yield Draft(
-                received_at=received_at, events=decoded.payload, count=len(events), format=format, rejects=rejects
-            )
+    received_at, rejects = datetime.now(UTC), decoded.rejects
+    for payload, count in _payloads(decoded):
+        yield Draft(received_at=received_at, events=payload, count=count, format=format, rejects=rejects)
+        rejects = []
+    if rejects:
+        yield Draft(received_at=received_at, format=format, rejects=rejects)
+
+
+def _payloads(decoded: Decoded) -> Iterator[tuple[bytes, int]]:
+    if decoded.count <= REQUEST_EVENTS_MAX:
+        if decoded.count:
+            yield decoded.payload, decoded.count
         return
+    events = decoded.events
     for begin in range(0, len(events), REQUEST_EVENTS_MAX):
         part = events[begin : begin + REQUEST_EVENTS_MAX]
-        yield Draft(
-            received_at=received_at,
-            events=msgspec.json.encode(part),
-            count=len(part),
-            format=format,
-            rejects=() if begin else rejects,
-        )
+        yield msgspec.json.encode(part), len(part)

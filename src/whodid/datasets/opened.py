@@ -29,6 +29,11 @@ class Opened:
         """True for a plain local file: reading it ahead in a thread of its own would gain nothing."""
         return self.stream is self._raw
 
+    @property
+    def is_blank(self) -> bool:
+        """True when there is nothing in it but line breaks."""
+        return len(self.head) < HEAD_BYTES and not self.head.strip()
+
     def sniff(self) -> str:
         """The name of its format, by its first bytes and its name."""
         return formats.sniff(self.head, self._source.name)
@@ -54,28 +59,29 @@ class Opened:
             self._raw.close()
 
     def _open(self) -> None:
-        self._raw = self._source.open()
+        raw = self._raw = self._source.open()
         try:
-            stream = compression.open_stream(self._raw)
-            self.head = read_exactly(stream, HEAD_BYTES)
+            start = _first_lines(raw) if not self._source.version else read_exactly(raw, HEAD_BYTES)
+            if compression.compression_of(start) is not None:
+                stream = compression.open_stream(_Again(start, raw))
+                self.head = read_exactly(stream, HEAD_BYTES)
+                self.stream = _Again(self.head, stream)
+            elif raw.seekable():
+                raw.seek(0)
+                self.head, self.stream = start, raw
+            else:
+                self.head, self.stream = start, _Again(start, raw)
         except BaseException:
-            self._raw.close()
+            raw.close()
             raise
-        if self._raw.seekable() and _is_plain(stream, self._raw, self.head):
-            self._raw.seek(0)
-            self.stream = self._raw
-        else:
-            self.stream = _Again(self.head, stream)
 
 
-def _is_plain(stream: BinaryIO, raw: BinaryIO, head: bytes) -> bool:
-    if stream is raw:
-        return True
-    at = raw.tell()
-    raw.seek(0)
-    same = read_exactly(raw, len(head)) == head
-    raw.seek(at)
-    return same
+def _first_lines(raw: BinaryIO) -> bytes:
+    """What a pipe gives first, one whole line at least; without waiting for more."""
+    head = b""
+    while b"\n" not in head and len(head) < HEAD_BYTES and (part := raw.read(HEAD_BYTES - len(head))):
+        head += part
+    return head
 
 
 class _Again(io.RawIOBase, BinaryIO):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from operator import le
 from typing import Final
 
 from msgspec import Struct
@@ -35,20 +33,18 @@ class Span:
         self.newest: datetime | None = None
         self._hours: set[datetime] = set()
 
-    def add(self, times: Sequence[datetime]) -> None:
-        """Take in times with zone UTC, in any order; quickest when they ascend."""
-        if not times:
-            return
-        ascending = all(map(le, times, times[1:]))
-        first, last = (times[0], times[-1]) if ascending else (min(times), max(times))
+    def add(self, first: datetime, last: datetime, times: Callable[[], Iterable[datetime]]) -> None:
+        """Take in events between `first` and `last`; `times` gives the time of each when these two tell too little.
+
+        All times have zone UTC.
+        """
         self.oldest = first if self.oldest is None else min(self.oldest, first)
         self.newest = last if self.newest is None else max(self.newest, last)
-        if _hour(first) == _hour(last):
-            self._hours.add(_hour(first))
-        elif ascending:
-            self._add_ascending(times)
+        begin, end = _hour(first), _hour(last)
+        if end - begin <= _HOUR:
+            self._hours.update((begin, end))
         else:
-            self._hours.update(map(_hour, times))
+            self._hours.update(map(_hour, times()))
 
     def gaps(self) -> list[Gap]:
         """The gaps, longest first.
@@ -67,13 +63,6 @@ class Span:
             if after - before - _HOUR >= shortest
         ]
         return sorted(found, key=lambda gap: gap.length, reverse=True)
-
-    def _add_ascending(self, times: Sequence[datetime]) -> None:
-        at = 0
-        while at < len(times):
-            hour = _hour(times[at])
-            self._hours.add(hour)
-            at = bisect_left(times, hour + _HOUR, at)
 
 
 def _hour(time: datetime) -> datetime:

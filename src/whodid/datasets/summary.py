@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final, Literal
 
+import msgspec
 from msgspec import Struct
 
 from whodid.datasets.span import Gap, Span
-from whodid.event import Event, Rejection
+from whodid.formats.base import Decoded
 
 REJECTS_SHOWN: Final = 20
 GAPS_SHOWN: Final = 20
@@ -78,12 +79,14 @@ class Tally:
         self._topics: Counter[str] = Counter()
         self._span = Span()
 
-    def add(self, file: FileDone, events: Sequence[Event], rejects: Sequence[Rejection]) -> None:
+    def add(self, file: FileDone, decoded: Decoded) -> None:
         """Count what one block of `file` became."""
-        self.events += len(events)
-        file.events += len(events)
-        self._topics.update([event.topic for event in events])
-        self._span.add([event.time for event in events])
+        count, span, rejects = decoded.count, decoded.span, decoded.rejects
+        self.events += count
+        file.events += count
+        self._topics.update(span.topics)
+        if span.first is not None and span.last is not None:
+            self._span.add(span.first, span.last, lambda: _times(decoded))
         self.rejected += len(rejects)
         file.rejected += len(rejects)
         for reject in rejects[: max(0, REJECTS_SHOWN - len(self.rejects))]:
@@ -119,3 +122,17 @@ class Tally:
             bytes=self.bytes,
             seconds=seconds,
         )
+
+
+class _Time(Struct):
+    time: datetime
+
+
+_TIMES: Final = msgspec.json.Decoder(list[_Time])
+
+
+def _times(decoded: Decoded) -> Iterator[datetime]:
+    """The time of each event, without reading the rest of them."""
+    for payload, _ in decoded.parts:
+        for each in _TIMES.decode(payload):
+            yield each.time
