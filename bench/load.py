@@ -12,6 +12,7 @@ import asyncio
 import json
 import time
 from collections import Counter
+from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -61,8 +62,7 @@ class Connection(asyncio.Protocol):
         self.started = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self.go()
 
     def go(self) -> None:

@@ -17,13 +17,13 @@ ROOT = Path(whodid.__file__).parent
 LAYERS = {
     "errors": 0, "event": 0, "catalogue": 0, "config": 0, "plugins": 0, "data": 0, "stack_trace": 0,
     "formats": 2, "journal": 2, "stores": 2, "directory": 2,
-    "receive": 3, "reading": 3, "reports": 3, "datasets": 3, "demo": 3,
+    "client": 3, "receive": 3, "reading": 3, "reports": 3, "datasets": 3, "demo": 3,
     "web": 4,
     "serve": 5, "cli": 6, "__main__": 6,
 }  # fmt: skip
 
-# A part that everything below it may use besides its contract.
-SHARED = {"whodid.journal.base", "whodid.journal.crash", "whodid.journal.lock", "whodid.stores.base", "whodid.formats"}
+# What a part may use of another part: contracts, and the crash points.
+SHARED = {"whodid.journal.base", "whodid.journal.crash", "whodid.stores.base", "whodid.formats.base"}
 PARTS = {"formats", "journal", "stores", "directory"}
 
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -34,7 +34,13 @@ def imports_of(path: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("whodid"):
-            found.add(node.module or "")
+            parent = node.module or ""
+            found.update(
+                f"{parent}.{name.name}"
+                if (ROOT.parent / parent.replace(".", "/") / f"{name.name}.py").exists()
+                else parent
+                for name in node.names
+            )
         elif isinstance(node, ast.Import):
             found.update(name.name for name in node.names if name.name.startswith("whodid"))
     return found
