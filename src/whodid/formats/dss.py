@@ -80,11 +80,12 @@ class DssDecoder:
         """Events and rejections of whole lines; see `Decoder.decode`."""
         if first_line == 1:
             lines = lines.removeprefix(BYTE_ORDER_MARK)
-        texts = lines.split(b"\n")
+        lines = lines.removesuffix(b"\n")
+        texts = [line.strip() for line in lines.split(b"\n")]
         numbers: Sequence[int] = range(first_line, first_line + len(texts))
-        if b"\r" in lines or b"\n\n" in lines or b"" in (texts[0], texts[-1]) or b" " in (texts[0][:1], texts[-1][:1]):
-            kept = [(number, text) for number, line in zip(numbers, texts, strict=True) if (text := line.strip())]
-            numbers, texts = [number for number, _ in kept], [text for _, text in kept]
+        if b"" in texts:
+            numbers = [number for number, text in zip(numbers, texts, strict=True) if text]
+            texts = [text for text in texts if text]
         run = _Run(numbers)
         for start in range(0, len(texts), _LINES_AT_ONCE):
             part = texts[start : start + _LINES_AT_ONCE]
