@@ -61,7 +61,8 @@ def line(event: Event, shared: str, seq: int, event_type_id: str) -> str:
             entities = _ENCODER.encode(event.entities).decode()
             references = _ENCODER.encode(references_of(event.entities)).decode()
     fields = (
-        event.time.isoformat(),
+        # Six times as quick as isoformat; without quotes and zone.
+        _ENCODER.encode(event.time)[1:-2].decode(),
         str(seq),
         NULL if event.duration_ms is None else repr(event.duration_ms),
         "t" if event.level == "error" or event.error_stack_trace or event.error_message else "f",

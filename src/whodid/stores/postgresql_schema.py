@@ -10,6 +10,7 @@ import psycopg
 from psycopg import errors, sql
 
 from whodid.stores import migrate
+from whodid.stores.guard_names import RELATIONS
 from whodid.stores.postgresql_connect import Connection
 
 # Keys of advisory locks: one for changes of the schema, one for everything that decides which ids are new.
@@ -25,6 +26,9 @@ MONTHS_AHEAD: Final = 1
 EVENTS_WORTH_A_PARTITION: Final = 1_000
 PARTITIONS_MAX: Final = 360
 LOCK_TIMEOUT_MS: Final = 2_000
+
+_WHODIDS: Final = RELATIONS["postgres"]["whodid"]
+_READABLE: Final = {"whodid": _WHODIDS, "public": RELATIONS["postgres"]["public"] - (_WHODIDS - {"events"})}
 
 _VERSION_TABLE: Final = """
 CREATE SCHEMA IF NOT EXISTS whodid;
@@ -73,8 +77,9 @@ def allow_reader(connection: Connection) -> bool:
             if not _value(connection, "SELECT pg_has_role(current_user, %s, 'MEMBER')", (READER_ROLE,)):
                 connection.execute(f"GRANT {READER_ROLE} TO CURRENT_USER")
             connection.execute(f"GRANT USAGE ON SCHEMA public, whodid TO {READER_ROLE}")
-            connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {READER_ROLE}")
-            connection.execute(f"GRANT SELECT ON whodid.events, whodid.event_entities TO {READER_ROLE}")
+            for schema, names in _READABLE.items():
+                tables = ", ".join(f"{schema}.{name}" for name in sorted(names))
+                connection.execute(f"GRANT SELECT ON {tables} TO {READER_ROLE}")
         with connection.transaction():
             connection.execute(f"SET LOCAL ROLE {READER_ROLE}")
             connection.execute("SELECT FROM whodid.events LIMIT 0")
