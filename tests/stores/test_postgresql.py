@@ -17,7 +17,7 @@ from support.events import entity, event, many
 from support.postgresql import PostgreSQLServer
 from whodid.errors import WhodidError
 from whodid.event import entity_uuid
-from whodid.stores import postgresql_query, postgresql_schema
+from whodid.stores import migrate, postgresql_query, postgresql_schema
 from whodid.stores.postgresql import PostgreSQLStore
 from whodid.stores.postgresql_connect import connect
 
@@ -95,7 +95,7 @@ def test_a_new_database_may_be_opened_by_many_at_once(postgresql_url: str) -> No
         opener.start()
     for opener in openers:
         opener.join(timeout=60)
-    assert [store.stats().version for store in opened] == [len(postgresql_schema.migrate.migrations("postgresql"))] * 4
+    assert [store.stats().version for store in opened] == [len(migrate.migrations("postgresql"))] * 4
     for store in opened:
         store.close()
 
@@ -193,7 +193,7 @@ def test_one_row_of_event_types_a_type_and_an_error_group(
     store: PostgreSQLStore, batches: Batches, postgresql_url: str
 ) -> None:
     group = str(uuid.uuid4())
-    failed = {"level": "error", "error_message": "Boom", "error_stack_trace": "at f", "error_hash": group}
+    failed: dict[str, Any] = {"level": "error", "error_message": "Boom", "error_stack_trace": "at f", "error_hash": group}
     store.write([batches.of([event(type="query-start"), event(type="query-start"), event(type="run", **failed)])])
     store.write([batches.of([event(type="start", **failed), event(type="run", level="error")])])
     rows = told(
