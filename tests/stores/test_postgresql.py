@@ -173,10 +173,11 @@ def test_a_month_that_comes_in_numbers_gets_its_partition_and_its_early_rows(
     assert store.write([batches.of([early])]).duplicates == 1
 
 
-def test_a_reader_cannot_keep_a_partition_from_being_written(
-    store: PostgreSQLStore, batches: Batches, postgresql_url: str
+def test_a_long_query_does_not_keep_events_of_a_new_month_waiting(
+    store: PostgreSQLStore, batches: Batches, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While somebody holds the table, events of a new month go to the default partition."""
+    """While somebody holds the table, they go to the default partition; one attempt a minute is made."""
+    monkeypatch.setattr(postgresql_schema, "RETRY_S", 0.0)
     with psycopg.connect(postgresql_url) as reader:
         reader.execute("SELECT count(*) FROM public.events")
         assert store.write([batches.of([event(time=datetime.now(UTC))])]).events == 1
@@ -193,7 +194,12 @@ def test_one_row_of_event_types_a_type_and_an_error_group(
     store: PostgreSQLStore, batches: Batches, postgresql_url: str
 ) -> None:
     group = str(uuid.uuid4())
-    failed: dict[str, Any] = {"level": "error", "error_message": "Boom", "error_stack_trace": "at f", "error_hash": group}
+    failed: dict[str, Any] = {
+        "level": "error",
+        "error_message": "Boom",
+        "error_stack_trace": "at f",
+        "error_hash": group,
+    }
     store.write([batches.of([event(type="query-start"), event(type="query-start"), event(type="run", **failed)])])
     store.write([batches.of([event(type="start", **failed), event(type="run", level="error")])])
     rows = told(

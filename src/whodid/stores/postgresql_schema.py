@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time as clock
 from collections.abc import Iterable
 from datetime import date
 from typing import Any, Final, LiteralString
@@ -25,7 +26,8 @@ MONTHS_BACK: Final = 24
 MONTHS_AHEAD: Final = 1
 EVENTS_WORTH_A_PARTITION: Final = 1_000
 PARTITIONS_MAX: Final = 360
-LOCK_TIMEOUT_MS: Final = 2_000
+LOCK_TIMEOUT_MS: Final = 1_000
+RETRY_S: Final = 60.0
 
 _WHODIDS: Final = RELATIONS["postgres"]["whodid"]
 _READABLE: Final = {"whodid": _WHODIDS, "public": RELATIONS["postgres"]["public"] - (_WHODIDS - {"events"})}
@@ -91,11 +93,12 @@ def allow_reader(connection: Connection) -> bool:
 class Partitions:
     """The monthly partitions of `public.events`, as one writer knows them.
 
-    Call within a transaction that holds `WRITE_LOCK`, and `forget` when that transaction was not committed.
+    Call within a transaction that holds `WRITE_LOCK`, and `forget` when another one begins.
     """
 
     def __init__(self) -> None:
         self._months: set[str] | None = None
+        self._not_before = 0.0
 
     def forget(self) -> None:
         self._months = None
@@ -107,19 +110,22 @@ class Partitions:
     def make(self, connection: Connection, counts: dict[str, int], today: date) -> None:
         """Make the partitions that events need: `counts` of events by month ("2026-05"), in no order.
 
-        A partition that cannot be had within `LOCK_TIMEOUT_MS`, because a long query holds the table, is not made;
-        the events then go to the default partition, and move when the partition is made another time.
+        When a long query holds the table for `LOCK_TIMEOUT_MS`, no partition is made for `RETRY_S` seconds. Events go
+        to the default partition so long, and move when their partition is made.
         """
         known = self._known(connection)
         for month in sorted(counts.keys() - known):
             near = -MONTHS_BACK <= _months_between(today, month) <= MONTHS_AHEAD
             if not near and (counts[month] < EVENTS_WORTH_A_PARTITION or len(known) >= PARTITIONS_MAX):
                 continue
+            if clock.monotonic() < self._not_before:
+                return
             try:
                 with connection.transaction():
                     _make(connection, month)
             except errors.LockNotAvailable:
-                continue
+                self._not_before = clock.monotonic() + RETRY_S
+                return
             known.add(month)
 
     def _known(self, connection: Connection) -> set[str]:
@@ -159,13 +165,6 @@ def _holding(connection: Connection, names: Iterable[str], least: str, greatest:
         for name in names
     )
     return [row[0] for row in connection.execute(" UNION ALL ".join(arms))]
-
-
-def months_near(today: date) -> Iterable[str]:
-    """This month and those `MONTHS_AHEAD`."""
-    for ahead in range(MONTHS_AHEAD + 1):
-        count = today.year * 12 + today.month - 1 + ahead
-        yield f"{count // 12:04d}-{count % 12 + 1:02d}"
 
 
 def _make(connection: Connection, month: str) -> None:
