@@ -41,6 +41,20 @@ def test_pages_hold_each_event_once_though_many_share_a_time(filled: Any, order:
     assert ids == [one.id for one in expected]
 
 
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+def test_pages_are_whole_whether_events_lie_near_or_far_apart(filled: Any, order: str) -> None:
+    now = datetime.now(UTC)
+    hours = [-5, 0.1, 0.2, 0.9, 1, 1.1, 23, 24, 25, 24 * 29, 24 * 30, 24 * 31, 24 * 400, 24 * 400]
+    stored = [event(at=now - timedelta(hours=hour), id=str(uuid.uuid4())) for hour in hours]
+    store = filled(stored)
+    expected = [one.id for one in sorted(stored, key=lambda one: (one.time, one.id), reverse=order == "newest")]
+    for limit in (1, 2, 3, 13, 14):
+        assert walk(store, order=order, limit=limit) == expected
+        assert walk(store, order=order, limit=limit, since="500d") == expected
+        within = walk(store, order=order, limit=limit, since="26h", until="50m")
+        assert sorted(within) == sorted(one.id for one, hour in zip(stored, hours, strict=True) if 50 / 60 < hour <= 25)
+
+
 def test_events_that_arrive_meanwhile_move_no_page(filled: Any) -> None:
     store = filled([event(at=NOW - timedelta(minutes=i)) for i in range(10)])
     before = walk(store, limit=3)
