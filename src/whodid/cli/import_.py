@@ -8,24 +8,21 @@ import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
-from whodid.cli.options import ANYWHERE, Place
+from whodid.cli.options import ANYWHERE, Place, verb
 from whodid.errors import WhodidError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from whodid.datasets.checkpoint import Checkpoints
     from whodid.datasets.importer import Importer
     from whodid.datasets.sinks import Sink
     from whodid.datasets.sources import Problem, Source
     from whodid.datasets.summary import Summary
 
-app = App(
-    name="import",
-    help_epilogue="""Examples:
-  whodid import /opt/dss/run/audit                        all files below a folder, rotated and compressed ones too
+app = verb(
+    "import",
+    """  whodid import /opt/dss/run/audit                        a folder: rotated and compressed files too
   whodid import 'logs/**/*.gz' more.log                   patterns (in quotes) and files
   whodid import s3://customer-audit-log/2026 --endpoint https://s3.example.com
   zcat old.gz | whodid import - --format dss-log4j        standard input
@@ -38,8 +35,8 @@ app = App(
 def import_(
     *paths: Annotated[str, Parameter(help="Files, folders, patterns, s3://bucket/prefix, or - for standard input.")],
     format: Annotated[str | None, Parameter(help="Format of the files [default: by their content].")] = None,
-    follow: Annotated[bool, Parameter(negative="", help="Go on with what is written to the files later.")] = False,
-    again: Annotated[bool, Parameter(negative="", help="Read files even if they were read before.")] = False,
+    follow: Annotated[bool, Parameter(help="Go on with what is written to the files later.")] = False,
+    again: Annotated[bool, Parameter(help="Read files even if they were read before.")] = False,
     endpoint: Annotated[str | None, Parameter(help="URL of an S3 server other than Amazon's.")] = None,
     output: Annotated[Literal["text", "json"], Parameter(alias="-o", help="How the summary is written.")] = "text",
     place: Place = ANYWHERE,
@@ -51,7 +48,9 @@ def import_(
     kept with its reason (whodid replay). Exit code 3 says that there was such input, or files that could not be read.
     """
     from whodid.cli.import_summary import print_summary
+    from whodid.cli.sink import sink_of, state_folder
     from whodid.datasets import sources
+    from whodid.datasets.checkpoint import Checkpoints
 
     if not paths:
         raise WhodidError("invalid", "There is nothing to import.", "Name files, folders, patterns, s3://… or -.")
@@ -59,42 +58,13 @@ def import_(
     if not follow:
         sources.require_any(found)
     with ExitStack() as stack:
-        sink, checkpoints = _open(place, stack)
+        sink = sink_of(place, stack)
+        checkpoints = Checkpoints(state_folder(place) / "files.db")
+        stack.callback(checkpoints.close)
         summary = _run(sink, checkpoints, paths, found.sources, stack, format=format, follow=follow, again=again)
     problems = [] if follow else found.problems
     print_summary(summary, problems, output)
     return _exit_code(summary, problems)
-
-
-def _open(place: Place, stack: ExitStack) -> tuple[Sink, Checkpoints]:
-    """Where events go, and where it is kept how far files were read."""
-    from whodid.cli.target import engine_of, server_of
-    from whodid.datasets.checkpoint import Checkpoints
-    from whodid.datasets.sinks import JournalSink, ServerSink
-
-    server = server_of(place)
-    if server is not None:
-        sink = ServerSink(server.url, server.key)
-        stack.callback(sink.close)
-        folder = _state_folder(server.url) if place.config().server else place.config().data_path / "imports"
-        checkpoints = Checkpoints(folder / "files.db")
-        stack.callback(checkpoints.close)
-        return sink, checkpoints
-    engine = stack.enter_context(engine_of(place, make=True))
-    checkpoints = Checkpoints(place.config().data_path / "imports" / "files.db")
-    stack.callback(checkpoints.close)
-    return JournalSink(engine.journal, engine.writer), checkpoints
-
-
-def _state_folder(url: str) -> Path:
-    """Where this user keeps how far files were read into a server that is elsewhere."""
-    import os
-    from pathlib import Path
-
-    from whodid.datasets.blocks import digest
-
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "whodid" / "imports" / digest(url.encode()).hex()[:16]
 
 
 def _run(

@@ -5,15 +5,27 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from cyclopts import Group, Parameter
+from cyclopts import App, Group, Parameter
 
 from whodid.config import Config
 from whodid.errors import WhodidError
 
 Format = Literal["table", "json", "ndjson", "csv", "parquet", "arrow"]
 BINARY_FORMATS = ("parquet", "arrow")
+
+
+def verb(name: str, examples: str, **more: Any) -> App:
+    """The app of a verb: its examples follow its help; flags have no `--no-` twins."""
+    return App(
+        name=name,
+        help_epilogue=f"Examples:\n{examples}",
+        help_format="plaintext",
+        default_parameter=Parameter(negative=()),
+        **more,
+    )
+
 
 _PLACE = Group("Where", sort_key=90)
 _OUTPUT = Group("Output", sort_key=80)

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
+from whodid.cli.options import verb
 from whodid.cli.terminal import note, without_secrets
 
 if TYPE_CHECKING:
@@ -16,10 +17,9 @@ if TYPE_CHECKING:
 
     from whodid.serve import Server
 
-app = App(
-    name="serve",
-    help_epilogue="""Examples:
-  whodid serve
+app = verb(
+    "serve",
+    """  whodid serve
   whodid serve --data /srv/whodid --port 9000
   whodid serve --store postgresql://whodid@db.example.com/whodid
   whodid key create me --scope admin && whodid serve --host 0.0.0.0""",

@@ -156,7 +156,7 @@ class Importer:
             decoded = reading.decode(block)
             self.tally.add(reading.done, decoded)
             mark = reading.advance(block) if block.whole else None
-            for draft in _drafts(decoded, reading.decoder.name):
+            for draft in drafts(decoded, reading.decoder.name, datetime.now(UTC)):
                 self._sender.put(Parcel(draft, None))
             self._sender.put(Parcel(None, mark))
             self._progress.moved(reading.source, reading.opened.bytes_read(block.end.offset_bytes), self.tally.events)
@@ -221,9 +221,9 @@ class _Reading(Struct):
         return Decoded(rejects=[reject])
 
 
-def _drafts(decoded: Decoded, format: str) -> Iterator[Draft]:
+def drafts(decoded: Decoded, format: str, received_at: datetime) -> Iterator[Draft]:
     """Drafts of at most `REQUEST_EVENTS_MAX` events; none when there is nothing to keep."""
-    received_at, rejects = datetime.now(UTC), decoded.rejects
+    rejects = decoded.rejects
     for payload, count in _payloads(decoded):
         yield Draft(received_at=received_at, events=payload, count=count, format=format, rejects=rejects)
         rejects = []

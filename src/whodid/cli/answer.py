@@ -1,0 +1,123 @@
+"""Answers on standard output or into a file, in the format that was asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from whodid.cli.options import Output
+from whodid.cli.terminal import note
+from whodid.errors import WhodidError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from whodid.reading import Answer
+
+
+def show(answer: Answer, output: Output, *, columns: Sequence[str] | None = None) -> None:
+    """Write an answer; a note on standard error says when there is more."""
+    show_table(answer.arrow(), output, columns=columns)
+    if answer.next_cursor:
+        note(f"There are more: --limit N, or go on with --cursor {answer.next_cursor}")
+    elif answer.truncated:
+        note("There are more rows: --limit N shows them.")
+
+
+def show_table(table: pa.Table, output: Output, *, columns: Sequence[str] | None = None) -> None:
+    """Write the rows of an Arrow table; `columns` are what a table on a terminal shows."""
+    form = output.format()
+    if form == "table":
+        from whodid.reading.terminal import print_table
+
+        with _text(output.to) as stream:
+            print_table(table, to=stream, columns=columns)
+        return
+    from whodid.reading.output import write
+
+    with _bytes(output.to) as stream:
+        for piece in write([table], form):
+            stream.write(piece)
+
+
+def show_rows(rows: Sequence[dict[str, Any]], output: Output, *, columns: Sequence[str]) -> None:
+    """Write rows of plain values; `columns` are what a table on a terminal shows."""
+    import pyarrow as pa
+
+    if not rows and output.format() == "table":
+        note("There are none.")
+        return
+    empty = pa.table({name: pa.array([], pa.string()) for name in columns})
+    show_table(pa.Table.from_pylist(list(rows)) if rows else empty, output, columns=columns)
+
+
+def show_one(row: dict[str, Any], output: Output) -> None:
+    """Write one thing: as lines of name and value on a terminal, else as one row."""
+    if output.format() != "table":
+        show_rows([row], output, columns=list(row))
+        return
+    from whodid.reading.cells import printable
+
+    width = max(map(len, row), default=0)
+    with _text(output.to) as stream:
+        for name, value in row.items():
+            stream.write(f"{name:<{width}}  {printable(_plain(value))}\n")
+
+
+def _plain(value: Any) -> str:
+    if value is None or value == []:
+        return "–"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+@contextmanager
+def _text(path: Path | None) -> Iterator[Any]:
+    if path is None:
+        yield sys.stdout
+        return
+    with _into(path) as file:
+        import io
+
+        text = io.TextIOWrapper(file, encoding="utf-8")
+        yield text
+        text.flush()
+        text.detach()
+
+
+@contextmanager
+def _bytes(path: Path | None) -> Iterator[IO[bytes]]:
+    if path is None:
+        sys.stdout.flush()
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    with _into(path) as file:
+        yield file
+
+
+@contextmanager
+def _into(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears under its name only when it is whole."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        file = beside.open("xb")
+    except OSError as error:
+        raise WhodidError("invalid", f"{path} cannot be written: {error.strerror}.", "Name another --to.") from error
+    try:
+        with file:
+            yield file
+        beside.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
+
+
+def written(data: bytes, output: Output) -> None:
+    """Write bytes as they are, where the answer goes."""
+    with _bytes(output.to) as stream:
+        stream.write(data)

@@ -1,0 +1,126 @@
+"""Settings and status: the HTTP interface, of a server, or of an application in this process on a free data folder."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import httpx
+
+from whodid.cli.options import Place
+from whodid.cli.target import ServerAddress, engine_of, server_of
+from whodid.errors import CODES, WhodidError
+
+if TYPE_CHECKING:
+    from whodid.serve import Engine
+
+_TIMEOUT_S = 60.0
+
+
+class Backend:
+    """Asks and changes by the routes of `web/routes.py`; answers are plain values."""
+
+    def ask(self, method: str, *parts: str, params: dict[str, Any] | None = None, body: Any = None) -> Any:
+        """The JSON that a route answers.
+
+        parts  of the path behind /v1, unquoted: names may hold anything.
+
+        Raises
+        ------
+        WhodidError
+            With the code, message and hint of the answer.
+        """
+        path = "/v1/" + "/".join(quote(part, safe="") for part in parts)
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        return _value(self._send(method, path, given, body))
+
+    def _send(self, method: str, path: str, params: dict[str, Any], body: Any) -> httpx.Response:
+        raise NotImplementedError
+
+
+class _Remote(Backend):
+    def __init__(self, server: ServerAddress):
+        self._url = server.url
+        headers = {"authorization": f"Bearer {server.key}"} if server.key else {}
+        try:
+            self._client = httpx.Client(base_url=server.url, headers=headers, timeout=_TIMEOUT_S)
+        except httpx.InvalidURL as error:
+            raise WhodidError("invalid", f"{server.url!r} is no URL of a server: {error}.") from error
+
+    def _send(self, method: str, path: str, params: dict[str, Any], body: Any) -> httpx.Response:
+        try:
+            return self._client.request(method, path, params=params, json=body)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise WhodidError(
+                "unavailable", f"{self._url} cannot be reached: {error}.", "Is the server running? See: whodid serve"
+            ) from error
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class _Local(Backend):
+    """The web application on an engine of this process, asked without a network."""
+
+    def __init__(self, engine: Engine):
+        from whodid.receive.access import Access
+        from whodid.web.app import create_app
+        from whodid.web.services import Services
+
+        self._key = secrets.token_urlsafe(32)
+        self._app: Any = create_app(
+            Services(
+                config=engine.config,
+                store=engine.store,
+                directory=engine.directory,
+                journal=engine.journal,
+                writer=engine.writer,
+                access=Access(engine.directory, local_key=self._key, loopback=True),
+                record=engine.record,
+            )
+        )
+
+    def _send(self, method: str, path: str, params: dict[str, Any], body: Any) -> httpx.Response:
+        return asyncio.run(self._send_inside(method, path, params, body))
+
+    async def _send_inside(self, method: str, path: str, params: dict[str, Any], body: Any) -> httpx.Response:
+        transport = httpx.ASGITransport(app=self._app)
+        headers = {"authorization": f"Bearer {self._key}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:
+            return await client.request(method, path, params=params, json=body)
+
+
+@contextmanager
+def backend_of(place: Place, *, make: bool = False) -> Iterator[Backend]:
+    """The backend of a place; `make` makes a data folder that is not there yet."""
+    server = server_of(place)
+    if server is not None:
+        remote = _Remote(server)
+        try:
+            yield remote
+        finally:
+            remote.close()
+        return
+    with engine_of(place, make=make) as engine:
+        engine.flush()
+        yield _Local(engine)
+
+
+def _value(response: httpx.Response) -> Any:
+    if response.is_success:
+        return response.json()
+    try:
+        told = response.json()["error"]
+        if told["code"] in CODES:
+            raise WhodidError(told["code"], told["message"], told["hint"])
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise WhodidError(
+        "unavailable",
+        f"{response.request.url.host} answered {response.status_code} and is no whodid server.",
+        "Check --server: the URL of a whodid server, such as http://127.0.0.1:8400.",
+    )

@@ -1,0 +1,38 @@
+"""Where imported events go, and where it is kept how far files were read."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from whodid.cli.options import Place
+from whodid.cli.target import engine_of, server_of
+
+if TYPE_CHECKING:
+    from whodid.datasets.sinks import Sink
+
+
+def sink_of(place: Place, stack: ExitStack) -> Sink:
+    """The sink of a place: a server, or the journal of this process; `stack` closes it."""
+    from whodid.datasets.sinks import JournalSink, ServerSink
+
+    server = server_of(place)
+    if server is not None:
+        sink = ServerSink(server.url, server.key)
+        stack.callback(sink.close)
+        return sink
+    engine = stack.enter_context(engine_of(place, make=True))
+    return JournalSink(engine.journal, engine.writer)
+
+
+def state_folder(place: Place) -> Path:
+    """Beside the events where these are, else in this user's own state folder, apart for each server."""
+    from whodid.datasets.blocks import digest
+
+    config = place.config()
+    if not config.server:
+        return config.data_path / "imports"
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "whodid" / "imports" / digest(config.server.rstrip("/").encode()).hex()[:16]

@@ -1,0 +1,95 @@
+"""`whodid status`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from whodid.cli.options import ANYWHERE, Place, verb
+
+app = verb(
+    "status",
+    """  whodid status
+  whodid status --watch
+  whodid status --output json | jq .writer.lag_seconds""",
+)
+_WATCH_EVERY_S = 2.0
+
+
+@app.default
+def status(
+    *,
+    watch: Annotated[bool, Parameter(help="Show it again every two seconds, until Ctrl-C.")] = False,
+    output: Annotated[Literal["text", "json"], Parameter(alias="-o", help="How it is written.")] = "text",
+    place: Place = ANYWHERE,
+) -> None:
+    """How it stands: journal, store, lag, rejects, disk, keys."""
+    import msgspec
+
+    from whodid.cli.backend import backend_of
+
+    with backend_of(place) as backend:
+        while True:
+            told = backend.ask("GET", "status")
+            if output == "json":
+                print(msgspec.json.encode(told).decode())
+            else:
+                if watch and sys.stdout.isatty():
+                    sys.stdout.write("\x1b[H\x1b[2J")
+                print("\n".join(f"{name:<11}{text}" for name, text in _lines(told)))
+            if not watch:
+                return
+            sys.stdout.flush()
+            time.sleep(_WATCH_EVERY_S)
+
+
+def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    from whodid.reading.cells import printable
+
+    journal, writer, events = told["journal"], told["writer"], told["events"]
+    yield "whodid", f"{told['version']}, {'ready' if told['ready'] else 'not ready'}"
+    if events is None:
+        yield "store", f"{told['store']} does not answer: {printable(told['store_error'] or 'unknown')}"
+    else:
+        size = _size(events["size_bytes"])
+        yield "store", f"{told['store']}: {events['events']:,} events, {events['rejects']:,} rejected, {size}"
+        if events["oldest"]:
+            yield "span", f"{_time(events['oldest'])} to {_time(events['newest'])} UTC"
+    yield (
+        "lag",
+        f"{writer['lag_batches']:,} batches, {_size(writer['lag_bytes'])}, {writer['lag_seconds']:.1f} s; "
+        f"storing {writer['rate']:,.0f} events/s",
+    )
+    if writer["last_error"]:
+        yield "", f"last error: {printable(writer['last_error'])}"
+    yield (
+        "journal",
+        f"receiver {journal['receiver']}, next number {journal['seq_next']:,}, "
+        f"segment {journal['segment_open'] or journal['segment_sealed']:,}, stored to {journal['released']:,}",
+    )
+    yield (
+        "backlog",
+        f"{_size(journal['backlog_bytes'])} of {_size(journal['backlog_bytes_max'])}; "
+        f"taking in {journal['events_per_second']:,.0f} events/s, commit {journal['commit_mean_ms']:.1f} ms",
+    )
+    if journal["refusal"]:
+        yield "", f"takes nothing: {printable(journal['refusal'])}"
+    yield "disk", f"{_size(journal['disk_free_bytes'])} free, {_size(journal['disk_free_bytes_min'])} kept in reserve"
+    for item in journal["quarantine"]:
+        yield "put aside", printable(", ".join(f"{name} {value}" for name, value in item.items()))
+
+
+def _size(size_bytes: float) -> str:
+    for unit in ("bytes", "KB", "MB", "GB", "TB"):
+        if size_bytes < 1000 or unit == "TB":
+            return f"{size_bytes:,.0f} {unit}" if unit == "bytes" else f"{size_bytes:,.1f} {unit}"
+        size_bytes /= 1000
+    raise AssertionError
+
+
+def _time(text: str) -> str:
+    return text[:16].replace("T", " ")
