@@ -132,9 +132,10 @@ def test_a_dss_field_of_the_message_is_kept() -> None:
 
 
 def test_blanks_between_tokens_are_read() -> None:
-    event = one(json.dumps(LOG4J).encode())
-    assert parameters_of(event)["dss"]["callTime"] == 9
-    assert event.user == "ann"
+    for raw in (json.dumps(LOG4J).encode(), line(LOG4J).replace(b",", b"\r,\t"), line(LOG4J).replace(b"}", b"} ")):
+        event = one(raw)
+        assert parameters_of(event)["dss"]["callTime"] == 9
+        assert event.user == "ann"
 
 
 def test_another_envelope_in_a_file_is_read_as_what_it_is() -> None:

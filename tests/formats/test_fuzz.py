@@ -117,7 +117,9 @@ def test_arbitrary_bytes(name: str, data: bytes) -> None:
 @given(
     edits=st.lists(
         st.tuples(
-            st.integers(0, 400), st.integers(0, 4), st.sampled_from(b'{}[]",:\\u0dE9-\x00\xff\n ') | st.integers(0, 255)
+            st.integers(0, 400),
+            st.integers(0, 4),
+            st.sampled_from(b'{}[]",:\\u0dE9-\x00\xff\n\r ') | st.integers(0, 255),
         ),
         min_size=1,
         max_size=6,

@@ -135,7 +135,7 @@ class DssDecoder:
     def _read_at_once(self, texts: list[bytes], digests: list[bytes], span: Span) -> list[bytes] | None:
         """The texts of native events, or None if there is a line in the way."""
         lines = b"\n".join(texts)
-        if b"\\" in lines and b"\\u0000" in lines:
+        if b"\r" in lines or (b"\\" in lines and b"\\u0000" in lines):
             return None
         parameters: Sequence[bytes] | None = texts
         try:

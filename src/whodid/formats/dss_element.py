@@ -150,7 +150,9 @@ def spliced_parameters(lines: Sequence[bytes], key: bytes, messages: Sequence[Ra
         end = start + skip + len(message)
         head = line[start + skip : end - 1]
         before, after = line[:start], line[end + 1 :]
-        if not after:
+        if line[end : end + 1] != b",":
+            if line[end:] != b"}":
+                return None
             before, after = before.removesuffix(b","), b"}"
         heads.append(head)
         made.append(b'%b,"dss":%b%b}' % (head, before, after))
