@@ -115,11 +115,19 @@ class Ingest:
         more: Any,
     ) -> None:
         caller = self._access.require(scope, "write", headers)
-        media = self._media_of(headers.get(b"content-type", b""))
+        content_type = headers.get(b"content-type", b"")
+        media = self._media.get(content_type) or self._media_of(content_type)
         declared_size(headers)
-        body = await self._body(receive)
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        body: bytes = message.get("body", b"")
+        self._in_flight.take(len(body))
         held_bytes = len(body)
         try:
+            if message.get("more_body", False):
+                body = await self._whole_body(body, receive)
+                held_bytes = len(body)
             received_at = datetime.now(UTC)
             if b"content-encoding" in headers:
                 body = await _decompressed(body, headers[b"content-encoding"].decode("latin-1"))
@@ -129,35 +137,43 @@ class Ingest:
                 decoded = decode_body(body, media, received_at=received_at)
             else:
                 decoded = await asyncio.to_thread(decode_body, body, media, received_at=received_at)
-            ready = self._admitted(decoded, caller)
+            payload, ids, duplicates, rejects = self._admitted(decoded, caller)
             # The events are done with: keeping them while the disk works would cost cache and memory.
-            del body, decoded
-            await self._journaled(ready, caller, received_at, scope)
-            await self._answer(ready, send, identifier, more)
+            del message, body, decoded
+            if ids or rejects:
+                client = scope.get("client")
+                await self._journal.append(
+                    Draft(
+                        received_at=received_at,
+                        events=payload,
+                        count=len(ids),
+                        key_id=caller.key_id,
+                        orig_address=client[0] if client else None,
+                        rejects=rejects,
+                    )
+                )
+                self._recent.add(ids)
         finally:
             self._in_flight.give(held_bytes)
+        self.accepted += len(ids)
+        self.duplicates += duplicates
+        self.rejected += len(rejects)
+        if rejects and not ids and not duplicates:
+            await send_error(send, nothing_accepted(rejects), identifier, more, rejects=rejects)
+        else:
+            await send_json(send, 200, summary(len(ids), duplicates, rejects), identifier, more)
 
-    async def _body(self, receive: Receive) -> bytes:
-        """The body; its bytes are counted as in flight."""
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        first: bytes = message.get("body", b"")
-        self._in_flight.take(len(first))
-        if not message.get("more_body", False):
-            return first
+    async def _whole_body(self, first: bytes, receive: Receive) -> bytes:
+        """The body that begins with `first`, within its time; all of it is counted as in flight."""
         try:
             async with asyncio.timeout(self._body_timeout_ms / 1000):
                 return await read_rest(first, receive, self._in_flight)
-        except BaseException as error:
-            self._in_flight.give(len(first))
-            if not isinstance(error, TimeoutError):
-                raise
-        raise WhodidError(
-            "timeout",
-            f"The body did not arrive within {self._body_timeout_ms:,} ms.",
-            "Send it again, in smaller parts if the network is slow.",
-        )
+        except TimeoutError:
+            raise WhodidError(
+                "timeout",
+                f"The body did not arrive within {self._body_timeout_ms:,} ms.",
+                "Send it again, in smaller parts if the network is slow.",
+            ) from None
 
     def _admitted(self, decoded: Decoded, caller: Caller) -> _Ready:
         """What of a request is to be journaled."""
@@ -169,34 +185,6 @@ class Ingest:
         fresh = [event for event in decoded.events if event.id not in self._recent]
         fresh_ids = [event.id for event in fresh]
         return _Ready(msgspec.json.encode(fresh), fresh_ids, len(ids) - len(fresh), decoded.rejects)
-
-    async def _journaled(self, ready: _Ready, caller: Caller, received_at: datetime, scope: Mapping[str, Any]) -> None:
-        self.duplicates += ready.duplicates
-        count = len(ready.ids)
-        if not (count or ready.rejects):
-            return
-        client = scope.get("client")
-        await self._journal.append(
-            Draft(
-                received_at=received_at,
-                events=ready.payload,
-                count=count,
-                key_id=caller.key_id,
-                orig_address=client[0] if client else None,
-                rejects=ready.rejects,
-            )
-        )
-        self._recent.add(ready.ids)
-        self.accepted += count
-        self.rejected += len(ready.rejects)
-
-    @staticmethod
-    async def _answer(ready: _Ready, send: Send, identifier: bytes, more: Any) -> None:
-        rejects = ready.rejects
-        if rejects and not ready.ids and not ready.duplicates:
-            await send_error(send, nothing_accepted(rejects), identifier, more, rejects=rejects)
-        else:
-            await send_json(send, 200, summary(len(ready.ids), ready.duplicates, rejects), identifier, more)
 
     def _media_of(self, content_type: bytes) -> Media:
         media = self._media.get(content_type)
