@@ -200,6 +200,25 @@ def test_usage_counts_people_runs_and_errors_of_an_entity(filled: Any) -> None:
     assert usage.parts["top_entities"]["entity_id"].to_pylist() == ["q-1", "p-1"]
 
 
+@pytest.mark.parametrize("named_max", [0, 1, 200])
+def test_events_that_touched_an_entity_besides_are_found_however_many(
+    filled: Any, monkeypatch: pytest.MonkeyPatch, named_max: int
+) -> None:
+    monkeypatch.setattr(read, "FURTHER_MAX", named_max)
+    store = filled(
+        [
+            event("first", at=NOW, entities=[("query", "q"), ("query", "q")]),
+            event("second", at=NOW - timedelta(hours=1), entities=[("project", "p"), ("query", "q"), ("query", "q")]),
+            event("third", at=NOW - timedelta(hours=2), entities=[("project", "p"), ("project", "r"), ("query", "q")]),
+            event("other", at=NOW - timedelta(hours=3), entities=[("project", "p"), ("query", "r")]),
+        ]
+    )
+    found = read.events(store, GROUPS, make_filter(entity="query:q"))
+    assert found.table["type"].to_pylist() == ["first", "second", "third"]
+    usage = read.usage(store, GROUPS, make_filter(entity="query:q", since="2026-01-01", until="2027-01-01"))
+    assert usage.parts["numbers"]["events"].to_pylist() == [3]
+
+
 def test_usage_of_nothing_is_a_row_of_zeros(filled: Any) -> None:
     usage = read.usage(story(filled), GROUPS, make_filter(user="nobody"))
     numbers = usage.parts["numbers"].to_pylist()[0]

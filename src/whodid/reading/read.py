@@ -26,6 +26,7 @@ from whodid.stores.base import COLUMNS, Result, Store
 
 PAGE_ROWS: Final = 10_000
 TOP_ROWS: Final = 20
+FURTHER_MAX: Final = 200
 LOOKS: Final = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))
 # Filters that few events pass: those are found faster in one look than in several.
 SELECTIVE: Final = ("user", "entity", "session", "request_id", "error_hash", "parameter")
@@ -71,7 +72,7 @@ def events(store: Store, groups: Groups, wanted: EventFilter, *, timeout_ms: int
     WhodidError("timeout")
         The store was too slow; narrow the time range.
     """
-    return _page(store, wanted, select(wanted, dialect_of(store.kind), groups), timeout_ms)
+    return _page(store, wanted, _chosen(store, groups, wanted), timeout_ms)
 
 
 def event_pages(
@@ -120,7 +121,7 @@ def activity(store: Store, groups: Groups, wanted: EventFilter, *, timeout_ms: i
     `sql/activity.sql` says which events count as activity.
     """
     wanted = _with_span(wanted)
-    chosen = select(wanted, dialect_of(store.kind), groups)
+    chosen = _chosen(store, groups, wanted)
     chosen = chosen._replace(where=f"{chosen.where} AND {definition('activity')}")
     return _page(store, wanted, chosen, timeout_ms)
 
@@ -132,7 +133,7 @@ def usage(store: Store, groups: Groups, wanted: EventFilter, *, timeout_ms: int 
     """
     now = datetime.now(UTC)
     wanted = _with_span(wanted)
-    chosen = select(wanted, dialect_of(store.kind), groups, now)
+    chosen = _chosen(store, groups, wanted, now)
     meanings = {name: definition(name) for name in _DEFINITIONS}
     parts = {}
     for part in USAGE_PARTS:
@@ -177,6 +178,14 @@ def rejects(store: Store, *, limit: int = 100, offset: int = 0, timeout_ms: int 
         raise WhodidError("invalid", f"limit goes from 1 to {PAGE_ROWS:,}, offset from 0 to {ROWS_MAX:,}.")
     sql = statement("rejects", source=dialect_of(store.kind).rejected_events, limit=str(limit + 1), offset=str(offset))
     return store.query(sql, limit=limit, timeout_ms=timeout_ms, trusted=True)
+
+
+def _chosen(store: Store, groups: Groups, wanted: EventFilter, now: datetime | None = None) -> Selection:
+    def find(sql: str, params: dict[str, Any]) -> list[str] | None:
+        found = store.query(sql, params, limit=FURTHER_MAX, trusted=True)
+        return None if found.truncated else list(found.table.column("id").to_pylist())
+
+    return select(wanted, dialect_of(store.kind), groups, now, find=find)
 
 
 def _page(store: Store, wanted: EventFilter, chosen: Selection, timeout_ms: int) -> Page:
