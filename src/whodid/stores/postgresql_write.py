@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import time as clock
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +26,7 @@ from whodid.stores.postgresql_types import EventTypes, Met
 # Events that are held in memory, checked and copied at once.
 CHUNK_EVENTS: Final = 5_000
 COPY_LINES: Final = 200
+GIVE_WAY_ROWS: Final = 50
 
 RejectRow = tuple[Any, ...]
 
@@ -78,13 +80,12 @@ class Write:
         The next chunk is read and put into lines while PostgreSQL is busy with the one before.
         """
         with ThreadPoolExecutor(1, "postgresql-copy") as copying:
-            added: Future[None] | None = None
+            added: Future[list[Row]] | None = None
             for chunk in self._chunks(batches):
-                if added is not None:
-                    added.result()
+                before = added.result() if added is not None else []
                 added = copying.submit(self._add, chunk)
-            if added is not None:
-                added.result()
+                self._mention(before)
+            self._mention(added.result() if added is not None else [])
         self._connection.execute(_ADVANCE, (receiver, batches[-1].number, self._events, self._rejects))
         return Written(
             events=self._events,
@@ -114,6 +115,9 @@ class Write:
                 chunk.rejects.append(_refused_row(row, "too_large", "an entity's id is longer than an index can hold"))
             else:
                 chunk.rows.append(row)
+            if place % GIVE_WAY_ROWS == 0:
+                # Lets the thread that feeds PostgreSQL have the interpreter before its buffer runs dry.
+                clock.sleep(0)
 
     def _row(self, event: Event, frame: Frame, place: int, shared: str, met: Met) -> Row:
         type_id = self._types.id_of(event, met)
@@ -124,7 +128,9 @@ class Write:
         met.meet(event, type_id)
         return Row(event, frame, place, text)
 
-    def _add(self, chunk: Chunk) -> None:
+    def _add(self, chunk: Chunk) -> list[Row]:
+        """Store what is new of a chunk; returns that."""
+        kept: list[Row] = []
         self._types.save(self._connection, chunk.met)
         distinct: dict[str, Row] = {}
         for row in chunk.rows:
@@ -138,12 +144,15 @@ class Write:
             kept = self._copy(fresh, chunk.rejects)
             self._add_further_entities(kept)
             self._events += len(kept)
-            for row in kept:
-                self._mentions.add(row.event, row.frame.provenance.orig_address)
         if chunk.rejects:
             with self._connection.cursor() as cursor:
                 cursor.executemany(_ADD_REJECTS, chunk.rejects)
             self._rejects += len(chunk.rejects)
+        return kept
+
+    def _mention(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self._mentions.add(row.event, row.frame.provenance.orig_address)
 
     def _copy(self, rows: list[Row], rejects: list[RejectRow]) -> list[Row]:
         """COPY the rows; those that the engine refuses are mended, or else become rejects. Returns those stored."""
