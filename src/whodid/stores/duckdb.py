@@ -30,6 +30,7 @@ register(
 )
 
 ANSWER_BYTES_MAX: Final = 512 * 1024 * 1024
+PROCESS_BYTES_BESIDES: Final = 512 * 1024 * 1024
 
 
 class DuckDBStore:
@@ -98,6 +99,7 @@ class DuckDBStore:
                     limit=limit,
                     timeout_ms=timeout_ms,
                     bytes_max=min(ANSWER_BYTES_MAX, self._memory_bytes_max // 2),
+                    process_bytes_max=2 * self._memory_bytes_max + PROCESS_BYTES_BESIDES,
                 )
             except (duckdb.Error, OSError) as problem:
                 raise self._failed(problem, "the query") from problem

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -23,6 +24,7 @@ from whodid.stores.base import COLUMNS
 
 _CHUNK_ROWS: Final = 2_000
 _REPLACEMENT: Final = "\ufffd"
+_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _ARROW_TYPES: Final = {"timestamp": pa.timestamp("us"), "double": pa.float64(), "bigint": pa.int64()}
 _EVENTS: Final = pa.schema([(column.name, _ARROW_TYPES.get(column.sql_type, pa.string())) for column in COLUMNS])
 _REJECTS: Final = pa.schema(
@@ -73,7 +75,8 @@ def mended(raw: bytes) -> str:
     if raw in (b"{}", b"null", b""):
         return "{}"
     value = json.loads(raw.decode("utf-8", "replace"), parse_float=_number)
-    return _clean_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("\\u0000", _REPLACEMENT))
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _clean_text(_NUL.sub(r"\1" + _REPLACEMENT, text))
 
 
 def _items(batch: Batch, rejects: list[Row]) -> Iterator[_Item]:

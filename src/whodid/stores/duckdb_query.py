@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -13,7 +16,9 @@ import pyarrow as pa
 from whodid.errors import WhodidError
 from whodid.stores.base import Result
 
-_CHUNK_ROWS: Final = 20_480
+_CHUNK_ROWS: Final = 2_048
+_LOOK_S: Final = 0.05
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 # How a column of strings says that they are JSON.
 _JSON_MARK: Final = {b"whodid": b"json"}
 
@@ -26,6 +31,7 @@ def run(
     limit: int,
     timeout_ms: int,
     bytes_max: int,
+    process_bytes_max: int,
 ) -> Result:
     """The first `limit` rows of a statement's answer.
 
@@ -34,21 +40,40 @@ def run(
     duckdb.InterruptException
         The statement ran longer than `timeout_ms`.
     WhodidError("too_large")
-        The rows have more than `bytes_max` bytes.
+        The rows have more than `bytes_max` bytes, or the process came to hold more than `process_bytes_max`.
     """
-    with _stopped_after(timeout_ms, cursor.interrupt):
-        cursor.execute("BEGIN TRANSACTION READ ONLY")
+    with _Watch(cursor.interrupt, timeout_ms, process_bytes_max) as watch:
         try:
-            # A relation's reader takes rows as they come; `execute` would gather all of them first.
-            answer = cursor.sql(sql, params=params or None)
-            kinds = [str(kind) for kind in answer.types]
-            reader = answer.to_arrow_reader(max(1, min(limit + 1, _CHUNK_ROWS)))
-            table, truncated = _first_rows(reader, limit, bytes_max)
-            reader.close()
-        finally:
-            with suppress(duckdb.Error):
-                cursor.execute("ROLLBACK")
+            table, kinds, truncated = _answer(cursor, sql, params, limit, bytes_max)
+        except (duckdb.Error, OSError) as problem:
+            if watch.too_large:
+                raise WhodidError(
+                    "too_large",
+                    "The query was stopped because it took too much memory.",
+                    "Ask for fewer rows, or make smaller values.",
+                ) from problem
+            raise
     return Result(_plain(table, kinds), truncated)
+
+
+def _answer(
+    cursor: duckdb.DuckDBPyConnection,
+    sql: str,
+    params: Sequence[Any] | dict[str, Any] | None,
+    limit: int,
+    bytes_max: int,
+) -> tuple[pa.Table, list[str], bool]:
+    cursor.execute("BEGIN TRANSACTION READ ONLY")
+    try:
+        # A relation's reader takes rows as they come; `execute` would gather all of them first.
+        answer = cursor.sql(sql, params=params or None)
+        reader = answer.to_arrow_reader(max(1, min(limit + 1, _CHUNK_ROWS)))
+        table, truncated = _first_rows(reader, limit, bytes_max)
+        reader.close()
+        return table, [str(kind) for kind in answer.types], truncated
+    finally:
+        with suppress(duckdb.Error):
+            cursor.execute("ROLLBACK")
 
 
 def _first_rows(reader: pa.RecordBatchReader, limit: int, bytes_max: int) -> tuple[pa.Table, bool]:
@@ -89,17 +114,41 @@ def _integers(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-@contextmanager
-def _stopped_after(timeout_ms: int, stop: Callable[[], None]) -> Iterator[None]:
-    def stop_once() -> None:
-        # The statement may have ended and its cursor be closed in this very moment.
-        with suppress(duckdb.Error):
-            stop()
+class _Watch:
+    """Stops a statement at its time limit, or when the process holds more memory than the engine may use at all.
 
-    timer = threading.Timer(timeout_ms / 1000, stop_once)
-    timer.daemon = True
-    timer.start()
+    The engine counts its buffers, not the values that an expression makes (a text doubled thirty times); so the
+    process is watched besides.
+    """
+
+    def __init__(self, stop: Callable[[], None], timeout_ms: int, process_bytes_max: int):
+        self.too_large = False
+        self._stop = stop
+        self._timeout_s = timeout_ms / 1000
+        self._process_bytes_max = process_bytes_max
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="whodid-query-watch", daemon=True)
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        deadline = time.monotonic() + self._timeout_s
+        while not self._over.wait(max(0.0, min(_LOOK_S, deadline - time.monotonic()))):
+            self.too_large = self.too_large or _process_bytes() > self._process_bytes_max
+            if self.too_large or time.monotonic() >= deadline:
+                # Asked again while it goes on: an interruption that comes between two steps of it is lost.
+                self._stop()
+
+
+def _process_bytes() -> int:
+    """Resident memory of this process in bytes; 0 where the system does not tell."""
     try:
-        yield
-    finally:
-        timer.cancel()
+        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+    except OSError:
+        return 0

@@ -93,7 +93,7 @@ FUNCTIONS: Final[dict[str, frozenset[str]]] = {
         not_like_escape not_ilike_escape like_escape ilike_escape ord
         parse_dirname parse_dirpath parse_filename parse_path pow prefix product quantile
         quantile_cont quantile_disc quarter random reduce regexp_escape regexp_extract regexp_extract_all
-        regexp_full_match regexp_matches reservoir_quantile right_grapheme round_even roundbankers row_to_json second
+        regexp_full_match regexp_matches right_grapheme round_even roundbankers row_to_json second
         sem sha1 signbit skewness split str_split str_split_regex strftime string_split string_split_regex
         strip_accents strlen strptime struct_concat struct_contains struct_extract struct_extract_at struct_has
         struct_indexof struct_insert struct_keys struct_pack struct_position struct_values substring_grapheme subtract

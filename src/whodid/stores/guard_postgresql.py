@@ -24,7 +24,7 @@ _REFUSED: Final = (
 
 # sqlglot knows these functions by a class of their own; they make large values or have no business here.
 _KNOWN_BUT_CHECKED: Final = frozenset(
-    {"repeat", "pad", "generateseries", "explodinggenerateseries", "format", "space", "readcsv", "version"}
+    {"repeat", "pad", "generateseries", "explodinggenerateseries", "format", "space", "readcsv", "currentversion"}
 )
 
 # It logs what it cannot read, with the text; the refusal says it already.
