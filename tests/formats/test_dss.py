@@ -107,13 +107,16 @@ def test_envelope_d() -> None:
     assert bytes(event.parameters) == line(BARE)
 
 
-@pytest.mark.parametrize("where", ["first", "last", "alone"])
+@pytest.mark.parametrize("where", ["first", "last", "last after a blank", "alone"])
 def test_the_message_is_cut_out_wherever_it_stands(where: str) -> None:
     rest = {name: value for name, value in LOG4J.items() if name != "message"}
     told = {"message": MESSAGE, **rest} if where == "first" else {**rest, "message": MESSAGE}
     if where == "alone":
         told = {"message": {**MESSAGE, "timestamp": "2020-02-19T15:05:02.441Z"}}
-    parameters = parameters_of(one(line(told)))
+    raw = line(told)
+    if "blank" in where:
+        raw = raw.replace(b',"message"', b', "message"')
+    parameters = parameters_of(one(raw))
     assert parameters.pop("dss") == {name: value for name, value in told.items() if name != "message"}
     assert parameters == told["message"]
 

@@ -153,7 +153,7 @@ def spliced_parameters(lines: Sequence[bytes], key: bytes, messages: Sequence[Ra
         if line[end : end + 1] != b",":
             if line[end:] != b"}":
                 return None
-            before, after = before.removesuffix(b","), b"}"
+            before, after = before.rstrip().removesuffix(b","), b"}"
         heads.append(head)
         made.append(b'%b,"dss":%b%b}' % (head, before, after))
     # The key may stand elsewhere too, and the message may be empty: then the cut is not where it should be.
