@@ -85,3 +85,20 @@ def test_what_was_rejected_is_listed_with_its_reason(server: WebServer) -> None:
         raw,
     )
     assert server.client.get("/v1/rejects", params={"offset": 1}).json()["rows"] == []
+
+
+def test_what_was_rejected_is_taken_in_once_when_it_can_be_read(server: WebServer) -> None:
+    good = '{"type": "mended", "user": "erika", "time": "2026-11-01T10:00:00Z"}'
+    rejections = [
+        Rejection(index=0, code="later_known", message="Not known yet.", raw=good, raw_size_bytes=len(good)),
+        Rejection(index=1, code="later_known", message="No event.", raw="[]]", raw_size_bytes=3),
+    ]
+    server.store([], rejects=rejections)
+    done = server.client.post("/v1/rejects/replay", json={"code": "later_known"}).json()
+    assert (done["events"], done["still"], done["earlier"]) == (1, 1, 0)
+    again = server.client.post("/v1/rejects/replay", json={"code": "later_known"}).json()
+    assert (again["events"], again["still"], again["earlier"]) == (0, 1, 1)
+    server.engine.flush()
+    assert [one["user"] for one in server.client.get("/v1/events?type=mended").json()["events"]] == ["erika"]
+    assert server.recorded("rejects-replayed")[0]["user"] == "owner of the data folder"
+    assert server.client.post("/v1/rejects/replay", json={"limit": 0}).status_code == 400

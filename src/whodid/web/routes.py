@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, NamedTuple
 
 from whodid.reading.output import FORMATS
-from whodid.web import events, pages, query, settings, status
+from whodid.web import events, pages, query, replaying, settings, status
 from whodid.web.requests import FILTERS, Req
 
 Rule = Literal["public", "read", "write", "admin"]
@@ -66,6 +66,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("DELETE", "/v1/groups/{group}/members", "admin", settings.remove_member, "settings", ("user", "group")),
     Route("GET", "/v1/status", "read", status.status, "status"),
     Route("GET", "/v1/rejects", "read", status.rejects, "status", ("limit", "offset", "format"), forms=_TABLES),
+    Route("POST", "/v1/rejects/replay", "admin", replaying.replay_rejects, "status", body=replaying.Replay),
     Route("GET", "/healthz", "public", status.healthz, "status"),
     Route("GET", "/readyz", "public", status.readyz, "status"),
     Route("GET", "/metrics", "read", status.metrics, "status", forms=("text/plain",)),
