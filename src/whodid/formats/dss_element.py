@@ -44,7 +44,9 @@ Envelope = Log4j | EventServer
 BARE: Final = Log4j()
 
 _THINGS, _PLACE, _RARE, _WHO = SLICES
-_NO_THINGS, _NO_PLACE, _NOTHING_RARE, _ = (astuple(Message())[part] for part in SLICES)
+_WHERE: Final = slice(_PLACE.start, _RARE.stop)
+_NO_THINGS: Final = astuple(Message())[_THINGS]
+_NOWHERE: Final = astuple(Message())[_WHERE]
 
 _DURATION_MS_MAX: Final = 10**15
 _VERSION: Final = bytes(0x80 | byte & 0x0F for byte in range(256))
@@ -111,8 +113,6 @@ def _head(envelope: Envelope, message: Message, at_ms: list[int], kinds: list[by
     mdc = envelope.mdc
     auth_via, project = values[0], values[1]
     things = values[_THINGS]
-    place = values[_PLACE]
-    others = values[_RARE]
     tail = b""
     if mdc is None:
         who = WHO[login, user, auth_user, None, auth_via]
@@ -122,10 +122,9 @@ def _head(envelope: Envelope, message: Message, at_ms: list[int], kinds: list[by
     call_time = envelope.call_time
     if call_time.__class__ is int and 0 <= call_time < _DURATION_MS_MAX:
         tail += b'"duration_ms":%d,' % call_time
-    if place != _NO_PLACE:
-        kind, tail = _with_place(kind, tail, PLACES[place])
-    if others != _NOTHING_RARE:
-        tail += rare(others)
+    if values[_WHERE] != _NOWHERE:
+        kind, tail = _with_place(kind, tail, PLACES[values[_PLACE]])
+        tail += rare(values[_RARE])
     if project is not None or auth_via is not None or things != _NO_THINGS:
         tail += entities(auth_via, project, things)
     return b'"time":"%b",%b%b%b' % (time.encode(), kind, who, tail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta
 from itertools import compress
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -130,12 +130,8 @@ _TEMPLATES: Final = (
 PROJECTS: Final[Memo[bytes]] = Memo(lambda name: _template("project", in_project=False).alone % (name, name))
 
 
-_DATASET: Final = _TEMPLATES[0]
 _NOTHING_ELSE: Final = (None,) * len(ENTITY_FIELDS)
-
-
-def _told(things: tuple[Any, ...]) -> Iterable[tuple[_Template, Any]]:
-    return zip(compress(_TEMPLATES, things), filter(None, things), strict=False)
+_DATASET: Final = b'"entities":[{"type":"dataset","id":"%b.%b","name":"%b"},%b],'
 
 
 def entities(auth_via: Any, project_key: Any, things: tuple[Any, ...]) -> bytes:
@@ -146,10 +142,13 @@ def entities(auth_via: Any, project_key: Any, things: tuple[Any, ...]) -> bytes:
     if project_key is None and auth_via:
         project_key = actor((), auth_via).project
     project = NAMES[project_key]
-    found = []
     # Most events are about a dataset and nothing else: they need not be searched.
-    told = ((_DATASET, things[0]),) if things[1:] == _NOTHING_ELSE else _told(things)
-    for template, value in told:
+    if project and things[1:] == _NOTHING_ELSE:
+        name = NAMES[things[0]]
+        if name and b"." not in name:
+            return _DATASET % (project, name, name, PROJECTS[project])
+    found = []
+    for template, value in zip(compress(_TEMPLATES, things), filter(None, things), strict=False):
         name = NAMES[value]
         if not name:
             continue
