@@ -212,6 +212,27 @@ def test_a_query_that_takes_too_much_memory_ends_and_others_go_on(path: Path, ba
     store.close()
 
 
+def test_an_engine_that_gave_itself_up_is_opened_anew(
+    path: Path, batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DuckDBStore(path, journal_path=batches.folder)
+    store.write([batches.of(many(3))])
+    batch = batches.of(many(4))
+
+    def give_up(*_: object) -> None:
+        store._connection.close()
+        raise duckdb.FatalException("database has been invalidated because of a previous fatal error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(duckdb_load.Load, "finish", give_up)
+        with pytest.raises(WhodidError) as failed:
+            store.write([batch])
+    assert failed.value.code == "unavailable"
+    assert store.write([batch]).events == 4
+    assert store.stats().events == 7
+    store.close()
+
+
 def test_an_answer_without_end_is_read_only_as_far_as_asked(store: DuckDBStore) -> None:
     answer = store.query("SELECT i FROM range(100000000000) t(i)", limit=1_000, timeout_ms=5_000)
     assert (answer.table.num_rows, answer.truncated) == (1_000, True)

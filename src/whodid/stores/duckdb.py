@@ -6,6 +6,7 @@ settings cannot be changed (`enable_external_access`, `allowed_directories`, `lo
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ register(
         "store.after-commit": "a write is committed; the journal still holds its batches",
     }
 )
+
+_log = logging.getLogger(__name__)
 
 ANSWER_BYTES_MAX: Final = 512 * 1024 * 1024
 PROCESS_BYTES_BESIDES: Final = 512 * 1024 * 1024
@@ -61,7 +64,7 @@ class DuckDBStore:
         self._threads = threads
         self._memory_bytes_max = memory_bytes_max
         self._line_bytes_max = LINE_BYTES_USUAL
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
         self._closed = False
         self._open()
 
@@ -133,7 +136,8 @@ class DuckDBStore:
             try:
                 self._connection.execute("CHECKPOINT")
             except duckdb.Error as problem:
-                raise self._failed(problem, "closing") from problem
+                # What is committed is safe in the write-ahead log, and the next opening reads it.
+                _log.warning("The store was closed without writing its log into its file: %s", problem)
             finally:
                 self._connection.close()
 
@@ -188,10 +192,24 @@ class DuckDBStore:
 
     def _failed(self, problem: Exception, what: str) -> WhodidError:
         """The error to raise; an engine that has given itself up is opened anew first, for the next try."""
-        if is_fatal(problem) and not self._closed:
+        if is_fatal(problem):
+            self._reopen()
+        return translated(problem, what)
+
+    def _reopen(self) -> None:
+        with self._writing:
+            if self._closed or _answers(self._connection):
+                return
             self._connection.close()
             self._open()
-        return translated(problem, what)
+
+
+def _answers(connection: duckdb.DuckDBPyConnection) -> bool:
+    try:
+        connection.execute("SELECT 1")
+    except duckdb.Error:
+        return False
+    return True
 
 
 def _position(cursor: duckdb.DuckDBPyConnection, receiver: str) -> int:
