@@ -51,8 +51,9 @@ def show_rows(rows: Sequence[dict[str, Any]], output: Output, *, columns: Sequen
     if not rows and output.format() == "table":
         note("There are none.")
         return
+    filled = [name for name in columns if any(row.get(name) not in (None, [], "") for row in rows)]
     empty = pa.table({name: pa.array([], pa.string()) for name in columns})
-    show_table(pa.Table.from_pylist(list(rows)) if rows else empty, output, columns=columns)
+    show_table(pa.Table.from_pylist(list(rows)) if rows else empty, output, columns=filled)
 
 
 def show_one(row: dict[str, Any], output: Output) -> None:

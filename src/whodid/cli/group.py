@@ -130,7 +130,9 @@ def remove(
 
 @app.command(name="import")
 def import_groups(
-    file: Annotated[Path, Parameter(help="CSV with a header; - for standard input.")], *, place: Place = ANYWHERE
+    file: Annotated[Path, Parameter(allow_leading_hyphen=True, help="CSV with a header; - for standard input.")],
+    *,
+    place: Place = ANYWHERE,
 ) -> int:
     """Make groups and put members into them from a CSV file.
 

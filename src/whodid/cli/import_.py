@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -33,7 +34,12 @@ app = verb(
 
 @app.default
 def import_(
-    *paths: Annotated[str, Parameter(help="Files, folders, patterns, s3://bucket/prefix, or - for standard input.")],
+    *paths: Annotated[
+        str,
+        Parameter(
+            allow_leading_hyphen=True, help="Files, folders, patterns, s3://bucket/prefix, or - for standard input."
+        ),
+    ],
     format: Annotated[str | None, Parameter(help="Format of the files [default: by their content].")] = None,
     follow: Annotated[bool, Parameter(help="Go on with what is written to the files later.")] = False,
     again: Annotated[bool, Parameter(help="Read files even if they were read before.")] = False,
@@ -54,6 +60,9 @@ def import_(
 
     if not paths:
         raise WhodidError("invalid", "There is nothing to import.", "Name files, folders, patterns, s3://… or -.")
+    for path in paths:
+        if path.startswith("-") and path != "-" and not os.path.lexists(path):
+            raise WhodidError("invalid", f"There is no option {path}.", "See: whodid import --help")
     found = sources.find(paths, endpoint=endpoint)
     if not follow:
         sources.require_any(found)

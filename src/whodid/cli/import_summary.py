@@ -61,7 +61,8 @@ def _span(summary: Summary) -> Iterator[str]:
 def _rejects(summary: Summary) -> Iterator[str]:
     if not summary.rejected:
         return
-    yield f"{summary.rejected:,} rejected; they are kept with their reasons (whodid replay --list):"
+    kept = "kept with their reasons (whodid replay --list)" if summary.rejects_kept else "not kept by this server"
+    yield f"{summary.rejected:,} rejected, {kept}:"
     for reject in summary.rejects:
         yield f"  {reject.file}:{reject.line}: {reject.code}: {reject.message}"
     if summary.rejected > len(summary.rejects):

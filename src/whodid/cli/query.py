@@ -22,7 +22,9 @@ app = verb(
 
 @app.default
 def query(
-    sql: Annotated[str | None, Parameter(help="One SELECT; - or nothing reads standard input.")] = None,
+    sql: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="One SELECT; - or nothing reads standard input.")
+    ] = None,
     /,
     *,
     file: Annotated[Path | None, Parameter(help="Read the SELECT from this file.")] = None,

@@ -106,7 +106,9 @@ def delete(login: str, *, place: Place = ANYWHERE) -> None:
 
 @app.command(name="import")
 def import_users(
-    file: Annotated[Path, Parameter(help="CSV with a header; - for standard input.")], *, place: Place = ANYWHERE
+    file: Annotated[Path, Parameter(allow_leading_hyphen=True, help="CSV with a header; - for standard input.")],
+    *,
+    place: Place = ANYWHERE,
 ) -> int:
     """Make and change users from a CSV file.
 

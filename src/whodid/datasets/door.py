@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +22,8 @@ from whodid.journal.base import Draft, Journal
 from whodid.receive.access import Access, Caller
 from whodid.receive.answer import Send, request_id, send_error, send_json
 from whodid.receive.body import Disconnected, InFlight, Receive, declared_size, read_rest
+
+PATH: Final = "/v1/import"
 
 
 class Handed(Struct, kw_only=True):

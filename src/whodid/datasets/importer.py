@@ -99,9 +99,7 @@ class Importer:
         """Wait until everything is stored; what was done."""
         self._sender.flush()
         outcome = self._sink.finish(timeout_s)
-        return self.tally.summary(
-            stored=outcome.stored, duplicates=outcome.duplicates, seconds=time.monotonic() - self._began
-        )
+        return self.tally.summary(outcome, time.monotonic() - self._began)
 
     def __enter__(self) -> Importer:
         return self

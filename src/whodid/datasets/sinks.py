@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from whodid.errors import WhodidError
 from whodid.journal.base import Draft, Journal
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 class Outcome(NamedTuple):
-    """What the store made of the events sent: new ones, and ones that it had."""
+    """What the store made of the events sent: new ones, and ones that it had; whether rejections are kept too."""
 
     stored: int
     duplicates: int
+    rejects_kept: bool = True
 
 
 class Sink(Protocol):
@@ -49,7 +50,7 @@ class JournalSink:
 
 
 class ServerSink:
-    """A running server, by its import door.
+    """A running server, by its import door; by the door for all events where that one is closed to this key.
 
     Raises WhodidError with the code that the server answers; "unavailable" when it cannot be reached.
     """
@@ -58,30 +59,52 @@ class ServerSink:
         import httpx
 
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=60.0)
+        try:
+            self._client = httpx.Client(base_url=url, headers=headers, timeout=60.0)
+        except httpx.InvalidURL as error:
+            raise WhodidError("invalid", f"{url!r} is no URL of a server: {error}.") from error
+        self._by_import_door = True
         self._accepted = 0
+        self._duplicates = 0
+        self._rejects_kept = True
 
     def send(self, draft: Draft) -> None:
+        if self._by_import_door:
+            from whodid.datasets.door import PATH, body_of
+
+            answer = self._post(PATH, body_of(draft), "application/x-ndjson")
+            self._by_import_door = answer.status_code not in _DOOR_CLOSED
+        if not self._by_import_door:
+            self._rejects_kept = self._rejects_kept and not draft.rejects
+            if not draft.count:
+                return
+            answer = self._post("/v1/events", draft.events, "application/json")
+        if answer.status_code != 200:
+            raise _error_of(answer)
+        told = answer.json()
+        self._accepted += told["accepted"]
+        self._duplicates += told.get("duplicates", 0)
+
+    def finish(self, timeout_s: float) -> Outcome:
+        """What the server said. It finds out only later which events it had stored long ago: these count as new."""
+        return Outcome(self._accepted, self._duplicates, self._rejects_kept)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _post(self, path: str, content: bytes, media_type: str) -> httpx.Response:
         import httpx
 
-        from whodid.datasets.door import body_of
-
         try:
-            answer = self._client.post("/v1/import", content=body_of(draft))
+            return self._client.post(path, content=content, headers={"content-type": media_type})
         except httpx.HTTPError as error:
             raise WhodidError(
                 "unavailable", f"{self._client.base_url} cannot be reached: {error}.", "Is the server running?"
             ) from error
-        if answer.status_code != 200:
-            raise _error_of(answer)
-        self._accepted += draft.count
 
-    def finish(self, timeout_s: float) -> Outcome:
-        """A server tells apart what it has already only when it stores it: all counts as new here."""
-        return Outcome(self._accepted, 0)
 
-    def close(self) -> None:
-        self._client.close()
+# A key that is bound to topics or nodes, or a server without this door.
+_DOOR_CLOSED: Final = (403, 404, 405)
 
 
 def _error_of(answer: httpx.Response) -> WhodidError:

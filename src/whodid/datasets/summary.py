@@ -10,6 +10,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from whodid.datasets.sinks import Outcome
 from whodid.datasets.span import Gap, Span
 from whodid.formats.base import Decoded
 
@@ -47,7 +48,8 @@ class Summary(Struct, kw_only=True):
     events      events read from the files.
     stored      events that were not in the store before.
     duplicates  events that were.
-    rejected    pieces of input that are no events; all are kept in the store, `rejects` are the first of them.
+    rejected    pieces of input that are no events; `rejects` are the first of them.
+    rejects_kept  whether all of them are kept in the store; a server's key that is bound cannot hand them over.
     gaps        stretches of the span without events, longest first.
     seconds     how long it took, storing included.
     """
@@ -56,6 +58,7 @@ class Summary(Struct, kw_only=True):
     stored: int
     duplicates: int
     rejected: int
+    rejects_kept: bool
     topics: dict[str, int]
     oldest: datetime | None
     newest: datetime | None
@@ -105,13 +108,14 @@ class Tally:
         if file.outcome != "skipped":
             before.outcome = file.outcome
 
-    def summary(self, *, stored: int, duplicates: int, seconds: float) -> Summary:
+    def summary(self, outcome: Outcome, seconds: float) -> Summary:
         gaps = self._span.gaps()
         return Summary(
             events=self.events,
-            stored=stored,
-            duplicates=duplicates,
+            stored=outcome.stored,
+            duplicates=outcome.duplicates,
             rejected=self.rejected,
+            rejects_kept=outcome.rejects_kept,
             topics=dict(self._topics.most_common()),
             oldest=self._span.oldest,
             newest=self._span.newest,
