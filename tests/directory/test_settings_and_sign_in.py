@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from support.directories import mentions
+from support.postgresql import PostgreSQLServer
 from whodid.directory import Directory
 from whodid.errors import WhodidError
 from whodid.event import Event, parameters_of
@@ -151,3 +153,34 @@ def test_a_database_out_of_reach_is_a_temporary_error_without_its_password() -> 
     assert caught.value.code == "unavailable"
     assert caught.value.kind.temporary
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.postgresql
+def test_keys_go_on_counting_while_the_database_is_away_and_it_comes_back(
+    own_postgresql_server: PostgreSQLServer,
+) -> None:
+    from whodid.stores.postgresql import PostgreSQLStore
+
+    url = own_postgresql_server.create_database()
+    PostgreSQLStore(url).close()
+    directory = Directory.open(url)
+    key, secret = directory.create_key("etl", ["write"])
+    directory.watch()
+    own_postgresql_server.stop()
+    with pytest.raises(WhodidError) as caught:
+        directory.revoke_key("etl")
+    assert caught.value.code == "unavailable"
+    with pytest.raises(WhodidError):
+        directory.observe(mentions(users=("ada",)))
+    assert directory.verify_key(secret) == key
+    own_postgresql_server.start()
+    directory.observe(mentions(users=("ada",)))
+    elsewhere = Directory.open(url)
+    elsewhere.revoke_key("etl")
+    elsewhere.close()
+    deadline = time.monotonic() + 3
+    while directory.verify_key(secret) is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert [user.login for user in directory.users()] == ["ada"]
+    directory.close()

@@ -59,7 +59,12 @@ class Receiver:
         self.protocol = limited_protocol(self.config)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.listener.getsockname()[1]
-        options: dict[str, Any] = {"log_level": "critical", "access_log": False, "server_header": False}
+        options: dict[str, Any] = {
+            "log_level": "critical",
+            "access_log": False,
+            "server_header": False,
+            "date_header": False,
+        }
         self.server = uvicorn.Server(
             uvicorn.Config(self.ingest, http=self.protocol, lifespan="off", ws="none", loop="uvloop", **options)
         )

@@ -26,7 +26,7 @@ from whodid.formats.compression import decompress
 from whodid.formats.native import Media, decode_body
 from whodid.journal.base import Draft, Journal
 from whodid.receive.access import Access, Caller
-from whodid.receive.answer import Send, nothing_accepted, request_id, send_error, send_json, summary
+from whodid.receive.answer import Send, nothing_accepted, request_id, send_at_once, send_error, send_json, summary
 from whodid.receive.binding import bind
 from whodid.receive.body import Disconnected, InFlight, Receive, declared_size, media_of, read_rest
 from whodid.receive.recent import RecentIds
@@ -160,8 +160,10 @@ class Ingest:
         self.rejected += len(rejects)
         if rejects and not ids and not duplicates:
             await send_error(send, nothing_accepted(rejects), identifier, more, rejects=rejects)
-        else:
-            await send_json(send, 200, summary(len(ids), duplicates, rejects), identifier, more)
+            return
+        answer = summary(len(ids), duplicates, rejects)
+        if more or not send_at_once(scope, answer, identifier):
+            await send_json(send, 200, answer, identifier, more)
 
     async def _whole_body(self, first: bytes, receive: Receive) -> bytes:
         """The body that begins with `first`, within its time; all of it is counted as in flight."""

@@ -7,16 +7,17 @@ The limits cost nothing while requests arrive in one piece, as small ones do.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 
 import httptools
 import msgspec
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from whodid.config import Config
 from whodid.errors import WhodidError
-from whodid.receive.answer import error_body, request_id
+from whodid.receive.answer import AT_ONCE, error_body, request_id
 
 HEAD_BYTES_MAX: Final = 64 * 1024
 HEADERS_MAX: Final = 200
@@ -138,6 +139,9 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._stop_deadline()
         super().on_headers_complete()
+        # The task of the request runs later, so that it finds this in its scope.
+        at_once: Any = partial(self._answer_at_once, self.cycle)
+        self.scope["extensions"] = {AT_ONCE: at_once}
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._phase == _HEAD:  # else it is the trailer of a chunked body, which nobody asks for
@@ -178,6 +182,18 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(WhodidError("invalid", msg, "Speak HTTP/1.1 here; if this is an https address, use http."))
+
+    def _answer_at_once(self, cycle: RequestResponseCycle, answer: bytes) -> bool:
+        """Write a whole answer, head and body; False if this answer needs more than that."""
+        if cycle.disconnected:
+            return True
+        if self.flow.write_paused or not cycle.keep_alive or self.server_state.default_headers:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(answer)
+        cycle.message_event.set()
+        cycle.on_response()
+        return True
 
     def _stay_with_http(self, rest: bytes) -> None:
         """Read a request again without its offer to speak another protocol (h2c, websocket), which ends the parser."""
