@@ -36,9 +36,7 @@ app = verb(
 def import_(
     *paths: Annotated[
         str,
-        Parameter(
-            allow_leading_hyphen=True, help="Files, folders, patterns, s3://bucket/prefix, or - for standard input."
-        ),
+        Parameter(allow_leading_hyphen=True, help="Files, folders, patterns, s3://bucket/prefix, - (standard input)."),
     ],
     format: Annotated[str | None, Parameter(help="Format of the files [default: by their content].")] = None,
     follow: Annotated[bool, Parameter(help="Go on with what is written to the files later.")] = False,

@@ -8,6 +8,7 @@ events, strict as the journal wants it. The answer means: on disk.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -23,6 +24,7 @@ from whodid.receive.access import Access, Caller
 from whodid.receive.answer import Send, request_id, send_error, send_json
 from whodid.receive.body import Disconnected, InFlight, Receive, declared_size, read_rest
 
+_log = logging.getLogger("whodid.import")
 PATH: Final = "/v1/import"
 
 
@@ -63,6 +65,10 @@ class ImportDoor:
             return
         except WhodidError as error:
             await send_error(send, error, identifier)
+        except Exception:
+            _log.exception("Request %s failed.", identifier.decode())
+            failed = WhodidError("internal", "Something went wrong here.", "The server's log names this request.")
+            await send_error(send, failed, identifier)
 
     def _caller(self, scope: Mapping[str, Any], headers: dict[bytes, bytes]) -> Caller:
         caller = self._access.require(scope, "write", headers)
