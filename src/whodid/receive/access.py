@@ -17,10 +17,11 @@ import base64
 import binascii
 import ipaddress
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from whodid.directory import Directory
-from whodid.directory.model import SCOPES, Key
+from whodid.directory.model import SCOPES, BrowserSession, Key
 from whodid.directory.secret import digest
 from whodid.directory.sign_in import COOKIE
 from whodid.directory.snapshot import Snapshot
@@ -35,7 +36,7 @@ ALLOWED_HOSTS: Final = "access.allowed_hosts"
 CALLERS_MAX: Final = 10_000
 
 # A proxy on this machine makes everybody look local; it adds one of these.
-_PROXY_HEADERS: Final = (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via")
+_PROXY_HEADERS: Final = frozenset((b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via"))
 
 _COOKIE: Final = COOKIE.encode() + b"="
 
@@ -156,13 +157,10 @@ class Access:
 
     def _without_key(self, scope: Mapping[str, Any], headers: Headers) -> Caller:
         self._refuse_foreign_page(headers)
-        for cookie in headers.get(b"cookie", b"").split(b";"):
-            if cookie.strip().startswith(_COOKIE):
-                session = self._directory.snapshot.sessions.get(digest(cookie.strip()[len(_COOKIE) :]))
-                if session is not None:
-                    self._refuse_foreign_name(headers)
-                    name = session.user or "signed-in browser"
-                    return Caller(name, _scopes(session.scopes), user=session.user, session_id=session.id)
+        if b"cookie" in headers and (session := self._session(headers[b"cookie"])) is not None:
+            self._refuse_foreign_name(headers)
+            name = session.user or "signed-in browser"
+            return Caller(name, _scopes(session.scopes), user=session.user, session_id=session.id)
         if self._loopback and not self._directory.snapshot.closed and _is_local(scope, headers):
             self._refuse_foreign_name(headers)
             return LOCAL_PROGRAM
@@ -172,9 +170,15 @@ class Access:
             "Send it as 'Authorization: Bearer KEY'; make one with: whodid key create NAME --scope write",
         )
 
+    def _session(self, cookies: bytes) -> BrowserSession | None:
+        for cookie in map(bytes.strip, cookies.split(b";")):
+            if cookie.startswith(_COOKIE):
+                return self._directory.snapshot.sessions.get(digest(cookie[len(_COOKIE) :]))
+        return None
+
     def _refuse_foreign_page(self, headers: Headers) -> None:
-        site = headers.get(b"sec-fetch-site", b"none")
-        if site in (b"none", b"same-origin") or headers.get(b"sec-fetch-mode") == b"navigate":
+        site = headers.get(b"sec-fetch-site")
+        if site is None or site in (b"none", b"same-origin") or headers.get(b"sec-fetch-mode") == b"navigate":
             return
         if b"origin" in headers:
             return  # judged already, with the origins that are allowed
@@ -231,10 +235,10 @@ def _secrets(authorization: bytes) -> list[bytes]:
 
 def _is_local(scope: Mapping[str, Any], headers: Headers) -> bool:
     client = scope.get("client")
-    proxied = any(name in headers for name in _PROXY_HEADERS)
-    return client is not None and _is_loopback(client[0]) and not proxied
+    return client is not None and _is_loopback(client[0]) and _PROXY_HEADERS.isdisjoint(headers)
 
 
+@lru_cache(maxsize=1_000)
 def _is_loopback(address: str) -> bool:
     try:
         ip = ipaddress.ip_address(address)
