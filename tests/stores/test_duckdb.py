@@ -294,6 +294,13 @@ def test_lines_longer_than_usual_are_read_too(
     assert store.write([batches.of(wide)]).events == 15
 
 
+def test_little_memory_is_enough_for_long_lines(path: Path, batches: Batches) -> None:
+    store = DuckDBStore(path, journal_path=batches.folder, memory_bytes_max=96 * 1024**2)
+    wide = [event(number, parameters={"text": "x" * 900_000}) for number in range(12)]
+    assert store.write([batches.of(wide)]).events == 12
+    store.close()
+
+
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [

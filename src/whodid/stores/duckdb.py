@@ -183,6 +183,11 @@ class DuckDBStore:
                     written = load.finish(batches[0].receiver, batches[-1].number, rejects)
                     point("store.before-commit")
                 return written
+            except duckdb.OutOfMemoryException:
+                # Long lines need large buffers; event by event a batch needs little.
+                if len(batches) == 1:
+                    return None
+                raise
             except duckdb.Error as problem:
                 if not is_of_data(problem):
                     raise

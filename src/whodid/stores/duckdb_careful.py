@@ -11,7 +11,6 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import duckdb
@@ -23,6 +22,7 @@ from whodid.journal.base import Batch, Frame
 from whodid.stores.base import COLUMNS
 
 _CHUNK_ROWS: Final = 2_000
+_CHUNK_BYTES: Final = 4 * 1024 * 1024
 _REPLACEMENT: Final = "\ufffd"
 _NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _ARROW_TYPES: Final = {"timestamp": pa.timestamp("us"), "double": pa.float64(), "bigint": pa.int64()}
@@ -60,8 +60,7 @@ class _Item(NamedTuple):
 def stage(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
     """Add a batch's events to `staged_events` and its rejections to `staged_rejected_events`."""
     rejects: list[Row] = []
-    items = _items(batch, rejects)
-    while chunk := list(islice(items, _CHUNK_ROWS)):
+    for chunk in _chunks(_items(batch, rejects)):
         rejects.extend(_insert_events(connection, chunk))
     for start in range(0, len(rejects), _CHUNK_ROWS):
         _insert(connection, "staged_rejected_events", _REJECTS, rejects[start : start + _CHUNK_ROWS])
@@ -77,6 +76,19 @@ def mended(raw: bytes) -> str:
     value = json.loads(raw.decode("utf-8", "replace"), parse_float=_number)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return _clean_text(_NUL.sub(r"\1" + _REPLACEMENT, text))
+
+
+def _chunks(items: Iterator[_Item]) -> Iterator[list[_Item]]:
+    chunk: list[_Item] = []
+    size_bytes = 0
+    for item in items:
+        chunk.append(item)
+        size_bytes += sum(len(value) for value in item.row.values() if isinstance(value, str))
+        if len(chunk) == _CHUNK_ROWS or size_bytes >= _CHUNK_BYTES:
+            yield chunk
+            chunk, size_bytes = [], 0
+    if chunk:
+        yield chunk
 
 
 def _items(batch: Batch, rejects: list[Row]) -> Iterator[_Item]:

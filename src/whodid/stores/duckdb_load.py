@@ -23,7 +23,7 @@ OWN_ROWS: Final = 36_028_797_018_960_000
 
 # The engine's read buffers are twice this, per thread: small is fast, large only where a line needs it.
 LINE_BYTES_USUAL: Final = 8 * 1024 * 1024
-LINE_BYTES_MAX: Final = 160 * 1024 * 1024
+LINE_BYTES_MAX: Final = 96 * 1024 * 1024
 
 # Ids of version 7 and 8 begin with their time in ms; this many leading hex digits are a span of 4.7 hours.
 _SPAN_DIGITS: Final = 6
@@ -102,7 +102,7 @@ class Load:
             self._connection.execute(f"INSERT INTO staged_events {self._events_sql}", given)
             self._connection.execute(f"INSERT INTO staged_rejected_events {self._rejects_sql}", given)
             self._connection.execute("COMMIT")
-        except (duckdb.DataError, duckdb.ProgrammingError):
+        except (duckdb.DataError, duckdb.ProgrammingError, duckdb.OutOfMemoryException):
             self._connection.execute("ROLLBACK")
             return False
         return True
