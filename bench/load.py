@@ -25,8 +25,8 @@ class Load:
     """Posts bodies on all connections until the time is over; open loop when a rate is set."""
 
     def __init__(self, arguments: argparse.Namespace):
-        self.batch = arguments.batch
-        self.rate = arguments.rate
+        self.batch: int = arguments.batch
+        self.rate: float = arguments.rate
         self.bodies = Bodies(arguments.batch, client=arguments.client)
         self.head = (
             f"POST /v1/events HTTP/1.1\r\nHost: {urlsplit(arguments.url).netloc}\r\n"
@@ -37,7 +37,7 @@ class Load:
         self.refused: Counter[str] = Counter()
         self.sent = 0
         self.begin = time.perf_counter()
-        self.end = self.begin + arguments.seconds
+        self.end: float = self.begin + arguments.seconds
         self.last_answer = self.begin
 
     def request(self) -> bytes:

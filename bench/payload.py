@@ -43,8 +43,8 @@ def _event(position: int, chance: random.Random) -> bytes:
         },
     }
     text = json.dumps(event, separators=(",", ":"))
-    event["description"] += " " + "." * max(0, EVENT_BYTES - len(text) - 1)
-    return json.dumps(event, separators=(",", ":")).encode()[:]
+    event["description"] = "@user ran @query " + "." * max(0, EVENT_BYTES - len(text) - 1)
+    return json.dumps(event, separators=(",", ":")).encode()
 
 
 class Bodies:

@@ -18,7 +18,7 @@ from whodid.reports.words import translated
 from whodid.stores.base import Result, Store
 
 SINCE = END - timedelta(days=20)
-SPAN = {"since": SINCE, "until": END}
+SPAN: dict[str, Any] = {"since": SINCE, "until": END}
 COUNTED = ("integer", "number")
 
 
