@@ -56,7 +56,8 @@ def line(event: Event, shared: str, seq: int, event_type_id: str) -> str:
     if event.entities:
         entity = event.entities[0]
         first = (entity.role, entity.type, entity.id, entity.name)
-        reference = reference_of(entity.type, entity.id)
+        if (other := reference_of(entity.type, entity.id)) != entity.id:
+            reference = other
         if len(event.entities) > 1:
             entities = _ENCODER.encode(event.entities).decode()
             references = _ENCODER.encode(references_of(event.entities)).decode()
