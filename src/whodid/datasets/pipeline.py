@@ -76,6 +76,7 @@ class Sender:
         self._error: BaseException | None = None
         self._mark: Mark | None = None
         self._saved_at = 0.0
+        self._saves_next = False
         self._thread = threading.Thread(target=self._run, name="whodid-import-send", daemon=True)
         self._thread.start()
 
@@ -133,16 +134,19 @@ class Sender:
     def _send(self, parcel: Parcel) -> None:
         if parcel.draft is not None:
             send_patiently(self._sink, parcel.draft, for_ever=self._patient)
+            # Rejections have no ids: reading them again would keep them twice.
+            self._saves_next = self._saves_next or bool(parcel.draft.rejects)
         if parcel.mark is None:
             return
         if self._mark is not None and self._mark.id != parcel.mark.id:
             self._save_mark()
         self._mark = parcel.mark
-        if parcel.mark.complete or time.monotonic() - self._saved_at > _SAVE_EVERY_S:
+        if parcel.mark.complete or self._saves_next or time.monotonic() - self._saved_at > _SAVE_EVERY_S:
             self._save_mark()
 
     def _save_mark(self) -> None:
         if self._mark is not None:
             self._save(self._mark)
             self._mark = None
+            self._saves_next = False
             self._saved_at = time.monotonic()
