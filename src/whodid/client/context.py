@@ -1,0 +1,118 @@
+"""Who is acting, in which session, request and run: kept in a context variable, so threads and tasks do not mix."""
+
+from __future__ import annotations
+
+import contextvars
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from whodid.client.message import fresh_id
+
+User = str | Callable[[], str | None] | None
+
+_NOTHING: Final[MappingProxyType[str, Any]] = MappingProxyType({})
+
+
+class Scope(NamedTuple):
+    """What messages get that do not say it themselves. `run` is the id of the run of an audited function."""
+
+    user: User = None
+    session: str | None = None
+    acting_for: str | None = None
+    via: str | None = None
+    request_id: str | None = None
+    run: str | None = None
+    params: MappingProxyType[str, Any] = _NOTHING
+
+
+NOWHERE: Final = Scope()
+CURRENT: Final[contextvars.ContextVar[Scope]] = contextvars.ContextVar("whodid_scope", default=NOWHERE)
+
+
+@contextmanager
+def within(scope: Scope) -> Iterator[Scope]:
+    """Make `scope` the current one until the block ends."""
+    before = CURRENT.get()
+    token = CURRENT.set(scope)
+    try:
+        yield scope
+    finally:
+        try:
+            CURRENT.reset(token)
+        except ValueError:
+            # A generator that is closed by another task or thread ends in that one's context.
+            if CURRENT.get() is scope:
+                CURRENT.set(before)
+
+
+@contextmanager
+def session(
+    user: User = None,
+    *,
+    id: str | None = None,
+    acting_for: str | None = None,
+    via: str | None = None,
+    params: dict[str, Any] | None = None,
+) -> Iterator[Scope]:
+    """Messages within the block belong to one session of `user`; a new one unless `id` names it (a UUID).
+
+    user    login, or a function that tells it when a message is made.
+    params  parameters of every message within.
+
+    A session within a session inherits what it does not say itself, except the session's id when it has another user.
+    """
+    outer = CURRENT.get()
+    same = user is None or user == outer.user
+    scope = outer._replace(
+        user=outer.user if user is None else user,
+        session=_session_id(id) if id is not None else (outer.session if same else None) or fresh_id(),
+        acting_for=acting_for if acting_for is not None else outer.acting_for if same else None,
+        via=via if via is not None else outer.via if same else None,
+        params=merged(outer.params, params),
+    )
+    with within(scope):
+        yield scope
+
+
+@contextmanager
+def request(request_id: str | None = None, *, params: dict[str, Any] | None = None) -> Iterator[str]:
+    """Messages within the block share a request id: a new one unless it is given. Yields it."""
+    outer = CURRENT.get()
+    identifier = request_id or fresh_id()
+    with within(outer._replace(request_id=identifier[:1000], params=merged(outer.params, params))):
+        yield identifier
+
+
+@contextmanager
+def context(**params: Any) -> Iterator[None]:
+    """Messages within the block have these parameters too."""
+    outer = CURRENT.get()
+    with within(outer._replace(params=merged(outer.params, params))):
+        yield
+
+
+def merged(outer: MappingProxyType[str, Any], params: dict[str, Any] | None) -> MappingProxyType[str, Any]:
+    """Parameters with more of them on top."""
+    return MappingProxyType({**outer, **params}) if params else outer
+
+
+def user_of(user: User) -> str | None:
+    """The login; None when the function that should tell it fails."""
+    if not callable(user):
+        return user
+    try:
+        found = user()
+    except Exception:
+        return None
+    return None if found is None else str(found)[:200]
+
+
+def _session_id(given: str) -> str:
+    """A UUID in its canonical form; another id stays as it is: the server keeps it beside the UUID it makes of it."""
+    try:
+        return str(uuid.UUID(given))
+    except (ValueError, AttributeError):
+        return str(given)
