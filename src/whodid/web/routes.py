@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, NamedTuple
 
 from whodid.reading.output import FORMATS
-from whodid.web import events, pages, query, replaying, settings, status
+from whodid.web import events, logger, pages, query, replaying, settings, status
 from whodid.web.requests import FILTERS, Req
 
 Rule = Literal["public", "read", "write", "admin"]
@@ -72,6 +72,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/metrics", "read", status.metrics, "status", forms=("text/plain",)),
     Route("GET", "/openapi.json", "public", pages.openapi_json, "pages"),
     Route("GET", "/docs", "public", pages.docs, "pages", forms=_HTML),
+    Route("GET", "/logger.js", "public", logger.logger_js, "pages", forms=("text/javascript",)),
     Route("GET", "/static/{name}", "public", pages.static, "pages", forms=("text/css",)),
     Route("GET", "/sign-in", "public", pages.sign_in, "pages", ("token",), forms=_HTML),
     Route("GET", "/", "read", pages.overview, "pages", forms=_HTML),
