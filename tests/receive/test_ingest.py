@@ -219,12 +219,12 @@ def test_a_backlog_at_its_limit_asks_to_come_again(tmp_path: Path) -> None:
 
 
 def test_bytes_of_all_requests_together_are_bounded(receiver: Receiver) -> None:
-    receiver.ingest._in_flight = InFlight(bytes_max=1_000)
+    receiver.ingest.in_flight = InFlight(bytes_max=1_000)
     answer = receiver.post([event(description="x" * 2_000)])
     assert_error(answer, "busy")
     assert answer.headers["retry-after"] == "1"
     assert receiver.post([event()]).status == 200
-    assert receiver.ingest._in_flight.held_bytes == 0
+    assert receiver.ingest.in_flight.held_bytes == 0
 
 
 def test_a_failure_inside_says_so_without_details(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +235,7 @@ def test_a_failure_inside_says_so_without_details(receiver: Receiver, monkeypatc
     answer = receiver.post([event()])
     assert_error(answer, "internal")
     assert b"secret" not in answer.body
-    assert receiver.ingest._in_flight.held_bytes == 0
+    assert receiver.ingest.in_flight.held_bytes == 0
 
 
 def test_a_request_id_is_given_back_or_made(receiver: Receiver) -> None:

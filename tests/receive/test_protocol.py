@@ -45,7 +45,7 @@ def assert_error(answer: Answer, status: int, code: str) -> None:
 def assert_nothing_left(receiver: Receiver) -> None:
     wait_until(lambda: not receiver.server.server_state.connections)
     wait_until(lambda: not receiver.server.server_state.tasks)
-    assert receiver.ingest._in_flight.held_bytes == 0
+    assert receiver.ingest.in_flight.held_bytes == 0
     assert LimitedProtocol.buffered_bytes == 0
     assert receiver.post([event()]).status == 200
 

@@ -2,7 +2,7 @@
 
 Each request goes: who is it → may it → body within its limits → decompress → decode → bind to the key →
 tell known duplicates → journal (fdatasync) → answer. Whoever decides which events are kept (a policy) belongs
-between binding and duplicates, in `_admitted`.
+between binding and duplicates, in `admitted`.
 
 Answers: 200 when the events that were accepted are on disk, even if others of the same request were rejected; if every
 one was rejected, the status of an error (400, or 403 when all were forbidden, 413 when all were too large) and
@@ -29,6 +29,7 @@ from whodid.receive.access import Access, Caller
 from whodid.receive.answer import Send, nothing_accepted, request_id, send_at_once, send_error, send_json, summary
 from whodid.receive.binding import bind
 from whodid.receive.body import Disconnected, InFlight, Receive, declared_size, media_of, read_rest
+from whodid.receive.cors import answer_preflight, cors_headers
 from whodid.receive.recent import RecentIds
 
 # Larger bodies are read in a thread, so that they do not hold up the answers to small ones.
@@ -38,7 +39,7 @@ THREAD_COMPRESSED_BYTES_MIN: Final = 16 * 1024
 _log = logging.getLogger("whodid.receive")
 
 
-class _Ready(NamedTuple):
+class Ready(NamedTuple):
     """What a request leaves for the journal and for its answer; `ids` are those of the events in `payload`."""
 
     payload: bytes
@@ -69,7 +70,7 @@ class Ingest:
         self._journal = journal
         self._access = access
         self._body_timeout_ms = body_timeout_ms
-        self._in_flight = in_flight or InFlight()
+        self.in_flight = in_flight or InFlight()
         self._recent = recent or RecentIds()
         self._media: dict[bytes, Media] = {}
         self.accepted = 0
@@ -79,12 +80,12 @@ class Ingest:
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         identifier = request_id(headers.get(b"x-request-id"))
-        more = self._cors(headers) if b"origin" in headers else ()
+        more = cors_headers(self._access, headers) if b"origin" in headers else ()
         try:
             if scope["method"] == "POST":
                 await self._post(scope, headers, receive, send, identifier, more)
             elif scope["method"] == "OPTIONS":
-                await self._preflight(scope, headers, send, identifier, more)
+                await answer_preflight(self._access, headers, send, identifier, more)
             else:
                 raise WhodidError(
                     "method_not_allowed", f"{scope['method']} is not for this address.", "Send events with POST."
@@ -117,47 +118,20 @@ class Ingest:
         caller = self._access.require(scope, "write", headers)
         content_type = headers.get(b"content-type", b"")
         media = self._media.get(content_type) or self._media_of(content_type)
-        declared_size(headers)
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        body: bytes = message.get("body", b"")
-        self._in_flight.take(len(body))
-        held_bytes = len(body)
+        body, held_bytes = await self.take_body(headers, receive)
         try:
-            if message.get("more_body", False):
-                body = await self._whole_body(body, receive)
-                held_bytes = len(body)
             received_at = datetime.now(UTC)
-            if b"content-encoding" in headers:
-                body = await _decompressed(body, headers[b"content-encoding"].decode("latin-1"))
-                self._in_flight.take(len(body))
-                held_bytes += len(body)
             if len(body) < THREAD_BYTES_MIN:
                 decoded = decode_body(body, media, received_at=received_at)
             else:
                 decoded = await asyncio.to_thread(decode_body, body, media, received_at=received_at)
-            payload, ids, duplicates, rejects = self._admitted(decoded, caller)
+            ready = self.admitted(decoded, caller)
             # The events are done with: keeping them while the disk works would cost cache and memory.
-            del message, body, decoded
-            if ids or rejects:
-                client = scope.get("client")
-                await self._journal.append(
-                    Draft(
-                        received_at=received_at,
-                        events=payload,
-                        count=len(ids),
-                        key_id=caller.key_id,
-                        orig_address=client[0] if client else None,
-                        rejects=rejects,
-                    )
-                )
-                self._recent.add(ids)
+            del body, decoded
+            await self.keep(ready, caller, scope, received_at)
         finally:
-            self._in_flight.give(held_bytes)
-        self.accepted += len(ids)
-        self.duplicates += duplicates
-        self.rejected += len(rejects)
+            self.in_flight.give(held_bytes)
+        _, ids, duplicates, rejects = ready
         if rejects and not ids and not duplicates:
             await send_error(send, nothing_accepted(rejects), identifier, more, rejects=rejects)
             return
@@ -165,11 +139,68 @@ class Ingest:
         if more or not send_at_once(scope, answer, identifier):
             await send_json(send, 200, answer, identifier, more)
 
+    async def take_body(self, headers: Mapping[bytes, bytes], receive: Receive) -> tuple[bytes, int]:
+        """The whole body of a request, decompressed, and how many bytes its taker has to give back to `in_flight`.
+
+        Raises
+        ------
+        Disconnected, WhodidError("too_large"), WhodidError("busy"), WhodidError("timeout")
+        WhodidError("invalid"), WhodidError("unsupported")
+            It cannot be decompressed.
+        """
+        declared_size(headers)
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        body: bytes = message.get("body", b"")
+        self.in_flight.take(len(body))
+        held_bytes = len(body)
+        try:
+            if message.get("more_body", False):
+                body = await self._whole_body(body, receive)
+                held_bytes = len(body)
+            if b"content-encoding" in headers:
+                body = await _decompressed(body, headers[b"content-encoding"].decode("latin-1"))
+                self.in_flight.take(len(body))
+                held_bytes += len(body)
+        except BaseException:
+            self.in_flight.give(held_bytes)
+            raise
+        return body, held_bytes
+
+    async def keep(
+        self,
+        ready: Ready,
+        caller: Caller,
+        scope: Mapping[str, Any],
+        received_at: datetime,
+        format: str = "native",
+    ) -> None:
+        """Make what was admitted durable, and count it. Raises as `Journal.append`; then nothing was kept."""
+        payload, ids, duplicates, rejects = ready
+        if ids or rejects:
+            client = scope.get("client")
+            await self._journal.append(
+                Draft(
+                    received_at=received_at,
+                    events=payload,
+                    count=len(ids),
+                    format=format,
+                    key_id=caller.key_id,
+                    orig_address=client[0] if client else None,
+                    rejects=rejects,
+                )
+            )
+            self._recent.add(ids)
+        self.accepted += len(ids)
+        self.duplicates += duplicates
+        self.rejected += len(rejects)
+
     async def _whole_body(self, first: bytes, receive: Receive) -> bytes:
         """The body that begins with `first`, within its time; all of it is counted as in flight."""
         try:
             async with asyncio.timeout(self._body_timeout_ms / 1000):
-                return await read_rest(first, receive, self._in_flight)
+                return await read_rest(first, receive, self.in_flight)
         except TimeoutError:
             raise WhodidError(
                 "timeout",
@@ -177,16 +208,16 @@ class Ingest:
                 "Send it again, in smaller parts if the network is slow.",
             ) from None
 
-    def _admitted(self, decoded: Decoded, caller: Caller) -> _Ready:
+    def admitted(self, decoded: Decoded, caller: Caller) -> Ready:
         """What of a request is to be journaled."""
         if caller.topics or caller.nodes or caller.routing_keys:
             decoded = bind(caller, decoded)
         ids = [event.id for event in decoded.events]
         if not self._recent.any(ids):
-            return _Ready(decoded.payload, ids, 0, decoded.rejects)
+            return Ready(decoded.payload, ids, 0, decoded.rejects)
         fresh = [event for event in decoded.events if event.id not in self._recent]
         fresh_ids = [event.id for event in fresh]
-        return _Ready(msgspec.json.encode(fresh), fresh_ids, len(ids) - len(fresh), decoded.rejects)
+        return Ready(msgspec.json.encode(fresh), fresh_ids, len(ids) - len(fresh), decoded.rejects)
 
     def _media_of(self, content_type: bytes) -> Media:
         media = self._media.get(content_type)
@@ -195,32 +226,6 @@ class Ingest:
             if len(self._media) < 100:
                 self._media[content_type] = media
         return media
-
-    def _cors(self, headers: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
-        origin = headers[b"origin"]
-        if not self._access.allows_origin(origin):
-            return ((b"vary", b"origin"),)
-        return (
-            (b"vary", b"origin"),
-            (b"access-control-allow-origin", origin),
-            (b"access-control-expose-headers", b"x-request-id, retry-after"),
-        )
-
-    async def _preflight(
-        self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], send: Send, identifier: bytes, more: Any
-    ) -> None:
-        if b"origin" in headers:
-            self._access.refuse_foreign_origin(headers)
-        allowed = [
-            (b"allow", b"POST, OPTIONS"),
-            (b"access-control-allow-methods", b"POST"),
-            (b"access-control-allow-headers", b"authorization, content-type, content-encoding, x-request-id"),
-            (b"access-control-max-age", b"600"),
-            (b"x-request-id", identifier),
-            *more,
-        ]
-        await send({"type": "http.response.start", "status": 204, "headers": allowed})
-        await send({"type": "http.response.body", "body": b""})
 
 
 async def _decompressed(body: bytes, encoding: str) -> bytes:
