@@ -23,8 +23,9 @@ from whodid.stores.postgresql_rows import COPY, frame_text, is_too_large, line, 
 from whodid.stores.postgresql_schema import Partitions, stored_ids
 from whodid.stores.postgresql_types import EventTypes, Met
 
-# Events that are held in memory, checked and copied at once.
+# Events that are held in memory, checked and copied at once: whole frames, until one of the limits is reached.
 CHUNK_EVENTS: Final = 5_000
+CHUNK_CHARACTERS: Final = 16 * 1024 * 1024
 COPY_LINES: Final = 200
 GIVE_WAY_ROWS: Final = 50
 
@@ -96,21 +97,25 @@ class Write:
 
     def _chunks(self, batches: Sequence[Batch]) -> Iterator[Chunk]:
         chunk = Chunk([], Met(), [])
+        size = 0
         for batch in batches:
             for frame in batch.frames():
                 chunk.rejects.extend(_reject_row(frame, rejection) for rejection in frame.rejects)
-                self._read(frame, chunk)
-                if len(chunk.rows) >= CHUNK_EVENTS:
+                size += self._read(frame, chunk)
+                if len(chunk.rows) >= CHUNK_EVENTS or size >= CHUNK_CHARACTERS:
                     yield chunk
                     chunk = Chunk([], Met(), [])
+                    size = 0
         if chunk.rows or chunk.rejects:
             yield chunk
 
-    def _read(self, frame: Frame, chunk: Chunk) -> None:
-        """Put the events of a frame into a chunk. Those that hold NUL are mended on the way."""
+    def _read(self, frame: Frame, chunk: Chunk) -> int:
+        """Put the events of a frame into a chunk; returns its characters. Events that hold NUL are mended."""
         shared = frame_text(frame.provenance)
+        size = 0
         for place, event in enumerate(frame.events):
             row = self._row(event, frame, place, shared, chunk.met)
+            size += len(row.line)
             if is_too_large(row.event):
                 chunk.rejects.append(_refused_row(row, "too_large", "an entity's id is longer than an index can hold"))
             else:
@@ -118,6 +123,7 @@ class Write:
             if place % GIVE_WAY_ROWS == 0:
                 # Lets the thread that feeds PostgreSQL have the interpreter before its buffer runs dry.
                 clock.sleep(0)
+        return size
 
     def _row(self, event: Event, frame: Frame, place: int, shared: str, met: Met) -> Row:
         type_id = self._types.id_of(event, met)
