@@ -39,6 +39,7 @@ from whodid.stores.writer import StoreWriter
 
 if TYPE_CHECKING:
     from whodid.receive.access import Access
+    from whodid.web.services import Services
 
 # The writer thread of the journal needs the interpreter back soon after its fdatasync.
 SWITCH_INTERVAL_S = 0.0005
@@ -166,6 +167,7 @@ class Server:
         self.config = config
         self.engine: Engine
         self.access: Access
+        self._services: Services
         self._local_key = secrets.token_urlsafe(32)
         self._socket: socket.socket
         self._thread: threading.Thread | None = None
@@ -219,6 +221,7 @@ class Server:
     def close(self) -> None:
         """Stop answering, finish what was accepted, store it, let go of the folder."""
         if self._thread is not None:
+            self._services.closing = True
             self._uvicorn.should_exit = True
             self._thread.join()
             self._thread = None
@@ -236,6 +239,8 @@ class Server:
     def _serve(self) -> None:
         import uvicorn
 
+        from whodid.datasets.door import PATH as IMPORT_PATH
+        from whodid.datasets.door import ImportDoor
         from whodid.receive.access import Access
         from whodid.receive.ingest import Ingest
         from whodid.receive.protocol import limited_protocol
@@ -245,22 +250,23 @@ class Server:
         config, engine = self.config, self.engine
         self.access = Access(engine.directory, local_key=self._local_key, loopback=self.on_loopback)
         ingest = Ingest(engine.journal, self.access, body_timeout_ms=config.body_timeout_ms)
-        web = create_app(
-            Services(
-                config=config,
-                store=engine.store,
-                directory=engine.directory,
-                journal=engine.journal,
-                writer=engine.writer,
-                access=self.access,
-                record=engine.record,
-            )
+        self._services = Services(
+            config=config,
+            store=engine.store,
+            directory=engine.directory,
+            journal=engine.journal,
+            writer=engine.writer,
+            access=self.access,
+            record=engine.record,
         )
+        web = create_app(self._services)
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
-                _route(ingest, web),
+                _route({"/v1/events": ingest, IMPORT_PATH: ImportDoor(engine.journal, self.access)}, web),
                 http=limited_protocol(config),
+                ws="none",
                 loop="none",
+                proxy_headers=False,
                 access_log=False,
                 log_level="warning",
                 server_header=False,
@@ -282,12 +288,12 @@ class Server:
             runner.run(self._uvicorn.serve(sockets=[self._socket]))
 
 
-def _route(ingest: Any, web: Any) -> Any:
-    """The hot path straight to its callable; everything else to the web application."""
+def _route(doors: dict[str, Any], web: Any) -> Any:
+    """Each door's path straight to its callable when events come in; everything else to the web application."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"] == "/v1/events" and scope["method"] in ("POST", "OPTIONS"):
-            await ingest(scope, receive, send)
+        if scope["type"] == "http" and scope["method"] in ("POST", "OPTIONS") and scope["path"] in doors:
+            await doors[scope["path"]](scope, receive, send)
         else:
             await web(scope, receive, send)
 

@@ -64,7 +64,7 @@ class LiveTail:
             ]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await self._say(send, b"retry: 2000\n\n")
-            while not gone.done():
+            while not gone.done() and not self._services.closing:
                 await self._step(send)
                 await asyncio.wait([gone], timeout=LOOK_S)
         except (TimeoutError, OSError):

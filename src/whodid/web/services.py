@@ -43,7 +43,11 @@ class OverviewMemory:
 
 @dataclass(kw_only=True)
 class Services:
-    """The parts behind the web application. `record` makes an event of whodid's own durable; it blocks."""
+    """The parts behind the web application.
+
+    record   makes an event of whodid's own durable; it blocks.
+    closing  the server is about to stop: what answers without end has to end.
+    """
 
     config: Config
     store: Store
@@ -52,6 +56,7 @@ class Services:
     writer: Reporting
     access: Access
     record: Callable[[Event], None]
+    closing: bool = False
     overview: OverviewMemory = field(default_factory=OverviewMemory)
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(THREADS))
 
