@@ -73,7 +73,11 @@ def _query(day: int, hour: int, session: str, query: str, rows: int | None) -> E
 
 
 def _error(day: int, hour: int, session: str | None, message: str, group: str) -> Event:
-    failed: dict[str, Any] = {"error_message": message, "error_stack_trace": f"{message}\n  at f (a.js:1:2)", "error_hash": group}
+    failed: dict[str, Any] = {
+        "error_message": message,
+        "error_stack_trace": f"{message}\n  at f (a.js:1:2)",
+        "error_hash": group,
+    }
     return event(time=_at(day, hour), type="error", level="error", **failed, **_by(session))
 
 

@@ -28,6 +28,7 @@ CHUNK_EVENTS: Final = 5_000
 CHUNK_CHARACTERS: Final = 16 * 1024 * 1024
 COPY_LINES: Final = 200
 GIVE_WAY_ROWS: Final = 50
+GIVE_WAY_S: Final = 2e-6
 
 RejectRow = tuple[Any, ...]
 
@@ -121,8 +122,9 @@ class Write:
             else:
                 chunk.rows.append(row)
             if place % GIVE_WAY_ROWS == 0:
-                # Lets the thread that feeds PostgreSQL have the interpreter before its buffer runs dry.
-                clock.sleep(0)
+                # The thread that feeds PostgreSQL gets the interpreter only if this one really sleeps: 22 µs an event
+                # become 16.
+                clock.sleep(GIVE_WAY_S)
         return size
 
     def _row(self, event: Event, frame: Frame, place: int, shared: str, met: Met) -> Row:
