@@ -242,6 +242,7 @@ class Server:
         from whodid.datasets.door import PATH as IMPORT_PATH
         from whodid.datasets.door import ImportDoor
         from whodid.receive.access import Access
+        from whodid.receive.clients import ROUTES, Doors, Library
         from whodid.receive.ingest import Ingest
         from whodid.receive.protocol import limited_protocol
         from whodid.web.app import create_app
@@ -249,7 +250,7 @@ class Server:
 
         config, engine = self.config, self.engine
         self.access = Access(engine.directory, local_key=self._local_key, loopback=self.on_loopback)
-        ingest = Ingest(engine.journal, self.access, body_timeout_ms=config.body_timeout_ms)
+        self.ingest = Ingest(engine.journal, self.access, body_timeout_ms=config.body_timeout_ms)
         self._services = Services(
             config=config,
             store=engine.store,
@@ -259,10 +260,16 @@ class Server:
             access=self.access,
             record=engine.record,
         )
+        library = Library(directory=engine.directory, store=engine.store, record=engine.record)
+        self.clients = Doors(ROUTES, self.ingest, self.access, library)
         web = create_app(self._services)
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
-                _route({"/v1/events": ingest, IMPORT_PATH: ImportDoor(engine.journal, self.access)}, web),
+                _route(
+                    {"/v1/events": self.ingest, IMPORT_PATH: ImportDoor(engine.journal, self.access)},
+                    self.clients,
+                    web,
+                ),
                 http=limited_protocol(config),
                 ws="none",
                 loop="none",
@@ -288,12 +295,14 @@ class Server:
             runner.run(self._uvicorn.serve(sockets=[self._socket]))
 
 
-def _route(doors: dict[str, Any], web: Any) -> Any:
-    """Each door's path straight to its callable when events come in; everything else to the web application."""
+def _route(doors: dict[str, Any], clients: Any, web: Any) -> Any:
+    """Events straight to the callable of their path, foreign clients to theirs, the rest to the web application."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["method"] in ("POST", "OPTIONS") and scope["path"] in doors:
             await doors[scope["path"]](scope, receive, send)
+        elif clients.takes(scope):
+            await clients(scope, receive, send)
         else:
             await web(scope, receive, send)
 

@@ -1,0 +1,14 @@
+"""Clients that people already have: each is one file with rows of `Route`; this is the table of all of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from whodid.receive.clients import otlp
+from whodid.receive.clients.base import Route
+from whodid.receive.clients.door import Doors
+from whodid.receive.clients.library import Library
+
+ROUTES: Final[tuple[Route, ...]] = (*otlp.ROUTES,)
+
+__all__ = ["ROUTES", "Doors", "Library", "Route"]
