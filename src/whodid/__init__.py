@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from whodid.client.decorator import audited as audited
+    from whodid.client.logger import Logger as Logger
     from whodid.event import Entity as Entity
     from whodid.event import Event as Event
     from whodid.reading import open as open
@@ -18,10 +20,12 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Entity": "whodid.event",
     "Event": "whodid.event",
+    "Logger": "whodid.client.logger",
+    "audited": "whodid.client.decorator",
     "open": "whodid.reading",
 }
 
-__all__ = ["Entity", "Event", "__version__", "open"]
+__all__ = ["Entity", "Event", "Logger", "__version__", "audited", "open"]
 
 
 def __getattr__(name: str) -> Any:

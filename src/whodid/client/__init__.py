@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from whodid.client.context import context, request, session
+from whodid.client.decorator import audited
+from whodid.client.default import use
 from whodid.client.logger import Logger
 from whodid.client.message import DROP, Message
+from whodid.client.scope import context, request, session
 from whodid.client.stats import Stats
 
-__all__ = ["DROP", "Logger", "Message", "Stats", "context", "request", "session"]
+__all__ = ["DROP", "Logger", "Message", "Stats", "audited", "context", "request", "session", "use"]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypedDict
 
 import msgspec
 
 from whodid.client.message import Message
 from whodid.event import ENTITIES_MAX, EVENT_BYTES_MAX, LEVELS, NESTING_MAX, PARAMETERS_MAX
 
+REDACTED: Final = "[redacted]"
 REPR_CHARS_MAX: Final = 1_000
 TEXT_CHARS_MAX: Final = 100_000
 ITEMS_MAX: Final = 1_000
@@ -19,6 +21,13 @@ _SIZES_MAX: Final = {
     "type": 200, "topic": 200, "routing_key": 200, "user": 200, "acting_for": 200, "via": 1000, "function": 1000,
     "request_id": 1000, "status": 200, "node": 200, "node_type": 200,
 }  # fmt: skip
+
+
+class _Limits(TypedDict):
+    chars_max: int
+    items_max: int
+    is_secret: Callable[[str], bool] | None
+    depth: int
 
 
 def unserialisable(value: Any, chars_max: int = REPR_CHARS_MAX) -> dict[str, Any]:
@@ -40,8 +49,18 @@ def unserialisable(value: Any, chars_max: int = REPR_CHARS_MAX) -> dict[str, Any
     return {"$repr": _clean(text[:chars_max]), "$type": name, "$truncated": True}
 
 
-def plain(value: Any, *, chars_max: int = TEXT_CHARS_MAX, items_max: int = ITEMS_MAX, depth: int = 0) -> Any:
-    """A copy of a value as JSON can hold it, bounded in text, items and depth; what was cut is marked."""
+def plain(
+    value: Any,
+    *,
+    chars_max: int = TEXT_CHARS_MAX,
+    items_max: int = ITEMS_MAX,
+    is_secret: Callable[[str], bool] | None = None,
+    depth: int = 0,
+) -> Any:
+    """A copy of a value as JSON can hold it, bounded in text, items and depth; what was cut is marked.
+
+    is_secret  tells names within mappings whose values are written as "[redacted]".
+    """
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -53,7 +72,9 @@ def plain(value: Any, *, chars_max: int = TEXT_CHARS_MAX, items_max: int = ITEMS
     if isinstance(value, (dict, list, tuple, set, frozenset)):
         if depth >= _DEPTH_MAX:
             return {"$repr": "…", "$type": type(value).__name__, "$truncated": True}
-        limits = {"chars_max": chars_max, "items_max": items_max, "depth": depth + 1}
+        limits: _Limits = {
+            "chars_max": chars_max, "items_max": items_max, "is_secret": is_secret, "depth": depth + 1,
+        }  # fmt: skip
         return _mapping(value, limits) if isinstance(value, dict) else _items(value, limits)
     try:
         if isinstance(value, os.PathLike):
@@ -61,7 +82,7 @@ def plain(value: Any, *, chars_max: int = TEXT_CHARS_MAX, items_max: int = ITEMS
         found = _scalar(value)
         if found is None:
             found = msgspec.to_builtins(value, enc_hook=_refuse)
-        return plain(found, chars_max=chars_max, items_max=items_max, depth=depth + 1)
+        return plain(found, chars_max=chars_max, items_max=items_max, is_secret=is_secret, depth=depth + 1)
     except Exception:
         return unserialisable(value, min(chars_max, REPR_CHARS_MAX))
 
@@ -107,7 +128,9 @@ def _carefully(message: Message) -> bytes:
     whole = (message.params, message.message, message.error_message, message.stack_trace)
     while True:
         params, text, error_message, stack_trace = whole
-        message.params = _mapping(params, {"chars_max": chars_max, "items_max": items_max, "depth": 1})
+        message.params = _mapping(
+            params, {"chars_max": chars_max, "items_max": items_max, "is_secret": None, "depth": 1}
+        )
         message.message = _cut(text, chars_max)
         message.error_message = _cut(error_message, chars_max)
         message.stack_trace = _cut(stack_trace, chars_max)
@@ -117,17 +140,19 @@ def _carefully(message: Message) -> bytes:
         chars_max, items_max = chars_max // 4, max(10, items_max // 4)
 
 
-def _mapping(value: dict[Any, Any], limits: dict[str, int]) -> dict[str, Any]:
+def _mapping(value: dict[Any, Any], limits: _Limits) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    is_secret = limits["is_secret"]
     items_max = min(limits["items_max"], PARAMETERS_MAX - 1)
     for key, item in list(value.items())[:items_max]:
-        found[_clean(key if isinstance(key, str) else str(key))[:1000]] = plain(item, **limits)
+        name = _clean(key if isinstance(key, str) else str(key))[:1000]
+        found[name] = REDACTED if is_secret is not None and is_secret(name) else plain(item, **limits)
     if len(value) > items_max:
         found["$left_out"] = len(value) - items_max
     return found
 
 
-def _items(value: Any, limits: dict[str, int]) -> Any:
+def _items(value: Any, limits: _Limits) -> Any:
     items = [plain(item, **limits) for _, item in zip(range(limits["items_max"]), value, strict=False)]
     if len(value) > len(items):
         return {"$first": items, "$length": len(value), "$truncated": True}

@@ -9,17 +9,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self, Unpack
 
-from whodid.client import context as contexts
+from whodid.client import scope as scopes
 from whodid.client.carrier import Carrier
-from whodid.client.context import CURRENT, NOWHERE, Scope, User
 from whodid.client.encode import encoded
 from whodid.client.exceptions import message_of, trace_of, type_of
 from whodid.client.message import DROP, Fields, FieldsOfError, Message, entities_of, fresh_id
+from whodid.client.scope import CURRENT, NOWHERE, Scope, User
 from whodid.client.settings import settings_of
 from whodid.client.stats import Stats
 from whodid.client.sync import SyncSender
 
 Processor = Callable[[Message], Any]
+
+# The fields that may be told once for every message.
+_OF_ALL: Final = frozenset(
+    ("user", "session", "acting_for", "via", "topic", "routing_key", "source", "node", "node_type", "function")
+)
 
 _processing: Final = threading.local()
 
@@ -33,7 +38,8 @@ class Logger:
                      order. One that returns a Message replaces it, `DROP` keeps it back; one that throws changes
                      nothing about the sending, and is counted.
     params           parameters of every message.
-    user, session, topic, node, node_type, source, …  of every message that does not say its own; see `Fields`.
+    user, session, acting_for, via, topic, routing_key, source, node, node_type, function
+                     of every message that does not say its own.
     spool            the folder for events while the server is away; else `WHODID_SPOOL`, else the user's state folder;
                      False keeps them in memory only. `spool_bytes_max` (512 MiB) is what it may hold.
     overflow         when buffer and spool are full: "drop" (counted), "block" or "raise".
@@ -66,7 +72,7 @@ class Logger:
         enabled: bool = True,
         **options: Any,
     ):
-        self._fields = {name: options.pop(name) for name in list(options) if name in Fields.__annotations__}
+        self._fields = {name: options.pop(name) for name in list(options) if name in _OF_ALL}
         self._params = dict(params or {})
         self._processors = (*((callback,) if callback else ()), *processors)
         self._enabled = enabled
@@ -171,9 +177,11 @@ class Logger:
             "unavailable" (temporary): the server did not take it within `timeout_s` seconds. Other codes (permanent):
             the server refused it, and says why.
         """
+        if self._sync is None:
+            return ""
         found = self._message("audit", type, message, params, fields)
-        if found is None or self._sync is None:
-            return found.id if found else ""
+        if found is None:
+            return ""
         self._sync.send(encoded(found), timeout_s)
         return found.id
 
@@ -186,17 +194,17 @@ class Logger:
         via: str | None = None,
         params: dict[str, Any] | None = None,
     ) -> Any:
-        """`with logger.session(user="ann"):` what is logged within belongs to one session; see `context.session`."""
-        return contexts.session(user, id=id, acting_for=acting_for, via=via, params=params)
+        """`with logger.session(user="ann"):` what is logged within belongs to one session; see `scope.session`."""
+        return scopes.session(user, id=id, acting_for=acting_for, via=via, params=params)
 
     def request(self, request_id: str | None = None, *, params: dict[str, Any] | None = None) -> Any:
         """`with logger.request() as id:` what is logged within shares a request id."""
-        return contexts.request(request_id, params=params)
+        return scopes.request(request_id, params=params)
 
     @contextmanager
     def context(self, **params: Any) -> Iterator[Self]:
         """`with logger.context(order=7):` what is logged within has these parameters."""
-        with contexts.context(**params):
+        with scopes.context(**params):
             yield self
 
     def package(self, name: str) -> Self:
@@ -243,6 +251,16 @@ class Logger:
     def __repr__(self) -> str:
         where = self._carrier.settings.url if self._carrier else "disabled"
         return f"<Logger {where}>"
+
+    def emit(
+        self, level: str, type: str, message: str | None, params: Mapping[str, Any] | None = None, **fields: Any
+    ) -> str:
+        """Log a message of any level and type; `fields` are those of `Fields`. For pieces that tell all of it."""
+        return self._log(level, type, message, params, fields)
+
+    def count_failure(self, error: Exception) -> None:
+        """A message could not be made, or not as it was meant: counted, and reported once."""
+        self._failed(error)
 
     def _log(self, level: str, kind: str, text: Any, params: Mapping[str, Any] | None, fields: Any) -> str:
         carrier = self._carrier
@@ -307,7 +325,7 @@ class Logger:
         for name, value in told.items():
             if name not in Fields.__annotations__:
                 raise TypeError(f"A message has no field {name!r}; give it in params.")
-            setattr(message, name, contexts.user_of(value) if name == "user" else value)
+            setattr(message, name, scopes.user_of(value) if name == "user" else value)
 
     def _processed(self, message: Message) -> Message | None:
         if getattr(_processing, "active", False):
@@ -348,7 +366,7 @@ class Logger:
 
 def _situate(message: Message, scope: Scope) -> None:
     if message.user is None:
-        message.user = contexts.user_of(scope.user)
+        message.user = scopes.user_of(scope.user)
         message.acting_for = message.acting_for or scope.acting_for
         message.via = message.via or scope.via
     if message.session is None:
