@@ -120,7 +120,8 @@ class Doors:
         if outcome.rejects and not outcome.accepted and not outcome.duplicates:
             return _failed(route, request, nothing_accepted(outcome.rejects), outcome, identifier)
         if taken.people:
-            await asyncio.to_thread(learn, self._library.directory, taken.people, request.received_at)
+            by = caller.user or caller.name
+            await asyncio.to_thread(learn, self._library.directory, taken.people, request.received_at, by)
         return route.accepted(request, outcome)
 
     def _count(self, route: Route, taken: Taken) -> None:
