@@ -54,6 +54,7 @@ def test_a_frame_is_one_line_of_json_with_its_sum(journal: DiskJournal, folder: 
         "sum": line[8:24].decode(),
         "seq": 1,
         "count": 2,
+        "rejected": 0,
         "received_at": "2025-03-01T12:30:15.250000Z",
         "receiver": journal.receiver,
         "format": "dss-log4j",

@@ -147,7 +147,9 @@ def test_the_lost_end_of_a_sealed_segment_is_damage(tmp_path: Path) -> None:
 
 def test_a_frame_hidden_in_parameters_never_comes_to_life(tmp_path: Path) -> None:
     """Not even one whose sum is right for all behind it on the line, when damage brings that line to be searched."""
-    forged = b'{"sum":"%b","seq":7,"count":1,"received_at":"2025-01-01T00:00:00Z","receiver":"r","events":[]}'
+    forged = (
+        b'{"sum":"%b","seq":7,"count":1,"rejected":0,"received_at":"2025-01-01T00:00:00Z","receiver":"r","events":[]}'
+    )
     carrier = draft()
 
     def carried(total: bytes) -> Draft:
@@ -158,7 +160,7 @@ def test_a_frame_hidden_in_parameters_never_comes_to_life(tmp_path: Path) -> Non
     behind = line.index(b',"seq":7') + 1
     path, ends = written(tmp_path / "journal", [carried(xxh3_64_hexdigest(line[behind:]).encode()), draft()])
     hidden_line = path.read_bytes()[: ends[0] - 1][behind - 26 :]
-    assert frame.verify(hidden_line[hidden_line.index(frame.START) :]) == (7, 1)
+    assert frame.verify(hidden_line[hidden_line.index(frame.START) :]) == (7, 1, 0)
     for at in (3, 100):
         change(path, flip(at))
         found = [piece.header.seq for piece in recovery.read_pieces(path) if piece.kind in ("frame", "salvaged")]

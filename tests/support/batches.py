@@ -23,6 +23,9 @@ class FileBatch:
         self.receiver = receiver
         self.number = number
         self.count = count
+        self.rejects_count = sum(
+            header.rejects_count for line in lines if (header := frames.verify(line.rstrip(b"\n")))
+        )
         self.size_bytes = sum(map(len, lines))
         self._lines = () if path else tuple(lines)
         if path:

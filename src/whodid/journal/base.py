@@ -2,7 +2,7 @@
 
 A **frame** is one request's worth of events with their provenance; it is one line of JSON:
 
-    {"sum":"<16 hex>","seq":41,"count":2,"received_at":"…Z","receiver":"…","format":"native",
+    {"sum":"<16 hex>","seq":41,"count":2,"rejected":1,"received_at":"…Z","receiver":"…","format":"native",
      "key_id":"…","orig_address":"…","events":[{…},{…}],"rejects":[{…}]}
 
 `sum` is the XXH3-64 of everything behind it, up to the line's end. `seq` is the running number of the frame's first
@@ -66,6 +66,10 @@ class Batch(Protocol):
     @property
     def count(self) -> int:
         """Number of events in it."""
+
+    @property
+    def rejects_count(self) -> int:
+        """Number of rejections in it."""
 
     @property
     def size_bytes(self) -> int: ...

@@ -19,7 +19,9 @@ START: Final = b'{"sum":"'
 
 _SUM = slice(8, 24)
 _SUMMED = slice(26, None)
-_HEADER = re.compile(rb'\{"sum":"[0-9a-f]{16}","seq":([0-9]{1,19}),"count":([0-9]{1,10}),"received_at":"')
+_HEADER = re.compile(
+    rb'\{"sum":"[0-9a-f]{16}","seq":([0-9]{1,19}),"count":([0-9]{1,10}),"rejected":([0-9]{1,10}),"received_at":"'
+)
 
 
 class Prepared(NamedTuple):
@@ -37,6 +39,7 @@ class Header(NamedTuple):
 
     seq: int
     events_count: int
+    rejects_count: int = 0
 
 
 class _Line(Struct, kw_only=True):
@@ -69,8 +72,8 @@ def prepare(draft: Draft, receiver: bytes) -> Prepared:
             "A draft's events have to be a JSON array on one line, and its received_at has to have a zone.",
         )
     fields = [
-        b'"count":%d,"received_at":%b,"receiver":%b,"format":%b,'
-        % (draft.count, _text(draft.received_at.astimezone(UTC)), receiver, _text(draft.format))
+        b'"count":%d,"rejected":%d,"received_at":%b,"receiver":%b,"format":%b,'
+        % (draft.count, len(draft.rejects), _text(draft.received_at.astimezone(UTC)), receiver, _text(draft.format))
     ]
     if draft.key_id is not None:
         fields.append(b'"key_id":%b,' % _text(draft.key_id))
@@ -93,12 +96,12 @@ def number(prepared: Prepared, seq: int) -> tuple[bytes, bytes, bytes, bytes]:
     return start, prepared.head, prepared.events, prepared.tail
 
 
-def verify(line: bytes) -> Header | None:
+def verify(line: bytes | memoryview) -> Header | None:
     """The header of a line (without its line break), or None if a bit of it is not as it was written."""
     if line[_SUM] != xxh3_64_hexdigest(line[_SUMMED]).encode():
         return None
     found = _HEADER.match(line)
-    return Header(int(found[1]), int(found[2])) if found else None
+    return Header(int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
 def decode(line: bytes) -> Frame:

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from whodid.journal import frame
 
-_CHUNK_BYTES: Final = 1024 * 1024
+_BUFFER_BYTES: Final = 4 * 1024 * 1024
 # Trying every pair of places in a bad line could take for ever on a line made for that: hash at most
 # this many times it.
 _SALVAGE_FACTOR: Final = 64
@@ -44,6 +45,7 @@ class Survey(NamedTuple):
 
     frames: int
     events: int
+    rejects: int
     seq_next: int | None
     damaged_bytes: int
     damaged_bytes_behind: int
@@ -61,14 +63,14 @@ def read_pieces(path: Path) -> Iterator[Piece]:
         for offset, line, ended in _lines(file):
             header = frame.verify(line) if ended else None
             if header is not None:
-                yield Piece("frame", offset, len(line) + 1, line, header)
+                yield Piece("frame", offset, len(line) + 1, bytes(line), header)
             else:
-                yield from _pieces_of_bad(offset, line, ended)
+                yield from _pieces_of_bad(offset, bytes(line), ended)
 
 
 def survey(path: Path) -> Survey:
     """Count what a file holds."""
-    frames = events = damaged = behind = torn = whole = 0
+    frames = events = rejects = damaged = behind = torn = whole = 0
     seq_next: int | None = None
     intact = True
     with path.open("rb", buffering=0) as file:
@@ -76,15 +78,16 @@ def survey(path: Path) -> Survey:
             header = frame.verify(line) if ended else None
             # Nearly all lines end here; for them this loop is what a restart and the store wait for.
             if header is not None:
-                seq, count = header
+                seq, count, rejected = header
                 frames += 1
                 events += count
+                rejects += rejected
                 seq_next = seq + count
                 behind = 0
                 whole += len(line) + 1
                 continue
             intact = False
-            for piece in _pieces_of_bad(offset, line, ended):
+            for piece in _pieces_of_bad(offset, bytes(line), ended):
                 if piece.kind == "damage":
                     damaged += piece.size_bytes
                     behind += piece.size_bytes
@@ -93,29 +96,33 @@ def survey(path: Path) -> Survey:
                 else:
                     frames += 1
                     events += piece.header.events_count
+                    rejects += piece.header.rejects_count
                     seq_next = piece.header.seq + piece.header.events_count
                     behind = 0
-    return Survey(frames, events, seq_next, damaged, behind, torn, whole, intact)
+    return Survey(frames, events, rejects, seq_next, damaged, behind, torn, whole, intact)
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
-    """Offset, line without its break, and whether it had one."""
-    offset = 0
-    parts: list[bytes] = []
-    while chunk := file.read(_CHUNK_BYTES):
-        lines = chunk.split(b"\n")
-        last = lines.pop()
-        if lines:
-            parts.append(lines[0])
-            lines[0] = b"".join(parts)
-            parts = []
-            for line in lines:
-                yield offset, line, True
-                offset += len(line) + 1
-        if last:
-            parts.append(last)
-    if parts:
-        yield offset, b"".join(parts), False
+def _lines(file: FileIO) -> Iterator[tuple[int, memoryview, bool]]:
+    """Offset, line without its break, and whether it had one. A line is good until the next is asked for.
+
+    All lines share one buffer: a store reads every byte this way, and fresh memory for each line costs more than all
+    that is done with it.
+    """
+    buffer = bytearray(_BUFFER_BYTES)
+    offset = held = 0
+    while got := file.readinto(memoryview(buffer)[held:]):
+        begin, searched, end = 0, held, held + got
+        while (at := buffer.find(b"\n", searched, end)) >= 0:
+            yield offset, memoryview(buffer)[begin:at], True
+            offset += at + 1 - begin
+            begin = searched = at + 1
+        held = end - begin
+        rest = memoryview(buffer)[begin:end]
+        if held == len(buffer):
+            buffer = bytearray(2 * len(buffer))
+        buffer[:held] = rest
+    if held:
+        yield offset, memoryview(buffer)[:held], False
 
 
 def _pieces_of_bad(offset: int, line: bytes, ended: bool) -> Iterator[Piece]:

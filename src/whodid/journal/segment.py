@@ -159,7 +159,7 @@ class SealedSegment:
         self._path = sealed_path(folder, number)
         self._quarantine = quarantine
         self._before_repair = before_repair
-        self._events: int | None = None
+        self._held: recovery.Survey | None = None
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -167,7 +167,11 @@ class SealedSegment:
 
     @property
     def count(self) -> int:
-        return self._verified()
+        return self._verified().events
+
+    @property
+    def rejects_count(self) -> int:
+        return self._verified().rejects
 
     @property
     def path(self) -> Path | None:
@@ -185,7 +189,7 @@ class SealedSegment:
         WhodidError("internal")
             Temporary: the file was changed since it was checked; the next attempt checks it anew.
         """
-        left = self._verified()
+        left = self._verified().events
         for piece in recovery.read_pieces(self._path):
             if piece.kind != "frame":
                 raise self._changed(f"at byte {piece.offset_bytes}")
@@ -204,12 +208,12 @@ class SealedSegment:
 
     def _changed(self, how: str) -> WhodidError:
         with self._lock:
-            self._events = None
+            self._held = None
         return WhodidError("internal", f"{self._path} changed {how} after it was checked.", "It is checked anew.")
 
-    def _verified(self) -> int:
+    def _verified(self) -> recovery.Survey:
         with self._lock:
-            if self._events is None:
+            if self._held is None:
                 found = recovery.survey(self._path)
                 if self._path.stat().st_size < self.size_bytes:
                     _log.error("%s lost its end: it had %d bytes.", self._path, self.size_bytes)
@@ -217,8 +221,8 @@ class SealedSegment:
                     self._before_repair()
                     repair(self._path, self._path, self.number, self._quarantine)
                 self.size_bytes = self._path.stat().st_size
-                self._events = found.events
-            return self._events
+                self._held = found
+            return self._held
 
 
 def repair(source: Path, target: Path, number: int, quarantine: Quarantine, *, keep_torn: bool = True) -> None:

@@ -6,10 +6,8 @@ ids from `OWN_ROWS` on, so that no second copy of a load is ever written.
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import duckdb
@@ -51,7 +49,7 @@ class Load:
     def add_files(self, batches: Sequence[Batch], line_bytes_max: int) -> int:
         """Insert the events and rejections of batches that have a file; returns how many rejections."""
         paths = [str(batch.path) for batch in batches]
-        with_rejects = [str(batch.path) for batch in batches if batch.path and _holds_rejects(batch.path)]
+        with_rejects = [str(batch.path) for batch in batches if batch.rejects_count]
         self._connection.execute(
             f"INSERT INTO events {self._events_sql}", {"paths": paths, "line_bytes_max": line_bytes_max}
         )
@@ -146,11 +144,3 @@ def _neighbours(starts: Sequence[str], groups_max: int) -> list[list[str]]:
         groups.append(list(starts[begin : place + 1]))
         begin = place + 1
     return [*groups, list(starts[begin:])]
-
-
-def _holds_rejects(path: Path) -> bool:
-    """Whether a segment may hold rejections: a search of its bytes costs a twentieth of reading it as JSON."""
-    if path.stat().st_size == 0:
-        return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(b'"rejects":[{') >= 0

@@ -19,6 +19,7 @@ class Apology:
 
     path: Path | None = None
     count = 0
+    rejects_count = 1
 
     def __init__(self, batch: Batch, message: str):
         self.receiver = batch.receiver
