@@ -266,6 +266,25 @@ def test_compute_usage_is_filed_by_its_context() -> None:
     assert parameters_of(one(log4j(odd)))["computeResourceUsage"] == {"context": 5}
 
 
+def test_lines_of_all_kinds_read_together_are_what_they_are_alone() -> None:
+    usual = [log4j({**MESSAGE, "rows": rows}) for rows in range(20)]
+    others = [
+        log4j({**MESSAGE, "status": "failed", "dssNodeId": "design-1", "requestId": "r-1"}),
+        log4j({**MESSAGE, "endpointId": "score", "error": "no such model"}, callTime=-1),
+        log4j({**MESSAGE, "datasetName": "CRM.contacts"}),
+        log4j({**MESSAGE, "datasetName": ""}),
+        log4j({**MESSAGE, "recipeName": "compute_orders", "jobId": "job-7"}),
+        log4j({"msgType": "project-open", "projectKey": "SALES"}),
+        log4j({"msgType": "dataset-read-data", "datasetName": "orders"}),
+        log4j({"msgType": "scenario-run", "authVia": ["scenario=SALES.nightly"]}, mdc=None),
+        log4j({"msgType": "login"}, callTime="9", logger=None),
+        log4j({"computeResourceUsage": {"context": {"projectKey": "SALES", "jobId": "j1"}}}),
+        *(log4j(timestamp=told) for told in ("2020-02-19T16:05:02.441+0530", "2020-02-19 16:05:02Z", 1582128302441)),
+    ]
+    together = [line for pair in zip(usual, others, strict=False) for line in pair]
+    assert decode("dss-log4j", *together).events == [decode("dss-log4j", line).events[0] for line in together]
+
+
 def test_ids_come_from_time_and_content() -> None:
     raw = line(LOG4J)
     assert one(raw).id == content_id(1582124702441, xxh3_128_digest(raw))

@@ -101,7 +101,7 @@ class _Pieces(io.RawIOBase):
 def decompress(data: bytes, encoding: str, limit_bytes: int) -> bytes:
     """The body of a request as its sender meant it.
 
-    encoding     the header Content-Encoding: "gzip", "x-gzip", "deflate", "zstd", "identity" or "".
+    encoding     the header Content-Encoding: "gzip", "x-gzip", "deflate", "zstd", "br", "identity" or "".
     limit_bytes  what it may hold; nothing beyond it is decompressed.
 
     Raises
@@ -116,7 +116,7 @@ def decompress(data: bytes, encoding: str, limit_bytes: int) -> bytes:
     name = encoding.strip().lower().removeprefix("x-") or "identity"
     if name not in _PIECES:
         raise WhodidError(
-            "unsupported", f"The body has the encoding {name[:40]!r}.", "Send it plain, or as gzip, deflate or zstd."
+            "unsupported", f"The body has the encoding {name[:40]!r}.", "Send it plain, or as gzip, deflate, zstd or br."
         )
     return _gathered(_PIECES[name](io.BytesIO(data).read), limit_bytes)
 
@@ -193,11 +193,33 @@ def _zstandard(read: _Read) -> Iterator[bytes]:
                 yield piece
 
 
+def _brotli(read: _Read) -> Iterator[bytes]:
+    import brotli
+
+    machine = brotli.Decompressor()
+    data = b""
+    while not machine.is_finished():
+        if machine.can_accept_more_data():
+            data = read(_CHUNK_BYTES)
+            if not data:
+                raise _broken("br", "it is cut off")
+        try:
+            piece = machine.process(data, output_buffer_limit=_CHUNK_BYTES)
+        except brotli.error as error:
+            raise _broken("br", str(error)) from None
+        data = b""
+        if piece:
+            yield piece
+    if read(1):
+        raise _broken("br", "something else follows its end")
+
+
 _PIECES: Final[dict[str, Callable[[_Read], Iterator[bytes]]]] = {
     "identity": _plain,
     "gzip": _gzip,
     "deflate": _deflate,
     "zstd": _zstandard,
+    "br": _brotli,
 }
 
 

@@ -29,18 +29,11 @@ from xxhash import xxh3_128_digest
 from whodid.event import EVENT_BYTES_MAX, Rejection
 from whodid.formats.base import Decoded, Span
 from whodid.formats.careful import careful_event
-from whodid.formats.dss_element import (
-    BARE,
-    Envelope,
-    EventServer,
-    Log4j,
-    elements,
-    loose_message,
-    spliced_parameters,
-)
+from whodid.formats.dss_element import elements
+from whodid.formats.dss_envelope import BARE, Envelope, EventServer, Log4j, loose_message, spliced_parameters
 from whodid.formats.dss_fields import Diagnostics, Message
 from whodid.formats.rejecting import Unreadable, rejection
-from whodid.formats.strict import parameters_are_strict, strict_events
+from whodid.formats.strict import lines_are_plain, parameters_are_strict, strict_events
 from whodid.formats.text import (
     BYTE_ORDER_MARK,
     check_depth,
@@ -51,7 +44,7 @@ from whodid.formats.text import (
 
 WINDOW_LINES: Final = 128
 # So many lines and what is made of them stay in the processor's cache.
-_LINES_AT_ONCE: Final = 256
+_LINES_AT_ONCE: Final = 192
 _PARTS: Final = 8
 
 _MESSAGES: Final = msgspec.json.Decoder(list[Message])
@@ -121,9 +114,9 @@ class DssDecoder:
         if not texts:
             return
         span = Span(topics={})
-        parts = self._read_at_once(texts, digests, span)
-        if parts is not None:
-            run.add(parts)
+        payload = self._read_at_once(texts, digests, span)
+        if payload is not None:
+            run.add(payload, len(texts))
             run.span.merge(span)
         elif len(texts) == 1:
             run.add_one(texts[0], digests[0], start)
@@ -132,12 +125,12 @@ class DssDecoder:
             for at in range(0, len(texts), step):
                 self._read(texts[at : at + step], digests[at : at + step], start + at, run)
 
-    def _read_at_once(self, texts: list[bytes], digests: list[bytes], span: Span) -> list[bytes] | None:
-        """The texts of native events, or None if there is a line in the way."""
+    def _read_at_once(self, texts: list[bytes], digests: list[bytes], span: Span) -> bytes | None:
+        """The texts of native events, joined by commas, or None if there is a line in the way."""
         lines = b"\n".join(texts)
         if b"\r" in lines or (b"\\" in lines and b"\\u0000" in lines):
             return None
-        parameters: Sequence[bytes] | None = texts
+        parameters: Sequence[Sequence[bytes]] | None = [texts]
         try:
             if not lines.isascii():
                 lines.decode()
@@ -149,12 +142,15 @@ class DssDecoder:
                 raws = [envelope.message for envelope in envelopes]
                 messages = _MESSAGES.decode(b"[%b]" % b",".join(raws))
                 parameters = spliced_parameters(texts, self._key, raws)
-            if parameters is None or {one.dss for one in messages} != {None} or not parameters_are_strict(parameters):
+            if parameters is None or [one for one in messages if one.dss is not None]:
                 return None
-            parts = elements(envelopes, messages, digests, parameters, span)
+            if not lines_are_plain(texts, lines) and not parameters_are_strict(
+                list(map(b"".join, zip(*parameters, strict=True)))
+            ):
+                return None
+            return elements(envelopes, messages, digests, parameters, span)
         except (ValueError, RecursionError, TypeError, Unreadable):
             return None
-        return parts if max(map(len, parts)) <= EVENT_BYTES_MAX else None
 
 
 class _Run:
@@ -166,8 +162,8 @@ class _Run:
         self.span = Span(topics={})
         self.rejects: list[Rejection] = []
 
-    def add(self, parts: list[bytes]) -> None:
-        self.parts.append((b"[%b]" % b",".join(parts), len(parts)))
+    def add(self, payload: bytes, count: int) -> None:
+        self.parts.append((b"[%b]" % payload, count))
 
     def add_one(self, line: bytes, digest: bytes, index: int) -> None:
         try:
@@ -178,7 +174,7 @@ class _Run:
         except Unreadable as why:
             self.rejects.append(rejection(line, why, index=index, line=self.numbers[index]))
             return
-        self.add([part])
+        self.add(part, 1)
         self.span.merge(span)
 
 
@@ -196,7 +192,7 @@ def mended_element(line: bytes, digest: bytes, span: Span) -> bytes:
         envelope = Log4j(timestamp=_scalar_of(fields.get("timestamp")))
     else:
         text = msgspec.json.encode(fields)
-        return elements([BARE], [loose_message(Raw(text))], [digest], [text], span)[0]
+        return elements([BARE], [loose_message(Raw(text))], [digest], [[text]], span)
     envelope.logger = _scalar_of(fields.get("logger"))
     envelope.topic = _scalar_of(fields.get("topic"))
     envelope.call_time = _scalar_of(fields.get("callTime"))
@@ -204,7 +200,7 @@ def mended_element(line: bytes, digest: bytes, span: Span) -> bytes:
     parameters = dict(message)
     parameters["event.dss" if "dss" in message else "dss"] = Raw(msgspec.json.encode(fields))
     text = msgspec.json.encode(parameters)
-    return elements([envelope], [loose_message(Raw(msgspec.json.encode(message)))], [digest], [text], span)[0]
+    return elements([envelope], [loose_message(Raw(msgspec.json.encode(message)))], [digest], [[text]], span)
 
 
 def _object_of(text: bytes) -> dict[str, Raw]:

@@ -3,60 +3,58 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
-import msgspec
-from msgspec import Raw, Struct, field
 from msgspec.structs import astuple
 
+from whodid.event import EVENT_BYTES_MAX
 from whodid.formats.base import Span
-from whodid.formats.dss_event import FUNCTIONS, KINDS, PLACES, TOPICS, WHO, entities, from_ms, rare, utc_and_ms
+from whodid.formats.dss_envelope import Envelope
+from whodid.formats.dss_event import (
+    DATASETS,
+    DATASETS_IN,
+    FUNCTIONS,
+    KINDS,
+    NOT_SIMPLE,
+    PLACES,
+    PROJECTS_ALONE,
+    PROJECTS_BEHIND,
+    TOPICS,
+    WHO,
+    entities,
+    rare,
+)
 from whodid.formats.dss_fields import CONTEXT_PROGRAMS, SLICES, Diagnostics, Message, Usage
+from whodid.formats.dss_times import from_ms, stamps
 from whodid.formats.rejecting import Unreadable
 
-NOTHING: Final = Raw(b"")
+_NOBODY: Final = Diagnostics()
 
-
-class Log4j(Struct, gc=False):
-    """Envelopes A and C: a line of a log file."""
-
-    message: Raw = NOTHING
-    timestamp: Any = None
-    logger: Any = None
-    topic: Any = None
-    mdc: Diagnostics | None = None
-    call_time: Any = field(default=None, name="callTime")
-
-
-class EventServer(Struct, gc=False):
-    """Envelope B: a line that an Event Server wrote."""
-
-    message: Raw = field(default=NOTHING, name="clientEvent")
-    timestamp: Any = field(default=None, name="serverTimestamp")
-    logger: Any = None
-    topic: Any = None
-    mdc: Diagnostics | None = None
-    call_time: Any = field(default=None, name="callTime")
-
-
-Envelope = Log4j | EventServer
-BARE: Final = Log4j()
-
-_THINGS, _PLACE, _RARE, _WHO = SLICES
-_WHERE: Final = slice(_PLACE.start, _RARE.stop)
-_NO_THINGS: Final = astuple(Message())[_THINGS]
-_NOWHERE: Final = astuple(Message())[_WHERE]
+_KIND, _LOGINS, _THINGS, _PLACE, _RARE, _UNUSUAL = map(itemgetter, SLICES)
+_AUTH_VIA: Final = itemgetter(Message.__struct_fields__.index("auth_via"))
+_PROJECT: Final = itemgetter(Message.__struct_fields__.index("project_key"))
+_DATASET: Final = itemgetter(Message.__struct_fields__.index("dataset_name"))
+_ENVELOPE_KIND: Final = attrgetter("topic", "logger")
+_CALL_TIME: Final = attrgetter("call_time")
+_NOTHING_UNUSUAL: Final = _UNUSUAL(astuple(Message()))
+_NOWHERE: Final = _PLACE(astuple(Message()))
 
 _DURATION_MS_MAX: Final = 10**15
 _VERSION: Final = bytes(0x80 | byte & 0x0F for byte in range(256))
 _VARIANT: Final = bytes(0x80 | byte & 0x3F for byte in range(256))
-_GROUPS: Final = struct.Struct("8s4s4s4s12s")
+_START: Final = b',{"id":"00000000-0000-0000-0000-000000000000","time":"'
+_ID_DIGITS: Final = [place for place, byte in enumerate(_START) if byte == ord("0")]
+
+Values = tuple[Any, ...]
 
 
-def line_ids(at_ms: Sequence[int], digests: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:
-    """The five groups of `whodid.event.content_id` for many lines at once."""
-    count = len(at_ms)
+def starts(at_ms: Sequence[int], digests: Sequence[bytes]) -> list[bytes]:
+    """How the texts of many events begin, up to their time: with the ids of `whodid.event.content_id`."""
+    count, size = len(at_ms), len(_START)
     stamps, content = struct.pack(f">{count}Q", *at_ms), b"".join(digests)
     ids = bytearray(16 * count)
     for place in range(6):
@@ -65,69 +63,112 @@ def line_ids(at_ms: Sequence[int], digests: Sequence[bytes]) -> Iterator[tuple[b
         ids[place + 6 :: 16] = content[place::16]
     ids[6::16] = ids[6::16].translate(_VERSION)
     ids[8::16] = ids[8::16].translate(_VARIANT)
-    return _GROUPS.iter_unpack(ids.hex().encode())
+    digits, texts = ids.hex().encode(), bytearray(_START * count)
+    for place, target in enumerate(_ID_DIGITS):
+        texts[target::size] = digits[place::32]
+    whole = bytes(texts)
+    return [whole[at : at + size] for at in range(0, size * count, size)]
 
 
 def elements(
     envelopes: Sequence[Envelope],
     messages: Sequence[Message],
     digests: Sequence[bytes],
-    parameters: Sequence[bytes],
+    parameters: Sequence[Sequence[bytes]],
     span: Span,
-) -> list[bytes]:
-    """The texts of native events; `span` takes them in.
+) -> bytes:
+    """The texts of native events, joined by commas; `span` takes them in.
+
+    Everything is made column by column: of all events the times, of all the kinds, and so on.
 
     digests     XXH3-128 of each line.
-    parameters  JSON text of an object each.
+    parameters  columns of pieces; those of one event together are the JSON text of an object.
 
     Raises
     ------
     Unreadable
-        An event says no time, or none that can be read.
+        An event says no time, or none that can be read; an event's text is too large.
     TypeError
         A value that is looked up is an object or a list.
     """
-    at_ms: list[int] = []
-    kinds: list[bytes] = []
-    heads = [_head(envelope, message, at_ms, kinds) for envelope, message in zip(envelopes, messages, strict=True)]
-    texts = [
-        b'{"id":"%b-%b-%b-%b-%b",%b"parameters":%b}' % (*groups, head, text)
-        for groups, head, text in zip(line_ids(at_ms, digests), heads, parameters, strict=True)
+    count = len(messages)
+    for message in messages:
+        if message.compute_resource_usage is not None:
+            _take_context(message, message.compute_resource_usage)
+    told = [envelope.timestamp for envelope in envelopes]
+    if None in told:
+        told = [_own_time(one) if at is None else at for at, one in zip(told, messages, strict=True)]
+    begins, ends, at_ms = stamps(told)
+    values = list(map(astuple, messages))
+    kinds = list(map(KINDS.__getitem__, zip(map(_KIND, values), map(_ENVELOPE_KIND, envelopes), strict=True)))
+    topics: Counter[str] = Counter()
+    for kind, times in Counter(kinds).items():
+        topics[TOPICS[kind]] += times
+    span.merge(Span(topics=topics, first=from_ms(min(at_ms)), last=from_ms(max(at_ms))))
+    who, calls, durations = _who_and_calls(envelopes, values)
+    unusual = [place for place, each in enumerate(map(_UNUSUAL, values)) if each != _NOTHING_UNUSUAL]
+    things = _entities(values, unusual)
+    for place in unusual:
+        kinds[place], calls[place] = _with_unusual(kinds[place], calls[place] + durations[place], values[place])
+        durations[place] = b""
+    columns = (starts(at_ms, digests), begins, ends, [b'Z",'] * count, kinds, who, calls, durations, *things)
+    return _joined([*columns, [b'"parameters":'] * count, *parameters, [b"}"] * count])
+
+
+def _joined(columns: Sequence[Sequence[bytes]]) -> bytes:
+    text = b"".join(chain.from_iterable(zip(*columns, strict=True)))[1:]
+    if (
+        len(text) > EVENT_BYTES_MAX
+        and max([sum(map(len, row)) for row in zip(*columns, strict=True)]) > EVENT_BYTES_MAX
+    ):
+        raise Unreadable("too_large", f"The event is larger than {EVENT_BYTES_MAX:,} bytes.")
+    return text
+
+
+def _who_and_calls(
+    envelopes: Sequence[Envelope], values: Sequence[Values]
+) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """Who acted; the function; its duration."""
+    diagnostics = [envelope.mdc or _NOBODY for envelope in envelopes]
+    users = [one.user for one in diagnostics]
+    who = list(map(WHO.__getitem__, zip(map(_LOGINS, values), users, map(_AUTH_VIA, values), strict=True)))
+    durations = [
+        b'"duration_ms":%d,' % time if time.__class__ is int and 0 <= time < _DURATION_MS_MAX else b""
+        for time in map(_CALL_TIME, envelopes)
     ]
-    span.add(map(TOPICS.__getitem__, kinds), from_ms(min(at_ms)), from_ms(max(at_ms)))
-    return texts
+    return who, [FUNCTIONS[one.api_call] for one in diagnostics], durations
 
 
-def _head(envelope: Envelope, message: Message, at_ms: list[int], kinds: list[bytes]) -> bytes:
-    """All fields but the id and the parameters; appends the time and what kind of event it is."""
-    usage = message.compute_resource_usage
-    if usage is not None:
-        _take_context(message, usage)
-    told = envelope.timestamp
-    time, ms = utc_and_ms(_own_time(message, usage) if told is None else told)
-    at_ms.append(ms)
-    values = astuple(message)
-    login, user, auth_user, custom_type, message_type, topic = values[_WHO]
-    kind = KINDS[custom_type, message_type, topic, envelope.topic, envelope.logger]
-    kinds.append(kind)
-    mdc = envelope.mdc
-    auth_via, project = values[0], values[1]
-    things = values[_THINGS]
-    tail = b""
-    if mdc is None:
-        who = WHO[login, user, auth_user, None, auth_via]
-    else:
-        who = WHO[login, user, auth_user, mdc.user, auth_via]
-        tail = FUNCTIONS[mdc.api_call]
-    call_time = envelope.call_time
-    if call_time.__class__ is int and 0 <= call_time < _DURATION_MS_MAX:
-        tail += b'"duration_ms":%d,' % call_time
-    if values[_WHERE] != _NOWHERE:
-        kind, tail = _with_place(kind, tail, PLACES[values[_PLACE]])
-        tail += rare(values[_RARE])
-    if project is not None or auth_via is not None or things != _NO_THINGS:
-        tail += entities(auth_via, project, things)
-    return b'"time":"%b",%b%b%b' % (time.encode(), kind, who, tail)
+def _entities(values: Sequence[Values], unusual: Sequence[int]) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """The field `entities` in three pieces; `unusual` are the places of events that say more than a dataset."""
+    projects, datasets = list(map(_PROJECT, values)), list(map(_DATASET, values))
+    heads = [
+        PROJECTS_ALONE[project] if dataset is None else DATASETS_IN[project]
+        for project, dataset in zip(projects, datasets, strict=True)
+    ]
+    names = list(map(DATASETS.__getitem__, datasets))
+    tails = [
+        b"" if dataset is None else PROJECTS_BEHIND[project]
+        for project, dataset in zip(projects, datasets, strict=True)
+    ]
+    others = set(unusual)
+    if None in projects:
+        others.update([place for place, each in enumerate(values) if projects[place] is None and _AUTH_VIA(each)])
+    for pieces in (heads, names):
+        if NOT_SIMPLE in pieces:
+            others.update([place for place, piece in enumerate(pieces) if piece == NOT_SIMPLE])
+    for place in others:
+        each = values[place]
+        heads[place], names[place], tails[place] = entities(_AUTH_VIA(each), projects[place], _THINGS(each)), b"", b""
+    return heads, names, tails
+
+
+def _with_unusual(kind: bytes, calls: bytes, values: Values) -> tuple[bytes, bytes]:
+    """What few events say besides: where they happened, requests and errors."""
+    where = _PLACE(values)
+    if where != _NOWHERE:
+        kind, calls = _with_place(kind, calls, PLACES[where])
+    return kind, calls + rare(_RARE(values))
 
 
 def _with_place(kind: bytes, tail: bytes, place: bytes) -> tuple[bytes, bytes]:
@@ -139,28 +180,8 @@ def _with_place(kind: bytes, tail: bytes, place: bytes) -> tuple[bytes, bytes]:
     return kind, place + tail
 
 
-def spliced_parameters(lines: Sequence[bytes], key: bytes, messages: Sequence[Raw]) -> list[bytes] | None:
-    """Each message's text with what its line says besides as one more entry `dss`; None if one cannot be cut out."""
-    heads: list[bytes] = []
-    made: list[bytes] = []
-    skip = len(key)
-    for line, message in zip(lines, messages, strict=True):
-        start = line.find(key)
-        end = start + skip + len(message)
-        head = line[start + skip : end - 1]
-        before, after = line[:start], line[end + 1 :]
-        if line[end : end + 1] != b",":
-            if line[end:] != b"}":
-                return None
-            before, after = before.rstrip().removesuffix(b","), b"}"
-        heads.append(head)
-        made.append(b'%b,"dss":%b%b}' % (head, before, after))
-    # The key may stand elsewhere too, and the message may be empty: then the cut is not where it should be.
-    whole = b"},".join(heads) == b",".join(messages)[:-1] and b"{" not in heads
-    return made if whole else None
-
-
-def _own_time(message: Message, usage: Usage | None) -> Any:
+def _own_time(message: Message) -> Any:
+    usage = message.compute_resource_usage
     own = (message.timestamp, message.time, message.event_time)
     computed = (usage.end_time, usage.start_time) if usage is not None else ()
     for told in own + computed:
@@ -182,46 +203,3 @@ def _take_context(message: Message, usage: Usage) -> None:
     if not message.auth_via and isinstance(project, str):
         programs = ((getattr(context, name), entry) for name, entry in CONTEXT_PROGRAMS)
         message.auth_via = next((entry.format(project, name) for name, entry in programs if name), None)
-
-
-def loose_message(raw: Raw) -> Message:
-    """A message some of whose fields are of no kind that can be filed by: those are passed over."""
-    values = msgspec.json.decode(raw, type=dict[str, Raw])
-    message = Message()
-    for name, json_name in zip(Message.__struct_fields__, Message.__struct_encode_fields__, strict=True):
-        if json_name in values:
-            setattr(message, name, _scalar(values[json_name]))
-    if isinstance(message.auth_via, str) is False and "authVia" in values:
-        message.auth_via = _texts(values["authVia"])
-    message.compute_resource_usage = None
-    if "computeResourceUsage" in values:
-        message.compute_resource_usage = _usage(values["computeResourceUsage"])
-    return message
-
-
-def _scalar(raw: Raw) -> Any:
-    try:
-        value = msgspec.json.decode(raw)
-    except ValueError:
-        return None
-    return value if isinstance(value, (str, int, float)) else None
-
-
-def _texts(raw: Raw) -> tuple[str, ...] | None:
-    try:
-        return tuple(entry for entry in msgspec.json.decode(raw, type=list[Any]) if isinstance(entry, str))
-    except ValueError:
-        return None
-
-
-def _usage(raw: Raw) -> Usage | None:
-    try:
-        usage = msgspec.json.decode(raw, type=Usage)
-    except ValueError:
-        return None
-    context = usage.context
-    if context is not None:
-        for name in context.__struct_fields__:
-            if not isinstance(getattr(context, name), (str, int)):
-                setattr(context, name, None)
-    return usage

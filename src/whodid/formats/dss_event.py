@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from datetime import UTC, datetime, timedelta
 from itertools import compress
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from whodid import catalogue
-from whodid.event import TIME_MAX, TIME_MIN, foreign_id
-from whodid.formats import times
-from whodid.formats.careful import canonical_uuid, error_hash_of, utc_text
+from whodid.event import foreign_id
+from whodid.formats.careful import canonical_uuid, error_hash_of
 from whodid.formats.dss_actor import actor
 from whodid.formats.dss_fields import (
     ENTITY_FIELDS,
     STATUS_ENDINGS,
     STATUS_OF_TOPIC,
 )
-from whodid.formats.rejecting import Unreadable
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _KEEP_MAX: Final = 20_000
 _TOPIC_OF_LOGGER: Final = "dku.audit."
 
@@ -51,7 +47,7 @@ def _pairs(**values: Any) -> bytes:
 
 
 def _kind(key: tuple[Any, ...]) -> bytes:
-    custom_type, message_type, audit_topic, envelope_topic, logger = key
+    (custom_type, message_type, audit_topic), (envelope_topic, logger) = key
     name = _name(custom_type) or _name(message_type) or "apicall"
     topic = _name(audit_topic) or _name(envelope_topic) or topic_of_logger(logger) or catalogue.topic_of(name)
     ending = next((status for ending, status in STATUS_ENDINGS if name.endswith(ending)), None)
@@ -89,8 +85,8 @@ TOPICS: Final = Topics()
 
 
 def _who(key: tuple[Any, ...]) -> bytes:
-    *logins, auth_via = key
-    found = actor(tuple(logins), auth_via)
+    logins, diagnosed, auth_via = key
+    found = actor((*logins, diagnosed), auth_via)
     return _pairs(user=_cut(found.user, 200), acting_for=_cut(found.acting_for, 200), via=_cut(found.via, 1000))
 
 
@@ -130,8 +126,36 @@ _TEMPLATES: Final = (
 PROJECTS: Final[Memo[bytes]] = Memo(lambda name: _template("project", in_project=False).alone % (name, name))
 
 
-_NOTHING_ELSE: Final = (None,) * len(ENTITY_FIELDS)
-_DATASET: Final = b'"entities":[{"type":"dataset","id":"%b.%b","name":"%b"},%b],'
+# Most events are about a dataset of a project, or about a project: three pieces that repeat are their entities.
+# What is not as simple as that is written as `NOT_SIMPLE` here, and is left to `entities`.
+NOT_SIMPLE: Final = b"?"
+
+
+def _dataset_in(project_key: Any) -> bytes:
+    project = NAMES[project_key]
+    return b'"entities":[{"type":"dataset","id":"%b.' % project if project else NOT_SIMPLE
+
+
+def _dataset(dataset: Any) -> bytes:
+    if dataset is None:
+        return b""
+    name = NAMES[dataset]
+    return b'%b","name":"%b"}' % (name, name) if name and b"." not in name else NOT_SIMPLE
+
+
+def _project_behind(project_key: Any) -> bytes:
+    return b",%b]," % PROJECTS[NAMES[project_key]]
+
+
+def _project_alone(project_key: Any) -> bytes:
+    project = NAMES[project_key]
+    return b'"entities":[%b],' % PROJECTS[project] if project else b""
+
+
+DATASETS_IN: Final[Memo[Any]] = Memo(_dataset_in)
+DATASETS: Final[Memo[Any]] = Memo(_dataset)
+PROJECTS_BEHIND: Final[Memo[Any]] = Memo(_project_behind)
+PROJECTS_ALONE: Final[Memo[Any]] = Memo(_project_alone)
 
 
 def entities(auth_via: Any, project_key: Any, things: tuple[Any, ...]) -> bytes:
@@ -142,11 +166,6 @@ def entities(auth_via: Any, project_key: Any, things: tuple[Any, ...]) -> bytes:
     if project_key is None and auth_via:
         project_key = actor((), auth_via).project
     project = NAMES[project_key]
-    # Most events are about a dataset and nothing else: they need not be searched.
-    if project and things[1:] == _NOTHING_ELSE:
-        name = NAMES[things[0]]
-        if name and b"." not in name:
-            return _DATASET % (project, name, name, PROJECTS[project])
     found = []
     for template, value in zip(compress(_TEMPLATES, things), filter(None, things), strict=False):
         name = NAMES[value]
@@ -205,58 +224,3 @@ def _function(name: Any) -> bytes:
 
 
 FUNCTIONS: Final[Memo[Any]] = Memo(_function)
-
-
-class Hours(dict[str, tuple[str, int]]):
-    """From a local hour with its offset ("2020-02-19T16+0100") to the hour in UTC as text and epoch ms."""
-
-    def __missing__(self, key: str) -> tuple[str, int]:
-        time = times.instant(f"{key[:13]}:00:00{key[13:]}")
-        if len(self) >= _KEEP_MAX:
-            self.clear()
-        made = self[key] = (utc_text(time)[:13], int(time.timestamp()) * 1000)
-        return made
-
-
-class Within(dict[str, int]):
-    """From what follows the hour to milliseconds: minutes (":05"), or seconds (":02.441")."""
-
-    def __missing__(self, key: str) -> int:
-        digits = key[1:].replace(".", "")
-        if not (key[0] == ":" and digits.isascii() and digits.isdecimal() and int(digits[:2]) < 60):
-            raise Unreadable("bad_time", f"The minutes or seconds {times.shown(key)} cannot be read.")
-        made = self[key] = int(digits) * (60_000 if len(key) == 3 else 1)
-        return made
-
-
-_HOURS: Final = Hours()
-_WITHIN: Final = Within()
-# Offsets of whole hours: with these, minutes and seconds are the same in UTC.
-_OFFSETS: Final = frozenset(["Z", *(f"{sign}{hours:02}00" for sign in "+-" for hours in range(15))])
-
-
-def utc_and_ms(told: Any) -> tuple[str, int]:
-    """The instant of a timestamp, as RFC 3339 text in UTC and as epoch milliseconds.
-
-    told   text with an offset or "Z" (also `2020/02/19-16:05:02.441Z`), or an epoch number.
-
-    Raises
-    ------
-    Unreadable("bad_time")
-    """
-    if told.__class__ is str:
-        offset = told[23:]
-        if offset in _OFFSETS and told[19] == ".":
-            hour, hour_ms = _HOURS[told[:13] + offset]
-            return f"{hour}{told[13:23]}Z", hour_ms + _WITHIN[told[13:16]] + _WITHIN[told[16:23]]
-    return _text_and_ms(times.instant(told))
-
-
-def from_ms(at_ms: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=at_ms)
-
-
-def _text_and_ms(time: datetime) -> tuple[str, int]:
-    if not TIME_MIN <= time < TIME_MAX:
-        raise Unreadable("bad_time", f"The time {time.isoformat()} lies outside of 1970 to 2199.")
-    return utc_text(time), int(time.timestamp() * 1000)

@@ -95,8 +95,17 @@ class Usage(Struct, rename="camel", gc=False):
 
 
 class Message(Struct, rename="camel", gc=False):
-    """The part of a DSS event that events are filed by, in the order in which it is taken apart (`SLICES`)."""
+    """The part of a DSS event that events are filed by, in the order in which it is taken apart (`SLICES`).
 
+    What most events have comes first: names are looked for from the last one found on.
+    """
+
+    custom_msg_type: Any = None
+    msg_type: Any = None
+    audit_topic: Any = None
+    login: Any = None
+    user: Any = None
+    auth_user: Any = None
     auth_via: Via = None
     project_key: Any = None
     dataset_name: Any = None
@@ -138,12 +147,6 @@ class Message(Struct, rename="camel", gc=False):
     error: Any = None
     error_stack_trace: Any = None
     stack_trace: Any = None
-    login: Any = None
-    user: Any = None
-    auth_user: Any = None
-    custom_msg_type: Any = None
-    msg_type: Any = None
-    audit_topic: Any = None
     compute_resource_usage: Usage | None = None
     timestamp: Any = None
     time: Any = None
@@ -154,19 +157,23 @@ class Message(Struct, rename="camel", gc=False):
 class Slices(NamedTuple):
     """Which of a message's values decide what."""
 
+    kind: slice
+    logins: slice
     things: slice
     place: slice
     rare: slice
-    who: slice
+    unusual: slice
 
 
 def _slices() -> Slices:
     at = Message.__struct_fields__.index
     return Slices(
+        kind=slice(at("custom_msg_type"), at("login")),
+        logins=slice(at("login"), at("auth_via")),
         things=slice(at("dataset_name"), at("dss_node_id")),
         place=slice(at("dss_node_id"), at("request_id")),
-        rare=slice(at("request_id"), at("login")),
-        who=slice(at("login"), at("compute_resource_usage")),
+        rare=slice(at("request_id"), at("compute_resource_usage")),
+        unusual=slice(at("dataset"), at("compute_resource_usage")),
     )
 
 

@@ -30,6 +30,7 @@ _UUID: Final = b"hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh,"
 _DIGITS: Final = bytes(48 if chr(byte) in "0123456789+-" else 101 if byte == 69 else byte for byte in range(256))
 _HUGE_EXPONENT: Final = re.compile(rb"[:,\[\s]-?[0-9.]*[eE][-+]?[0-9]{4}")
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{1000}")
+_LONGEST_NUMBER: Final = b"0" * 1000
 _NEITHER_OPENING_NOR_BREAK: Final = bytes(byte for byte in range(256) if byte not in b"{[\n")
 
 # An entry of an object takes five bytes at least: what is smaller cannot have too many, nor a number that long.
@@ -92,6 +93,21 @@ def _times_are_strict(events: list[Event]) -> bool:
     return {time.tzinfo for time in times} == {UTC} and min(times) >= TIME_MIN and max(times) < TIME_MAX
 
 
+def lines_are_plain(lines: Sequence[bytes], joined: bytes) -> bool:
+    """Whether lines of valid JSON hold nothing at all that looks like what parameters must not hold.
+
+    lines, joined  the same lines; joined by line breaks.
+    Those that do not look plain may still be strict: what looks like it is in a string, for example.
+    """
+    if max(map(len, lines)) > _ENTRIES_SIZE_BYTES_MIN:
+        return False
+    openings = joined.translate(None, _NEITHER_OPENING_NOR_BREAK).split(b"\n")
+    if max(map(len, openings)) > NESTING_MAX:
+        return False
+    digits = joined.translate(_DIGITS)
+    return _LONGEST_NUMBER not in digits and digits.rfind(b"0e0000") < 0
+
+
 def parameters_are_strict(every: Sequence[Raw | bytes]) -> bool:
     """Whether valid JSON texts are objects within the limits, without line breaks and numbers no store can hold."""
     joined = b"\n".join(every)
@@ -108,13 +124,14 @@ def parameters_are_strict(every: Sequence[Raw | bytes]) -> bool:
 
 def _may_have_huge_exponent(text: bytes) -> bool:
     digits = text.translate(_DIGITS)
-    at = digits.find(b"0e0000")
+    # Searching backwards takes less than half of the time, because "0e" is rarer than "00".
+    at = digits.rfind(b"0e0000")
     while at >= 0:
         # Identifiers hold such letters and digits too; a number follows a colon, a comma or a bracket.
         before = text[max(0, at - 1000) : at + 7]
         if _HUGE_EXPONENT.match(before, _start_of_number(before)):
             return True
-        at = digits.find(b"0e0000", at + 1)
+        at = digits.rfind(b"0e0000", 0, at + 5)
     return False
 
 
