@@ -194,8 +194,12 @@ def _zstandard(read: _Read) -> Iterator[bytes]:
 
 
 def _brotli(read: _Read) -> Iterator[bytes]:
-    import brotli
-
+    try:
+        import brotli  # type: ignore[import-untyped]
+    except ImportError:
+        raise WhodidError(
+            "unsupported", "The body has the encoding 'br'.", "Install the package brotli here, or send it as gzip."
+        ) from None
     machine = brotli.Decompressor()
     data = b""
     while not machine.is_finished():
