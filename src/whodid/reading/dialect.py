@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -10,13 +11,20 @@ class Dialect(NamedTuple):
     """A store's own words.
 
     `events`, `event_entities` and `rejected_events` are the relations to read from; `parameter_key` makes the
-    right-hand side of `parameters ->> …` from a parameter's name.
+    right-hand side of `parameters ->> …` from a parameter's name. `json_search` is the condition that the JSON
+    `{column}` holds a text, in any case of its letters, and `json_pattern` makes its `{pattern}` from the text.
     """
 
     events: str
     event_entities: str
     rejected_events: str
     parameter_key: Callable[[str], str]
+    json_search: str
+    json_pattern: Callable[[str], str]
+
+
+_REGULAR: Final = "regexp_matches(CAST({column} AS varchar), CAST({pattern} AS varchar), 'i')"
+_LIKE: Final = r"CAST({column} AS varchar) ILIKE CAST({pattern} AS varchar) ESCAPE '\'"
 
 
 def _json_pointer(name: str) -> str:
@@ -24,9 +32,22 @@ def _json_pointer(name: str) -> str:
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
+def like_escaped(text: str) -> str:
+    """The text as it has to stand in a LIKE pattern with a backslash as its escape."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _like_pattern(text: str) -> str:
+    return f"%{like_escaped(text)}%"
+
+
+# DuckDB's ILIKE makes a lower-case copy of every value first: 1.5 million parameters took it 115 to 390 ms,
+# a regular expression 100 ms whatever was sought.
 _DIALECTS: Final[dict[str, Dialect]] = {
-    "duckdb": Dialect("events", "event_entities", "rejected_events", _json_pointer),
-    "postgresql": Dialect("whodid.events", "whodid.event_entities", "whodid.rejected_events", str),
+    "duckdb": Dialect("events", "event_entities", "rejected_events", _json_pointer, _REGULAR, re.escape),
+    "postgresql": Dialect(
+        "whodid.events", "whodid.event_entities", "whodid.rejected_events", str, _LIKE, _like_pattern
+    ),
 }
 
 

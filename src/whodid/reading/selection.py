@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from whodid.errors import WhodidError
 from whodid.event import foreign_id
-from whodid.reading.dialect import Dialect
+from whodid.reading.dialect import Dialect, like_escaped
 from whodid.reading.filters import EQUAL, EventFilter, split_entity
 from whodid.reading.times import instant
 
@@ -126,7 +126,7 @@ class _Builder:
         ways = [self._one_of('e."type"', names)] if names else []
         for pattern in patterns:
             if "*" in pattern:
-                like = self.add(_escaped(pattern).replace("*", "%"))
+                like = self.add(like_escaped(pattern).replace("*", "%"))
                 ways.append(rf"""e."type" LIKE CAST({like} AS varchar) ESCAPE '\'""")
         if ways:
             self.conditions.append(f"({' OR '.join(ways)})")
@@ -142,13 +142,12 @@ class _Builder:
     def text(self, text: str | None) -> None:
         if text is None:
             return
-        pattern = self.add(f"%{_escaped(text)}%")
+        pattern = self.add(f"%{like_escaped(text)}%")
         ways = [rf"""e."{column}" ILIKE CAST({pattern} AS varchar) ESCAPE '\'""" for column in TEXT_COLUMNS]
         for within in _as_in_json(text):
-            pattern = self.add(f"%{_escaped(within)}%")
+            pattern = self.add(self.dialect.json_pattern(within))
             ways += [
-                rf"""CAST(e."{column}" AS varchar) ILIKE CAST({pattern} AS varchar) ESCAPE '\'"""
-                for column in JSON_TEXT_COLUMNS
+                self.dialect.json_search.format(column=f'e."{column}"', pattern=pattern) for column in JSON_TEXT_COLUMNS
             ]
         self.conditions.append(f"({' OR '.join(ways)})")
 
@@ -184,10 +183,6 @@ class _Builder:
 
 def _members(names: Sequence[str], groups: Groups) -> list[str]:
     return [login for name in names for login in groups.group_logins(name)]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _as_in_json(text: str) -> list[str]:
