@@ -116,7 +116,9 @@ def decompress(data: bytes, encoding: str, limit_bytes: int) -> bytes:
     name = encoding.strip().lower().removeprefix("x-") or "identity"
     if name not in _PIECES:
         raise WhodidError(
-            "unsupported", f"The body has the encoding {name[:40]!r}.", "Send it plain, or as gzip, deflate, zstd or br."
+            "unsupported",
+            f"The body has the encoding {name[:40]!r}.",
+            "Send it plain, or as gzip, deflate, zstd or br.",
         )
     return _gathered(_PIECES[name](io.BytesIO(data).read), limit_bytes)
 
