@@ -20,10 +20,10 @@ _HEADERS: Final = {
     "cross-origin-resource-policy": "cross-origin",
 }
 
-# Texts and patterns, which stay as they are; else comments and spaces. `js/pack.js` does the same.
+# Texts and patterns, which stay as they are; else what means nothing. `js/pack.js` does the same.
 _WORDS: Final = re.compile(
     r"""('(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|/(?![*/ =])(?:\\.|\[(?:\\.|[^\]])*\]|[^/\\\n])+/)"""
-    r"""|/\*[\s\S]*?\*/|//.*|\s+"""
+    r"""|/\*[\s\S]*?\*/|//.*|;(?=\s*\})|,(?=\s*[)}\]])|\s+"""
 )
 _BETWEEN_WORDS: Final = re.compile(r"[\w$]\s[\w$]")
 
@@ -47,9 +47,10 @@ def _served() -> tuple[bytes, str]:
 
 
 def packed(source: str) -> str:
-    """A module without its comments and without the spaces that mean nothing; its lines of code stay lines.
+    """A module without its comments and without the spaces and signs that mean nothing.
 
-    source  JavaScript in which no text within `…` holds another one, and no division is written without spaces.
+    source  JavaScript with a semicolon after every statement, in which no text within `…` holds another one, no loop
+            is without a body, and divisions have spaces around them.
     """
     text = ""
     end = 0
@@ -58,8 +59,6 @@ def packed(source: str) -> str:
         end = found.end()
         if found[1]:
             text += found[1]
-        elif "\n" in found[0] and not found[0].startswith("/*"):
-            text += "" if text.endswith("\n") else "\n"
         elif found[0].isspace() and _BETWEEN_WORDS.match(text[-1:] + " " + source[end : end + 1]):
             text += " "
     return text + source[end:]

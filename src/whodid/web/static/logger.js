@@ -6,7 +6,7 @@
  *     logger.audit('Report opened', { report: 'R1' }, 'report-opened');
  *
  * A call makes an event with an id of its own (UUID v7) and returns at once; it never throws. The way of an event:
- * Logger → Sender.add → queue → batch → POST /v1/events. When that fails or the page goes, IndexedDB keeps it, and
+ * Logger → sender.add → queue → batch → POST /v1/events. When that fails or the page goes, IndexedDB keeps it, and
  * whichever page comes next sends it, in order and with the same id, which the server counts once.
  *
  * This is the source. What is served at /logger.js and packed for npm leaves out comments and spaces, nothing else.
@@ -51,9 +51,12 @@
  * @property {boolean | string[]} [ui] log what people click, open, fill in and go to; or only these types of it
  */
 
-/** @typedef {{ id: string, text: string, size: number, until?: number, tab?: string }} Item an event on its way */
+/**
+ * An event on its way. One with `until` is in the spool: until that time (epoch ms) nobody else sends it.
+ * @typedef {{ id: string, text: string, size: number, until?: number }} Item
+ */
 
-const BATCH_EVENTS_MAX = 500;
+const READ_EVENTS_MAX = 500;
 const QUEUE_EVENTS_MAX = 10_000;
 const QUEUE_BYTES_MAX = 8_000_000;
 const SPOOL_EVENTS_MAX = 50_000;
@@ -67,7 +70,7 @@ const RETRY_MS_MAX = 60_000;
 const CLAIM_MS = 15_000;
 const SESSION_IDLE_MS = 1_800_000;
 
-const page = typeof document === 'object' ? document : undefined;
+const page = typeof document === 'object';
 const node = page ? undefined : /** @type {any} */ (globalThis).process;
 const encoder = new TextEncoder();
 
@@ -77,12 +80,9 @@ let newest = 0n;
 function newId() {
   const now = BigInt(Date.now()) << 12n;
   newest = now > newest ? now : newest + 1n;
-  const random = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, '0'));
-  const digits = newest.toString(16).padStart(15, '0') + random.join('');
-  return digits.replace(/(.{8})(.{4})(.{3})(.{3})(.{12})./, '$1-$2-7$3-8$4-$5');
+  const digits = (newest << 64n) | crypto.getRandomValues(new BigUint64Array(1))[0];
+  return digits.toString(16).padStart(31, '0').replace(/(.{8})(.{4})(.{3})(.{3})(.{12})./, '$1-$2-7$3-8$4-$5');
 }
-
-const tab = newId();
 
 /** The session of the browser, all its tabs, until nothing was done for `idleMs`. */
 function sessionOf(idleMs = SESSION_IDLE_MS) {
@@ -92,21 +92,19 @@ function sessionOf(idleMs = SESSION_IDLE_MS) {
     localStorage.whodidSession = session + ' ' + Date.now();
     return session;
   } catch {
-    return page && tab;
+    return undefined;
   }
 }
 
-/** How a value prints, cut. @returns {string} */
-function repr(/** @type {any} */ value) {
+/** What stands for a value that JSON has no form for: how it prints, cut. */
+function marked(/** @type {any} */ value) {
+  /** @type {any} */
+  let $repr;
   try {
-    return (value?.nodeType ? pathOf(value) : String(value)).slice(0, REPR_CHARS_MAX);
-  } catch {
-    return typeof value;
-  }
+    $repr = value.nodeType ? pathOf(value) : String(value);
+  } catch {}
+  return { $repr: $repr?.slice(0, REPR_CHARS_MAX), $type: typeof value, $truncated: $repr?.length > REPR_CHARS_MAX };
 }
-
-/** The mark of what has no form in JSON. */
-const marked = (/** @type {any} */ value) => ({ unserializable: repr(value) });
 
 /** Says what JSON has no form for, or would silently leave out. */
 function replaced(/** @type {string} */ _name, /** @type {any} */ value) {
@@ -132,359 +130,350 @@ function textOf(/** @type {any} */ object) {
 }
 
 /** Events that wait in IndexedDB, for all pages of the origin; the order of their ids is that of time. */
-class Spool {
-  /** @type {any} */
-  #database;
-
-  /** Resolves to whether there is one. */
-  open(/** @type {string} */ name) {
-    return new Promise((done) => {
-      try {
-        const opening = indexedDB.open(name);
-        opening.onupgradeneeded = () => opening.result.createObjectStore('events', { keyPath: 'id' });
-        opening.onsuccess = () => done((this.#database = opening.result));
-        opening.onerror = () => done(0);
-      } catch {
-        done(0);
-      }
-    });
-  }
-
-  /** The number of events. */
-  count() {
-    return this.#on((store) => store.count());
-  }
-
-  /** The oldest events. @returns {Promise<Item[]>} */
-  first() {
-    return this.#on((store) => store.getAll(null, BATCH_EVENTS_MAX));
-  }
-
-  /** Keeps events; `until` that time (epoch ms) other pages leave them alone. Rejects when there is no room. */
-  put(/** @type {Item[]} */ items, until = 0) {
-    return this.#on((store) => items.map((item) => store.put({ ...item, until, tab }))[0]);
-  }
-
-  /** Resolves also when it fails: to send them once more does no harm. */
-  remove(/** @type {Item[]} */ items) {
-    return this.#on((store) => items.map((item) => store.delete(item.id))[0]).catch(() => {});
-  }
+function spoolOf(/** @type {string} */ name) {
+  /** @type {IDBDatabase} */
+  let database;
 
   /** One transaction, given over at once, so that it ends even if the page does. @returns {Promise<any>} */
-  #on(/** @type {(store: IDBObjectStore) => IDBRequest} */ work) {
-    return new Promise((done, failed) => {
-      const deal = this.#database.transaction('events', 'readwrite');
+  const on = (/** @type {(store: IDBObjectStore) => any} */ work) =>
+    new Promise((done, failed) => {
+      const deal = database.transaction('events', 'readwrite');
       const request = work(deal.objectStore('events'));
       deal.oncomplete = () => done(request?.result);
       deal.onabort = failed;
       deal.commit();
     });
-  }
+
+  return {
+    /** Resolves to whether there is one. */
+    opened: new Promise((done) => {
+      try {
+        const opening = indexedDB.open(name);
+        opening.onupgradeneeded = () => opening.result.createObjectStore('events', { keyPath: 'id' });
+        opening.onsuccess = () => done((database = opening.result));
+        opening.onerror = () => done(0);
+      } catch {
+        done(0);
+      }
+    }),
+    /** The number of events. */
+    count: () => on((store) => store.count()),
+    /** The oldest events. @returns {Promise<Item[]>} */
+    first: () => on((store) => store.getAll(null, READ_EVENTS_MAX)),
+    /** Keeps events. Rejects when there is no room. */
+    put: (/** @type {Item[]} */ items, until = 0) =>
+      on((store) => {
+        for (const item of items) store.put(Object.assign(item, { until }));
+      }),
+    /** Resolves also when it fails: to send them once more does no harm. */
+    remove: (/** @type {Item[]} */ items) =>
+      on((store) => {
+        for (const { id } of items) store.delete(id);
+      }).catch(() => {}),
+  };
 }
 
 /** How many of the first items make a batch: at least one. */
-function fitting(/** @type {Item[]} */ items, sizeMax = BATCH_BYTES_MAX, countMax = BATCH_EVENTS_MAX) {
-  let [count, size] = [0, 2];
-  while (count < items.length && count < countMax && (size += items[count].size) <= sizeMax) count++;
+function fitting(/** @type {Item[]} */ items, sizeMax = BATCH_BYTES_MAX) {
+  let count = 0;
+  while (count < items.length && (sizeMax -= items[count].size) > 0) count++;
   return count || 1;
 }
 
-/** Whether a list of event types names `type`; `*` stands for anything. */
+/** Whether a list of event types names `type`; one `*` stands for anything. What has more the server judges. */
 function named(/** @type {string[] | null | undefined} */ types, /** @type {string} */ type) {
-  return types?.some((each) => RegExp(`^${each.replace(/[^\w*]/g, '\\$&').replaceAll('*', '.*')}$`).test(type));
+  return types?.some((each) => {
+    const [head, tail, ...more] = each.split('*');
+    return type === each || (tail !== undefined && !more[0] && type.startsWith(head) && type.endsWith(tail));
+  });
 }
 
+/**
+ * What loggers with the same server and key share.
+ * @typedef {object} Sender
+ * @property {Record<string, number>} stats
+ * @property {any} policy what the server wants to have: the answer of GET /v1/policy; {} as long as there is none
+ * @property {string} [user] whom the policy is for
+ * @property {Logger} [owner] the first logger
+ * @property {boolean} [catches] uncaught errors
+ * @property {boolean} [watches] the page
+ * @property {(id: string, text: string) => void} add
+ * @property {(timeoutMs?: number) => Promise<boolean>} flush
+ */
+
 /** Brings events to one server with one key. All loggers of a page share it, so that order and memory are kept. */
-class Sender {
-  /** @type {Record<string, Sender>} */
-  static all = {};
-
-  stats = { accepted: 0, duplicates: 0, filtered: 0, rejected: 0, dropped: 0, callbackFailures: 0 };
-  /** Whom the policy is for. @type {string | undefined} */
-  user;
-  /** What the server wants to have: the answer of GET /v1/policy; {} as long as there is none. @type {any} */
-  policy = {};
-  /** @type {any} */
-  watches = false;
-  catches = false;
-  #policyAt = 0;
-  #policyTag = '';
-  /** @type {Item[]} */
-  #queue = [];
-  #queueBytes = 0;
-  /** Sent and not answered. @type {Set<Item>} */
-  #sending = new Set();
-  #aliveBytes = 0;
-  #spool = new Spool();
-  #spools = false;
+function senderOf(/** @type {string} */ url, /** @type {string | undefined} */ key) {
+  /** @type {Record<string, string>} */
+  const headers = { 'content-type': 'application/json' };
+  if (key) headers.authorization = 'Bearer ' + key;
+  /** @type {Record<string, number>} */
+  const stats = { accepted: 0, duplicates: 0, filtered: 0, rejected: 0, dropped: 0, callbackFailures: 0 };
+  const spool = spoolOf('whodid ' + url);
   /** When to look into the spool. */
-  #lookAt = Infinity;
-  #failures = 0;
-  #retryAt = 0;
-  #timer = 0;
-  #timerAt = Infinity;
+  let lookAt = Infinity;
+  let policyAt = 0;
+  let policyTag = '';
+  /** @type {Item[]} */
+  const queue = [];
+  let queueBytes = 0;
+  /** Sent and not answered. @type {Set<Item>} */
+  const sending = new Set();
+  let aliveBytes = 0;
+  let failures = 0;
+  let retryAt = 0;
+  /** @type {any} */
+  let timer;
+  let timerAt = Infinity;
   /** @type {Promise<void> | undefined} */
-  #running;
-  #toldDropped = 0;
-  #toldProblem = '';
+  let running;
+  let toldDropped = 0;
+  let toldProblem = '';
 
-  constructor(/** @type {string} */ url, /** @type {string | undefined} */ key) {
-    this.url = url;
-    this.headers = { ...(key && { authorization: 'Bearer ' + key }), 'content-type': 'application/json' };
-    this.opened = this.#spool.open('whodid ' + url).then((open) => {
-      this.#spools = !!open;
-      if (open) this.#soon((this.#lookAt = 0));
-    });
-    if (page) {
-      addEventListener('online', () => this.#soon((this.#retryAt = 0)));
-      addEventListener('pagehide', () => this.#leave());
-      page.addEventListener('visibilitychange', () => page.hidden && this.#leave());
-    }
-    node?.on('beforeExit', () => this.#waiting() && this.#failures < 3 && this.#run());
-    node?.on('exit', () => this.#exit());
+  /** @type {Sender} */
+  const sender = {
+    stats,
+    policy: {},
+
+    /** Takes an event as JSON text; counts it as dropped when the memory that may be used is full. */
+    add(/** @type {string} */ id, /** @type {string} */ text) {
+      const size = encoder.encode(text).length + 1;
+      if (queue.length >= QUEUE_EVENTS_MAX || queueBytes + size > QUEUE_BYTES_MAX) {
+        stats.dropped++;
+        return;
+      }
+      queue.push({ id, text, size });
+      queueBytes += size;
+      soon(queueBytes < BATCH_BYTES_MAX ? (sender.policy.flush_interval_ms ?? 1000) : 0);
+    },
+
+    /** Resolves to whether the server has all that there is, within `timeoutMs`. */
+    async flush(timeoutMs = 10_000) {
+      const end = Date.now() + timeoutMs;
+      await opened;
+      for (run(); waiting(); Date.now() < retryAt || run()) {
+        if (Date.now() > end) return false;
+        await new Promise((done) => setTimeout(done, 20));
+      }
+      return true;
+    },
+  };
+
+  const opened = spool.opened.then((open) => open && soon((lookAt = 0)));
+  if (page) {
+    addEventListener('online', () => soon((retryAt = 0)));
+    addEventListener('pagehide', leave);
+    document.addEventListener('visibilitychange', () => document.hidden && leave());
+  }
+  node?.on('beforeExit', () => waiting() && failures < 3 && run());
+  node?.on('exit', exit);
+  return sender;
+
+  function waiting() {
+    return queue.length || sending.size || lookAt <= Date.now();
   }
 
-  /** Takes an event as JSON text; counts it as dropped when the memory that may be used is full. */
-  add(/** @type {string} */ id, /** @type {string} */ text) {
-    const size = encoder.encode(text).length + 1;
-    if (this.#queue.length >= QUEUE_EVENTS_MAX || this.#queueBytes + size > QUEUE_BYTES_MAX) {
-      this.stats.dropped++;
-      return;
-    }
-    this.#queue.push({ id, text, size });
-    this.#queueBytes += size;
-    const full = this.#queue.length >= BATCH_EVENTS_MAX || this.#queueBytes >= BATCH_BYTES_MAX;
-    this.#soon(full ? 0 : (this.policy.flush_interval_ms ?? 1000));
-  }
-
-  /** Resolves to whether the server has all that there is, within `timeoutMs`. */
-  async flush(timeoutMs = 10_000) {
-    const end = Date.now() + timeoutMs;
-    await this.opened;
-    for (this.#run(); this.#waiting(); Date.now() < this.#retryAt || this.#run()) {
-      if (Date.now() > end) return false;
-      await new Promise((done) => setTimeout(done, 20));
-    }
-    return true;
-  }
-
-  #waiting() {
-    return this.#queue.length || this.#sending.size || this.#lookAt <= Date.now();
-  }
-
-  #soon(/** @type {number} */ ms) {
-    const at = Math.max(Date.now() + ms, this.#retryAt);
-    if (this.#timerAt <= at) return;
-    clearTimeout(this.#timer);
-    this.#timerAt = at;
-    /** @type {any} */
-    const timer = setTimeout(() => this.#run(), at - Date.now());
-    this.#timer = timer;
+  function soon(/** @type {number} */ ms) {
+    const at = Math.max(Date.now() + ms, retryAt);
+    if (timerAt <= at) return;
+    clearTimeout(timer);
+    timerAt = at;
+    timer = setTimeout(run, at - Date.now());
     timer.unref?.();
   }
 
   /** Begins a round of sending, unless one is going on. */
-  #run() {
-    clearTimeout(this.#timer);
-    this.#timerAt = Infinity;
-    return (this.#running ??= this.#round().finally(() => {
-      this.#running = undefined;
-      if (this.#queue.length) this.#soon(0);
-      if (this.#lookAt < Infinity) this.#soon(this.#lookAt - Date.now());
-    }));
+  function run() {
+    clearTimeout(timer);
+    timerAt = Infinity;
+    running ??= round()
+      .catch(() => {
+        // The spool is broken: from here on there is memory only.
+        lookAt = Infinity;
+      })
+      .then(() => {
+        running = undefined;
+        if (queue.length) soon(0);
+        if (lookAt < Infinity) soon(lookAt - Date.now());
+      });
   }
 
-  async #round() {
-    await this.opened;
-    await this.#askPolicy();
-    if (this.#lookAt <= Date.now()) {
-      const drain = () => this.#drain();
-      await (navigator.locks?.request('whodid ' + this.url, drain) ?? drain());
-      if (!this.#lookAt) return this.#keep(this.#take(Infinity, Infinity));
+  async function round() {
+    await opened;
+    await askPolicy();
+    if (lookAt <= Date.now()) {
+      await (navigator.locks?.request('whodid ' + url, drain) ?? drain());
+      if (!lookAt) return keep(take(Infinity));
     }
-    while (this.#queue.length && (await this.#deliver(this.#take())));
+    while (queue.length) if (!(await deliver(take()))) return;
   }
 
   /** Sends what is in the spool, oldest first; one page at a time does it. */
-  async #drain() {
+  async function drain() {
     for (;;) {
-      const sent = [...this.#sending].map(({ id }) => id);
-      const kept = (await this.#spool.first()).filter(({ id }) => !sent.includes(id));
-      const free = kept.filter((item) => item.tab === tab || Number(item.until) <= Date.now());
-      this.#lookAt = free.length ? 0 : Math.min(Infinity, ...kept.map((item) => Number(item.until)));
-      if (!free.length || !(await this.#deliver(free.slice(0, fitting(free))))) return;
+      const kept = await spool.first();
+      const free = kept.filter(({ until = 0 }) => until <= Date.now());
+      lookAt = free.length ? 0 : Math.min(Infinity, ...kept.map(({ until = 0 }) => until));
+      if (!free.length || !(await deliver(free.slice(0, fitting(free))))) return;
     }
   }
 
   /** The next events of the queue. */
-  #take(sizeMax = BATCH_BYTES_MAX, countMax = BATCH_EVENTS_MAX) {
-    const batch = this.#queue.splice(0, fitting(this.#queue, sizeMax, countMax));
-    for (const { size } of batch) this.#queueBytes -= size;
+  function take(sizeMax = BATCH_BYTES_MAX) {
+    const batch = queue.splice(0, fitting(queue, sizeMax));
+    for (const { size } of batch) queueBytes -= size;
     return batch;
   }
 
   /** Sends events; keeps what cannot be sent. Resolves to whether they are done with. */
-  async #deliver(/** @type {Item[]} */ items) {
-    for (const item of items) this.#sending.add(item);
-    const done = await this.#post(items);
-    if (!done) await this.#keep(items);
-    else if (items[0].tab) await this.#spool.remove(items);
-    for (const item of items) this.#sending.delete(item);
+  async function deliver(/** @type {Item[]} */ items) {
+    for (const item of items) sending.add(item);
+    const texts = allowed(items);
+    const done = !texts.length || (await post(texts));
+    if (done) stats.filtered += items.length - texts.length;
+    if (!done) await keep(items);
+    else if ('until' in items[0]) await spool.remove(items);
+    for (const item of items) sending.delete(item);
     return done;
   }
 
   /** Puts events where they wait for the server: into the spool, else to the head of the queue. */
-  async #keep(/** @type {Item[]} */ items) {
+  async function keep(/** @type {Item[]} */ items) {
     if (!items.length) return;
     try {
-      const room = Math.max(0, SPOOL_EVENTS_MAX - (await this.#spool.count()));
-      await this.#spool.put(items.slice(0, room));
-      this.stats.dropped += items.length - Math.min(items.length, room);
-      this.#lookAt = 0;
+      if ((await spool.count()) < SPOOL_EVENTS_MAX) await spool.put(items);
+      else stats.dropped += items.length;
+      lookAt = 0;
     } catch {
-      this.#queue.unshift(...items);
-      for (const { size } of items) this.#queueBytes += size;
+      queue.unshift(...items);
+      for (const { size } of items) queueBytes += size;
     }
   }
 
   /** Resolves to whether the server has judged the events; else `retryAt` says when to try again. */
-  async #post(/** @type {Item[]} */ items) {
-    const texts = this.#allowed(items);
-    if (!texts.length) return true;
+  async function post(/** @type {string[]} */ texts) {
     const body = encoder.encode(`[${texts}]`);
     const size = body.length;
-    const keepalive = this.#aliveBytes + size < ALIVE_BYTES_MAX;
-    if (keepalive) this.#aliveBytes += size;
-    let retryMs = Math.min(RETRY_MS_MAX, 500 * 2 ** this.#failures) * (0.5 + Math.random() / 2);
+    const keepalive = aliveBytes + size < ALIVE_BYTES_MAX;
+    if (keepalive) aliveBytes += size;
+    let retryMs = Math.min(RETRY_MS_MAX, 500 * 2 ** failures) * (1 + Math.random());
     let problem;
     try {
-      const answer = await this.#fetch('events', { method: 'POST', keepalive, body });
+      const answer = await ask('events', { method: 'POST', keepalive, body });
       const { rejected, error, ...counts } = await answer.json().catch(() => ({}));
       problem = (rejected?.[0] ?? error)?.message ?? answer.status;
       if (rejected || answer.status === 413) {
-        const { stats } = this;
-        for (const name in counts) stats[/** @type {'accepted'} */ (name)] += counts[name];
+        for (const name in stats) stats[name] += counts[name] ?? 0;
         stats.rejected += rejected?.length ?? texts.length;
-        this.#failures = this.#retryAt = 0;
-        if (rejected?.length !== 0) this.#tell(problem);
-        this.#tellDropped();
+        failures = retryAt = 0;
+        if (rejected?.length !== 0) tell(problem);
+        if (stats.dropped !== toldDropped) sender.owner?.warning('Events were dropped: no room', { dropped: (toldDropped = stats.dropped) });
         return true;
       }
-      const after = answer.headers.get('retry-after') ?? '';
-      retryMs = Number(after) * 1000 || Date.parse(after) - Date.now() || retryMs;
+      retryMs = Number(answer.headers.get('retry-after')) * 1000 || retryMs;
     } catch (failure) {
       problem = failure;
     } finally {
-      if (keepalive) this.#aliveBytes -= size;
+      if (keepalive) aliveBytes -= size;
     }
-    this.#tell(problem);
-    this.#failures++;
-    this.#retryAt = Date.now() + retryMs;
+    tell(problem);
+    failures++;
+    retryAt = Date.now() + retryMs;
     return false;
   }
 
-  #fetch(/** @type {string} */ name, /** @type {RequestInit} */ request, /** @type {Record<string, string>} */ more = {}) {
-    const signal = AbortSignal.timeout(this.policy.request_timeout_ms ?? 10_000);
-    return fetch(`${this.url}v1/${name}`, { ...request, headers: { ...this.headers, ...more }, signal });
+  function ask(/** @type {string} */ name, /** @type {RequestInit} */ request) {
+    const signal = AbortSignal.timeout(sender.policy.request_timeout_ms ?? 10_000);
+    return fetch(`${url}v1/${name}`, { ...request, headers: { ...headers, ...request.headers }, signal });
   }
 
-  async #askPolicy() {
-    if (Date.now() < this.#policyAt) return;
-    this.#policyAt = Date.now() + 10_000;
+  async function askPolicy() {
+    if (Date.now() < policyAt) return;
+    // A little early, so that a change is here within its age.
+    policyAt = Date.now() + (sender.policy.max_age_s ?? 5) * 800;
     try {
-      const subject = this.user ? '?user=' + encodeURIComponent(this.user) : '';
+      const { user } = sender;
       // A browser's cache asks with the tag by itself; a header of ours would need leave of another origin.
-      const answer = await this.#fetch('policy' + subject, { cache: 'no-cache' }, node && { 'if-none-match': this.#policyTag });
-      const { ok, status } = answer;
+      const tag = node && { 'if-none-match': policyTag };
+      const answer = await ask('policy' + (user ? '?user=' + encodeURIComponent(user) : ''), { cache: 'no-cache', headers: tag });
       const text = await answer.text();
-      if (ok) [this.policy, this.#policyTag] = [JSON.parse(text), answer.headers.get('etag') ?? ''];
-      if (status === 404) this.policy = { max_age_s: 300 };
-      // A little early, so that a change is here within its age.
-      if (ok || status === 304 || status === 404) this.#policyAt = Date.now() + (this.policy.max_age_s ?? 5) * 800;
+      if (answer.ok) [sender.policy, policyTag] = [JSON.parse(text), answer.headers.get('etag') ?? ''];
+      if (answer.status === 404) sender.policy = { max_age_s: 300 };
     } catch {}
   }
 
   /** The texts of the events that the policy wants, as it wants them. */
-  #allowed(/** @type {Item[]} */ items) {
-    const { version, switched_off, only, sampling, parameters } = this.policy;
+  function allowed(/** @type {Item[]} */ items) {
+    const { version, switched_off, only, sampling, parameters } = sender.policy;
     const texts = [];
     for (const { text } of items) {
       const event = version && JSON.parse(text);
-      if (event?.user !== this.user || !version) {
+      if (!version || event.user !== sender.user) {
         texts.push(text);
         continue;
       }
       const { id, type, parameters: params } = event;
       // Of the random part of the id, so that a retry and the server decide alike.
       const share = parseInt(id.slice(-8), 16) / 2 ** 32;
-      if (named(switched_off, type) || (only && !named(only, type)) || share >= (sampling?.[type] ?? 1)) {
-        this.stats.filtered++;
-        continue;
-      }
+      if (named(switched_off, type) || (only && !named(only, type)) || share >= (sampling?.[type] ?? 1)) continue;
       for (const name of parameters?.left_out ?? []) delete params[name];
-      for (const name in parameters?.truncated) if (params[name]?.slice) params[name] = params[name].slice(0, parameters.truncated[name]);
+      for (const name in parameters?.truncated) {
+        const length = parameters.truncated[name];
+        if (params[name]?.length > length) params[name] = params[name].slice(0, length) + '…';
+      }
       texts.push(JSON.stringify(event));
     }
     return texts;
   }
 
   /** The page may be gone in a moment: spool what is not answered, send what a browser sends for a page that is gone. */
-  #leave() {
-    const batch = this.#failures ? [] : this.#take(ALIVE_BYTES_MAX - this.#aliveBytes);
-    const items = [...this.#sending, ...batch];
-    if (this.#spools) {
-      for (const item of items) item.tab = tab;
-      if (items.length) this.#spool.put(items, Date.now() + CLAIM_MS).catch(() => {});
-      this.#keep(this.#take(Infinity, Infinity));
-    }
-    if (batch.length) this.#deliver(batch);
+  function leave() {
+    const batch = failures ? [] : take(ALIVE_BYTES_MAX - aliveBytes);
+    const items = [...sending, ...batch];
+    if (items.length) spool.put(items, Date.now() + CLAIM_MS).catch(() => {});
+    keep(take(Infinity));
+    if (batch.length) deliver(batch);
   }
 
   /** Node is about to end, after an uncaught error perhaps: only another process can still send what is left. */
-  #exit() {
-    const texts = this.#allowed([...this.#sending, ...this.#queue]);
+  function exit() {
+    const texts = allowed([...sending, ...queue]);
     if (!texts.length) return;
-    if (this.#failures) return this.#tell(texts.length + ' events were not sent');
-    const request = { method: 'POST', headers: this.headers, body: `[${texts}]` };
-    const input = `fetch('${this.url}v1/events',${JSON.stringify(request)})`;
+    if (failures) return tell(`${texts.length} events were not sent`);
+    const request = JSON.stringify({ method: 'POST', headers, body: `[${texts}]` });
+    const input = `fetch('${url}v1/events',${request})`;
     node.getBuiltinModule?.('child_process').spawnSync(node.execPath, ['-'], { input, timeout: 5000 });
   }
 
-  #tellDropped() {
-    const count = this.stats.dropped - this.#toldDropped;
-    this.#toldDropped += count;
-    const id = newId();
-    const [time, description] = [new Date(), 'Events were dropped: there was no room to keep them.'];
-    if (count) this.add(id, JSON.stringify({ id, time, type: 'events-dropped', level: 'warning', description, parameters: { count } }));
-  }
-
   /** Says on the console what goes wrong, once. */
-  #tell(/** @type {any} */ problem) {
-    if (this.#toldProblem !== String(problem)) console.warn('whodid: ' + (this.#toldProblem = String(problem)));
+  function tell(/** @type {any} */ problem) {
+    if (toldProblem !== String(problem)) console.warn('whodid', url, (toldProblem = String(problem)));
   }
 }
+
+/** @type {Record<string, Sender>} */
+const senders = {};
 
 /** A selector of an element, from the next ancestor that has an id. */
 function pathOf(/** @type {any} */ element) {
   const path = [];
-  for (let each = element; each?.localName; each = path[0][0] === '#' ? null : each.parentNode) {
-    const place = Array.prototype.indexOf.call(each.parentNode?.children ?? [], each) + 1;
-    path.unshift(each.id ? '#' + CSS.escape(each.id) : place && each !== page?.body ? `${each.localName}:nth-child(${place})` : each.localName);
+  for (let each = element; each.parentElement; each = each.parentElement) {
+    path.unshift(each.id ? '#' + each.id : `${each.localName}:nth-child(${[...each.parentElement.children].indexOf(each) + 1})`);
+    if (each.id) break;
   }
   return path.join(' > ');
 }
 
-const BUTTONS = 'button,summary,a[href],[type=button],[type=submit],[type=reset],[role=button],[role=link],[role=tab],[role=switch],[role^=menuitem]';
+const BUTTONS = 'button,summary,a[href],[type=button],[type=submit],[role=button],[role=link],[role=tab],[role^=menuitem]';
+const CONFIRMS = '[data-audit=ok],form:valid button:not([data-audit],[type=button],[value=cancel])';
 const DIALOGS = 'dialog[open],[role=dialog],[role=alertdialog],[data-audit=dialog]';
 
 /** What people call an element: how it is labelled, never what was put into it. @returns {string} */
 function nameOf(/** @type {any} */ element) {
-  const { localName, dataset, labels, value, title, name } = element;
+  const { localName, dataset, ariaLabel, labels, value, name } = element;
   const button = element.matches(BUTTONS);
-  const label = page?.getElementById(element.getAttribute('aria-labelledby')) ?? labels?.[0]
-    ?? (button ? element : element.matches(DIALOGS) && element.querySelector('h1,h2,h3,legend'));
+  const label = document.getElementById(element.getAttribute('aria-labelledby')) ?? (button ? element : labels?.[0] ?? element.querySelector('h1,h2,h3,legend'));
   const text = button && localName === 'input' ? value : label?.textContent;
-  return (dataset.auditName || element.ariaLabel || text || title || name || '').trim().replace(/\s+/g, ' ').slice(0, 100);
+  return (dataset.auditName || ariaLabel || text || name || '').trim().replace(/\s+/g, ' ').slice(0, 100);
 }
 
 /** Where the page is, without the part that may hold secrets. */
@@ -496,15 +485,12 @@ function watch(/** @type {Logger} */ logger, /** @type {any} */ wanted) {
     if (element.closest('[data-audit=off]') || (wanted.includes && !wanted.includes(type))) return;
     /** @type {Record<string, any>} */
     const params = { name: nameOf(element), path: pathOf(element), ...more };
-    for (const [key, value] of Object.entries(element.dataset)) {
-      const [, first, rest] = /^audit([A-Z])(.*)/.exec(key) ?? [];
-      if (first) params[first.toLowerCase() + rest] ??= value;
-    }
+    for (const key in element.dataset) if (/^audit./.test(key)) params[key[5].toLowerCase() + key.slice(6)] ??= element.dataset[key];
     const [, kind, id] = /^(.+?):(.+)/.exec(element.closest('[data-audit-entity]')?.dataset.auditEntity) ?? [];
     logger.usage(`${type} ${params.name}`, params, type, kind ? { entities: [[kind, id]] } : {});
   };
   const on = (/** @type {string} */ type, /** @type {string} */ selector, /** @type {(element: any, event: any) => void} */ act) => {
-    page?.addEventListener(type, (event) => {
+    document.addEventListener(type, (event) => {
       const element = event.composedPath().find((/** @type {any} */ each) => each.matches?.(selector));
       if (element) act(element, event);
     }, true);
@@ -515,9 +501,9 @@ function watch(/** @type {Logger} */ logger, /** @type {any} */ wanted) {
     const kind = element.dataset.audit;
     const dialog = element.closest(DIALOGS);
     if (kind === 'dialog' || kind === 'input') return;
-    if (kind === 'menu' || (!kind && element.role?.startsWith('menuitem'))) {
+    if (element.matches('[data-audit=menu],[role^=menuitem]:not([data-audit])')) {
       log(element.closest('[role=menubar]') ? 'main-menu-item-click' : 'menu click', element);
-    } else if (dialog && (kind === 'ok' || (!kind && confirms(element)))) {
+    } else if (dialog && (element.matches(CONFIRMS) || nameOf(element) === 'OK')) {
       confirmed.add(dialog);
       log('dialog ok', dialog, { button: nameOf(element) });
     } else log(kind ?? 'click', element);
@@ -530,19 +516,19 @@ function watch(/** @type {Logger} */ logger, /** @type {any} */ wanted) {
   let timer = 0;
   const look = () => {
     timer = 0;
-    const visible = [...(page?.querySelectorAll(DIALOGS) ?? [])].filter((each) => each.getClientRects().length);
+    const visible = [...document.querySelectorAll(DIALOGS)].filter((each) => each.getClientRects().length);
     for (const each of visible) if (!shown.includes(each)) log('dialog show', each);
     for (const each of shown) if (!visible.includes(each) && !confirmed.delete(each)) log('dialog close', each);
     shown = visible;
   };
-  new MutationObserver(() => (timer ||= /** @type {any} */ (setTimeout(look, 50)))).observe(/** @type {any} */ (page), {
-    subtree: true, childList: true, attributeFilter: ['open', 'hidden', 'class', 'style'],
+  new MutationObserver(() => (timer ||= /** @type {any} */ (setTimeout(look, 50)))).observe(document, {
+    subtree: true, childList: true, attributes: true,
   });
   look();
 
   let from = '';
   const go = () => {
-    if (from !== place()) log('navigate', page?.documentElement, { name: page?.title, from, to: (from = place()) });
+    if (from !== place()) log('navigate', document.documentElement, { name: document.title, from, to: (from = place()) });
   };
   for (const name of /** @type {const} */ (['pushState', 'replaceState'])) {
     const change = history[name];
@@ -551,13 +537,7 @@ function watch(/** @type {Logger} */ logger, /** @type {any} */ wanted) {
   addEventListener('popstate', go);
   addEventListener('hashchange', go);
   go();
-}
-
-/** Whether a button says yes to its dialog. */
-function confirms(/** @type {any} */ button) {
-  const { form, type, value, formNoValidate } = button;
-  if (!form) return /^ok$/i.test(nameOf(button));
-  return type === 'submit' && !/^(cancel|close)$/i.test(value) && (formNoValidate || form.matches(':valid'));
+  return true;
 }
 
 /** The stack trace in an Error or a text. @returns {string | undefined} */
@@ -566,7 +546,6 @@ const traceOf = (/** @type {any} */ given) => (given instanceof Error ? (given.s
 /** The JSON text of the event that a message is. */
 function eventText(/** @type {string} */ id, /** @type {Message} */ put) {
   const { level, time, message, auditType, stackTrace, params, entities, ...fields } = put;
-  const object = params && typeof params === 'object' && !Array.isArray(params);
   const text = textOf({
     id,
     time: new Date(time || Date.now()),
@@ -578,7 +557,7 @@ function eventText(/** @type {string} */ id, /** @type {Message} */ put) {
     entities: entities?.map((each) => (Array.isArray(each) ? { type: each[0], id: String(each[1]), name: each[2] } : each)),
     ...fields,
   });
-  return `${text.slice(0, -1)},"parameters":${textOf(object ? params : { value: params })}}`;
+  return `${text.slice(0, -1)},"parameters":${textOf(typeof params === 'object' ? params : { value: params })}}`;
 }
 
 /** Writes events to a whodid server. Its methods return at once and never throw. */
@@ -595,6 +574,8 @@ export class Logger {
   }
 
   #callback;
+  /** Whether the callback is at work: it does not see what it logs itself. */
+  #asking = false;
   #options;
   #sender;
 
@@ -611,13 +592,11 @@ export class Logger {
     this.user = all.user;
     const key = all.key ?? node?.env.WHODID_KEY;
     const url = (all.url ?? node?.env.WHODID_SERVER ?? import.meta.url.replace(/[^/]*$/, '')).replace(/\/*$/, '/');
-    if (!/^https?:/.test(url)) throw TypeError(`Logger: no server at ${url}; give { url } or set WHODID_SERVER.`);
-    const sender = (this.#sender = Sender.all[url + key] ??= new Sender(url, key));
+    const sender = (this.#sender = senders[url + key] ??= senderOf(url, key));
     sender.user ??= all.user;
-    if (all.errors !== false && !sender.catches) this.#catch();
-    if (page && all.ui && !sender.watches) watch(this, all.ui);
-    sender.catches ||= all.errors !== false;
-    sender.watches ||= all.ui;
+    sender.owner ??= this;
+    if (all.errors !== false) sender.catches ||= this.#catch();
+    if (page && all.ui) sender.watches ||= watch(this, all.ui);
   }
 
   /**
@@ -649,7 +628,7 @@ export class Logger {
    * @param {Fields} [fields]
    */
   audit(message, params, type = 'log', fields) {
-    this.log(message, params, type, fields);
+    this.#put('audit', message, params, type, fields);
   }
 
   /**
@@ -740,21 +719,23 @@ export class Logger {
         }
       }
       let stackTrace = traceOf(trace ?? (isTrace ? given : failure));
-      if (level === 'error' && params.stackTrace) {
-        stackTrace ??= traceOf(params.stackTrace);
-        delete params.stackTrace;
-      }
+      stackTrace ??= traceOf(params.stackTrace);
+      delete params.stackTrace;
       if (failure) params.error_type = failure.name;
       const causes = [];
       for (let cause = failure?.cause; cause && causes.length < CAUSES_MAX; cause = cause.cause) causes.push(traceOf(cause));
       if (causes[0]) params.causes = causes;
-      const text = message instanceof Error ? message.message : typeof message === 'string' ? message : repr(message);
+      const text = message instanceof Error ? message.message : typeof message === 'string' ? message : marked(message).$repr ?? '';
       /** @type {Message} */
       const put = { level, time: Date.now(), message: text, auditType, stackTrace, params, user: this.user, session, ...fields };
-      try {
-        this.#callback?.(put);
-      } catch {
-        stats.callbackFailures++;
+      if (!this.#asking) {
+        this.#asking = true;
+        try {
+          this.#callback?.(put);
+        } catch {
+          stats.callbackFailures++;
+        }
+        this.#asking = false;
       }
       const id = newId();
       this.#sender.add(id, eventText(id, put));
@@ -766,8 +747,10 @@ export class Logger {
   /** Uncaught errors become events; they go on to wherever they go without a logger. */
   #catch() {
     node?.on('uncaughtExceptionMonitor', (/** @type {any} */ error, /** @type {string} */ uncaught) => this.error(error, { uncaught }));
-    if (node) return;
-    addEventListener('error', ({ error, message, filename, lineno }) => this.error(error ?? message, { uncaught: 'error', filename, lineno }));
-    addEventListener('unhandledrejection', ({ reason }) => this.error(reason, { uncaught: 'unhandledrejection' }));
+    if (node) return true;
+    for (const uncaught of ['error', 'unhandledrejection']) {
+      addEventListener(uncaught, (/** @type {any} */ { reason, error, message }) => this.error(reason ?? error ?? message, { uncaught }));
+    }
+    return true;
   }
 }
