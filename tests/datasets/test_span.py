@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from whodid.datasets.span import Gap, Span
+from whodid.formats.base import hour_of
 
 START = datetime(2026, 3, 1, 7, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -17,7 +18,7 @@ def span_of(times: list[datetime]) -> Span:
     span = Span()
     for begin in range(0, len(times), 50):
         some = times[begin : begin + 50]
-        span.add(min(some), max(some), lambda some=some: some)  # type: ignore[misc]
+        span.add(min(some), max(some), map(hour_of, some))
     return span
 
 

@@ -63,6 +63,7 @@ def check(decoded: Decoded) -> None:
         assert sum(decoded.span.topics.values()) == decoded.count
         assert abs((min(times) - decoded.span.first).total_seconds()) < 0.001  # type: ignore[operator]
         assert abs((max(times) - decoded.span.last).total_seconds()) < 0.001  # type: ignore[operator]
+        assert decoded.span.hours == {time.timestamp() // 3600 for time in times}
 
 
 def one(raw: bytes, name: str = "dss-log4j") -> Event:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
 from msgspec import Struct
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR: Final = timedelta(hours=1)
 # A source that is busy nearly every hour is watched by the hour; one that rests at night and on Sundays by the day.
 BUSY_SHARE: Final = 0.9
@@ -31,20 +32,13 @@ class Span:
     def __init__(self) -> None:
         self.oldest: datetime | None = None
         self.newest: datetime | None = None
-        self._hours: set[datetime] = set()
+        self._hours: set[int] = set()
 
-    def add(self, first: datetime, last: datetime, times: Callable[[], Iterable[datetime]]) -> None:
-        """Take in events between `first` and `last`; `times` gives the time of each when these two tell too little.
-
-        All times have zone UTC.
-        """
+    def add(self, first: datetime, last: datetime, hours: Iterable[int]) -> None:
+        """Take in events between `first` and `last` (UTC), and the whole hours since 1970 that they lie in."""
         self.oldest = first if self.oldest is None else min(self.oldest, first)
         self.newest = last if self.newest is None else max(self.newest, last)
-        begin, end = _hour(first), _hour(last)
-        if end - begin <= _HOUR:
-            self._hours.update((begin, end))
-        else:
-            self._hours.update(map(_hour, times()))
+        self._hours.update(hours)
 
     def gaps(self) -> list[Gap]:
         """The gaps, longest first.
@@ -52,7 +46,7 @@ class Span:
         When 90 % of the hours of the span hold events, every hour without is a gap; else only 24 hours and more
         in a row are.
         """
-        hours = sorted(self._hours)
+        hours = [_EPOCH + _HOUR * hour for hour in sorted(self._hours)]
         if len(hours) < 2:
             return []
         covered = (hours[-1] - hours[0]) // _HOUR + 1
@@ -63,7 +57,3 @@ class Span:
             if after - before - _HOUR >= shortest
         ]
         return sorted(found, key=lambda gap: gap.length, reverse=True)
-
-
-def _hour(time: datetime) -> datetime:
-    return datetime(time.year, time.month, time.day, time.hour, tzinfo=UTC)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Final, Literal
 
-import msgspec
 from msgspec import Struct
 
 from whodid.datasets.sinks import Outcome
@@ -89,7 +87,7 @@ class Tally:
         file.events += count
         self._topics.update(span.topics)
         if span.first is not None and span.last is not None:
-            self._span.add(span.first, span.last, lambda: _times(decoded))
+            self._span.add(span.first, span.last, span.hours)
         self.rejected += len(rejects)
         file.rejected += len(rejects)
         for reject in rejects[: max(0, REJECTS_SHOWN - len(self.rejects))]:
@@ -126,17 +124,3 @@ class Tally:
             bytes=self.bytes,
             seconds=seconds,
         )
-
-
-class _Time(Struct):
-    time: datetime
-
-
-_TIMES: Final = msgspec.json.Decoder(list[_Time])
-
-
-def _times(decoded: Decoded) -> Iterator[datetime]:
-    """The time of each event, without reading the rest of them."""
-    for payload, _ in decoded.parts:
-        for each in _TIMES.decode(payload):
-            yield each.time

@@ -4,34 +4,50 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Final, Protocol
 
 import msgspec
 from msgspec import Struct
 
 from whodid.event import Event, Rejection
 
+_HOURS_BEFORE_1970: Final = 24 * datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+
 
 class Span(Struct, kw_only=True, gc=False):
-    """What events are, taken together: how many of each topic, and the first and the last time (UTC)."""
+    """What events are, taken together: how many of each topic, the first and the last time (UTC), and in which hours.
+
+    hours  whole hours since 1970 in which there are events.
+    """
 
     topics: dict[str, int] = {}
     first: datetime | None = None
     last: datetime | None = None
+    hours: set[int] = set()
 
-    def add(self, topics: Iterable[str], first: datetime, last: datetime) -> None:
-        """Take in more events."""
-        self.merge(Span(topics=dict(Counter(topics)), first=first, last=last))
+    def add(self, topics: Iterable[str], times: Sequence[datetime]) -> None:
+        """Take in more events; at least one."""
+        first, last = min(times), max(times)
+        hours = {hour_of(first), hour_of(last)}
+        if max(hours) - min(hours) > 1:
+            hours = set(map(hour_of, times))
+        self.merge(Span(topics=dict(Counter(topics)), first=first, last=last, hours=hours))
 
     def merge(self, other: Span) -> None:
         """Take in what another span holds."""
         for topic, count in other.topics.items():
             self.topics[topic] = self.topics.get(topic, 0) + count
+        self.hours |= other.hours
         if other.first is None or other.last is None:
             return
         self.first = other.first if self.first is None else min(self.first, other.first)
         self.last = other.last if self.last is None else max(self.last, other.last)
+
+
+def hour_of(time: datetime) -> int:
+    """Whole hours from 1970 to a time in UTC."""
+    return 24 * time.toordinal() + time.hour - _HOURS_BEFORE_1970
 
 
 class Decoded:
@@ -88,8 +104,7 @@ class Decoded:
         if self._span is None:
             self._span = Span(topics={})
             if self.events:
-                times = [event.time for event in self.events]
-                self._span.add([event.topic for event in self.events], min(times), max(times))
+                self._span.add([event.topic for event in self.events], [event.time for event in self.events])
         return self._span
 
     def __repr__(self) -> str:

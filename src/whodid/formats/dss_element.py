@@ -43,6 +43,7 @@ _CALL_TIME: Final = attrgetter("call_time")
 _NOTHING_UNUSUAL: Final = _UNUSUAL(astuple(Message()))
 _NOWHERE: Final = _PLACE(astuple(Message()))
 
+_HOUR_MS: Final = 3_600_000
 _DURATION_MS_MAX: Final = 10**15
 _VERSION: Final = bytes(0x80 | byte & 0x0F for byte in range(256))
 _VARIANT: Final = bytes(0x80 | byte & 0x3F for byte in range(256))
@@ -104,7 +105,8 @@ def elements(
     topics: Counter[str] = Counter()
     for kind, times in Counter(kinds).items():
         topics[TOPICS[kind]] += times
-    span.merge(Span(topics=topics, first=from_ms(min(at_ms)), last=from_ms(max(at_ms))))
+    hours = {ms // _HOUR_MS for ms in at_ms}
+    span.merge(Span(topics=topics, first=from_ms(min(at_ms)), last=from_ms(max(at_ms)), hours=hours))
     who, calls, durations = _who_and_calls(envelopes, values)
     unusual = [place for place, each in enumerate(map(_UNUSUAL, values)) if each != _NOTHING_UNUSUAL]
     things = _entities(values, unusual)

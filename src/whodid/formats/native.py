@@ -200,8 +200,7 @@ def _parts_at_once(lines: list[bytes]) -> Decoded | None:
         if events is None or len(events) != len(part) or {line[:1] + line[-1:] for line in part} != {b"{}"}:
             return None
         seen.update([event.id for event in events])
-        times = [event.time for event in events]
-        span.add([event.topic for event in events], min(times), max(times))
+        span.add([event.topic for event in events], [event.time for event in events])
         parts.append((payload, len(part)))
     return Decoded(parts=parts, span=span) if len(seen) == len(lines) else None
 
