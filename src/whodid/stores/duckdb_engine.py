@@ -14,6 +14,8 @@ from whodid.stores import migrate
 
 # Small writes rest in the write-ahead log until it has this size: rewriting a row group for each costs half the rate.
 _LOG_BYTES_MAX: Final = 128 * 1024 * 1024
+# Up to this many newest rows are found by the columns of the question first, then read whole.
+_LATE_ROWS_MAX: Final = 2_000
 _TEMPORARY_BYTES_MAX: Final = 4 * 1024**3
 
 
@@ -36,6 +38,7 @@ def connect(path: Path, *, journal_path: Path, threads: int, memory_bytes_max: i
                 "max_temp_directory_size": f"{_TEMPORARY_BYTES_MAX // 1024}KiB",
                 "checkpoint_threshold": f"{_LOG_BYTES_MAX // 1024}KiB",
                 "preserve_insertion_order": "false",
+                "late_materialization_max_rows": str(_LATE_ROWS_MAX),
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
                 "allow_community_extensions": "false",
