@@ -114,7 +114,7 @@ def node_modules() -> Path:
     if node is None or npm is None:
         absent("node and npm are not installed")
     named = os.environ.get("WHODID_NODE_MODULES")
-    folder = Path(named) if named else ROOT / ".cache" / "clients" / "node_modules"
+    folder = Path(named) if named else ROOT / "build" / "clients" / "node_modules"
     wanted = [re.sub(r"@[0-9.]+$", "", package) for package in PACKAGES]
     if not all((folder / name / "package.json").exists() for name in wanted):
         folder.parent.mkdir(parents=True, exist_ok=True)

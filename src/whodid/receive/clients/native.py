@@ -21,7 +21,14 @@ from whodid.formats.base import Decoded
 from whodid.formats.careful import TEXT_SIZES_MAX, canonical_uuid, utc_text
 from whodid.formats.native import decode_pieces
 from whodid.formats.rejecting import Unreadable
-from whodid.formats.text import BYTE_ORDER_MARK, check_depth, readable_bytes, readable_escapes, storable_numbers
+from whodid.formats.text import (
+    BYTE_ORDER_MARK,
+    check_depth,
+    elements,
+    readable_bytes,
+    readable_escapes,
+    storable_numbers,
+)
 
 Fields = dict[str, Any]
 Told = dict[str, Raw]
@@ -73,12 +80,14 @@ def object_of(text: bytes) -> Told:
 
 
 def list_of(raw: Raw | bytes | None, what: str) -> list[bytes]:
-    """The elements of a JSON array, each as its text. Raises WhodidError("invalid")."""
+    """The elements of a JSON array, each as its text, although some may be broken. Raises WhodidError("invalid")."""
     if raw is None:
         raise WhodidError("invalid", f"The body has no {what}.", "Send what the client sends.")
     try:
         return [bytes(each) for each in _RAWS.decode(raw)]
     except (msgspec.DecodeError, RecursionError):
+        if bytes(raw).lstrip().startswith(b"["):
+            return list(elements(bytes(raw)))
         raise WhodidError("invalid", f"The body's {what} is no list.", "Send what the client sends.") from None
 
 
