@@ -7,7 +7,8 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const source = here + '../src/whodid/web/static/logger.js';
 
 // Texts and patterns, which stay as they are; else what means nothing. The same as in `src/whodid/web/logger.py`.
-const words = /('(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|\/(?![*/ =])(?:\\.|\[(?:\\.|[^\]])*\]|[^/\\\n])+\/)|\/\*[\s\S]*?\*\/|\/\/.*|;(?=\s*\})|,(?=\s*[)}\]])|\s+/g;
+const words =
+  /('(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|\/(?![*/ =])(?:\\.|\[(?:\\.|[^\]])*\]|[^/\\\n])+\/)|\/\*[\s\S]*?\*\/|\/\/.*|;(?=\s*\})|,(?=\s*[)}\]])|\s+/g;
 
 /** A module without its comments and without the spaces and signs that mean nothing. */
 export function packed(text) {
@@ -23,5 +24,17 @@ export function packed(text) {
 
 mkdirSync(here + 'dist', { recursive: true });
 writeFileSync(here + 'dist/logger.js', packed(readFileSync(source, 'utf8')));
-const types = ['--declaration', '--emitDeclarationOnly', '--noEmit', 'false', '--rootDir', '../src/whodid/web/static', '--outDir', 'dist'];
-execFileSync(process.execPath, [here + 'node_modules/typescript/bin/tsc', '-p', here, ...types], { cwd: here, stdio: 'inherit' });
+const types = [
+  '--declaration',
+  '--emitDeclarationOnly',
+  '--noEmit',
+  'false',
+  '--rootDir',
+  '../src/whodid/web/static',
+  '--outDir',
+  'dist',
+];
+execFileSync(process.execPath, [here + 'node_modules/typescript/bin/tsc', '-p', here, ...types], {
+  cwd: here,
+  stdio: 'inherit',
+});

@@ -29,7 +29,17 @@ test('each method has its level and type', async () => {
   }, 9);
   assert.deepEqual(
     rows.map(({ level, type }) => [level, type]),
-    [['audit', 'log'], ['audit', 'log'], ['audit', 'query-start'], ['usage', 'usage'], ['usage', 'click'], ['info', 'info'], ['debug', 'debug'], ['warning', 'warning'], ['error', 'error']],
+    [
+      ['audit', 'log'],
+      ['audit', 'log'],
+      ['audit', 'query-start'],
+      ['usage', 'usage'],
+      ['usage', 'click'],
+      ['info', 'info'],
+      ['debug', 'debug'],
+      ['warning', 'warning'],
+      ['error', 'error'],
+    ],
   );
   for (const row of rows) {
     assert.equal(row.description, 'a message');
@@ -59,7 +69,13 @@ test('the callback may change the message, whose params always are an object', a
 test('a callback that throws costs nothing but is counted', async () => {
   const gate = await openGate();
   const name = fresh();
-  const logger = gate.logger((m) => { m.params.before = 1; throw new Error('callback'); }, { params: { test: name } });
+  const logger = gate.logger(
+    (m) => {
+      m.params.before = 1;
+      throw new Error('callback');
+    },
+    { params: { test: name } },
+  );
   logger.info('still sent');
   await logger.flush();
   const [row] = await stored(name, 1);
@@ -70,16 +86,31 @@ test('a callback that throws costs nothing but is counted', async () => {
 
 test('what the callback logs goes out without asking it again', async () => {
   let logger;
-  const rows = await logged((given) => (logger = given).info('outer'), 3, (m) => {
-    logger.debug('inner 1');
-    logger.debug('inner 2');
-    m.params.seen = true;
-  });
-  assert.deepEqual(rows.map((row) => [row.description, row.parameters.seen]), [['inner 1', undefined], ['inner 2', undefined], ['outer', true]]);
+  const rows = await logged(
+    (given) => (logger = given).info('outer'),
+    3,
+    (m) => {
+      logger.debug('inner 1');
+      logger.debug('inner 2');
+      m.params.seen = true;
+    },
+  );
+  assert.deepEqual(
+    rows.map((row) => [row.description, row.parameters.seen]),
+    [
+      ['inner 1', undefined],
+      ['inner 2', undefined],
+      ['outer', true],
+    ],
+  );
 });
 
 test('params that the callback replaced by something else are kept', async () => {
-  const [row] = await logged((logger) => logger.info('x'), 1, (m) => (m.params = { test: m.params.test, other: true }));
+  const [row] = await logged(
+    (logger) => logger.info('x'),
+    1,
+    (m) => (m.params = { test: m.params.test, other: true }),
+  );
   assert.equal(row.parameters.other, true);
 });
 
@@ -122,11 +153,30 @@ test('what JSON has no form for is kept as it prints, and marked', async () => {
   circle.self = circle;
   const [row] = await logged((logger) =>
     logger.info('odd', {
-      circle, big: 2n ** 70n, not: NaN, call: function named() {}, symbol: Symbol('s'), long: BigInt('9'.repeat(2000)),
-      map: new Map([['k', 1]]), set: new Set([1, 2]), nested: { deep: [1n] }, date: new Date(0), error: new Error('e'),
-      nothing: undefined, empty: null, half: '\ud800', zero: 'a\0b', hidden: Object.create(null),
-      get broken() { throw new Error('getter'); },
-      json: { toJSON() { throw new Error('toJSON'); } },
+      circle,
+      big: 2n ** 70n,
+      not: NaN,
+      call: function named() {},
+      symbol: Symbol('s'),
+      long: BigInt('9'.repeat(2000)),
+      map: new Map([['k', 1]]),
+      set: new Set([1, 2]),
+      nested: { deep: [1n] },
+      date: new Date(0),
+      error: new Error('e'),
+      nothing: undefined,
+      empty: null,
+      half: '\ud800',
+      zero: 'a\0b',
+      hidden: Object.create(null),
+      get broken() {
+        throw new Error('getter');
+      },
+      json: {
+        toJSON() {
+          throw new Error('toJSON');
+        },
+      },
     }),
   );
   const { parameters: p } = row;
@@ -150,11 +200,19 @@ test('what JSON has no form for is kept as it prints, and marked', async () => {
 });
 
 test('no call throws, whatever it is given', async () => {
-  const proxy = new Proxy({}, { ownKeys() { throw new Error('no keys'); } });
+  const proxy = new Proxy(
+    {},
+    {
+      ownKeys() {
+        throw new Error('no keys');
+      },
+    },
+  );
   const gate = await openGate();
   const logger = gate.logger();
   for (const given of [undefined, null, 0, 'text', [1], proxy, Symbol('s'), () => 1, new Date(NaN), { nodeType: 1 }]) {
-    for (const method of ['log', 'audit', 'usage', 'info', 'debug', 'warning', 'error']) logger[method](given, given, given, given);
+    for (const method of ['log', 'audit', 'usage', 'info', 'debug', 'warning', 'error'])
+      logger[method](given, given, given, given);
   }
   assert.equal(await logger.flush(), true);
   const { accepted, rejected, dropped } = logger.stats;
@@ -166,11 +224,21 @@ test('no call throws, whatever it is given', async () => {
 
 test('fields of the event: user, session, entities, duration', async () => {
   const session = '0190163d-8694-739b-aea5-966c26f8ad91';
-  const [row] = await logged((logger) => {
-    logger.audit('Query run', { rows: 3 }, 'query-start', {
-      entities: [['query', 'Q1', 'Sales'], { type: 'connection', id: 'C1', role: 'input' }], session, duration_ms: 12.5, request_id: 'r1', status: 'ok', function: 'run',
-    });
-  }, 1, null, { user: 'ada' });
+  const [row] = await logged(
+    (logger) => {
+      logger.audit('Query run', { rows: 3 }, 'query-start', {
+        entities: [['query', 'Q1', 'Sales'], { type: 'connection', id: 'C1', role: 'input' }],
+        session,
+        duration_ms: 12.5,
+        request_id: 'r1',
+        status: 'ok',
+        function: 'run',
+      });
+    },
+    1,
+    null,
+    { user: 'ada' },
+  );
   assert.equal(row.user, 'ada');
   assert.equal(row.session, session);
   assert.deepEqual([row.entity_type, row.entity_id, row.entity_name], ['query', 'Q1', 'Sales']);
@@ -179,11 +247,21 @@ test('fields of the event: user, session, entities, duration', async () => {
 });
 
 test('a package logger says its package; Logger.create has no callback', async () => {
-  const rows = await logged((logger) => {
-    logger.package('Chem').info('one');
-    logger.package({ name: 'Bio', id: 'b-1' }).usage('two');
-  }, 2, (m) => (m.params.also = 1));
-  assert.deepEqual(rows.map(({ parameters: p }) => [p.package, p.packageName, p.also]), [['Chem', 'Chem', 1], ['b-1', 'Bio', 1]]);
+  const rows = await logged(
+    (logger) => {
+      logger.package('Chem').info('one');
+      logger.package({ name: 'Bio', id: 'b-1' }).usage('two');
+    },
+    2,
+    (m) => (m.params.also = 1),
+  );
+  assert.deepEqual(
+    rows.map(({ parameters: p }) => [p.package, p.packageName, p.also]),
+    [
+      ['Chem', 'Chem', 1],
+      ['b-1', 'Bio', 1],
+    ],
+  );
   const { Logger } = await import('./support.js');
   const gate = await openGate();
   const name = fresh();

@@ -3,7 +3,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openGate, until } from './support.js';
 
-const POLICY = { version: 'v1', max_age_s: 1, switched_off: [], only: null, parameters: {}, sampling: {}, flush_interval_ms: 50 };
+const POLICY = {
+  version: 'v1',
+  max_age_s: 1,
+  switched_off: [],
+  only: null,
+  parameters: {},
+  sampling: {},
+  flush_interval_ms: 50,
+};
 
 /** A gate that answers for the policy. */
 async function withPolicy(policy) {
@@ -12,7 +20,11 @@ async function withPolicy(policy) {
     if (!path.startsWith('/v1/policy')) return undefined;
     const etag = `"${state.policy.version}"`;
     if (headers['if-none-match'] === etag) return { status: 304, headers: { etag } };
-    return { status: state.status, headers: { etag, 'cache-control': 'max-age=1' }, body: JSON.stringify(state.policy) };
+    return {
+      status: state.status,
+      headers: { etag, 'cache-control': 'max-age=1' },
+      body: JSON.stringify(state.policy),
+    };
   });
   return { gate, state };
 }
@@ -24,7 +36,10 @@ test('types that are switched off stay here and are counted; * stands for anythi
   const logger = gate.logger();
   for (const type of ['viewer-rendered', 'test-one', 'testing', 'query-start']) logger.audit('x', {}, type);
   await logger.flush();
-  assert.deepEqual(sent(gate).map(({ type }) => type), ['testing', 'query-start']);
+  assert.deepEqual(
+    sent(gate).map(({ type }) => type),
+    ['testing', 'query-start'],
+  );
   assert.equal(logger.stats.filtered, 2);
   gate.close();
 });
@@ -36,7 +51,10 @@ test('only what is listed goes', async () => {
   logger.usage('x', {}, 'click');
   logger.error('x');
   await logger.flush();
-  assert.deepEqual(sent(gate).map(({ type }) => type), ['query-start', 'error']);
+  assert.deepEqual(
+    sent(gate).map(({ type }) => type),
+    ['query-start', 'error'],
+  );
   gate.close();
 });
 
@@ -46,7 +64,10 @@ test('parameters are left out and cut', async () => {
   logger.info('x', { secret: 1, text: 'abcdefgh', other: 'abcdefgh' });
   logger.info('x', { text: 'abc' });
   await logger.flush();
-  assert.deepEqual(sent(gate).map(({ parameters }) => parameters), [{ text: 'abcde…', other: 'abcdefgh' }, { text: 'abc' }]);
+  assert.deepEqual(
+    sent(gate).map(({ parameters }) => parameters),
+    [{ text: 'abcde…', other: 'abcdefgh' }, { text: 'abc' }],
+  );
   gate.close();
 });
 
@@ -71,7 +92,10 @@ test('a change arrives within its age, asked for with the tag', async () => {
   await until(() => (logger.usage('x', {}, 'click'), logger.stats.filtered), 'the change');
   assert.ok(Date.now() - changedAt < 5000);
   assert.equal(gate.asked[0].path, '/v1/policy?user=ada%20lovelace');
-  await until(() => gate.asked.some(({ headers }) => headers['if-none-match'] === '"v2"') || void logger.info('x'), 'a question with the tag');
+  await until(
+    () => gate.asked.some(({ headers }) => headers['if-none-match'] === '"v2"') || void logger.info('x'),
+    'a question with the tag',
+  );
   gate.close();
 });
 
@@ -81,7 +105,10 @@ test('the policy of the key is not that of another user: the server judges those
   logger.usage('x', {}, 'click');
   logger.usage('x', {}, 'click', { user: 'bob' });
   await logger.flush();
-  assert.deepEqual(sent(gate).map(({ user }) => user), ['bob']);
+  assert.deepEqual(
+    sent(gate).map(({ user }) => user),
+    ['bob'],
+  );
   gate.close();
 });
 

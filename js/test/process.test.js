@@ -9,7 +9,9 @@ function run(name, program, environment = {}) {
   const source = `import { Logger } from ${JSON.stringify(modulePath)};
     const logger = new Logger(null, { params: { test: '${name}' } });
     ${program}`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { env: { ...process.env, ...environment } });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    env: { ...process.env, ...environment },
+  });
   let told = '';
   child.stderr.on('data', (part) => (told += part));
   return new Promise((done) => child.on('exit', (code) => done({ code, told })));

@@ -23,7 +23,8 @@ test('and by size: no post is larger than a browser keeps alive', async () => {
   await logger.flush();
   assert.equal(logger.stats.accepted, 300);
   assert.ok(gate.posts.length > 5);
-  for (const { headers } of gate.posts) assert.ok(Number(headers['content-length']) <= 32_000, headers['content-length']);
+  for (const { headers } of gate.posts)
+    assert.ok(Number(headers['content-length']) <= 32_000, headers['content-length']);
   gate.close();
 });
 
@@ -34,7 +35,10 @@ test('a server that is busy gets the same events again, not before Retry-After, 
   for (let i = 0; i < 20; i++) logger.audit('x', { i });
   await until(() => logger.stats.accepted === 20, 'the second attempt');
   const [first, second] = gate.posts;
-  assert.deepEqual(first.events.map(({ id }) => id), second.events.map(({ id }) => id));
+  assert.deepEqual(
+    first.events.map(({ id }) => id),
+    second.events.map(({ id }) => id),
+  );
   assert.ok(second.at - first.at >= 990, `${second.at - first.at} ms`);
   assert.equal((await stored(name, 20)).length, 20);
   gate.close();
@@ -46,7 +50,11 @@ test('an answer that got lost doubles nothing', async () => {
   const between = await openGate(async (post) => {
     if (!post.events.length || lost++) return undefined;
     // The server has it, the sender does not hear so.
-    await fetch(gate.url + post.path, { method: 'POST', headers: { 'content-type': 'application/json', authorization: post.headers.authorization }, body: JSON.stringify(post.events) });
+    await fetch(gate.url + post.path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: post.headers.authorization },
+      body: JSON.stringify(post.events),
+    });
     return 'cut';
   });
   const name = fresh();
@@ -74,7 +82,10 @@ test('while the server is away attempts become rarer, and what was logged meanwh
   away = false;
   gate.posts.length = 0;
   assert.equal(await logger.flush(), true);
-  assert.deepEqual(gate.posts.flatMap(({ events }) => events.map(({ parameters }) => parameters.i)), calls);
+  assert.deepEqual(
+    gate.posts.flatMap(({ events }) => events.map(({ parameters }) => parameters.i)),
+    calls,
+  );
   gate.close();
 });
 
@@ -115,7 +126,9 @@ test('an event that the server rejects does not hold up the others', async () =>
 
 test('a wrong key keeps the events until it is mended', async () => {
   let wrong = true;
-  const gate = await openGate((post) => (wrong && post.events.length ? { status: 401, body: '{"error":{"message":"This key is unknown."}}' } : undefined));
+  const gate = await openGate((post) =>
+    wrong && post.events.length ? { status: 401, body: '{"error":{"message":"This key is unknown."}}' } : undefined,
+  );
   const logger = gate.logger();
   logger.audit('kept');
   assert.equal(await logger.flush(300), false);
@@ -126,7 +139,9 @@ test('a wrong key keeps the events until it is mended', async () => {
 });
 
 test('a request that a proxy finds too large is given up and counted', async () => {
-  const gate = await openGate((post) => (post.events[0]?.description.length > 100_000 ? { status: 413, body: 'too large' } : undefined));
+  const gate = await openGate((post) =>
+    post.events[0]?.description.length > 100_000 ? { status: 413, body: 'too large' } : undefined,
+  );
   const logger = gate.logger();
   logger.info('x'.repeat(200_000));
   logger.info('small');

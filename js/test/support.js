@@ -5,7 +5,8 @@ const SERVER = process.env.WHODID_SERVER;
 const KEY = process.env.WHODID_KEY;
 if (!SERVER) throw new Error('Set WHODID_SERVER and WHODID_KEY to those of a running whodid.');
 
-export const modulePath = process.env.WHODID_LOGGER_JS ?? new URL('../../src/whodid/web/static/logger.js', import.meta.url).href;
+export const modulePath =
+  process.env.WHODID_LOGGER_JS ?? new URL('../../src/whodid/web/static/logger.js', import.meta.url).href;
 export const { Logger } = await import(modulePath);
 
 /**
@@ -19,11 +20,19 @@ export async function openGate(instead = () => undefined) {
     const parts = [];
     for await (const part of from) parts.push(part);
     const body = Buffer.concat(parts);
-    const post = { at: Date.now(), path: from.url, headers: from.headers, events: from.method === 'POST' ? JSON.parse(body) : [] };
+    const post = {
+      at: Date.now(),
+      path: from.url,
+      headers: from.headers,
+      events: from.method === 'POST' ? JSON.parse(body) : [],
+    };
     (from.method === 'POST' ? posts : asked).push(post);
     const other = await instead(post, posts.length);
     if (other === 'cut') return from.socket.destroy();
-    if (other) return to.writeHead(other.status, { 'content-type': 'application/json', ...other.headers }).end(other.body ?? '{}');
+    if (other)
+      return to
+        .writeHead(other.status, { 'content-type': 'application/json', ...other.headers })
+        .end(other.body ?? '{}');
     const onward = request(SERVER + from.url, { method: from.method, headers: from.headers }, (answer) => {
       to.writeHead(answer.statusCode, answer.headers);
       answer.pipe(to);
@@ -38,7 +47,8 @@ export async function openGate(instead = () => undefined) {
     posts,
     asked,
     /** A logger of this gate. */
-    logger: (callback, options) => new Logger(callback, { url: `http://127.0.0.1:${server.address().port}`, key: KEY, errors: false, ...options }),
+    logger: (callback, options) =>
+      new Logger(callback, { url: `http://127.0.0.1:${server.address().port}`, key: KEY, errors: false, ...options }),
     close: () => (server.closeAllConnections(), server.close()),
   };
 }

@@ -1,4 +1,4 @@
-"""An address before the real server, so that the way between can be cut, slowed and watched; it has pages of its own."""
+"""An address before the real server, so that the way between can be cut, slowed and watched; with pages of its own."""
 
 from __future__ import annotations
 

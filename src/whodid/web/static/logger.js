@@ -81,7 +81,10 @@ function newId() {
   const now = BigInt(Date.now()) << 12n;
   newest = now > newest ? now : newest + 1n;
   const digits = (newest << 64n) | crypto.getRandomValues(new BigUint64Array(1))[0];
-  return digits.toString(16).padStart(31, '0').replace(/(.{8})(.{4})(.{3})(.{3})(.{12})./, '$1-$2-7$3-8$4-$5');
+  return digits
+    .toString(16)
+    .padStart(31, '0')
+    .replace(/(.{8})(.{4})(.{3})(.{3})(.{12})./, '$1-$2-7$3-8$4-$5');
 }
 
 /** The session of the browser, all its tabs, until nothing was done for `idleMs`. */
@@ -109,7 +112,8 @@ function marked(/** @type {any} */ value) {
 /** Says what JSON has no form for, or would silently leave out. */
 function replaced(/** @type {string} */ _name, /** @type {any} */ value) {
   if (value instanceof Error) return traceOf(value);
-  if (value?.nodeType || /bigint|symbol|function/.test(typeof value) || (typeof value === 'number' && !isFinite(value))) return marked(value);
+  if (value?.nodeType || /bigint|symbol|function/.test(typeof value) || (typeof value === 'number' && !isFinite(value)))
+    return marked(value);
   return value instanceof Map || value instanceof Set ? [...value] : value;
 }
 
@@ -336,11 +340,11 @@ function senderOf(/** @type {string} */ url, /** @type {string | undefined} */ k
     return done;
   }
 
-  /** Puts events where they wait for the server: into the spool, else to the head of the queue. */
-  async function keep(/** @type {Item[]} */ items) {
+  /** Puts events where they wait for the server: into the spool (`atOnce`: full or not), else to the head of the queue. */
+  async function keep(/** @type {Item[]} */ items, atOnce = false) {
     if (!items.length) return;
     try {
-      if ((await spool.count()) < SPOOL_EVENTS_MAX) await spool.put(items);
+      if (atOnce || (await spool.count()) < SPOOL_EVENTS_MAX) await spool.put(items);
       else stats.dropped += items.length;
       lookAt = 0;
     } catch {
@@ -366,7 +370,8 @@ function senderOf(/** @type {string} */ url, /** @type {string | undefined} */ k
         stats.rejected += rejected?.length ?? texts.length;
         failures = retryAt = 0;
         if (rejected?.length !== 0) tell(problem);
-        if (stats.dropped !== toldDropped) sender.owner?.warning('Events were dropped: no room', { dropped: (toldDropped = stats.dropped) });
+        if (stats.dropped !== toldDropped)
+          sender.owner?.warning('Events were dropped: no room', { dropped: (toldDropped = stats.dropped) });
         return true;
       }
       retryMs = Number(answer.headers.get('retry-after')) * 1000 || retryMs;
@@ -394,7 +399,10 @@ function senderOf(/** @type {string} */ url, /** @type {string | undefined} */ k
       const { user } = sender;
       // A browser's cache asks with the tag by itself; a header of ours would need leave of another origin.
       const tag = node && { 'if-none-match': policyTag };
-      const answer = await ask('policy' + (user ? '?user=' + encodeURIComponent(user) : ''), { cache: 'no-cache', headers: tag });
+      const answer = await ask('policy' + (user ? '?user=' + encodeURIComponent(user) : ''), {
+        cache: 'no-cache',
+        headers: tag,
+      });
       const text = await answer.text();
       if (answer.ok) [sender.policy, policyTag] = [JSON.parse(text), answer.headers.get('etag') ?? ''];
       if (answer.status === 404) sender.policy = { max_age_s: 300 };
@@ -430,7 +438,7 @@ function senderOf(/** @type {string} */ url, /** @type {string | undefined} */ k
     const batch = failures ? [] : take(ALIVE_BYTES_MAX - aliveBytes);
     const items = [...sending, ...batch];
     if (items.length) spool.put(items, Date.now() + CLAIM_MS).catch(() => {});
-    keep(take(Infinity));
+    keep(take(Infinity), true);
     if (batch.length) deliver(batch);
   }
 
@@ -457,13 +465,16 @@ const senders = {};
 function pathOf(/** @type {any} */ element) {
   const path = [];
   for (let each = element; each.parentElement; each = each.parentElement) {
-    path.unshift(each.id ? '#' + each.id : `${each.localName}:nth-child(${[...each.parentElement.children].indexOf(each) + 1})`);
+    path.unshift(
+      each.id ? '#' + each.id : `${each.localName}:nth-child(${[...each.parentElement.children].indexOf(each) + 1})`,
+    );
     if (each.id) break;
   }
   return path.join(' > ');
 }
 
-const BUTTONS = 'button,summary,a[href],[type=button],[type=submit],[role=button],[role=link],[role=tab],[role^=menuitem]';
+const BUTTONS =
+  'button,summary,a[href],[type=button],[type=submit],[role=button],[role=link],[role=tab],[role^=menuitem]';
 const CONFIRMS = '[data-audit=ok],form:valid button:not([data-audit],[type=button],[value=cancel])';
 const DIALOGS = 'dialog[open],[role=dialog],[role=alertdialog],[data-audit=dialog]';
 
@@ -471,7 +482,9 @@ const DIALOGS = 'dialog[open],[role=dialog],[role=alertdialog],[data-audit=dialo
 function nameOf(/** @type {any} */ element) {
   const { localName, dataset, ariaLabel, labels, value, name } = element;
   const button = element.matches(BUTTONS);
-  const label = document.getElementById(element.getAttribute('aria-labelledby')) ?? (button ? element : labels?.[0] ?? element.querySelector('h1,h2,h3,legend'));
+  const label =
+    document.getElementById(element.getAttribute('aria-labelledby')) ??
+    (button ? element : (labels?.[0] ?? element.querySelector('h1,h2,h3,legend')));
   const text = button && localName === 'input' ? value : label?.textContent;
   return (dataset.auditName || ariaLabel || text || name || '').trim().replace(/\s+/g, ' ').slice(0, 100);
 }
@@ -485,15 +498,24 @@ function watch(/** @type {Logger} */ logger, /** @type {any} */ wanted) {
     if (element.closest('[data-audit=off]') || (wanted.includes && !wanted.includes(type))) return;
     /** @type {Record<string, any>} */
     const params = { name: nameOf(element), path: pathOf(element), ...more };
-    for (const key in element.dataset) if (/^audit./.test(key)) params[key[5].toLowerCase() + key.slice(6)] ??= element.dataset[key];
+    for (const key in element.dataset)
+      if (/^audit./.test(key)) params[key[5].toLowerCase() + key.slice(6)] ??= element.dataset[key];
     const [, kind, id] = /^(.+?):(.+)/.exec(element.closest('[data-audit-entity]')?.dataset.auditEntity) ?? [];
     logger.usage(`${type} ${params.name}`, params, type, kind ? { entities: [[kind, id]] } : {});
   };
-  const on = (/** @type {string} */ type, /** @type {string} */ selector, /** @type {(element: any, event: any) => void} */ act) => {
-    document.addEventListener(type, (event) => {
-      const element = event.composedPath().find((/** @type {any} */ each) => each.matches?.(selector));
-      if (element) act(element, event);
-    }, true);
+  const on = (
+    /** @type {string} */ type,
+    /** @type {string} */ selector,
+    /** @type {(element: any, event: any) => void} */ act,
+  ) => {
+    document.addEventListener(
+      type,
+      (event) => {
+        const element = event.composedPath().find((/** @type {any} */ each) => each.matches?.(selector));
+        if (element) act(element, event);
+      },
+      true,
+    );
   };
 
   const confirmed = new WeakSet();
@@ -522,13 +544,16 @@ function watch(/** @type {Logger} */ logger, /** @type {any} */ wanted) {
     shown = visible;
   };
   new MutationObserver(() => (timer ||= /** @type {any} */ (setTimeout(look, 50)))).observe(document, {
-    subtree: true, childList: true, attributes: true,
+    subtree: true,
+    childList: true,
+    attributes: true,
   });
   look();
 
   let from = '';
   const go = () => {
-    if (from !== place()) log('navigate', document.documentElement, { name: document.title, from, to: (from = place()) });
+    if (from !== place())
+      log('navigate', document.documentElement, { name: document.title, from, to: (from = place()) });
   };
   for (const name of /** @type {const} */ (['pushState', 'replaceState'])) {
     const change = history[name];
@@ -541,7 +566,8 @@ function watch(/** @type {Logger} */ logger, /** @type {any} */ wanted) {
 }
 
 /** The stack trace in an Error or a text. @returns {string | undefined} */
-const traceOf = (/** @type {any} */ given) => (given instanceof Error ? (given.stack ?? String(given)) : given && String(given));
+const traceOf = (/** @type {any} */ given) =>
+  given instanceof Error ? (given.stack ?? String(given)) : given && String(given);
 
 /** The JSON text of the event that a message is. */
 function eventText(/** @type {string} */ id, /** @type {Message} */ put) {
@@ -554,7 +580,9 @@ function eventText(/** @type {string} */ id, /** @type {Message} */ put) {
     description: message,
     error_message: level === 'error' ? message : undefined,
     error_stack_trace: stackTrace,
-    entities: entities?.map((each) => (Array.isArray(each) ? { type: each[0], id: String(each[1]), name: each[2] } : each)),
+    entities: entities?.map((each) =>
+      Array.isArray(each) ? { type: each[0], id: String(each[1]), name: each[2] } : each,
+    ),
     ...fields,
   });
   return `${text.slice(0, -1)},"parameters":${textOf(typeof params === 'object' ? params : { value: params })}}`;
@@ -723,11 +751,27 @@ export class Logger {
       delete params.stackTrace;
       if (failure) params.error_type = failure.name;
       const causes = [];
-      for (let cause = failure?.cause; cause && causes.length < CAUSES_MAX; cause = cause.cause) causes.push(traceOf(cause));
+      for (let cause = failure?.cause; cause && causes.length < CAUSES_MAX; cause = cause.cause)
+        causes.push(traceOf(cause));
       if (causes[0]) params.causes = causes;
-      const text = message instanceof Error ? message.message : typeof message === 'string' ? message : marked(message).$repr ?? '';
+      const text =
+        message instanceof Error
+          ? message.message
+          : typeof message === 'string'
+            ? message
+            : (marked(message).$repr ?? '');
       /** @type {Message} */
-      const put = { level, time: Date.now(), message: text, auditType, stackTrace, params, user: this.user, session, ...fields };
+      const put = {
+        level,
+        time: Date.now(),
+        message: text,
+        auditType,
+        stackTrace,
+        params,
+        user: this.user,
+        session,
+        ...fields,
+      };
       if (!this.#asking) {
         this.#asking = true;
         try {
@@ -746,10 +790,14 @@ export class Logger {
 
   /** Uncaught errors become events; they go on to wherever they go without a logger. */
   #catch() {
-    node?.on('uncaughtExceptionMonitor', (/** @type {any} */ error, /** @type {string} */ uncaught) => this.error(error, { uncaught }));
+    node?.on('uncaughtExceptionMonitor', (/** @type {any} */ error, /** @type {string} */ uncaught) =>
+      this.error(error, { uncaught }),
+    );
     if (node) return true;
     for (const uncaught of ['error', 'unhandledrejection']) {
-      addEventListener(uncaught, (/** @type {any} */ { reason, error, message }) => this.error(reason ?? error ?? message, { uncaught }));
+      addEventListener(uncaught, (/** @type {any} */ { reason, error, message }) =>
+        this.error(reason ?? error ?? message, { uncaught }),
+      );
     }
     return true;
   }
