@@ -81,7 +81,12 @@ class Decoded:
     @property
     def payload(self) -> bytes:
         if self._payload is None:
-            self._payload = b"[%b]" % b",".join([part[1:-1] for part, count in self._parts or () if count])
+            # One copy of what may be megabytes: everything between the arrays' own brackets.
+            pieces: list[bytes | memoryview] = []
+            for part, count in self._parts or ():
+                if count:
+                    pieces += (b"," if pieces else b"[", memoryview(part)[1:-1])
+            self._payload = b"".join([*pieces, b"]"]) if pieces else b"[]"
         return self._payload
 
     @property
