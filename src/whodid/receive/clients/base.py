@@ -114,7 +114,8 @@ class Route(NamedTuple):
     """One address of a client.
 
     client       names the client in the events' `format` and in counts.
-    path         with `{names}` for variable parts; a trailing slash makes no difference.
+    path         with `{names}` for variable parts; the last may be `{name*}`, the rest of the path. A trailing slash
+                 makes no difference.
     scope        what the caller's key needs.
     read         turns a request that writes into events; raises WhodidError for one that cannot be read at all.
     show         answers a request that reads; blocks, and is called in a thread.

@@ -132,10 +132,8 @@ class Doors:
         parts = _parts_of(scope)
         method = scope["method"]
         for pattern, route in self._routes.get(parts[0], ()) if parts else ():
-            if len(pattern) == len(parts) and method in (route.method, "OPTIONS"):
-                names = _match(pattern, parts)
-                if names is not None:
-                    return route, names
+            if method in (route.method, "OPTIONS") and (names := _match(pattern, parts)) is not None:
+                return route, names
         return None
 
 
@@ -152,10 +150,14 @@ def _parts_of(scope: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _match(pattern: tuple[str, ...], parts: tuple[str, ...]) -> dict[str, str] | None:
+    if pattern[-1].endswith("*}") and len(parts) > len(pattern):
+        parts = (*parts[: len(pattern) - 1], "/".join(parts[len(pattern) - 1 :]))
+    if len(pattern) != len(parts):
+        return None
     names: dict[str, str] = {}
     for wanted, part in zip(pattern, parts, strict=True):
         if wanted.startswith("{"):
-            names[wanted[1:-1]] = part
+            names[wanted.strip("{*}")] = part
         elif wanted != part:
             return None
     return names if all(names.values()) else None
