@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from whodid.receive.clients import dataiku, otlp, plain, segment, sentry
+from whodid.receive.clients import dataiku, otlp, plain, posthog, segment, sentry
 from whodid.receive.clients.base import Route
 from whodid.receive.clients.door import Doors
 from whodid.receive.clients.library import Library
 
-ROUTES: Final[tuple[Route, ...]] = (*otlp.ROUTES, *segment.ROUTES, *sentry.ROUTES, *plain.ROUTES, *dataiku.ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (
+    *otlp.ROUTES,
+    *segment.ROUTES,
+    *sentry.ROUTES,
+    *plain.ROUTES,
+    *dataiku.ROUTES,
+    *posthog.ROUTES,
+)
 
 __all__ = ["ROUTES", "Doors", "Library", "Route"]

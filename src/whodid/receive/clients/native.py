@@ -15,7 +15,7 @@ import xxhash
 from msgspec import Raw
 
 from whodid.errors import WhodidError
-from whodid.event import NESTING_MAX, REQUEST_EVENTS_MAX, content_id
+from whodid.event import REQUEST_EVENTS_MAX, content_id
 from whodid.formats import times
 from whodid.formats.base import Decoded
 from whodid.formats.careful import TEXT_SIZES_MAX, canonical_uuid, utc_text
@@ -23,7 +23,6 @@ from whodid.formats.native import decode_pieces
 from whodid.formats.rejecting import Unreadable
 from whodid.formats.text import (
     BYTE_ORDER_MARK,
-    check_depth,
     elements,
     readable_bytes,
     readable_escapes,
@@ -50,19 +49,8 @@ LEVELS: Final[dict[str, str]] = {
 
 
 def json_text(body: bytes) -> bytes:
-    """The JSON text of a body with what no store can hold made visible.
-
-    Raises
-    ------
-    WhodidError("invalid")
-        Brackets are nested deeper than `NESTING_MAX` and what an envelope needs.
-    """
-    text = readable_escapes(readable_bytes(body.removeprefix(BYTE_ORDER_MARK)))
-    try:
-        check_depth(text, NESTING_MAX + 10)
-    except Unreadable as why:
-        raise WhodidError("invalid", why.message, "Send flatter values.") from None
-    return text
+    """The JSON text of a body with what no store can hold made visible."""
+    return readable_escapes(readable_bytes(body.removeprefix(BYTE_ORDER_MARK)))
 
 
 def object_of(text: bytes) -> Told:
@@ -86,8 +74,8 @@ def list_of(raw: Raw | bytes | None, what: str) -> list[bytes]:
     try:
         return [bytes(each) for each in _RAWS.decode(raw)]
     except (msgspec.DecodeError, RecursionError):
-        if bytes(raw).lstrip().startswith(b"["):
-            return list(elements(bytes(raw)))
+        if bytes(raw).lstrip().startswith(b"[") and (found := list(elements(bytes(raw)))):
+            return found
         raise WhodidError("invalid", f"The body's {what} is no list.", "Send what the client sends.") from None
 
 

@@ -65,10 +65,13 @@ _UNKNOWN: Final = 2
 
 def read(request: Request) -> Taken:
     """The events of a request. Raises WhodidError("invalid"), WhodidError("unsupported")."""
-    records = list(_records(_body(request)))
-    check_count(len(records))
-    identities = Identities()
-    pieces = [_event(record, around, identities) for record, around in records]
+    try:
+        records = list(_records(_body(request)))
+        check_count(len(records))
+        identities = Identities()
+        pieces = [_event(record, around, identities) for record, around in records]
+    except RecursionError:
+        raise WhodidError("invalid", "Values are nested too deep.", "Send flatter values.") from None
     return Taken(decoded_of(pieces, request.received_at))
 
 

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from whodid.errors import WhodidError
-from whodid.receive.clients import sentry_trace
+from whodid.receive.clients import frames
 from whodid.receive.clients.base import Answer, Outcome, Request, Route, Taken, json_answer
 from whodid.receive.clients.native import (
     Fields,
@@ -134,8 +134,8 @@ def _event(text: bytes, project: str) -> bytes:
     exceptions = _exceptions(told)
     if exceptions:
         fields["type"] = "error"
-        fields["error_message"] = sentry_trace.message(exceptions[-1])
-        fields["error_stack_trace"] = sentry_trace.stack_trace(exceptions, text_of(told.get("platform")) or "")
+        fields["error_message"] = frames.message(exceptions[-1])
+        fields["error_stack_trace"] = frames.stack_trace(exceptions, text_of(told.get("platform")) or "")
     else:
         fields["type"] = "log"
         fields["description"] = _description(told)

@@ -1,4 +1,4 @@
-"""The exceptions of a Sentry event as text: the stack trace that the platform itself would have printed."""
+"""Exceptions that were told as frames, as text: the stack trace that the platform itself would have printed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def message(exception: dict[str, Any]) -> str | None:
 def stack_trace(exceptions: list[dict[str, Any]], platform: str) -> str | None:
     """The stack traces of exceptions that led to each other, the first cause first; None if there are no frames.
 
-    Sentry lists frames from the outermost call to the innermost. Python prints them so; the others the other way round.
+    Frames are listed from the outermost call to the innermost. Python prints them so; the others the other way round.
     """
-    if not any(_frames(each) for each in exceptions):
+    if not any(frames_of(each) for each in exceptions):
         return None
     if platform != "python":
         return "\n".join(_innermost_first(each, platform) for each in reversed(exceptions))
@@ -44,7 +44,7 @@ def _link(before: dict[str, Any]) -> str:
 
 def _outermost_first(exception: dict[str, Any]) -> str:
     lines = ["Traceback (most recent call last):"]
-    for frame in _frames(exception):
+    for frame in frames_of(exception):
         lines.append(f'  File "{_file(frame)}", line {frame.get("lineno", "?")}, in {_function(frame)}')
         if isinstance(frame.get("context_line"), str) and frame["context_line"].strip():
             lines.append(f"    {frame['context_line'].strip()}")
@@ -53,7 +53,7 @@ def _outermost_first(exception: dict[str, Any]) -> str:
 
 def _innermost_first(exception: dict[str, Any], platform: str) -> str:
     lines = [message(exception) or ""]
-    for frame in reversed(_frames(exception)):
+    for frame in reversed(frames_of(exception)):
         function = _function(frame)
         if platform == "java" and frame.get("module"):
             function = f"{frame['module']}.{function}"
@@ -62,7 +62,8 @@ def _innermost_first(exception: dict[str, Any], platform: str) -> str:
     return "\n".join(lines)
 
 
-def _frames(exception: dict[str, Any]) -> list[dict[str, Any]]:
+def frames_of(exception: dict[str, Any]) -> list[dict[str, Any]]:
+    """The frames of an exception, the last `FRAMES_MAX` of them."""
     stack = exception.get("stacktrace")
     frames = stack.get("frames") if isinstance(stack, dict) else None
     return [each for each in frames or () if isinstance(each, dict)][-FRAMES_MAX:] if isinstance(frames, list) else []
