@@ -250,7 +250,7 @@ test('a package logger says its package; Logger.create has no callback', async (
   const rows = await logged(
     (logger) => {
       logger.package('Chem').info('one');
-      logger.package({ name: 'Bio', id: 'b-1' }).usage('two');
+      logger.package('Bio').usage('two');
     },
     2,
     (m) => (m.params.also = 1),
@@ -259,7 +259,7 @@ test('a package logger says its package; Logger.create has no callback', async (
     rows.map(({ parameters: p }) => [p.package, p.packageName, p.also]),
     [
       ['Chem', 'Chem', 1],
-      ['b-1', 'Bio', 1],
+      ['Bio', 'Bio', 1],
     ],
   );
   const { Logger } = await import('./support.js');

@@ -1,6 +1,7 @@
 // What the server's policy leaves out is not sent.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import { openGate, until } from './support.js';
 
 const POLICY = {
@@ -32,15 +33,16 @@ async function withPolicy(policy) {
 const sent = (gate) => gate.posts.flatMap(({ events }) => events);
 
 test('types that are switched off stay here and are counted; * stands for anything', async () => {
-  const { gate } = await withPolicy({ ...POLICY, switched_off: ['viewer-rendered', 'test-*'] });
+  const { gate } = await withPolicy({ ...POLICY, switched_off: ['viewer-rendered', 'test-*', '*.moved'] });
   const logger = gate.logger();
-  for (const type of ['viewer-rendered', 'test-one', 'testing', 'query-start']) logger.audit('x', {}, type);
+  for (const type of ['viewer-rendered', 'test-one', 'testing', 'card.moved', 'removed', 'query-start'])
+    logger.audit('x', {}, type);
   await logger.flush();
   assert.deepEqual(
     sent(gate).map(({ type }) => type),
-    ['testing', 'query-start'],
+    ['testing', 'removed', 'query-start'],
   );
-  assert.equal(logger.stats.filtered, 2);
+  assert.equal(logger.stats.filtered, 3);
   gate.close();
 });
 
@@ -71,15 +73,29 @@ test('parameters are left out and cut', async () => {
   gate.close();
 });
 
-test('a noisy type is sampled', async () => {
+test('a noisy type is sampled by the CRC-32 of the ids, as the server and other clients do', async () => {
   const { gate } = await withPolicy({ ...POLICY, sampling: { click: 0.1 } });
   const logger = gate.logger();
   for (let i = 0; i < 4000; i++) logger.usage('x', {}, 'click');
+  for (let i = 0; i < 10; i++) logger.usage('x', {}, 'navigate');
   await logger.flush();
-  const count = sent(gate).length;
-  assert.ok(count > 280 && count < 520, `${count} of 4000`);
-  assert.equal(logger.stats.filtered, 4000 - count);
+  const clicks = sent(gate).filter(({ type }) => type === 'click');
+  assert.ok(clicks.length > 280 && clicks.length < 520, `${clicks.length} of 4000`);
+  for (const { id } of clicks) assert.ok(crc32(id) < 0.1 * 2 ** 32, id);
+  assert.equal(sent(gate).length, clicks.length + 10);
+  assert.equal(logger.stats.filtered, 4000 - clicks.length);
   gate.close();
+});
+
+test('a policy that makes no sense here is left to the server', async () => {
+  for (const wrong of [{ switched_off: 5 }, { only: [7] }, { sampling: 'much', parameters: { left_out: 3 } }]) {
+    const { gate } = await withPolicy({ ...POLICY, ...wrong });
+    const logger = gate.logger();
+    logger.usage('x', { a: 1 }, 'click');
+    assert.equal(await logger.flush(), true);
+    assert.equal(logger.stats.accepted, 1, JSON.stringify(wrong));
+    gate.close();
+  }
 });
 
 test('a change arrives within its age, asked for with the tag', async () => {

@@ -184,12 +184,19 @@ function fitting(/** @type {Item[]} */ items, sizeMax = BATCH_BYTES_MAX) {
   return count || 1;
 }
 
-/** Whether a list of event types names `type`; one `*` stands for anything. What has more the server judges. */
+/** Where the sample of an event begins, 0 to 1: the CRC-32 of its id, so that every client and the server decide alike. */
+function shareOf(/** @type {string} */ id) {
+  let sum = -1;
+  for (const byte of encoder.encode(id)) {
+    sum ^= byte;
+    for (let bit = 8; bit--;) sum = (sum >>> 1) ^ (sum & 1 && 0xedb88320);
+  }
+  return (~sum >>> 0) / 2 ** 32;
+}
+
+/** Whether a list of event types names `type`; `*` stands for anything. */
 function named(/** @type {string[] | null | undefined} */ types, /** @type {string} */ type) {
-  return types?.some((each) => {
-    const [head, tail, ...more] = each.split('*');
-    return type === each || (tail !== undefined && !more[0] && type.startsWith(head) && type.endsWith(tail));
-  });
+  return types?.some((each) => RegExp(`^${each.replace(/[^\w*]/g, '\\$&').replaceAll('*', '.*')}$`).test(type));
 }
 
 /**
@@ -371,7 +378,7 @@ function senderOf(/** @type {string} */ url, /** @type {string | undefined} */ k
         failures = retryAt = 0;
         if (rejected?.length !== 0) tell(problem);
         if (stats.dropped !== toldDropped)
-          sender.owner?.warning('Events were dropped: no room', { dropped: (toldDropped = stats.dropped) });
+          sender.owner?.warning('Events were dropped', { dropped: (toldDropped = stats.dropped) });
         return true;
       }
       retryMs = Number(answer.headers.get('retry-after')) * 1000 || retryMs;
@@ -409,26 +416,27 @@ function senderOf(/** @type {string} */ url, /** @type {string | undefined} */ k
     } catch {}
   }
 
-  /** The texts of the events that the policy wants, as it wants them. */
+  /** The texts of the events that the policy wants, as it wants them. What cannot be judged here the server judges. */
   function allowed(/** @type {Item[]} */ items) {
     const { version, switched_off, only, sampling, parameters } = sender.policy;
+    /** @type {string[]} */
     const texts = [];
-    for (const { text } of items) {
-      const event = version && JSON.parse(text);
-      if (!version || event.user !== sender.user) {
-        texts.push(text);
-        continue;
-      }
-      const { id, type, parameters: params } = event;
-      // Of the random part of the id, so that a retry and the server decide alike.
-      const share = parseInt(id.slice(-8), 16) / 2 ** 32;
-      if (named(switched_off, type) || (only && !named(only, type)) || share >= (sampling?.[type] ?? 1)) continue;
-      for (const name of parameters?.left_out ?? []) delete params[name];
-      for (const name in parameters?.truncated) {
-        const length = parameters.truncated[name];
-        if (params[name]?.length > length) params[name] = params[name].slice(0, length) + '…';
-      }
-      texts.push(JSON.stringify(event));
+    for (let { text } of items) {
+      try {
+        const event = JSON.parse(text);
+        if (version && event.user === sender.user) {
+          const { id, type, parameters: params } = event;
+          if (named(switched_off, type) || (only && !named(only, type)) || shareOf(id) >= (sampling?.[type] ?? 1))
+            continue;
+          for (const name of parameters?.left_out ?? []) delete params[name];
+          for (const name in parameters?.truncated) {
+            const length = parameters.truncated[name];
+            if (params[name]?.length > length) params[name] = params[name].slice(0, length) + '…';
+          }
+          text = JSON.stringify(event);
+        }
+      } catch {}
+      texts.push(text);
     }
     return texts;
   }
@@ -627,13 +635,9 @@ export class Logger {
     if (page && all.ui) sender.watches ||= watch(this, all.ui);
   }
 
-  /**
-   * A logger for a package: its events say which, in the parameters `package` and `packageName`.
-   * @param {string | { name: string, id?: string }} given
-   */
-  package(given) {
-    const { name, id } = typeof given === 'string' ? { name: given } : given;
-    const params = { ...this.params, package: id ?? name, packageName: name };
+  /** A logger for a package: its events say which, in the parameters `package` and `packageName`. */
+  package(/** @type {string} */ name) {
+    const params = { ...this.params, package: name, packageName: name };
     return new Logger(this.#callback, { ...this.#options, user: this.user, params });
   }
 
