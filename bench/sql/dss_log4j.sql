@@ -15,7 +15,7 @@ COPY (
                          'dataset-read-data', 'flow-object-build-success', 'dataset-export'])[1 + CAST(floor(8 * a * a) AS INTEGER)],
             authUser := format('user{{:04d}}', CAST(floor(500 * b * b) AS BIGINT)),
             authSource := CASE WHEN c < 0.7 THEN 'USER_FROM_UI' ELSE 'PERSONAL_API_KEY' END,
-            projectKey := format('PROJECT_{{}}', CAST(floor(80 * a) AS BIGINT)),
+            projectKey := format('PROJECT_{{}}', CAST(floor(2000 * b * c) AS BIGINT) % 80),
             datasetName := format('dataset_{{}}', CAST(floor(2000 * b * c) AS BIGINT)),
             clientIP := format('10.0.{{}}.{{}}', CAST(floor(8 * b) AS BIGINT), CAST(floor(250 * c) AS BIGINT)),
             callPath := '/dip/api/datasets/get-sample',

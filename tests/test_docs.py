@@ -1,0 +1,46 @@
+"""Whoever adds an option, a route, a report, a verb, a format or an error code also writes it down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from whodid import reports
+from whodid.cli import VERBS
+from whodid.config import OPTIONS, Option
+from whodid.formats import FORMATS
+from whodid.formats.rejecting import CODES
+from whodid.web.routes import ROUTES, Route
+
+ROOT = Path(__file__).parent.parent
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_options_are_documented(option: Option) -> None:
+    shown = "–" if option.default == "" else option.default
+    assert f"| `{option.name}` (`{option.env}`) | {shown} | {option.unit} | {option.help} |" in text("docs/options.md")
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_routes_are_documented(route: Route) -> None:
+    assert f"`{route.method} {route.path}`" in text("docs/http.md")
+
+
+@pytest.mark.parametrize("report", reports.catalogue(), ids=lambda report: report.name)
+def test_reports_are_documented(report: reports.Report) -> None:
+    assert f"| `{report.name}` | {report.question} |" in text("docs/reports.md")
+
+
+@pytest.mark.parametrize("verb", [name for name, _ in VERBS])
+def test_verbs_are_documented(verb: str) -> None:
+    assert f"whodid {verb}" in text("README.md") + text("docs/cli.md")
+
+
+@pytest.mark.parametrize("name", sorted([*FORMATS, *CODES]))
+def test_formats_and_their_codes_are_documented(name: str) -> None:
+    assert f"`{name}`" in text("docs/formats.md")
