@@ -270,7 +270,7 @@ class Server:
                     self.clients,
                     web,
                 ),
-                http=limited_protocol(config),
+                http=limited_protocol(config, {b"/v1/events": self.ingest.at_once}),
                 ws="none",
                 loop="none",
                 proxy_headers=False,

@@ -19,6 +19,7 @@ from xxhash import xxh3_64_hexdigest
 from support.journals import RECEIVED_AT, draft, ids_in, ids_of, numbers_in, open_journal
 from whodid.errors import WhodidError
 from whodid.event import Rejection
+from whodid.journal.base import Outcome, Position
 from whodid.journal.disk import DiskJournal
 
 
@@ -222,6 +223,19 @@ def test_close_finishes_what_was_accepted_and_then_refuses(folder: Path) -> None
     again = open_journal(folder)
     assert ids_in(again) == ids_of(sent)
     again.close()
+
+
+def test_who_waits_without_a_task_is_called(journal: DiskJournal) -> None:
+    async def submit() -> list[Outcome]:
+        told: asyncio.Queue[Outcome] = asyncio.Queue()
+        for _ in range(20):
+            journal.submit(draft(), told.put_nowait)
+        return [await told.get() for _ in range(20)]
+
+    outcomes = asyncio.run(submit())
+    assert all(isinstance(each, Position) for each in outcomes)
+    assert len(set(outcomes)) == 20
+    assert journal.status().commits == 1, "what a loop brings in one turn is handed over together"
 
 
 def test_a_waiting_task_that_is_cancelled_disturbs_nobody(journal: DiskJournal) -> None:

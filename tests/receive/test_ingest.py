@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import threading
@@ -17,7 +18,7 @@ import zstandard
 from support.receiving import Answer, Receiver, event
 from whodid.errors import CODES, WhodidError
 from whodid.event import REQUEST_BYTES_MAX, parameters_of
-from whodid.journal.base import Draft
+from whodid.journal.base import Draft, Outcome
 from whodid.receive.body import InFlight
 from whodid.receive.recent import RecentIds
 
@@ -178,16 +179,20 @@ def test_the_same_events_again_are_duplicates(receiver: Receiver) -> None:
     assert len(receiver.events()) == 4
 
 
+@pytest.mark.parametrize("clear_at_once", [True, False])
 def test_an_event_that_could_not_be_kept_is_no_duplicate_the_next_time(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, clear_at_once: bool
 ) -> None:
     sent = [event()]
 
-    async def fail(draft: Draft) -> None:
-        raise WhodidError("full", "The disk is full.", "Free some space.", retry_after_s=5)
+    def fail(draft: Draft, done: Callable[[Outcome], None]) -> None:
+        full = WhodidError("full", "The disk is full.", "Free some space.", retry_after_s=5)
+        if clear_at_once:
+            raise full
+        asyncio.get_running_loop().call_soon(done, full)
 
     with monkeypatch.context() as broken:
-        broken.setattr(receiver.journal, "append", fail)
+        broken.setattr(receiver.journal, "submit", fail)
         answer = receiver.post(sent)
         assert_error(answer, "full")
         assert answer.headers["retry-after"] == "5"
@@ -228,10 +233,10 @@ def test_bytes_of_all_requests_together_are_bounded(receiver: Receiver) -> None:
 
 
 def test_a_failure_inside_says_so_without_details(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(draft: Draft) -> None:
+    def fail(draft: Draft, done: Callable[[Outcome], None]) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(receiver.journal, "append", fail)
+    monkeypatch.setattr(receiver.journal, "submit", fail)
     answer = receiver.post([event()])
     assert_error(answer, "internal")
     assert b"secret" not in answer.body

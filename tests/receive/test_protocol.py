@@ -17,9 +17,9 @@ from whodid.receive.protocol import LimitedProtocol
 
 
 @pytest.fixture
-def impatient(tmp_path: Path) -> Iterator[Receiver]:
+def impatient(tmp_path: Path, short_way: bool) -> Iterator[Receiver]:
     """A receiver that waits for nobody long."""
-    running = Receiver(tmp_path, header_timeout_ms=300, body_timeout_ms=300, connections_max=20)
+    running = Receiver(tmp_path, short_way=short_way, header_timeout_ms=300, body_timeout_ms=300, connections_max=20)
     running.start()
     yield running
     running.stop()

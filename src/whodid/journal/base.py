@@ -12,13 +12,14 @@ that an engine which reads JSON can load a segment as it is. `rejects` are `whod
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from whodid.errors import WhodidError
 from whodid.event import Event, Provenance, Rejection
 
 
@@ -27,6 +28,9 @@ class Position(NamedTuple):
 
     segment: int
     offset_bytes: int
+
+
+Outcome = Position | WhodidError
 
 
 class Draft(Struct, kw_only=True):
@@ -98,6 +102,10 @@ class Journal(Protocol):
         WhodidError("busy")
             Temporary: what waits for the store has reached the backlog's limit.
         """
+
+    def submit(self, draft: Draft, done: Callable[[Outcome], None]) -> None:
+        """`append` without a task, from within an event loop: `done` is called in it with what `append` would return
+        or raise. Raises what is clear at once; then `done` is not called."""
 
     def append_blocking(self, draft: Draft) -> Position:
         """`append` for a thread without an event loop (imports)."""

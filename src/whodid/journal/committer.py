@@ -4,7 +4,8 @@
     append ─┼─► queue ─► thread ─┤                                                  ├─► one wake-up per event loop
     append ─┘                    └─ segment full or old enough: sealed ◄────────────┘
 
-While the thread waits for the disk, the next commit gathers in the queue. Drafts wait as the bytes their callers
+What an event loop brings is handed over once per turn of it, so that the thread is not woken for the first frame of
+many. While the thread waits for the disk, the next commit gathers in the queue. Drafts wait as the bytes their callers
 hold anyway; only the commit being written is copied.
 """
 
@@ -23,7 +24,7 @@ from typing import Final
 
 from whodid.errors import WhodidError
 from whodid.journal import frame
-from whodid.journal.base import Position
+from whodid.journal.base import Outcome, Position
 from whodid.journal.segment import OpenSegment
 from whodid.journal.space import Rate, Reserve
 
@@ -35,18 +36,20 @@ NUMBERED_BYTES_MAX: Final = 64
 _RETRY_S: Final = 0.1
 _log = logging.getLogger(__name__)
 
-Outcome = Position | WhodidError
+Done = Callable[[Outcome], None]
 
 
 class Append:
-    """A frame that waits for its commit, and who waits for it: a future of a loop, or a thread at an event."""
+    """A frame that waits for its commit, and who waits for it: a function to call in a loop, or a thread."""
 
-    __slots__ = ("future", "loop", "outcome", "prepared", "written")
+    __slots__ = ("done", "loop", "outcome", "prepared", "written")
 
-    def __init__(self, prepared: frame.Prepared, loop: asyncio.AbstractEventLoop | None = None):
+    def __init__(
+        self, prepared: frame.Prepared, loop: asyncio.AbstractEventLoop | None = None, done: Done | None = None
+    ):
         self.prepared = prepared
         self.loop = loop
-        self.future: asyncio.Future[Position] | None = loop.create_future() if loop else None
+        self.done = done
         self.written = None if loop else threading.Event()
         self.outcome: Outcome | None = None
 
@@ -92,7 +95,8 @@ class Committer:
         self._segment_age_s_max = segment_age_ms_max / 1000
         self._reserve = reserve
         self._on_sealed = on_sealed
-        self._queue: SimpleQueue[Append | _Order] = SimpleQueue()
+        self._queue: SimpleQueue[Sequence[Append] | _Order] = SimpleQueue()
+        self._gathered: dict[asyncio.AbstractEventLoop, list[Append]] = {}
         self._door = threading.Lock()
         self._closed = False
         self._process = os.getpid()
@@ -106,7 +110,7 @@ class Committer:
         return self._active
 
     def put(self, append: Append) -> None:
-        """Queue a frame.
+        """Queue a frame, at once for a thread that waits, at the end of its turn for a loop.
 
         Raises
         ------
@@ -127,7 +131,18 @@ class Committer:
                     retry_after_s=1,
                 )
             self.waiting_bytes += size
-            self._queue.put(append)
+            if append.loop is None:
+                self._queue.put((append,))
+            elif (gathered := self._gathered.get(append.loop)) is not None:
+                gathered.append(append)
+            else:
+                append.loop.call_soon(self._hand_over, append.loop)
+                self._gathered[append.loop] = [append]
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._door:
+            if (appends := self._gathered.pop(loop, None)) is not None:
+                self._queue.put(appends)
 
     def seal(self) -> None:
         """Complete the open segment, with everything queued before in it."""
@@ -149,6 +164,8 @@ class Committer:
         with self._door:
             self._check_open()
             self._closed = stop
+            while self._gathered:
+                self._queue.put(self._gathered.popitem()[1])
             self._queue.put(order)
         order.done.wait()
         if order.error is not None:
@@ -192,8 +209,8 @@ class Committer:
             while True:
                 if isinstance(item, _Order):
                     return appends, item
-                appends.append(item)
-                size += item.prepared.size_bytes
+                appends += item
+                size += sum([append.prepared.size_bytes for append in item])
                 if size >= COMMIT_BYTES_MAX:
                     break
                 item = self._queue.get_nowait()
@@ -303,17 +320,25 @@ class Committer:
 
 def _tell(appends: Sequence[Append], outcomes: Sequence[Outcome]) -> None:
     """Wake everybody whose frame was in a commit: each event loop once, however many of its tasks wait."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Position], Outcome]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Done, Outcome]]] = {}
     for append, outcome in zip(appends, outcomes, strict=True):
         append.outcome = outcome
         if append.written is not None:
             append.written.set()
-        elif append.loop is not None and append.future is not None:
-            by_loop.setdefault(append.loop, []).append((append.future, outcome))
+        elif append.loop is not None and append.done is not None:
+            by_loop.setdefault(append.loop, []).append((append.done, outcome))
     for loop, waiting in by_loop.items():
         # The loop may have been closed by somebody who did not wait for the answer.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_resolve, waiting)
+            loop.call_soon_threadsafe(_call, waiting)
+
+
+def _call(waiting: Sequence[tuple[Done, Outcome]]) -> None:
+    for done, outcome in waiting:
+        try:
+            done(outcome)
+        except Exception:
+            _log.exception("Somebody who waited for the journal failed.")
 
 
 def own(error: WhodidError) -> WhodidError:
@@ -321,11 +346,11 @@ def own(error: WhodidError) -> WhodidError:
     return WhodidError(error.code, error.message, error.hint, retry_after_s=error.retry_after_s)
 
 
-def _resolve(waiting: Sequence[tuple[asyncio.Future[Position], Outcome]]) -> None:
-    for future, outcome in waiting:
-        if future.done():
-            continue
-        if isinstance(outcome, WhodidError):
-            future.set_exception(own(outcome))
-        else:
-            future.set_result(outcome)
+def settle(future: asyncio.Future[Position], outcome: Outcome) -> None:
+    """Pass an outcome on to a future that still waits for it."""
+    if future.done():
+        return
+    if isinstance(outcome, WhodidError):
+        future.set_exception(own(outcome))
+    else:
+        future.set_result(outcome)

@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +22,8 @@ from msgspec import Struct
 
 from whodid.errors import WhodidError
 from whodid.journal import crash, frame, receiver, restart
-from whodid.journal.base import Draft, Position
-from whodid.journal.committer import Append, Committer, own
+from whodid.journal.base import Draft, Outcome, Position
+from whodid.journal.committer import Append, Committer, own, settle
 from whodid.journal.lock import FolderLock
 from whodid.journal.quarantine import Quarantine, Quarantined
 from whodid.journal.segment import OpenSegment, SealedSegment
@@ -129,10 +130,12 @@ class DiskJournal:
         return self._sealed_bytes + (active.size_bytes if active else 0)
 
     async def append(self, draft: Draft) -> Position:
-        append = Append(self._prepared(draft), asyncio.get_running_loop())
-        self._committer.put(append)
-        assert append.future is not None
-        return await append.future
+        future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+        self.submit(draft, partial(settle, future))
+        return await future
+
+    def submit(self, draft: Draft, done: Callable[[Outcome], None]) -> None:
+        self._committer.put(Append(self._prepared(draft), asyncio.get_running_loop(), done))
 
     def append_blocking(self, draft: Draft) -> Position:
         append = Append(self._prepared(draft))

@@ -72,7 +72,12 @@ def send_at_once(scope: Mapping[str, Any], body: bytes, identifier: bytes) -> bo
     extensions = scope.get("extensions")
     if extensions is None or (send := extensions.get(AT_ONCE)) is None:
         return False
-    return bool(send(_WHOLE % (len(body), identifier, body)))
+    return bool(send(whole(body, identifier)))
+
+
+def whole(body: bytes, identifier: bytes) -> bytes:
+    """The bytes of a 200, head and body."""
+    return _WHOLE % (len(body), identifier, body)
 
 
 async def send_json(

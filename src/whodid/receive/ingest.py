@@ -15,6 +15,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -24,13 +25,23 @@ from whodid.event import REQUEST_BYTES_MAX, Rejection
 from whodid.formats.base import Decoded
 from whodid.formats.compression import decompress
 from whodid.formats.native import Media, decode_body
-from whodid.journal.base import Draft, Journal
-from whodid.receive.access import Access, Caller
-from whodid.receive.answer import Send, nothing_accepted, request_id, send_at_once, send_error, send_json, summary
+from whodid.journal.base import Draft, Journal, Outcome
+from whodid.receive.access import Access, Caller, Headers
+from whodid.receive.answer import (
+    Send,
+    nothing_accepted,
+    request_id,
+    send_at_once,
+    send_error,
+    send_json,
+    summary,
+    whole,
+)
 from whodid.receive.binding import bind
 from whodid.receive.body import Disconnected, InFlight, Receive, declared_size, media_of, read_rest
 from whodid.receive.cors import answer_preflight, cors_headers
 from whodid.receive.recent import RecentIds
+from whodid.receive.short import Done
 
 # Larger bodies are read in a thread, so that they do not hold up the answers to small ones.
 THREAD_BYTES_MIN: Final = 2 * 1024 * 1024
@@ -106,6 +117,40 @@ class Ingest:
             )
             await send_error(send, failed, identifier, more)
 
+    def at_once(self, headers: Headers, body: bytes, client: tuple[str, int] | None, done: Done) -> bool:
+        """Take a whole request if it is sent by somebody who may and all of it is to be kept: see `short.AtOnce`."""
+        try:
+            caller = self._access.require({"client": client}, "write", headers)
+            content_type = headers.get(b"content-type", b"")
+            media = self._media.get(content_type) or self._media_of(content_type)
+            received_at = datetime.now(UTC)
+            decoded = decode_body(body, media, received_at=received_at)
+            if decoded.rejects:
+                return False
+            ready = self.admitted(decoded, caller)
+            if ready.duplicates or ready.rejects or not ready.ids:
+                return False
+            self.in_flight.take(len(body))
+            try:
+                draft = _draft(ready, caller, client, received_at, "native")
+                self._journal.submit(draft, partial(self._kept_at_once, headers, ready.ids, len(body), done))
+            except BaseException:
+                self.in_flight.give(len(body))
+                raise
+        except Exception:
+            # The long way meets it again and knows how to tell it.
+            return False
+        return True
+
+    def _kept_at_once(self, headers: Headers, ids: list[str], held_bytes: int, done: Done, outcome: Outcome) -> None:
+        self.in_flight.give(held_bytes)
+        if isinstance(outcome, WhodidError):
+            done(None)
+            return
+        self._recent.add(ids)
+        self.accepted += len(ids)
+        done(whole(summary(len(ids), 0, ()), request_id(headers.get(b"x-request-id"))))
+
     async def _post(
         self,
         scope: Mapping[str, Any],
@@ -177,20 +222,9 @@ class Ingest:
         format: str = "native",
     ) -> None:
         """Make what was admitted durable, and count it. Raises as `Journal.append`; then nothing was kept."""
-        payload, ids, duplicates, rejects = ready
+        _, ids, duplicates, rejects = ready
         if ids or rejects:
-            client = scope.get("client")
-            await self._journal.append(
-                Draft(
-                    received_at=received_at,
-                    events=payload,
-                    count=len(ids),
-                    format=format,
-                    key_id=caller.key_id,
-                    orig_address=client[0] if client else None,
-                    rejects=rejects,
-                )
-            )
+            await self._journal.append(_draft(ready, caller, scope.get("client"), received_at, format))
             self._recent.add(ids)
         self.accepted += len(ids)
         self.duplicates += duplicates
@@ -226,6 +260,18 @@ class Ingest:
             if len(self._media) < 100:
                 self._media[content_type] = media
         return media
+
+
+def _draft(ready: Ready, caller: Caller, client: tuple[str, int] | None, received_at: datetime, format: str) -> Draft:
+    return Draft(
+        received_at=received_at,
+        events=ready.payload,
+        count=len(ready.ids),
+        format=format,
+        key_id=caller.key_id,
+        orig_address=client[0] if client else None,
+        rejects=ready.rejects,
+    )
 
 
 async def _decompressed(body: bytes, encoding: str) -> bytes:

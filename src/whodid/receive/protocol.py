@@ -1,23 +1,26 @@
 """uvicorn's HTTP protocol with limits, for every route alike.
 
 A connection is idle, in the head of a request, or in its body; what does not go on in time is answered 408 and closed.
-The limits cost nothing while requests arrive in one piece, as small ones do.
+The limits cost nothing while requests arrive in one piece, as small ones do. Those to a door go a short way: see
+`short`.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
 import httptools
 import msgspec
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from whodid.config import Config
 from whodid.errors import WhodidError
 from whodid.receive.answer import AT_ONCE, error_body, request_id
+from whodid.receive.short import AtOnce, Request, ShortWay
 
 HEAD_BYTES_MAX: Final = 64 * 1024
 HEADERS_MAX: Final = 200
@@ -55,7 +58,7 @@ class _Flow(FlowControl):
             super().resume_reading()
 
 
-class LimitedProtocol(HttpToolsProtocol):
+class LimitedProtocol(ShortWay):
     """A connection within limits; `limited_protocol` makes the class for given ones."""
 
     connections_max: int
@@ -126,7 +129,9 @@ class LimitedProtocol(HttpToolsProtocol):
             self._deadline = self.loop.call_later(timeout_s, self._overdue)
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
         self._phase = _HEAD
 
     def on_headers_complete(self) -> None:
@@ -138,17 +143,24 @@ class LimitedProtocol(HttpToolsProtocol):
         self._phase = _BODY
         if self._deadline is not None:
             self._stop_deadline()
-        super().on_headers_complete()
-        # The task of the request runs later, so that it finds this in its scope.
-        at_once: Any = partial(self._answer_at_once, self.cycle)
-        self.scope["extensions"] = {AT_ONCE: at_once}
+        door = self.doors.get(self.url)
+        if door is None or not self._begin_short(door):
+            self.begin_long()
+            # The task of the request runs later, so that it finds this in its scope.
+            self.scope["extensions"] = self.extensions(self.cycle)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._phase == _HEAD:  # else it is the trailer of a chunked body, which nobody asks for
-            super().on_header(name, value)
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_body(self, body: bytes) -> None:
-        cycle = self.cycle
+        cycle: Any = self.cycle
+        if type(cycle) is Request:
+            cycle.parts.append(body)
+            return
         self._body_bytes += len(body)
         LimitedProtocol.buffered_bytes += len(body)
         if cycle.response_complete:
@@ -166,7 +178,11 @@ class LimitedProtocol(HttpToolsProtocol):
         self._raw_bytes = 0
         if self._body_bytes:
             self._forget_body()
-        super().on_message_complete()
+        cycle: Any = self.cycle
+        if type(cycle) is Request:
+            self.end_short(cycle)
+        else:
+            super().on_message_complete()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -182,6 +198,19 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(WhodidError("invalid", msg, "Speak HTTP/1.1 here; if this is an https address, use http."))
+
+    def extensions(self, cycle: RequestResponseCycle) -> dict[str, Any]:
+        return {AT_ONCE: partial(self._answer_at_once, cycle)}
+
+    def _begin_short(self, door: AtOnce) -> bool:
+        """Whether the request whose head has come goes the short way; its body's room is reserved then."""
+        request = self.short_request(door)
+        if request is None or LimitedProtocol.buffered_bytes + request.length > WINDOWS_TOTAL_BYTES:
+            return False
+        self.cycle = request  # type: ignore[assignment]
+        self._body_bytes = request.length
+        LimitedProtocol.buffered_bytes += request.length
+        return True
 
     def _answer_at_once(self, cycle: RequestResponseCycle, answer: bytes) -> bool:
         """Write a whole answer, head and body; False if this answer needs more than that."""
@@ -258,12 +287,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self._body_bytes = 0
 
 
-def limited_protocol(config: Config) -> type[LimitedProtocol]:
-    """The protocol class with the limits of a Config, for uvicorn's `http=`."""
+def limited_protocol(config: Config, doors: Mapping[bytes, AtOnce] | None = None) -> type[LimitedProtocol]:
+    """The protocol class with the limits of a Config, for uvicorn's `http=`; `doors` by their paths: see `short`."""
     limits = {
         "connections_max": config.connections_max,
         "header_timeout_s": config.header_timeout_ms / 1000,
         "body_timeout_s": config.body_timeout_ms / 1000,
+        "doors": doors or {},
     }
     return type("ConfiguredProtocol", (LimitedProtocol,), limits)
 
