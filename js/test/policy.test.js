@@ -107,7 +107,7 @@ test('a change arrives within its age, asked for with the tag', async () => {
   const changedAt = Date.now();
   await until(() => (logger.usage('x', {}, 'click'), logger.stats.filtered), 'the change');
   assert.ok(Date.now() - changedAt < 5000);
-  assert.equal(gate.asked[0].path, '/v1/policy?user=ada%20lovelace');
+  assert.equal(gate.asked[0].path, '/v1/policy?user=ada+lovelace');
   await until(
     () => gate.asked.some(({ headers }) => headers['if-none-match'] === '"v2"') || void logger.info('x'),
     'a question with the tag',

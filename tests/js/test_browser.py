@@ -103,6 +103,73 @@ def test_nor_one_that_is_closed_while_a_batch_is_on_its_way(
     assert len(platform.stored(name, 50)) == 50
 
 
+def test_a_page_that_is_hidden_sends_what_it_has_and_goes_on(
+    context: BrowserContext, gate: Gate, platform: Platform, name: str
+) -> None:
+    page = opened(context, gate)
+    page.evaluate(
+        f"""(given) => {{
+            ({LOG})(given);
+            Object.defineProperty(document, 'hidden', {{ value: true }});
+            document.dispatchEvent(new Event('visibilitychange'));
+        }}""",
+        [name, 30, 100],
+    )
+    wait_until(page, lambda: numbers(gate.events) == list(range(30)))
+    wait_until(page, lambda: spooled(page, gate) == 0)
+    page.evaluate("(name) => logger.info('later', { test: name, i: 30 })", name)
+    assert numbers(platform.stored(name, 31)) == list(range(31))
+    assert numbers(gate.events) == list(range(31))
+
+
+def test_without_indexeddb_memory_keeps_what_waits(
+    context: BrowserContext, gate: Gate, platform: Platform, name: str
+) -> None:
+    refuse = "Object.defineProperty(window, 'indexedDB', { get() { throw new DOMException('SecurityError'); } })"
+    context.add_init_script(refuse)
+    page = opened(context, gate)
+    gate.away = True
+    page.evaluate(LOG, [name, 30, 100])
+    assert page.evaluate("logger.flush(500)") is False
+    gate.away = False
+    assert page.evaluate("logger.flush()") is True
+    assert numbers(gate.events) == list(range(30))
+    page.evaluate("(name) => logger.info('last', { test: name, i: 30 })", name)
+    page.close()
+    assert len(platform.stored(name, 31)) == 31
+
+
+def test_a_spool_that_is_taken_away_costs_nothing(
+    context: BrowserContext, gate: Gate, platform: Platform, name: str
+) -> None:
+    page = opened(context, gate)
+    # As if the person cleared the site's data: from here on every transaction fails.
+    page.evaluate("void (IDBDatabase.prototype.transaction = () => { throw new DOMException('InvalidStateError'); })")
+    gate.away = True
+    page.evaluate(LOG, [name, 30, 100])
+    assert page.evaluate("logger.flush(500)") is False
+    gate.away = False
+    assert page.evaluate("logger.flush()") is True
+    assert numbers(platform.stored(name, 30)) == list(range(30))
+
+
+def test_a_worker_logs_too(context: BrowserContext, gate: Gate, platform: Platform, name: str) -> None:
+    page = opened(context, gate)
+    page.evaluate(
+        """([name, key]) => new Promise((done) => {
+            const text = `import { Logger } from '${location.origin}/logger.js';
+                const logger = new Logger(null, { key: '${key}' });
+                logger.info('from a worker', { test: '${name}' });
+                postMessage(await logger.flush());`;
+            const address = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
+            const worker = new Worker(address, { type: 'module' });
+            worker.onmessage = ({ data }) => done(data);
+        })""",
+        [name, platform.key],
+    )
+    assert platform.stored(name, 1)[0]["description"] == "from a worker"
+
+
 def test_what_is_too_much_for_the_last_request_is_sent_by_the_next_page(
     context: BrowserContext, gate: Gate, platform: Platform, name: str
 ) -> None:

@@ -25,6 +25,8 @@ _WORDS: Final = re.compile(
     r"""('(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|/(?![*/ =])(?:\\.|\[(?:\\.|[^\]])*\]|[^/\\\n])+/)"""
     r"""|/\*[\s\S]*?\*/|//.*|;(?=\s*\})|,(?=\s*[)}\]])|\s+"""
 )
+_NUMBER: Final = re.compile(r"const ([A-Z_]+)=([0-9_]+);")
+_CAPITALS: Final = re.compile(r"\b[A-Z_]+\b")
 _BETWEEN_WORDS: Final = re.compile(r"[\w$]\s[\w$]")
 
 
@@ -47,10 +49,10 @@ def _served() -> tuple[bytes, str]:
 
 
 def packed(source: str) -> str:
-    """A module without its comments and without the spaces and signs that mean nothing.
+    """A module without its comments, without the spaces and signs that mean nothing, and with numbers for their names.
 
     source  JavaScript with a semicolon after every statement, in which no text within `…` holds another one, no loop
-            is without a body, and divisions have spaces around them.
+            is without a body, and divisions have spaces around them. Names of numbers are in capitals.
     """
     text = ""
     end = 0
@@ -61,4 +63,6 @@ def packed(source: str) -> str:
             text += found[1]
         elif found[0].isspace() and _BETWEEN_WORDS.match(text[-1:] + " " + source[end : end + 1]):
             text += " "
-    return text + source[end:]
+    text += source[end:]
+    numbers = {name: digits.replace("_", "") for name, digits in _NUMBER.findall(text)}
+    return _CAPITALS.sub(lambda name: numbers.get(name[0], name[0]), _NUMBER.sub("", text))

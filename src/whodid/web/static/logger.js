@@ -9,7 +9,8 @@
  * Logger → sender.add → queue → batch → POST /v1/events. When that fails or the page goes, IndexedDB keeps it, and
  * whichever page comes next sends it, in order and with the same id, which the server counts once.
  *
- * This is the source. What is served at /logger.js and packed for npm leaves out comments and spaces, nothing else.
+ * This is the source. What is served at /logger.js and packed for npm is without comments and spaces, and has numbers in
+ * place of their names; `whodid/web/logger.py` and `js/pack.js` do that.
  * @module
  */
 
@@ -406,7 +407,7 @@ function senderOf(/** @type {string} */ url, /** @type {string | undefined} */ k
       const { user } = sender;
       // A browser's cache asks with the tag by itself; a header of ours would need leave of another origin.
       const tag = node && { 'if-none-match': policyTag };
-      const answer = await ask('policy' + (user ? '?user=' + encodeURIComponent(user) : ''), {
+      const answer = await ask('policy?' + new URLSearchParams(user && { user }), {
         cache: 'no-cache',
         headers: tag,
       });
@@ -488,12 +489,13 @@ const DIALOGS = 'dialog[open],[role=dialog],[role=alertdialog],[data-audit=dialo
 
 /** What people call an element: how it is labelled, never what was put into it. @returns {string} */
 function nameOf(/** @type {any} */ element) {
-  const { localName, dataset, ariaLabel, labels, value, name } = element;
+  const { dataset, ariaLabel, labels, textContent, value, name } = element;
   const button = element.matches(BUTTONS);
   const label =
     document.getElementById(element.getAttribute('aria-labelledby')) ??
-    (button ? element : (labels?.[0] ?? element.querySelector('h1,h2,h3,legend')));
-  const text = button && localName === 'input' ? value : label?.textContent;
+    (button ? null : (labels?.[0] ?? element.querySelector(':is(h1,h2,h3,legend):not([contenteditable] *)')));
+  // A label may be around its field, whose content is not part of it.
+  const text = label ? label.textContent.replace(labels ? textContent : '', '') : button && (textContent || value);
   return (dataset.auditName || ariaLabel || text || name || '').trim().replace(/\s+/g, ' ').slice(0, 100);
 }
 
@@ -583,7 +585,7 @@ function eventText(/** @type {string} */ id, /** @type {Message} */ put) {
   const text = textOf({
     id,
     time: new Date(time || Date.now()),
-    type: String(auditType || 'log').slice(0, 200),
+    type: String(auditType || 'log'),
     level,
     description: message,
     error_message: level === 'error' ? message : undefined,
