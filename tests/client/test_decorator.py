@@ -48,7 +48,7 @@ def runs(make_logger: MakeLogger) -> Iterator[Runs]:
 def test_a_run_is_told_with_parameters_duration_and_kind_of_result(events: Events, make_logger: MakeLogger) -> None:
     logger = make_logger(events.url, topic=events.topic)
 
-    @audited(logger=logger, entities=lambda query, limit: [("query", query)])
+    @audited(logger=logger, entities=lambda query, limit=10: [("query", query)])
     def run_query(query: str, limit: int = 10) -> list[int]:
         """Runs it."""
         return [1, 2, 3]

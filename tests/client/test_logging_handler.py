@@ -60,7 +60,8 @@ def test_the_loggers_own_reports_do_not_come_back(logger: Logger) -> None:
 
 
 def test_a_record_that_cannot_be_made_is_told_as_logging_does(
-    program: logging.Logger, capsys: pytest.CaptureFixture[str]
+    logger: Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    program.info("%d", "no number")
+    record = logging.makeLogRecord({"name": "program", "msg": "%d", "args": ("no number",), "levelno": logging.INFO})
+    assert WhodidHandler(logger).handle(record)
     assert "--- Logging error ---" in capsys.readouterr().err

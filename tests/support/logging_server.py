@@ -41,11 +41,13 @@ class Events:
             found = self._server.query(f"SELECT * FROM events WHERE topic = '{self.topic}' ORDER BY time, id")
             if len(found) >= count or time.monotonic() > deadline:
                 assert len(found) == count, f"{len(found)} events instead of {count}"
-                return [{**row, "parameters": _object(row["parameters"])} for row in found]
+                return [{**row, "parameters": parameters(row)} for row in found]
             time.sleep(0.05)
 
 
-def _object(value: Any) -> Any:
+def parameters(row: dict[str, Any]) -> Any:
+    """The parameters of a row that a query answered."""
+    value = row["parameters"]
     return json.loads(value) if isinstance(value, str) else value
 
 

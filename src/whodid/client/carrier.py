@@ -57,7 +57,8 @@ class Carrier:
         self._threads: list[threading.Thread] = []
         self._closing = False
         self._kicked = False
-        self._exit_known = False
+        self._close_by = 0.0
+        self._exited = False
         self.counters.clear()
         self.policies.clear()
         self.buffer.clear()
@@ -69,12 +70,22 @@ class Carrier:
         self._backoff = Backoff(settings.retry_min_ms / 1000, settings.retry_max_ms / 1000)
         self._adopted_at = -ADOPT_EVERY_S
         self.interval_s = settings.flush_interval_ms / 1000
+        # Before anything is logged, so that what other exit handlers log is still sent.
+        atexit.register(_close_at_exit, weakref.ref(self), os.getpid())
 
     def put(self, event: bytes) -> bool:
         """Put an event in line; returns whether there was room. Raises what the buffer raises when it is full."""
-        if not self._threads:
+        if not self._threads and not self._exited:
             self.start()
-        return self.buffer.put(event)
+        is_taken = self.buffer.put(event)
+        if self._exited:
+            self.close()
+        return is_taken
+
+    def exit(self) -> None:
+        """Close for good: what is logged while the interpreter ends is sent in the caller's thread."""
+        self._exited = True
+        self.close()
 
     def start(self) -> None:
         """Start the threads, unless they run."""
@@ -95,7 +106,7 @@ class Carrier:
                 # The interpreter is ending and starts none; `close` does their work then.
                 return
             self._threads = threads
-            self._at_exit()
+            self._tell_multiprocessing()
 
     def flush(self, timeout_s: float) -> bool:
         """Have everything that was put before settled; False when `timeout_s` was not enough for it."""
@@ -111,7 +122,7 @@ class Carrier:
         timeout_s = self.settings.exit_timeout_ms / 1000 if timeout_s is None else timeout_s
         deadline = time.monotonic() + timeout_s
         with self._starting:
-            threads, self._closing = self._threads, True
+            threads, self._closing, self._close_by = self._threads, True, deadline
             self.buffer.shut()
             self._kick()
             for thread in threads:
@@ -166,12 +177,11 @@ class Carrier:
             self.line.changed.notify_all()
 
     def _last_try(self, lines: list[bytes]) -> None:
-        deadline = time.monotonic() + self.settings.exit_timeout_ms / 1000
-        while time.monotonic() < deadline:
-            with self.line.changed:
-                self.line.changed.wait(0.05)
+        while time.monotonic() < self._close_by:
             if self.line.add(lines):
                 return
+            with self.line.changed:
+                self.line.changed.wait(_STEP_S / 10)
         self.buffer.give_up(lines)
 
     def _send(self) -> None:
@@ -219,7 +229,7 @@ class Carrier:
         if self._closing and is_safe and self.line.spool is not None:
             return False
         self._wait(outcome)
-        return True
+        return not (self._closing and time.monotonic() >= self._close_by)
 
     def _is_away(self, outcome: Outcome) -> None:
         self.line.away = True
@@ -248,8 +258,10 @@ class Carrier:
             while (left_s := deadline - time.monotonic()) > 0:
                 if self._kicked and outcome.wait_s is None:
                     break
-                if self._closing and self.line.spool is not None:
-                    break
+                if self._closing:
+                    left_s = min(left_s, self._close_by - time.monotonic())
+                    if left_s <= 0 or self.line.spool is not None:
+                        break
                 self.line.changed.wait(left_s)
             self._kicked = False
 
@@ -273,22 +285,17 @@ class Carrier:
         self.interval_s = (interval_ms or self.settings.flush_interval_ms) / 1000
         self.transport.timeout_s = (timeout_ms or self.settings.request_timeout_ms) / 1000
 
-    def _at_exit(self) -> None:
-        if self._exit_known:
-            return
-        self._exit_known = True
-        reference = weakref.ref(self)
-        atexit.register(_close_at_exit, reference, os.getpid())
+    def _tell_multiprocessing(self) -> None:
+        """A child that multiprocessing made ends without `atexit`; it has a list of its own of what is to be done."""
         multiprocessing = sys.modules.get("multiprocessing.util")
         if multiprocessing is not None:
-            # A child that multiprocessing made ends without `atexit`; it has its own list of what is to be done.
-            multiprocessing.Finalize(None, _close_at_exit, args=(reference, os.getpid()), exitpriority=0)
+            multiprocessing.Finalize(None, _close_at_exit, args=(weakref.ref(self), os.getpid()), exitpriority=0)
 
 
 def _close_at_exit(reference: weakref.ref[Carrier], process_id: int) -> None:
     carrier = reference()
     if carrier is not None and process_id == os.getpid():
-        carrier.close()
+        carrier.exit()
 
 
 _carriers: weakref.WeakSet[Carrier] = weakref.WeakSet()

@@ -5,6 +5,8 @@ MIDDLEWARE = [..., "django.contrib.auth.middleware.AuthenticationMiddleware",
 WHODID = {"url": "https://audit.example.com", "key": "…"}      # else WHODID_SERVER and WHODID_KEY
 """
 
+# mypy: disable-error-code="import-untyped"
+
 from __future__ import annotations
 
 import asyncio
@@ -12,8 +14,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.conf import settings  # type: ignore[import-untyped,unused-ignore]
-from django.http import HttpRequest, HttpResponseBase  # type: ignore[import-untyped,unused-ignore]
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
 
 from whodid.client import scope as scopes
 from whodid.client.default import default_logger

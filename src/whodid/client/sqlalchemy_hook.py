@@ -202,8 +202,8 @@ class RowAudit:
 
         def watched(commit: Callable[..., Any]) -> Callable[..., Any]:
             def do_commit(connection: Any, *more: Any, **options: Any) -> None:
-                pending = self._committing.pop(id(getattr(connection, "connection", None)), None)
-                pending = pending or self._committing.pop(id(connection), None)
+                pooled = connection.connection if isinstance(connection, Connection) else connection
+                pending = self._committing.pop(id(pooled), None)
                 commit(connection, *more, **options)
                 if pending is not None:
                     self._emit(pending)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import email.utils
 import http.client
@@ -21,6 +22,10 @@ RETRY_AFTER_S_MAX: Final = 3600.0
 
 # Statuses after which the same request can succeed later.
 TEMPORARY: Final = frozenset((408, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 529))
+
+
+# The first connection would import it, in a thread; a fork in that moment would wait for its lock for ever.
+codecs.lookup("idna")
 
 
 class Answer(msgspec.Struct):

@@ -34,29 +34,33 @@ def install(logger: Logger) -> Callable[[], None]:
 
     tasks = _Tasks(logger)
     sys.excepthook, threading.excepthook = program, thread
-    logging.getLogger("asyncio").addHandler(tasks)
+    logging.getLogger("asyncio").addFilter(tasks)
 
     def uninstall() -> None:
         if sys.excepthook is program:
             sys.excepthook = before_program
         if threading.excepthook is thread:
             threading.excepthook = before_thread
-        logging.getLogger("asyncio").removeHandler(tasks)
+        logging.getLogger("asyncio").removeFilter(tasks)
 
     return uninstall
 
 
-class _Tasks(logging.Handler):
-    """Every event loop tells its program's log of errors that no task catches, with the exception."""
+class _Tasks(logging.Filter):
+    """Every event loop tells its program's log of errors that no task catches, with the exception.
+
+    A filter lets everything pass; a handler would keep `logging` from writing it to the terminal.
+    """
 
     def __init__(self, logger: Logger):
-        super().__init__(logging.ERROR)
+        super().__init__()
         self._logger = logger
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and record.levelno >= logging.ERROR:
             _log(self._logger, error, "task", told=record.getMessage().partition("\n")[0])
+        return True
 
 
 def _log(logger: Logger, error: BaseException, where: str, **params: str | None) -> None:
