@@ -22,7 +22,7 @@ from whodid.reading.output import rows
 from whodid.serve import Server
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("@segment/analytics-node@3", "posthog-node@5", "datagrok-api@1.27")
+PACKAGES = ("@segment/analytics-node@3", "posthog-node@5", "datagrok-api@1.27", "esbuild@0.28")
 
 
 class ClientServer:
@@ -125,16 +125,25 @@ def node_modules() -> Path:
     return folder
 
 
-def run_node(script: str, folder: Path, **values: Any) -> Any:
-    """Run an ES module that has the npm packages; `values` are its constants. Returns the JSON it prints last."""
+def run_node(script: str, folder: Path, *, bundled: bool = False, **values: Any) -> Any:
+    """Run an ES module that has the npm packages; `values` are its constants. Returns the JSON it prints last.
+
+    bundled  first put it together with its packages, for those that are written for a bundler.
+    """
     head = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in values.items())
     # A module finds packages beside itself only.
     path = folder.parent / f"test-{os.getpid()}.mjs"
     path.write_text(_imports_first(script, head))
+    program = path.with_suffix(".cjs") if bundled else path
     try:
-        done = subprocess.run(["node", str(path)], capture_output=True, text=True, timeout=120)
+        if bundled:
+            bundle = [str(folder / ".bin" / "esbuild"), str(path), "--bundle", "--platform=node", "--format=cjs"]
+            quiet = ["--loader:.css=empty", f"--outfile={program}", "--log-level=error"]
+            subprocess.run([*bundle, *quiet], check=True, timeout=120)
+        done = subprocess.run(["node", str(program)], capture_output=True, text=True, timeout=120)
     finally:
         path.unlink()
+        program.unlink(missing_ok=True)
     assert done.returncode == 0, done.stderr[-3000:]
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     return json.loads(lines[-1]) if lines else None

@@ -33,13 +33,14 @@ async def answer_preflight(
     more: Sequence[tuple[bytes, bytes]],
     *,
     allowed_headers: bytes = ALLOWED_HEADERS,
+    methods: bytes = b"POST",
 ) -> None:
     """Answer OPTIONS. Raises WhodidError("forbidden") for an origin that is not allowed."""
     if b"origin" in headers:
         access.refuse_foreign_origin(headers)
     allowed = [
-        (b"allow", b"POST, OPTIONS"),
-        (b"access-control-allow-methods", b"POST"),
+        (b"allow", methods + b", OPTIONS"),
+        (b"access-control-allow-methods", methods),
         (b"access-control-allow-headers", allowed_headers),
         (b"access-control-max-age", b"600"),
         (b"x-request-id", identifier),

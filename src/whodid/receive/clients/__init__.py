@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from whodid.receive.clients import dataiku, otlp, plain, posthog, segment, sentry
+from whodid.receive.clients import datagrok, dataiku, otlp, plain, posthog, segment, sentry
 from whodid.receive.clients.base import Route
 from whodid.receive.clients.door import Doors
 from whodid.receive.clients.library import Library
@@ -16,6 +16,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *plain.ROUTES,
     *dataiku.ROUTES,
     *posthog.ROUTES,
+    *datagrok.ROUTES,
 )
 
 __all__ = ["ROUTES", "Doors", "Library", "Route"]

@@ -116,7 +116,7 @@ class Route(NamedTuple):
     client       names the client in the events' `format` and in counts.
     path         with `{names}` for variable parts; the last may be `{name*}`, the rest of the path. A trailing slash
                  makes no difference.
-    scope        what the caller's key needs.
+    scope        what the caller's key needs; "" for any key.
     read         turns a request that writes into events; raises WhodidError for one that cannot be read at all.
     show         answers a request that reads; blocks, and is called in a thread.
     key          finds the key where this client sends it, if not in the header Authorization.

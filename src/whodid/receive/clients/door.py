@@ -27,6 +27,7 @@ THREAD_BYTES_MIN: Final = 64 * 1024
 PARTS_MAX: Final = 12
 
 _ALLOWED_HEADERS: Final = b"authorization, content-type, content-encoding, x-request-id, x-sentry-auth"
+_METHODS: Final = b"GET, POST, PUT"
 _log = logging.getLogger("whodid.receive")
 
 
@@ -65,7 +66,9 @@ class Doors:
         request = Request(scope["method"], scope["path"], names, query, headers, b"", datetime.now(UTC))
         try:
             if scope["method"] == "OPTIONS":
-                await answer_preflight(self._access, headers, send, identifier, more, allowed_headers=_ALLOWED_HEADERS)
+                await answer_preflight(
+                    self._access, headers, send, identifier, more, allowed_headers=_ALLOWED_HEADERS, methods=_METHODS
+                )
                 return
             answer = await self._answer(route, request, scope, receive, identifier)
         except Disconnected:
@@ -103,7 +106,7 @@ class Doors:
         secret = route.key(request)
         if secret is not None:
             headers = {**headers, b"authorization": b"Bearer " + secret.encode("latin-1", "replace")}
-        return self._access.require(scope, route.scope, headers)
+        return self._access.require(scope, route.scope, headers) if route.scope else self._access.caller(scope, headers)
 
     async def _taken(
         self, route: Route, request: Request, caller: Caller, scope: Mapping[str, Any], identifier: bytes
