@@ -227,19 +227,29 @@ def test_two_tabs_send_no_event_twice(context: BrowserContext, gate: Gate, platf
     assert sum(tab.evaluate("logger.stats.duplicates") for tab in tabs) == 0
 
 
-def test_a_page_of_another_origin(context: BrowserContext, gate: Gate, platform: Platform, name: str) -> None:
+@pytest.fixture
+def elsewhere(context: BrowserContext, gate: Gate, platform: Platform) -> Page:
+    """A page of another origin than the server's."""
     gate.pages["/elsewhere"] = f"""<!doctype html><title>App</title>
         <script type="module">
         import {{ Logger }} from '{platform.url}/logger.js';
         window.logger = new Logger((m) => m.params['persistent'] = 'value', {{ key: '{platform.key}' }});
         </script>"""
-    page = opened(context, gate, "/elsewhere")
-    page.evaluate(LOG, [name, 5, 10])
-    assert page.evaluate("logger.flush()") is True
-    page.evaluate(LOG, [name, 5, 10])
-    page.close()
-    rows = platform.stored(name, 10)
+    return opened(context, gate, "/elsewhere")
+
+
+def test_a_page_of_another_origin(elsewhere: Page, platform: Platform, name: str) -> None:
+    elsewhere.evaluate(LOG, [name, 5, 10])
+    assert elsewhere.evaluate("logger.flush()") is True
+    rows = platform.stored(name, 5)
     assert {row["parameters"]["persistent"] for row in rows} == {"value"}
+
+
+def test_a_page_of_another_origin_that_goes_away_at_once(elsewhere: Page, platform: Platform, name: str) -> None:
+    """The browser has to ask first whether it may send a key there, when the page is gone already."""
+    elsewhere.evaluate(f"(given) => {{ ({LOG})(given); location.href = '/other'; }}", [name, 10, 100])
+    elsewhere.wait_for_url("**/other")
+    assert len(platform.stored(name, 10)) == 10
 
 
 def test_uncaught_errors_and_unhandled_rejections(

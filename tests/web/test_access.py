@@ -11,7 +11,7 @@ from support.web import WebServer
 from whodid.errors import CODES
 from whodid.web.routes import ROUTES, Route
 
-PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/docs", "/static/{name}", "/sign-in"}
+PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/docs", "/logger.js", "/static/{name}", "/sign-in"}
 
 
 @pytest.fixture(scope="module")
