@@ -26,7 +26,7 @@ def load(url: str, key: str, **options: object) -> dict[str, Any]:
     """One run of the load client in a process of its own."""
     flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     done = subprocess.run(
-        [sys.executable, "-m", "bench.load", url, "--key", key, *flags], check=True, capture_output=True
+        [sys.executable, "-m", "bench.load", url, f"--key={key}", *flags], check=True, capture_output=True
     )
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer

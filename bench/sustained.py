@@ -27,7 +27,7 @@ def start_load(server: ServerProcess, **options: object) -> subprocess.Popen[byt
     """The load client beside this process."""
     flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     return subprocess.Popen(
-        [sys.executable, "-m", "bench.load", server.url, "--key", server.key, *flags], stdout=subprocess.PIPE
+        [sys.executable, "-m", "bench.load", server.url, f"--key={server.key}", *flags], stdout=subprocess.PIPE
     )
 
 

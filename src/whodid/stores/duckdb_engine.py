@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ import duckdb
 
 from whodid.errors import WhodidError
 from whodid.stores import migrate
+from whodid.stores.priority import give_way
 
 # Small writes rest in the write-ahead log until it has this size: rewriting a row group for each costs half the rate.
 _LOG_BYTES_MAX: Final = 128 * 1024 * 1024
@@ -29,8 +31,8 @@ def connect(path: Path, *, journal_path: Path, threads: int, memory_bytes_max: i
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        connection = duckdb.connect(
-            str(path),
+        connection = _connected(
+            path,
             config={
                 "threads": str(threads),
                 "memory_limit": f"{memory_bytes_max // 1024}KiB",
@@ -60,6 +62,12 @@ def connect(path: Path, *, journal_path: Path, threads: int, memory_bytes_max: i
         connection.close()
         raise
     return connection
+
+
+def _connected(path: Path, config: dict[str, str | bool | int | float | list[str]]) -> duckdb.DuckDBPyConnection:
+    """Connect in a thread that gives way to receiving: the engine's own threads take their priority from it."""
+    with ThreadPoolExecutor(1, thread_name_prefix="whodid-engine", initializer=give_way) as starter:
+        return starter.submit(duckdb.connect, str(path), config=config).result()
 
 
 @contextmanager

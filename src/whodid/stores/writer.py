@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import random
 import shutil
-import sys
 import threading
 import time
 from collections import deque
@@ -26,6 +24,7 @@ from msgspec import Struct
 from whodid.errors import WhodidError
 from whodid.journal.base import Batch, Journal
 from whodid.stores.base import Mentions, Store
+from whodid.stores.priority import give_way
 from whodid.stores.writer_batches import Apology, groups, mentions_of
 
 _log = logging.getLogger(__name__)
@@ -35,7 +34,6 @@ PAUSE_S_FIRST: Final = 0.1
 PAUSE_S_MAX: Final = 10.0
 RATE_SPAN_S: Final = 10.0
 _WAIT_S: Final = 0.25
-_NICENESS: Final = 5
 
 # A single batch that fails this often with anything but these codes is put aside.
 TRIES_MAX: Final = 5
@@ -145,7 +143,7 @@ class StoreWriter:
             )
 
     def _run(self) -> None:
-        _give_way()
+        give_way()
         with contextlib.suppress(_Closed):
             self._until_done(self._catch_up)
             while not self._stopping.is_set():
@@ -278,10 +276,3 @@ def _age_s(batch: Batch) -> float:
         return max(0.0, time.time() - batch.path.stat().st_mtime) if batch.path else 0.0
     except FileNotFoundError:
         return 0.0
-
-
-def _give_way() -> None:
-    """Let receiving go first: this thread's share of a busy processor is a third of an ordinary one's."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
