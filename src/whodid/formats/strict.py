@@ -33,6 +33,8 @@ _LONG_NUMBER: Final = re.compile(rb"[0-9]{1000}")
 _LONGEST_NUMBER: Final = b"0" * 1000
 _NEITHER_OPENING_NOR_BREAK: Final = bytes(byte for byte in range(256) if byte not in b"{[\n")
 
+# A level of nesting takes a bracket at either end.
+_DEEP_SIZE_BYTES_MIN: Final = 2 * NESTING_MAX
 # An entry of an object takes five bytes at least: what is smaller cannot have too many, nor a number that long.
 _LOOK_SIZE_BYTES_MIN: Final = 1_000
 _ENTRIES_SIZE_BYTES_MIN: Final = 5 * PARAMETERS_MAX
@@ -75,10 +77,9 @@ def _ids_are_strict(events: list[Event]) -> bool:
     if len(set(ids)) != len(ids) or not _are_canonical(ids):
         return False
     others = {event.session for event in events}
-    hashes = {event.error_hash for event in events}
     if any(event.error_stack_trace and not event.error_hash for event in events):
         return False
-    others |= hashes
+    others |= {event.error_hash for event in events}
     others.discard(None)
     return _are_canonical([text for text in others if text is not None])
 
@@ -110,14 +111,16 @@ def lines_are_plain(lines: Sequence[bytes], joined: bytes) -> bool:
 
 def parameters_are_strict(every: Sequence[Raw | bytes]) -> bool:
     """Whether valid JSON texts are objects within the limits, without line breaks and numbers no store can hold."""
-    joined = b"\n".join(every)
-    lines = joined.split(b"\n")
-    if len(lines) != len(every) or {line[:1] for line in lines} != {b"{"}:
-        return False
-    openings = joined.translate(None, _NEITHER_OPENING_NOR_BREAK).split(b"\n")
-    if max(map(len, openings)) > NESTING_MAX and not all(map(_is_shallow, lines)):
+    joined = b"\n" + b"\n".join(every)
+    if joined.count(b"\n") != len(every) or joined.count(b"\n{") != len(every):
         return False
     if _may_have_huge_exponent(joined) and storable_numbers(joined) != joined:
+        return False
+    if max(map(len, every)) < _DEEP_SIZE_BYTES_MIN:
+        return True
+    lines = joined[1:].split(b"\n")
+    openings = joined.translate(None, _NEITHER_OPENING_NOR_BREAK).split(b"\n")
+    if max(map(len, openings)) > NESTING_MAX and not all(map(_is_shallow, lines)):
         return False
     return max(map(len, lines)) <= _LOOK_SIZE_BYTES_MIN or all(map(_is_bounded, lines))
 
