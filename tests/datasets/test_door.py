@@ -42,7 +42,7 @@ def post(engine: Engine, body: bytes, key: str = "local") -> httpx.Response:
     door = ImportDoor(engine.journal, Access(engine.directory, local_key="local"))
 
     async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(app=door)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=door)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.post(PATH, content=body, headers={"authorization": f"Bearer {key}"})
 
