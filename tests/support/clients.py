@@ -28,8 +28,8 @@ PACKAGES = ("@segment/analytics-node@3", "posthog-node@5", "datagrok-api@1.27", 
 class ClientServer:
     """A server on port 0; `key` may write, `reading_key` read as well. `since` marks where a test begins."""
 
-    def __init__(self, data: Path):
-        self._server = Server(Config(data=str(data), port=0))
+    def __init__(self, data: Path, **options: Any):
+        self._server = Server(Config(data=str(data), port=0, **options))
         self._server.start()
         self.url = self._server.url
         self.address = self.url.removeprefix("http://")

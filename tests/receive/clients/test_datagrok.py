@@ -26,6 +26,10 @@ MESSAGE: dict[str, Any] = {
 
 @pytest.fixture(scope="module", autouse=True)
 def story(running: ClientServer) -> None:
+    tell(running)
+
+
+def tell(running: ClientServer) -> None:
     """Some days of one user's and one program's doing."""
     running.directory.create_user("ada", first_name="Ada", friendly_name="Ada Lovelace")
     running.directory.create_group("analysts", friendly_name="Analysts")
@@ -279,6 +283,36 @@ def test_the_client_itself(server: ClientServer, packages: Path, root: str) -> N
     assert told["refused"]["errorCode"] == 401
     assert told["refused"]["error"].startswith("This key is unknown")
     assert [event["description"] for event in server.stored("datagrok")] == [f"From {root}"]
+
+
+@pytest.mark.postgresql
+def test_the_same_is_read_from_postgresql(postgresql_url: str, tmp_path: Path) -> None:
+    server = ClientServer(tmp_path / "data", store=postgresql_url)
+    try:
+        tell(server)
+        server.begin()
+        entity = entity_uuid("query", "q-1")
+        found = log(server, f"entityId={entity}&limit=2&page=2&order=eventTime")
+        assert [event["description"] for event in found] == ["Query 2 & more", "Query 1 & more"]
+        assert found[0]["session"]["user"]["friendlyName"] == "Ada Lovelace"
+        assert get(server, f"/log/{found[0]['id']}").json() == found[0]
+        assert get(server, f"/log/count?entityId={entity}").json() == 5
+        assert len(get(server, "/log/activity/ada").json()) == 5
+        assert {"query-start", "error"} <= {each["name"] for each in get(server, "/log/types").json()}
+        assert get(server, "/public/v1/users/count?text=lovelace").json() == 1
+        ids = rows_of(postgresql_url, "SELECT id::text FROM event_types UNION SELECT id::text FROM event_parameters")
+        told = {found[0]["eventType"]["id"], *(each["parameter"]["id"] for each in found[0]["parameters"])}
+        names = {each["parameter"]["name"]: each["parameter"]["id"] for each in found[0]["parameters"]}
+        assert told - {names["duration_ms"], names["no"]} <= ids
+    finally:
+        server.close()
+
+
+def rows_of(url: str, sql: str) -> set[str]:
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        return {str(row[0]) for row in connection.execute(sql.encode())}
 
 
 def test_the_example_of_the_docs(server: ClientServer, packages: Path) -> None:

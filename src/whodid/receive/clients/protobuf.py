@@ -19,6 +19,7 @@ _VARINT: Final = 0
 _FIXED64: Final = 1
 _BYTES: Final = 2
 _FIXED32: Final = 5
+_SIZES_BYTES: Final = {_FIXED64: 8, _FIXED32: 4}
 
 
 class Member(NamedTuple):
@@ -43,7 +44,8 @@ def _double(data: bytes) -> float | str:
 
 
 def _text(data: bytes) -> str:
-    return data.decode(errors="backslashreplace").replace("\0", "␀")
+    text = data.decode(errors="backslashreplace")
+    return text.replace("\0", "␀") if "\0" in text else text
 
 
 def _number(data: bytes) -> int:
@@ -118,34 +120,46 @@ def read(message: str, data: bytes, depth: int = 0) -> dict[str, Any]:
     members = MESSAGES[message]
     found: dict[str, Any] = {}
     at, end = 0, len(data)
-    while at < end:
-        tag, at = _varint(data, at)
-        value, at = _value(data, at, tag & 7)
-        member = members.get(tag >> 3)
-        if member is None:
-            continue
-        if member.wire != tag & 7:
-            raise _broken(f"the field {member.name} has the wire type {tag & 7}")
-        told = read(member.read, value, depth + 1) if isinstance(member.read, str) else member.read(value)
-        if member.repeated:
-            found.setdefault(member.name, []).append(told)
-        else:
-            found[member.name] = told
+    try:
+        while at < end:
+            # Nearly every tag and length is one byte; those are read without a call.
+            tag, at = data[at], at + 1
+            if tag > 0x7F:
+                tag, at = _varint(data, at - 1)
+            wire = tag & 7
+            value: Any
+            if wire == _VARINT:
+                value, at = _varint(data, at)
+            else:
+                if wire == _BYTES:
+                    size_bytes, at = data[at], at + 1
+                    if size_bytes > 0x7F:
+                        size_bytes, at = _varint(data, at - 1)
+                else:
+                    size_bytes = _SIZES_BYTES[wire]
+                begin, at = at, at + size_bytes
+                if at > end:
+                    raise _broken("it is cut off")
+                value = data[begin:at]
+            member = members.get(tag >> 3)
+            if member is not None:
+                _put(found, member, value, wire, depth)
+    except (IndexError, KeyError):
+        raise _broken("it is cut off, or has an unknown wire type") from None
     return found
 
 
-def _value(data: bytes, at: int, wire: int) -> tuple[Any, int]:
-    if wire == _VARINT:
-        return _varint(data, at)
-    if wire == _BYTES:
-        size_bytes, at = _varint(data, at)
-    elif wire in (_FIXED64, _FIXED32):
-        size_bytes = 8 if wire == _FIXED64 else 4
+def _put(found: dict[str, Any], member: Member, value: Any, wire: int, depth: int) -> None:
+    name, wanted, reader, repeated = member
+    if wire != wanted:
+        raise _broken(f"the field {name} has the wire type {wire}")
+    told = read(reader, value, depth + 1) if isinstance(reader, str) else reader(value)
+    if not repeated:
+        found[name] = told
+    elif name in found:
+        found[name].append(told)
     else:
-        raise _broken(f"there is the wire type {wire}")
-    if at + size_bytes > len(data):
-        raise _broken("it is cut off")
-    return data[at : at + size_bytes], at + size_bytes
+        found[name] = [told]
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
