@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,50 @@ def test_audit_sync_says_why_the_server_refuses(make_logger: MakeLogger) -> None
         with pytest.raises(WhodidError, match="This key is unknown") as raised:
             make_logger(server.url).audit_sync("no")
         assert raised.value.code == "unauthorized"
+
+
+def test_an_answer_of_somebody_else_is_no_yes(make_logger: MakeLogger, caplog: pytest.LogCaptureFixture) -> None:
+    with Scripted() as server:
+        server.then = (200, {}, {"welcome": "to our hotel"})
+        logger = make_logger(server.url)
+        logger.audit("kept")
+        assert not logger.flush(0.5)
+        assert logger.stats().spooled == 1
+        assert "leads somewhere else" in caplog.text
+
+
+def test_a_retry_after_of_zero_is_no_reason_to_hammer(make_logger: MakeLogger) -> None:
+    with Scripted() as server:
+        server.then = (429, {"Retry-After": "0"}, {})
+        logger = make_logger(server.url, retry_min_ms=100)
+        logger.audit("later")
+        assert not logger.flush(0.5)
+        assert 2 <= len(server.requests) <= 6
+
+
+def test_a_close_that_runs_out_of_time_leaves_one_sender(make_logger: MakeLogger) -> None:
+    def hang(events: list[object]) -> tuple[int, dict[str, str], None]:
+        time.sleep(1)
+        return 200, {}, None
+
+    with Scripted(hang) as server:
+        logger = make_logger(server.url, flush_interval_ms=10)
+        first = logger.audit("first")
+        wait_until(lambda: bool(server.requests), "nothing was posted")
+        assert not logger.close(0.1)
+        second = logger.audit("second")
+        assert logger.flush(10)
+        wait_until(lambda: second in server.ids, "not sent")
+        assert set(server.ids) == {first, second}
+        third = logger.audit("third")
+        assert logger.flush(10)
+        assert server.ids[-1] == third
+
+
+def test_times_of_the_callers_own_arrive_in_utc(logger: Logger, events: Events) -> None:
+    early = datetime(2020, 5, 6, 7, 8, 9, tzinfo=timezone(timedelta(hours=2)))
+    logger.audit("early", time=early)
+    assert events.of(logger)[0]["time"].startswith("2020-05-06T05:08:09")
 
 
 def test_a_logger_goes_on_after_close(logger: Logger, events: Events) -> None:

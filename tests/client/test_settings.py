@@ -36,6 +36,7 @@ def test_server_key_and_spool_come_from_the_environment(monkeypatch: pytest.Monk
         ({"url": "http://x", "buffer_events_max": 0}, "buffer_events_max"),
         ({"url": "http://x", "batch_events_max": 20_000}, "batch_events_max"),
         ({"url": "http://x", "tls": "yes"}, "tls"),
+        ({"url": "http://x", "key": "pass\nword"}, "key"),
     ],
 )
 def test_a_wrong_option_is_named(options: dict[str, Any], named: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from support.serving import ServerProcess
 from whodid.client import Logger
 
-STORED_S_MAX = 30.0
+STORED_S_MAX = 90.0
 
 
 class Events:

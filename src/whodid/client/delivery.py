@@ -52,10 +52,8 @@ class Delivery:
             answer = self._transport.post(EVENTS_PATH, body)
         except OSError as error:
             return Outcome(Verdict.LATER, f"{type(error).__name__}: {error}")
-        if answer.is_done:
-            return self._taken(answer, count)
-        if answer.rejected:
-            # Every event was refused by itself, and the server has kept each with its reason.
+        if answer.is_taken or answer.rejected:
+            # Events that were refused one by one are kept by the server, each with its reason.
             return self._taken(answer, count)
         if answer.is_temporary:
             return Outcome(Verdict.LATER, answer.reason(), answer.retry_after_s)

@@ -290,7 +290,7 @@ class Logger:
         told: dict[str, Any] = {**self._fields, **fields} if self._fields else dict(fields)
         message = Message(
             id=told.pop("id", None) or fresh_id(),
-            time=told.pop("time", None) or datetime.now(UTC),
+            time=told.pop("time").astimezone(UTC) if "time" in told else datetime.now(UTC),
             type=kind,
             level=level,
             message=text,

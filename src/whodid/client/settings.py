@@ -64,7 +64,8 @@ def settings_of(url: str | None, key: str | None, spool: str | Path | bool | Non
     address_of(server)
     settings = Settings(
         url=server,
-        key=key or os.environ.get(KEY_VARIABLE) or None,
+        # Keys come out of files with a line break behind them.
+        key=(key or os.environ.get(KEY_VARIABLE) or "").strip() or None,
         spool=_spool_folder(server, spool),
         **more,
     )
@@ -73,6 +74,8 @@ def settings_of(url: str | None, key: str | None, spool: str | Path | bool | Non
 
 
 def _check(settings: Settings) -> None:
+    if settings.key and not all(" " <= letter <= "~" for letter in settings.key):
+        raise WhodidError("invalid", "The key holds a line break or a letter that no key has.", "Copy it again.")
     if settings.overflow not in ("drop", "block", "raise"):
         raise WhodidError("invalid", f"overflow is {settings.overflow!r}.", 'Choose "drop", "block" or "raise".')
     if settings.tls is not None and not isinstance(settings.tls, ssl.SSLContext):

@@ -59,7 +59,7 @@ class SyncSender:
             except OSError as error:
                 reason = f"{type(error).__name__}: {error}"
             else:
-                if answer.is_done and not answer.rejected:
+                if answer.is_taken and not answer.rejected:
                     self._counters.add(logged=1, sent=1)
                     return
                 if not answer.is_temporary:

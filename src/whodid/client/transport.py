@@ -42,6 +42,11 @@ class Answer(msgspec.Struct):
         return 200 <= self.status < 300
 
     @property
+    def is_taken(self) -> bool:
+        """Whether it is the answer of a whodid that has the events; a proxy's page of welcome has status 200 too."""
+        return self.is_done and "accepted" in self.told
+
+    @property
     def is_temporary(self) -> bool:
         return self.status in TEMPORARY
 
@@ -57,6 +62,8 @@ class Answer(msgspec.Struct):
         if isinstance(error, dict) and error.get("message"):
             hint = error.get("hint")
             return f"{error['message']} {hint}" if hint else str(error["message"])
+        if self.is_done:
+            return "its answer is none of a whodid server; the URL leads somewhere else."
         return f"it answered {self.status} {http.client.responses.get(self.status, '')}".strip()
 
 
@@ -102,7 +109,7 @@ class Transport:
             except TimeoutError:
                 self.close()
                 raise
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, UnicodeError) as error:
                 self.close()
                 # A server may close a connection that was idle, just when it is used again.
                 if is_fresh or attempt == 2:
@@ -115,7 +122,9 @@ class Transport:
             connection = self._connection = self._connected()
         elif connection.sock is not None:
             connection.sock.settimeout(self.timeout_s)
-        connection.request(method, self._path + path, body, headers)
+        with contextlib.suppress(BrokenPipeError):
+            # Who refuses a body early may close before it is sent; the answer is there all the same.
+            connection.request(method, self._path + path, body, headers)
         answer = connection.getresponse()
         content = answer.read(ANSWER_BYTES_MAX)
         if not answer.isclosed():
