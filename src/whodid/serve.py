@@ -264,6 +264,7 @@ class Server:
             writer=engine.writer,
             access=self.access,
             record=engine.record,
+            counted=lambda: dict(self.clients.counts),
         )
         library = Library(directory=engine.directory, store=engine.store, record=engine.record)
         self.clients = Doors(ROUTES, self.ingest, self.access, library)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
@@ -46,6 +46,7 @@ class Services:
     """The parts behind the web application.
 
     record   makes an event of whodid's own durable; it blocks.
+    counted  what foreign clients sent that is counted instead of stored, by client and kind.
     closing  the server is about to stop: what answers without end has to end.
     """
 
@@ -56,6 +57,7 @@ class Services:
     writer: Reporting
     access: Access
     record: Callable[[Event], None]
+    counted: Callable[[], Mapping[tuple[str, str], int]] = dict
     closing: bool = False
     overview: OverviewMemory = field(default_factory=OverviewMemory)
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(THREADS))

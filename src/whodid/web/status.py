@@ -98,6 +98,10 @@ async def metrics(request: Req) -> Response[bytes]:
         value = parts[part].get(field)
         if value is not None:
             lines += [f"# HELP {name} {help_text}", f"# TYPE {name} {kind}", f"{name} {value}"]
+    if counted := services.counted():
+        name = "whodid_client_items_total"
+        lines += [f"# HELP {name} What clients sent that is counted and not stored.", f"# TYPE {name} counter"]
+        lines += [f'{name}{{client="{client}",kind="{kind}"}} {n}' for (client, kind), n in sorted(counted.items())]
     ready = int(not await _problems(services, parts))
     lines += ["# HELP whodid_ready Whether events can be taken, stored and found.", "# TYPE whodid_ready gauge"]
     lines += [f"whodid_ready {ready}", ""]

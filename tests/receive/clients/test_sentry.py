@@ -123,6 +123,10 @@ def test_sessions_and_transactions_are_counted_and_not_stored(server: ClientServ
     grown = {kind for (name, kind), count in server.counts.items() if count > before.get((name, kind), 0)}
     assert "transaction" in grown
     assert grown & {"session", "sessions"}
+    server.http.post("/api/1/envelope/", content=b'{}\n{"type":"made up"}\n{}')
+    metrics = httpx.get(f"{server.url}/metrics", headers={"authorization": f"Bearer {server.reading_key}"}).text
+    assert 'whodid_client_items_total{client="sentry",kind="transaction"}' in metrics
+    assert "made up" not in metrics
 
 
 def test_an_attachment_may_be_any_bytes(server: ClientServer) -> None:

@@ -49,6 +49,12 @@ from whodid.receive.clients.native import (
 
 ITEMS_MAX: Final = 10_000
 
+# Kinds of items that are counted by name; what a stranger makes up is `other`.
+COUNTED: Final = frozenset(
+    "transaction session sessions attachment client_report check_in profile profile_chunk replay_event "
+    "replay_recording span statsd metric_buckets trace_metric user_report feedback".split()
+)
+
 _KEY: Final = re.compile(r"sentry_key\s*=\s*([^\s,]+)")
 
 # Names of a person in Sentry's `user`, and in the attributes of its logs.
@@ -85,7 +91,9 @@ def read(request: Request) -> Taken:
             pieces += _logs(json_text(item.payload), request.names["project"], identities)
         else:
             count = value_of(item.header.get("item_count"))
-            counted[item.kind[:100]] += count if isinstance(count, int) and 0 < count < 1_000_000 else 1
+            counted[item.kind if item.kind in COUNTED else "other"] += (
+                count if isinstance(count, int) and 0 < count < 1_000_000 else 1
+            )
         check_count(len(pieces))
     return Taken(decoded_of(pieces, request.received_at), counted)
 
