@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, unquote
+
+import anyio
+import anyio.to_thread
 
 from whodid.errors import WhodidError
 from whodid.receive.access import Access, Caller
@@ -23,11 +27,18 @@ from whodid.receive.ingest import Ingest
 # Foreign input takes longer to read than native: larger bodies are read in a thread.
 THREAD_BYTES_MIN: Final = 64 * 1024
 
+# Requests that wait for store or directory at once, and that may wait for their turn.
+THREADS: Final = 4
+WAITING_MAX: Final = 100
+
 # A path may be taken apart into this many parts; longer ones are nobody's.
 PARTS_MAX: Final = 12
 
 _ALLOWED_HEADERS: Final = b"authorization, content-type, content-encoding, x-request-id, x-sentry-auth"
 _METHODS: Final = b"GET, POST, PUT"
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _log = logging.getLogger("whodid.receive")
 
 
@@ -47,6 +58,7 @@ class Doors:
         self._ingest = ingest
         self._access = access
         self._library = library
+        self._threads = anyio.CapacityLimiter(THREADS)
         self.counts: Counter[tuple[str, str]] = Counter()
 
     def takes(self, scope: Mapping[str, Any]) -> bool:
@@ -96,7 +108,7 @@ class Doors:
                 body, held_bytes = await self._ingest.take_body(request.headers, receive)
             request = request._replace(body=body, caller=caller, received_at=datetime.now(UTC))
             if route.show is not None:
-                return await asyncio.to_thread(route.show, request, self._library)
+                return await self._blocking(route.show, request, self._library)
             return await self._taken(route, request, caller, scope, identifier)
         finally:
             self._ingest.in_flight.give(held_bytes)
@@ -124,8 +136,14 @@ class Doors:
             return _failed(route, request, nothing_accepted(outcome.rejects), outcome, identifier)
         if taken.people:
             by = caller.user or caller.name
-            await asyncio.to_thread(learn, self._library.directory, taken.people, request.received_at, by)
+            await self._blocking(learn, self._library.directory, taken.people, request.received_at, by)
         return route.accepted(request, outcome)
+
+    async def _blocking(self, work: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+        """Run what waits for a database in one of a few threads of its own: reading must not hold up receiving."""
+        if self._threads.statistics().tasks_waiting >= WAITING_MAX:
+            raise WhodidError("busy", "Too many questions at once.", "Ask again in a moment.", retry_after_s=1)
+        return await anyio.to_thread.run_sync(partial(work, *args, **more), limiter=self._threads)
 
     def _count(self, route: Route, taken: Taken) -> None:
         for name, count in taken.counted.items():

@@ -51,8 +51,11 @@ ITEMS_MAX: Final = 10_000
 
 # Kinds of items that are counted by name; what a stranger makes up is `other`.
 COUNTED: Final = frozenset(
-    "transaction session sessions attachment client_report check_in profile profile_chunk replay_event "
-    "replay_recording span statsd metric_buckets trace_metric user_report feedback".split()
+    {
+        *("transaction", "span", "session", "sessions", "attachment", "client_report", "check_in", "feedback"),
+        *("profile", "profile_chunk", "replay_event", "replay_recording", "user_report"),
+        *("statsd", "metric_buckets", "trace_metric"),
+    }
 )
 
 _KEY: Final = re.compile(r"sentry_key\s*=\s*([^\s,]+)")
