@@ -6,15 +6,17 @@ import threading
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Table, func, select, update
+from sqlalchemy import Connection, select, update
 
 from whodid.directory import tables
 from whodid.directory.groups import Groups
+from whodid.directory.ids import entity_hex, session_hex
 from whodid.directory.known import Known, Span
 from whodid.directory.model import Entity, EntityName, Session
-from whodid.directory.users import is_uuid, personal_group_uuid, user_uuid
+from whodid.directory.upsert import Row, Upsert, time_text
+from whodid.directory.users import personal_group_uuid
 from whodid.errors import WhodidError
-from whodid.event import entity_uuid, foreign_id
+from whodid.event import entity_uuid
 from whodid.stores.base import Mentions, Seen, SeenEntity, SeenSession, SeenUser
 
 # Parameters of one statement; SQLite takes 32,766.
@@ -22,7 +24,6 @@ CHUNK_ROWS: Final = 500
 
 Name = TypeVar("Name", bound=Hashable)
 Item = TypeVar("Item", bound=Seen)
-Row = dict[str, Any]
 
 
 class News(NamedTuple, Generic[Item]):
@@ -124,95 +125,93 @@ class Observation(Groups):
         self, connection: Connection, news: dict[str, News[SeenUser]], logins: Iterable[str]
     ) -> dict[str, str]:
         """Write users; returns the ids of `logins`."""
-        users = tables.users
-        ids: dict[str, str] = {}
-        wanted = sorted(logins)
-        for chunk in _chunks(wanted):
-            found = connection.execute(select(users.c.login, users.c.id).where(users.c.login.in_(chunk)))
-            ids.update((row.login, row.id) for row in found)
-        groups, people, known = [], [], []
-        for login in wanted:
+        ids = {login: span.note for login in logins if (span := self._users.get(login)) is not None and span.note}
+        missing = sorted(login for login in logins if login not in ids)
+        found = _ids_of_users(connection, missing)
+        groups, people = [], []
+        known: list[Row] = []
+        for login in missing:
             span = news[login].span if login in news else None
-            if login not in ids:
-                ids[login] = user_uuid(login)
-                group = personal_group_uuid(login)
-                groups.append({"id": group, "name": login, "friendly_name": login, "personal": True})
-                names = {"login": login, "name": login, "friendly_name": login, "group_id": group}
-                people.append({"id": ids[login], **names, "joined": span.first if span else None})
-            seen = {"first_seen": span.first if span else None, "last_seen": span.last if span else None}
-            known.append({"user_id": ids[login], "made": False, **seen})
-        self._put(connection, tables.groups, groups)
-        self._put(connection, users, people)
-        self._put(connection, tables.known_users, known, spans=("first_seen", "last_seen"))
+            if login not in found:
+                found[login] = entity_hex("user", login)
+                group = _hex(personal_group_uuid(login))
+                groups.append((group, login, login, True))
+                people.append((found[login], login, login, login, time_text(span.first) if span else None, group))
+            if span is None:
+                known.append((found[login], False, None, None))
+        ids |= found
+        for login, each in news.items():
+            known.append((ids[login], False, time_text(each.span.first), time_text(each.span.last)))
+            news[login] = each._replace(span=each.span._replace(note=ids[login]))
+        _GROUPS.run(connection, groups)
+        _USERS.run(connection, people)
+        _KNOWN_USERS.run(connection, known)
         return ids
 
     def _learn_sessions(self, connection: Connection, news: dict[str, News[SeenSession]], ids: dict[str, str]) -> None:
         rows = [
-            {
-                "id": name.lower() if is_uuid(name) else foreign_id(name),
-                "user_id": ids[each.item.user] if each.item.user is not None else None,
-                "started": each.span.first,
-                "ended": each.span.last,
-                "ip": each.item.orig_address,
-                "type": each.item.source,
-            }
-            for name, each in news.items()
+            (
+                session_hex(name),
+                ids[item.user] if item.user is not None else None,
+                time_text(span.first),
+                time_text(span.last),
+                item.orig_address,
+                item.source,
+            )
+            for name, (item, span, _) in news.items()
         ]
-        self._put(connection, tables.users_sessions, rows, spans=("started", "ended"), fill=("user_id", "ip"))
+        _SESSIONS.run(connection, rows)
 
     def _learn_entities(self, connection: Connection, news: dict[tuple[str, str], News[SeenEntity]]) -> None:
-        types = {kind: str(entity_uuid("entity-type", kind)) for kind, _ in news}
-        known, things, names, renamed = [], [], [], []
-        for (kind, identifier), each in news.items():
-            entity = str(entity_uuid(kind, identifier))
-            name = each.item.name
-            seen = {"first_seen": each.span.first, "last_seen": each.span.last}
-            known.append({"entity_id": entity, "type": kind, "id": identifier, **seen})
-            if each.before is None:
-                shown = {"name": name, "friendly_name": name}
-                things.append({"id": entity, **shown, "entity_type_id": types[kind], "is_deleted": False})
+        types = {kind: entity_hex("entity-type", kind) for kind in {kind for kind, _ in news}}
+        known, things, names, met, renamed = [], [], [], [], []
+        for (kind, identifier), (item, span, before) in news.items():
+            entity = entity_hex(kind, identifier)
+            name = item.name
+            seen = (time_text(span.first), time_text(span.last))
+            known.append((entity, kind, identifier, *seen))
+            if before is None:
+                things.append((entity, name, name, types[kind], False))
             if name is not None:
-                span = {"first_seen": each.item.first, "last_seen": each.item.last}
-                names.append({"entity_id": entity, "name": name, **span})
-                if each.before is None or each.before.note != name:
+                alone = item.first is span.first and item.last is span.last
+                names.append((entity, name, *(seen if alone else (time_text(item.first), time_text(item.last)))))
+                if before is None:
+                    met.append(entity)
+                elif before.note != name:
                     renamed.append(entity)
-        self._put(connection, tables.entities_types, [{"id": types[kind], "name": kind} for kind in types])
-        self._put(connection, tables.entities, things)
-        self._put(connection, tables.known_entities, known, spans=("first_seen", "last_seen"))
-        self._put(connection, tables.entity_names, names, spans=("first_seen", "last_seen"))
+        _TYPES.run(connection, [(types[kind], kind) for kind in types])
+        if _ENTITIES.run(connection, things) < len(things):
+            # Some were there already, and may have a later name.
+            renamed += met
+        _KNOWN_ENTITIES.run(connection, known)
+        _NAMES.run(connection, names)
         _name_by_latest(connection, sorted(renamed))
 
-    def _put(
-        self,
-        connection: Connection,
-        table: Table,
-        rows: list[Row],
-        *,
-        spans: tuple[str, str] | None = None,
-        fill: tuple[str, ...] = (),
-    ) -> None:
-        """Insert rows; of those there already widen the `spans` and fill what is empty of `fill`."""
-        if not rows:
-            return
-        statement = self.insert(table)
-        if spans is None:
-            statement = statement.on_conflict_do_nothing()
-        else:
-            earlier, later = ("least", "greatest") if self.dialect == "postgresql" else ("min", "max")
-            changes = {
-                name: getattr(func, function)(
-                    func.coalesce(table.c[name], statement.excluded[name]),
-                    func.coalesce(statement.excluded[name], table.c[name]),
-                )
-                for name, function in zip(spans, (earlier, later), strict=True)
-            }
-            changes |= {name: func.coalesce(table.c[name], statement.excluded[name]) for name in fill}
-            statement = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changes)
-        key = [column.name for column in table.primary_key]
-        # In order of their keys, so that two servers who write the same rows wait for each other instead of failing;
-        # each key once, because one statement may change a row only once.
-        distinct = {tuple(row[name] for name in key): row for row in rows}
-        connection.execute(statement, [distinct[name] for name in sorted(distinct)])
+
+_SPANS: Final = ("first_seen", "last_seen")
+_GROUPS: Final = Upsert(tables.groups, ("id", "name", "friendly_name", "personal"))
+_USERS: Final = Upsert(tables.users, ("id", "login", "name", "friendly_name", "joined", "group_id"))
+_KNOWN_USERS: Final = Upsert(tables.known_users, ("user_id", "made", *_SPANS), _SPANS)
+_SESSIONS: Final = Upsert(
+    tables.users_sessions, ("id", "user_id", "started", "ended", "ip", "type"), ("started", "ended"), ("user_id", "ip")
+)
+_TYPES: Final = Upsert(tables.entities_types, ("id", "name"))
+_ENTITIES: Final = Upsert(tables.entities, ("id", "name", "friendly_name", "entity_type_id", "is_deleted"))
+_KNOWN_ENTITIES: Final = Upsert(tables.known_entities, ("entity_id", "type", "id", *_SPANS), _SPANS)
+_NAMES: Final = Upsert(tables.entity_names, ("entity_id", "name", *_SPANS), _SPANS)
+
+
+def _ids_of_users(connection: Connection, logins: list[str]) -> dict[str, str]:
+    users = tables.users
+    ids: dict[str, str] = {}
+    for chunk in _chunks(logins):
+        found = connection.execute(select(users.c.login, users.c.id).where(users.c.login.in_(chunk)))
+        ids.update((row.login, _hex(row.id)) for row in found)
+    return ids
+
+
+def _hex(identifier: str) -> str:
+    return identifier.replace("-", "")
 
 
 def _name_by_latest(connection: Connection, ids: list[str]) -> None:
