@@ -13,7 +13,7 @@ from whodid import formats
 from whodid.errors import WhodidError
 from whodid.event import Event, content_id, foreign_id, new_id, parameters_of
 from whodid.formats.base import Decoded
-from whodid.formats.dss import WINDOW_LINES
+from whodid.formats.repeats import WINDOW_LINES
 from whodid.formats.strict import strict_events
 
 MESSAGE = {"msgType": "dataset-read-data", "authUser": "ann", "projectKey": "SALES", "datasetName": "orders"}

@@ -293,3 +293,20 @@ def test_fast_and_careful_reading_agree_on_strict_events() -> None:
     strict = strict_events(b"[%b]" % raw)
     assert strict is not None
     assert msgspec.json.encode(careful_event(raw, default_time=NOW)) == msgspec.json.encode(strict[0])
+
+
+def test_lines_of_a_file_without_id_get_the_same_ids_at_every_reading() -> None:
+    lines = b'{"type":"a","time":"2026-05-04T10:00:00Z"}\n' * 2 + b'{"type":"b"}\n'
+    once, again = (NativeDecoder().decode(lines) for _ in range(2))
+    ids = [event.id for event in once.events]
+    assert ids == [event.id for event in again.events]
+    assert len(set(ids)) == 3, "equal lines are different events"
+
+
+def test_the_order_of_equal_lines_is_kept_over_a_restart() -> None:
+    line = b'{"type":"a","time":"2026-05-04T10:00:00Z"}\n'
+    whole = [event.id for event in NativeDecoder().decode(line * 3).events]
+    first, second = NativeDecoder(), NativeDecoder()
+    begun = [event.id for event in first.decode(line).events]
+    second.restore(first.state())
+    assert [*begun, *(event.id for event in second.decode(line * 2, first_line=2).events)] == whole

@@ -17,6 +17,7 @@ from whodid.event import (
     PARAMETERS_MAX,
     Entity,
     Event,
+    content_id,
     foreign_id,
     new_id,
 )
@@ -63,11 +64,12 @@ _OTHER_FIELDS: Final = frozenset(
 _KNOWN: Final = PROVENANCE | TEXT_SIZES_MAX.keys() | _OTHER_FIELDS
 
 
-def careful_event(raw: bytes, *, default_time: datetime) -> Event:
+def careful_event(raw: bytes, *, default_time: datetime, digest: bytes | None = None) -> Event:
     """Read one event, which need not be strict.
 
     raw           the text of one JSON value.
     default_time  of an event that does not say its own.
+    digest        of its line in a file: an event without id gets one that is the same at every reading.
 
     Raises
     ------
@@ -81,7 +83,10 @@ def careful_event(raw: bytes, *, default_time: datetime) -> Event:
         raise Unreadable("no_type", 'The event does not say its "type".')
     time = _value(fields, "time")
     values["time"] = default_time if time is None else times.instant(time)
-    values |= _ids(fields, extra, values["time"])
+    values |= _ids(fields, extra)
+    if "id" not in values:
+        at_ms = int(values["time"].timestamp() * 1000)
+        values["id"] = new_id(at_ms) if digest is None else content_id(0 if time is None else at_ms, digest)
     values |= _choices(fields)
     if (duration_ms := _duration_ms(fields)) is not None:
         values["duration_ms"] = duration_ms
@@ -150,7 +155,7 @@ def _as_text(what: str, raw: bytes, size_max: int | None) -> str:
     return text
 
 
-def _ids(fields: dict[str, Raw], extra: dict[str, Raw], time: datetime) -> dict[str, str]:
+def _ids(fields: dict[str, Raw], extra: dict[str, Raw]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, kept_as in (("id", "foreign_id"), ("session", "foreign_session"), ("error_hash", "foreign_error_hash")):
         raw = fields.get(name)
@@ -159,8 +164,6 @@ def _ids(fields: dict[str, Raw], extra: dict[str, Raw], time: datetime) -> dict[
             found[name] = canonical_uuid(text) or foreign_id(text)
             if not canonical_uuid(text):
                 extra[kept_as] = Raw(msgspec.json.encode(text))
-    if "id" not in found:
-        found["id"] = new_id(int(time.timestamp() * 1000))
     return found
 
 

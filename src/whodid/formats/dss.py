@@ -24,7 +24,6 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
-from xxhash import xxh3_128_digest
 
 from whodid.event import EVENT_BYTES_MAX, Rejection
 from whodid.formats.base import Decoded, Span
@@ -33,6 +32,7 @@ from whodid.formats.dss_element import elements
 from whodid.formats.dss_envelope import BARE, Envelope, EventServer, Log4j, loose_message, spliced_parameters
 from whodid.formats.dss_fields import Diagnostics, Message
 from whodid.formats.rejecting import Unreadable, rejection
+from whodid.formats.repeats import Repeats
 from whodid.formats.strict import lines_are_plain, parameters_are_strict, strict_events
 from whodid.formats.text import (
     BYTE_ORDER_MARK,
@@ -42,7 +42,6 @@ from whodid.formats.text import (
     storable_numbers,
 )
 
-WINDOW_LINES: Final = 128
 # So many lines and what is made of them stay in the processor's cache.
 _LINES_AT_ONCE: Final = 192
 _PARTS: Final = 8
@@ -66,7 +65,7 @@ class DssDecoder:
 
     def __init__(self, name: str):
         self.name = name
-        self._window: dict[bytes, int] = {}
+        self._repeats = Repeats()
         self._envelopes, self._key = _ENVELOPES[name]
 
     def decode(self, lines: bytes, *, first_line: int = 1) -> Decoded:
@@ -82,32 +81,15 @@ class DssDecoder:
         run = _Run(numbers)
         for start in range(0, len(texts), _LINES_AT_ONCE):
             part = texts[start : start + _LINES_AT_ONCE]
-            self._read(part, self._digests(part), start, run)
+            self._read(part, self._repeats.digests(part), start, run)
         return Decoded(parts=run.parts, span=run.span, rejects=run.rejects)
 
     def state(self) -> bytes:
         """The last different lines and how often each was repeated."""
-        return b"".join([digest + repeated.to_bytes(4, "big") for digest, repeated in self._window.items()])
+        return self._repeats.state()
 
     def restore(self, state: bytes) -> None:
-        entries = [state[at : at + 20] for at in range(0, len(state), 20)]
-        self._window = {entry[:16]: int.from_bytes(entry[16:], "big") for entry in entries}
-
-    def _digests(self, texts: list[bytes]) -> list[bytes]:
-        digests = [xxh3_128_digest(text) for text in texts]
-        window = self._window
-        if len(set(digests)) == len(digests) and window.keys().isdisjoint(digests):
-            latest = list(window.items())[-WINDOW_LINES:] + [(digest, 0) for digest in digests[-WINDOW_LINES:]]
-            self._window = dict(latest[-WINDOW_LINES:])
-            return digests
-        for place, digest in enumerate(digests):
-            repeated = window.pop(digest, -1) + 1
-            window[digest] = repeated
-            if repeated:
-                digests[place] = xxh3_128_digest(texts[place], seed=repeated)
-            elif len(window) > WINDOW_LINES:
-                del window[next(iter(window))]
-        return digests
+        self._repeats.restore(state)
 
     def _read(self, texts: list[bytes], digests: list[bytes], start: int, run: _Run) -> None:
         """Read lines at once; if one of them stands in the way, in ever smaller parts until it stands alone."""

@@ -34,6 +34,7 @@ from whodid.event import REQUEST_EVENTS_MAX, Event, Rejection
 from whodid.formats.base import Decoded, Span
 from whodid.formats.careful import careful_event
 from whodid.formats.rejecting import Unreadable, rejection
+from whodid.formats.repeats import Repeats
 from whodid.formats.strict import strict_events
 from whodid.formats.text import BYTE_ORDER_MARK, elements
 
@@ -122,8 +123,12 @@ def decode_pieces(
     *,
     received_at: datetime | None = None,
     lines: Sequence[int] | None = None,
+    repeats: Repeats | None = None,
 ) -> Decoded:
-    """Read events one by one; `lines` are their line numbers in the file they came from."""
+    """Read events one by one; `lines` are their line numbers in the file they came from.
+
+    With `repeats` an event without id gets one from its text, so that a file may be read again.
+    """
     default_time = received_at or datetime.now(UTC)
     events: list[Event] = []
     parts: list[bytes] = []
@@ -132,7 +137,7 @@ def decode_pieces(
     strict = _strict_groups(pieces)
     for index, raw in enumerate(pieces):
         try:
-            event, part = strict.get(index) or _one(raw, default_time)
+            event, part = strict.get(index) or _one(raw, default_time, repeats)
             first = seen.setdefault(event.id, index)
             if first != index:
                 raise Unreadable("duplicate", f"The id {event.id} is that of event {first} of the same input.")
@@ -157,18 +162,22 @@ def _strict_groups(pieces: Sequence[bytes]) -> dict[int, tuple[Event, bytes]]:
     return found
 
 
-def _one(raw: bytes, default_time: datetime) -> tuple[Event, bytes]:
+def _one(raw: bytes, default_time: datetime, repeats: Repeats | None) -> tuple[Event, bytes]:
     strict = strict_events(b"[%b]" % raw) if raw.startswith(b"{") else None
     if strict is not None and len(strict) == 1:
         return strict[0], raw
-    event = careful_event(raw, default_time=default_time)
+    digest = repeats.digests([raw])[0] if repeats is not None else None
+    event = careful_event(raw, default_time=default_time, digest=digest)
     return event, msgspec.json.encode(event)
 
 
 class NativeDecoder:
-    """Reads files of events, one JSON object a line. It has nothing to remember: the events carry their ids."""
+    """Reads files of events, one JSON object a line; those without id are known by their text and its repetitions."""
 
     name = "native"
+
+    def __init__(self) -> None:
+        self._repeats = Repeats()
 
     def decode(self, lines: bytes, *, first_line: int = 1) -> Decoded:
         """Events and rejections of whole lines; see `Decoder.decode`."""
@@ -179,13 +188,15 @@ class NativeDecoder:
 
     def _one_by_one(self, lines: list[bytes], first_line: int) -> Decoded:
         numbered = [(number, text) for number, line in enumerate(lines, first_line) if (text := line.strip())]
-        return decode_pieces([text for _, text in numbered], lines=[number for number, _ in numbered])
+        return decode_pieces(
+            [text for _, text in numbered], lines=[number for number, _ in numbered], repeats=self._repeats
+        )
 
     def state(self) -> bytes:
-        return b""
+        return self._repeats.state()
 
     def restore(self, state: bytes) -> None:
-        """Nothing to restore."""
+        self._repeats.restore(state)
 
 
 def _parts_at_once(lines: list[bytes]) -> Decoded | None:
