@@ -48,6 +48,8 @@ VALUES = st.recursive(
 AROUND = (
     "VALUE", "[VALUE]", '{"batch":[VALUE]}', '{"batch":[{"properties":VALUE,"event":"$exception","traits":VALUE}]}',
     '{"resourceLogs":[{"resource":VALUE,"scopeLogs":[{"scope":VALUE,"logRecords":[VALUE]}]}]}',
+    '{"resourceLogs":[{"resource":{"attributes":[{"key":VALUE,"value":VALUE}]},"scopeLogs":[{"logRecords":[{}]}]}]}',
+    '{"resourceLogs":[{"resource":{"attributes":VALUE},"schemaUrl":VALUE,"scopeLogs":[{"logRecords":[VALUE]}]}]}',
     '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"attributes":[{"key":"a","value":VALUE}],"body":VALUE}]}]}]}',
     '{}\n{"type":"event"}\nVALUE', '{}\n{"type":"log"}\n{"items":[VALUE,{"attributes":{"a":VALUE}}]}',
     '{"exception":{"values":[VALUE]},"user":VALUE,"timestamp":VALUE,"contexts":VALUE,"logentry":VALUE}',

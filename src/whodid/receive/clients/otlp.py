@@ -57,6 +57,9 @@ ATTRIBUTES: Final = (
 _RETRYABLE: Final = (429, 502, 503, 504)
 _UNAVAILABLE: Final = 503
 
+# What reading JSON that is not as OTLP says may raise.
+_STRANGE: Final = (TypeError, ValueError, AttributeError, KeyError, OverflowError)
+
 # google.rpc.Code of the errors that have one; else UNKNOWN.
 _GRPC_CODES: Final = {"invalid": 3, "forbidden": 7, "busy": 8, "full": 8, "internal": 13, "unavailable": 14,
                       "unauthorized": 16}  # fmt: skip
@@ -115,17 +118,21 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 def _described(told: Any, schema_url: Any) -> dict[str, Any]:
     """A resource or scope: its attributes by name, and whatever else it says."""
-    found: dict[str, Any] = {}
-    if isinstance(told, dict):
+    if not isinstance(told, dict):
+        found = {"told": told} if told else {}
+    else:
         rest = {name: value for name, value in told.items() if name != "attributes" and value}
-        found = join(_attributes(told.get("attributes")), rest)
+        try:
+            found = join(_attributes(told.get("attributes")), rest)
+        except _STRANGE:
+            found = {"told": told}
     return join(found, {"schemaUrl": schema_url}) if schema_url else found
 
 
 def _event(record: Any, around: dict[str, Any], identities: Identities) -> bytes:
     try:
         fields, parameters = _mapped(dict(record), around)
-    except (TypeError, ValueError, AttributeError, KeyError, OverflowError):
+    except _STRANGE:
         # Not as OTLP says; what it told is worth more than where it belongs.
         fields, parameters = {"type": "log", "level": "info", "source": "server"}, {"record": record, **around}
     text = event_text(fields, parameters)
@@ -207,7 +214,10 @@ def _around(around: dict[str, Any], fields: Fields) -> None:
 
 
 def _attributes(told: Any) -> dict[str, Any]:
-    return {each["key"]: any_value(each.get("value")) for each in told or ()}
+    found = {each["key"]: any_value(each.get("value")) for each in told or ()}
+    if not all(isinstance(name, str) for name in found):
+        raise TypeError("an attribute's key is no text")
+    return found
 
 
 def any_value(told: Any) -> Any:
