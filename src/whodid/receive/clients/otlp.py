@@ -131,7 +131,8 @@ def _described(told: Any, schema_url: Any) -> dict[str, Any]:
 
 def _event(record: Any, around: dict[str, Any], identities: Identities) -> bytes:
     try:
-        fields, parameters = _mapped(dict(record), around)
+        # `dict` alone would make one of a list of pairs, too.
+        fields, parameters = _mapped({**record}, around)
     except _STRANGE:
         # Not as OTLP says; what it told is worth more than where it belongs.
         fields, parameters = {"type": "log", "level": "info", "source": "server"}, {"record": record, **around}
