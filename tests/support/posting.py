@@ -69,7 +69,13 @@ def assert_exactly_once(server: ServerProcess, senders: list[Sender]) -> int:
     """Everything acknowledged is stored, once, and nothing else of the type is. Returns how many events that are."""
     acknowledged: set[str] = set().union(*(sender.acknowledged for sender in senders))
     wait_until_stored(server)
-    stored = [str(row["id"]) for row in server.query("SELECT id FROM events WHERE type = 'query-start'")]
+    stored = [
+        str(row["id"])
+        for digit in "0123456789abcdef"  # an answer has a million rows at most
+        for row in server.query(
+            f"SELECT id FROM events WHERE type = 'query-start' AND right(CAST(id AS varchar), 1) = '{digit}'"
+        )
+    ]
     missing = acknowledged - set(stored)
     assert not missing, f"{len(missing)} of {len(acknowledged)} acknowledged events are lost"
     assert len(stored) == len(set(stored)), f"{len(stored) - len(set(stored))} events are doubled"

@@ -43,7 +43,7 @@ def test_kill_at_random_moments(data: Path, free_port: int, store_options: list[
     try:
         with sending(server, seed=1) as senders:
             for _ in range(ROUNDS):
-                time.sleep(chance.uniform(0.05, 1.0))
+                time.sleep(chance.uniform(0.02, 0.6))
                 server.kill()
                 server.start()
         assert assert_exactly_once(server, senders) > ROUNDS
