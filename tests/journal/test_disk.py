@@ -135,6 +135,17 @@ def test_an_idle_journal_makes_no_segments(folder: Path) -> None:
     assert names(folder, "0*") == []
 
 
+def test_whoever_waits_for_a_batch_can_be_woken(journal: DiskJournal) -> None:
+    found: list[object] = []
+    waiting = threading.Thread(target=lambda: found.append(journal.wait_sealed(0, timeout_s=60)))
+    waiting.start()
+    deadline = time.monotonic() + 10
+    while waiting.is_alive() and time.monotonic() < deadline:
+        journal.wake()
+        waiting.join(0.01)
+    assert found == [[]]
+
+
 def test_wait_sealed_wakes_with_the_batch_it_waits_for(journal: DiskJournal) -> None:
     journal.append_blocking(draft())
     journal.seal()

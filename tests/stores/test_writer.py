@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -40,8 +41,11 @@ class Directory:
     def __init__(self) -> None:
         self.told: list[Mentions] = []
         self.failures: list[Exception] = []
+        self.listening = threading.Event()
+        self.listening.set()
 
     def observe(self, mentions: Mentions) -> None:
+        assert self.listening.wait(10)
         if self.failures:
             raise self.failures.pop()
         self.told.append(mentions)
@@ -154,6 +158,26 @@ def test_a_store_that_is_away_for_a_while_loses_nothing(
     assert (writer.status().poisoned, writer.status().last_error) == (0, None)
 
 
+def test_a_closing_stores_nothing_behind_a_batch_that_could_not_be_stored_yet(
+    journal: DiskJournal, store: TroubledStore, writer: StoreWriter
+) -> None:
+    alone: list[int] = []
+
+    def trouble(batches: Sequence[Batch]) -> None:
+        alone.extend(batch.number for batch in batches if len(batches) == 1)
+        if batches[0].number == 1:
+            raise unavailable()
+
+    store.trouble = trouble
+    for _ in range(2):
+        append(journal, many(4), sealed=True)
+    writer.start()
+    wait_for(lambda: 1 in alone)
+    writer.close(drain_s=0)
+    assert store.position(journal.receiver) == 0
+    assert [batch.number for batch in journal.sealed()] == [1, 2]
+
+
 def test_a_flush_that_takes_too_long_says_why(journal: DiskJournal, store: TroubledStore, writer: StoreWriter) -> None:
     def trouble(batches: Sequence[Batch]) -> None:
         raise unavailable()
@@ -206,6 +230,41 @@ def test_the_directory_is_told_again_until_it_listens(
     writer.flush(10)
     assert directory.logins == {"ann"}
     assert store.stats().events == 2
+
+
+def test_the_next_batch_is_stored_while_the_directory_learns_and_none_is_let_go_before(
+    journal: DiskJournal, store: TroubledStore, writer: StoreWriter, directory: Directory
+) -> None:
+    directory.listening.clear()
+    writer.start()
+    for number in range(3):
+        append(journal, many(2, user=f"user-{number}"), sealed=True)
+        wait_for(lambda stored=2 * (number + 1): store.stats().events == stored)
+    assert [batch.number for batch in journal.sealed()] == [1, 2, 3]
+    assert writer.status().lag_batches == 3
+    directory.listening.set()
+    writer.flush(10)
+    assert [seen.login for told in directory.told for seen in told.users] == ["user-0", "user-1", "user-2"]
+    assert list(journal.sealed()) == []
+
+
+def test_what_the_directory_did_not_learn_before_a_closing_it_learns_at_the_next_start(
+    journal: DiskJournal, store: TroubledStore, writer: StoreWriter, directory: Directory
+) -> None:
+    directory.failures = [unavailable() for _ in range(1_000)]
+    writer.start()
+    for number in range(2):
+        append(journal, many(2, user=f"user-{number}"), sealed=True)
+        wait_for(lambda stored=2 * (number + 1): store.stats().events == stored)
+    writer.close(drain_s=0)
+    assert (directory.told, len(journal.sealed())) == ([], 2)
+    directory.failures = []
+    following = StoreWriter(journal, store, directory)
+    following.start()
+    following.flush(10)
+    following.close(drain_s=0)
+    assert directory.logins == {"user-0", "user-1"}
+    assert list(journal.sealed()) == []
 
 
 def test_what_a_crash_left_between_store_and_journal_is_finished_at_the_start(

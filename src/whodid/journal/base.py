@@ -116,6 +116,9 @@ class Journal(Protocol):
     def wait_sealed(self, after: int, timeout_s: float) -> Sequence[Batch]:
         """The sealed batches beyond number `after`, as soon as there is one; empty when `timeout_s` has passed."""
 
+    def wake(self) -> None:
+        """Whoever is in `wait_sealed` waits no longer."""
+
     def seal(self) -> int:
         """Seal what is open now, whatever its age; returns the number of the last sealed batch."""
 

@@ -101,6 +101,7 @@ class DiskJournal:
             self._torn_bytes = recovered.torn_bytes
             self._sealed_number = max(self._known.released, *recovered.sealed, 0)
             self._changed = threading.Condition()
+            self._wakes = 0
             self._state = threading.RLock()
             self._closed = False
             self._sealed = [self._segment(number, size) for number, size in recovered.sealed.items()]
@@ -153,8 +154,16 @@ class DiskJournal:
 
     def wait_sealed(self, after: int, timeout_s: float) -> Sequence[SealedSegment]:
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._sealed_number > after, timeout_s)
+            wakes = self._wakes
+            self._changed.wait_for(
+                lambda: self._closed or self._wakes > wakes or self._sealed_number > after, timeout_s
+            )
             return [batch for batch in self._sealed if batch.number > after]
+
+    def wake(self) -> None:
+        with self._changed:
+            self._wakes += 1
+            self._changed.notify_all()
 
     def seal(self) -> int:
         self._committer.seal()

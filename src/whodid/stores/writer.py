@@ -1,6 +1,8 @@
-"""From journal to store: a thread that takes sealed batches, writes them, tells the directory, and lets the journal go.
+"""From journal to store: sealed batches are written, the directory is told, and the journal lets go of them.
 
-journal.wait_sealed ─► group ─► store.write ─► directory.observe ─► journal.release
+journal.wait_sealed ─► group ─► store.write ─►│─► directory.observe ─► journal.release
+        (a thread)                  │         one    (a thread beside the next write)
+                                    │        waits
                                     │ temporary: again, after a growing pause, in smaller groups
                                     └ for good: batch by batch; the one that fails is put aside, the rest goes on
 """
@@ -17,7 +19,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count
-from typing import Final, Protocol
+from queue import Queue
+from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -44,6 +47,13 @@ class Observer(Protocol):
     """Who learns whom and what the stored events mention."""
 
     def observe(self, mentions: Mentions) -> None: ...
+
+
+class _Stored(NamedTuple):
+    """What is in the store, and to be told before the journal lets go of everything up to `number`."""
+
+    number: int
+    mentions: Mentions
 
 
 class WriterStatus(Struct, kw_only=True):
@@ -93,10 +103,12 @@ class StoreWriter:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._progress = threading.Condition()
+        self._taken = 0
         self._done = 0
+        self._to_settle: Queue[_Stored | None] = Queue(1)
         self._counts = {"stored": 0, "duplicates": 0, "rejects": 0, "poisoned": 0}
         self._recent: deque[tuple[float, int]] = deque()
-        self._last_error: str | None = None
+        self._errors: dict[int, str] = {}
 
     def start(self) -> None:
         """Start the thread. What a crash left between store and journal is finished first."""
@@ -114,7 +126,7 @@ class StoreWriter:
         number = self._journal.seal()
         with self._progress:
             if not self._progress.wait_for(lambda: self._done >= number, timeout_s):
-                reason = self._last_error or "The store is behind."
+                reason = self._last_error() or "The store is behind."
                 raise WhodidError("timeout", f"Not everything was stored within {timeout_s:g} s: {reason}")
 
     def close(self, drain_s: float = 10.0) -> None:
@@ -125,6 +137,7 @@ class StoreWriter:
             with contextlib.suppress(WhodidError):
                 self.flush(drain_s)
         self._stopping.set()
+        self._journal.wake()
         self._thread.join()
 
     def status(self) -> WriterStatus:
@@ -139,19 +152,23 @@ class StoreWriter:
                 lag_bytes=sum(batch.size_bytes for batch in waiting),
                 lag_seconds=_age_s(waiting[0]) if waiting else 0.0,
                 rate=self._rate(),
-                last_error=self._last_error,
+                last_error=self._last_error(),
             )
 
     def _run(self) -> None:
         give_way()
+        settling = threading.Thread(target=self._settle_all, name="whodid-store-settler", daemon=True)
+        settling.start()
         with contextlib.suppress(_Closed):
             self._until_done(self._catch_up)
             while not self._stopping.is_set():
                 self._until_done(self._take)
+        self._to_settle.put(None)
+        settling.join()
 
     def _take(self) -> None:
         """Store what is sealed by now, or wait a moment for something."""
-        for group in groups(self._journal.wait_sealed(self._done, _WAIT_S), self._group_bytes_max):
+        for group in groups(self._journal.wait_sealed(self._taken, _WAIT_S), self._group_bytes_max):
             self._write(group)
             if self._stopping.is_set():
                 return
@@ -163,9 +180,8 @@ class StoreWriter:
         if stored:
             self._until_done(lambda: self._observe(mentions_of(stored)), tries_max=TRIES_MAX)
             self._journal.release(position)
-        with self._progress:
-            self._done = position
-            self._progress.notify_all()
+        self._taken = position
+        self._is_done(position)
 
     def _write(self, batches: Sequence[Batch]) -> None:
         """Store batches, trying again until they are stored, put aside, or the writer is closed."""
@@ -181,25 +197,43 @@ class StoreWriter:
                 self._until_done(partial(self._put_aside, batches[0], reason))
                 return
             if self._stopping.wait(next(pauses)):
-                return
+                # Nothing behind these may be stored before them.
+                raise _Closed
             if len(batches) > 1:
                 middle = len(batches) // 2
                 self._write(batches[:middle])
                 self._write(batches[middle:])
                 return
 
-    def _store_all(self, batches: Sequence[Batch]) -> None:
+    def _store_all(self, batches: Sequence[Batch], *, poisoned: int = 0) -> None:
         written = self._store.write(batches)
         with self._progress:
             self._counts["stored"] += written.events
             self._counts["duplicates"] += written.duplicates
             self._counts["rejects"] += written.rejects
+            self._counts["poisoned"] += poisoned
             self._recent.append((time.monotonic(), written.events))
-        self._until_done(partial(self._observe, written.mentions), tries_max=TRIES_MAX)
-        self._until_done(partial(self._journal.release, batches[-1].number))
+            self._errors.pop(threading.get_ident(), None)
+        self._taken = batches[-1].number
+        self._to_settle.put(_Stored(self._taken, written.mentions))
+
+    def _settle_all(self) -> None:
+        """Settle what is stored, in order; behind what a closing interrupted nothing more."""
+        closed = False
+        while (stored := self._to_settle.get()) is not None:
+            if closed:
+                continue
+            try:
+                self._until_done(partial(self._observe, stored.mentions), tries_max=TRIES_MAX)
+                self._until_done(partial(self._journal.release, stored.number))
+                self._is_done(stored.number)
+            except _Closed:
+                closed = True
+
+    def _is_done(self, number: int) -> None:
         with self._progress:
-            self._done = batches[-1].number
-            self._last_error = None
+            self._done = number
+            self._errors.pop(threading.get_ident(), None)
             self._progress.notify_all()
 
     def _put_aside(self, batch: Batch, problem: Exception) -> None:
@@ -212,9 +246,7 @@ class StoreWriter:
             kept = f"It is kept in {copy.name} of the journal."
         message = f"Batch {batch.number} with {batch.count} events could not be stored ({problem}). {kept}"
         _log.error(message)
-        self._store_all([Apology(batch, message)])
-        with self._progress:
-            self._counts["poisoned"] += 1
+        self._store_all([Apology(batch, message)], poisoned=1)
 
     def _observe(self, mentions: Mentions) -> None:
         if self._directory is not None and (mentions.users or mentions.sessions or mentions.entities):
@@ -246,11 +278,15 @@ class StoreWriter:
 
     def _failed(self, what: str, problem: Exception) -> None:
         message = f"{what}: {problem or type(problem).__name__}"
-        if message != self._last_error:
+        if message != self._errors.get(threading.get_ident()):
             unexpected = not isinstance(problem, WhodidError | OSError)
             _log.warning("Storing failed at %s", message, exc_info=problem if unexpected else None)
         with self._progress:
-            self._last_error = message
+            self._errors[threading.get_ident()] = message
+
+    def _last_error(self) -> str | None:
+        """What went wrong last and did not go well since, in either thread."""
+        return next(reversed(self._errors.values()), None)
 
     def _rate(self) -> float:
         since = time.monotonic() - RATE_SPAN_S
