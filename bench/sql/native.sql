@@ -29,7 +29,7 @@ COPY (
                    'dialog-ok', 'table-produced', 'query-edited', 'entity-shared', 'viewer-rendered'])[1 + CAST(floor(10 * e * e) AS INTEGER)]
         END AS type,
         CASE WHEN failed THEN 'error' WHEN e > 0.8 THEN 'usage' ELSE 'audit' END AS level,
-        format('5e55{{:04x}}-0000-4000-8000-{{:012x}}', user_number, ms // 14400000) AS session,
+        format('5e55{{:04x}}-0000-4000-8000-{{:012x}}', user_number, i // 37500) AS session,
         format('user{{:04d}}', user_number) AS user,
         [struct_pack(
             role := 'query', type := 'query',
