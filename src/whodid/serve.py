@@ -47,6 +47,7 @@ SWITCH_INTERVAL_S = 0.0005
 
 # Requests leave no cycles behind; each look for some takes milliseconds in which nothing is answered.
 COLLECT_AFTER = (50_000, 20, 20)
+COLLECT_USUALLY = gc.get_threshold()
 
 
 class Engine:
@@ -232,6 +233,7 @@ class Server:
             self._thread = None
             self._socket.close()
             self.engine.close()
+            _collect_as_usual()
 
     def _refuse_open_doors(self) -> None:
         if not self.on_loopback and not self.engine.directory.has_keys_or_users():
@@ -306,6 +308,12 @@ def _spare_collections() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
+
+
+def _collect_as_usual() -> None:
+    """Give the garbage collector everything back, so that the interpreter ends without leftovers."""
+    gc.unfreeze()
+    gc.set_threshold(*COLLECT_USUALLY)
 
 
 def _route(doors: dict[str, Any], clients: Any, web: Any) -> Any:
