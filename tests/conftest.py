@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from support.postgresql import PostgreSQLMissing, PostgreSQLServer, short_folder
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and the programs they start with them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def absent(reason: str) -> None:
