@@ -18,8 +18,8 @@ from support.reading import NOW
 from whodid.errors import WhodidError
 from whodid.event import new_id
 from whodid.reading import read
-from whodid.reading.cells import printable
 from whodid.reading.output import FORMATS, write
+from whodid.reading.printable import printable
 from whodid.reading.terminal import print_table
 
 

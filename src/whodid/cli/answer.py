@@ -61,7 +61,7 @@ def show_one(row: dict[str, Any], output: Output) -> None:
     if output.format() != "table":
         show_rows([row], output, columns=list(row))
         return
-    from whodid.reading.cells import printable
+    from whodid.reading.printable import printable
 
     width = max(map(len, row), default=0)
     with _text(output.to) as stream:

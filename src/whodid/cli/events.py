@@ -94,7 +94,7 @@ def _print_live(found: Iterator[dict[str, Any]], output: Output) -> None:
 
 
 def _line(event: dict[str, Any]) -> str:
-    from whodid.reading.cells import printable
+    from whodid.reading.printable import printable
 
     entity = ":".join(str(event[name]) for name in ("entity_type", "entity_name") if event.get(name))
     said = event.get("error_message") or event.get("description") or ""

@@ -85,10 +85,13 @@ def _run(
     follow: bool,
     again: bool,
 ) -> Summary:
-    from whodid.cli.import_progress import Bar
     from whodid.datasets.importer import Importer
 
-    bar = stack.enter_context(Bar(found)) if sys.stderr.isatty() and not follow else None
+    bar = None
+    if sys.stderr.isatty() and not follow:
+        from whodid.cli.import_progress import Bar
+
+        bar = stack.enter_context(Bar(found))
     with Importer(sink, checkpoints, format=format, again=again, progress=bar, patient=follow) as importer:
         if follow:
             _follow(importer, checkpoints, paths)

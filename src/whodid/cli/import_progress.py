@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from whodid.datasets import importer
 from whodid.datasets.sources import Source
-from whodid.reading.cells import printable
+from whodid.reading.printable import printable
 
 _NAME_LENGTH_MAX = 40
 

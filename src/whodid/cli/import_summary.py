@@ -9,7 +9,7 @@ import msgspec
 
 from whodid.datasets.sources import Problem
 from whodid.datasets.summary import Summary
-from whodid.reading.cells import printable
+from whodid.reading.printable import printable
 
 
 def print_summary(summary: Summary, problems: Sequence[Problem], output: str) -> None:

@@ -48,7 +48,7 @@ def status(
 
 
 def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    from whodid.reading.cells import printable
+    from whodid.reading.printable import printable
 
     journal, writer, events = told["journal"], told["writer"], told["events"]
     yield "whodid", f"{told['version']}, {'ready' if told['ready'] else 'not ready'}"

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Raw
 from sqlalchemy import Connection, Engine, Table, create_engine, event, exc, inspect, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from whodid.directory import tables
@@ -48,7 +48,11 @@ class Database:
 
     def insert(self, table: Table) -> Any:
         """An INSERT that knows ON CONFLICT, in the words of this database."""
-        return postgresql.insert(table) if self.dialect == "postgresql" else sqlite.insert(table)
+        if self.dialect == "postgresql":
+            from sqlalchemy.dialects import postgresql
+
+            return postgresql.insert(table)
+        return sqlite.insert(table)
 
     def announce(
         self,

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, MetaData, Table, Text, bindparam, cast, column, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 Row = tuple[Any, ...]
 
@@ -57,6 +57,8 @@ _TIME_LENGTH: Final = len("2026-01-01 00:00:00.000000")
 @cache
 def _statement(upsert: Upsert, on_postgresql: bool) -> Any:
     if on_postgresql:
+        from sqlalchemy.dialects import postgresql
+
         # All rows as one text, which the server takes apart.
         given = func.json_to_recordset(cast(bindparam("rows", type_=Text), postgresql.JSON))
         typed = given.table_valued(*(column(name, upsert.table.c[name].type) for name in upsert.columns), name="given")

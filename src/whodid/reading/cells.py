@@ -21,8 +21,6 @@ _INT64: Final = range(-(2**63), 2**64)
 # What a spreadsheet may take for the beginning of a formula, in its wide forms too.
 _FORMULA: Final = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-# C0 and C1 controls, line and paragraph separators, and the marks that turn the direction of text.
-_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 _EPOCH: Final = datetime(1970, 1, 1)
 _TYPE_NAMES: Final[tuple[tuple[Callable[[pa.DataType], bool], str], ...]] = (
@@ -101,17 +99,6 @@ def no_formula(cell: str | None) -> str | None:
     if cell and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
         return f"'{cell}"
     return cell
-
-
-def printable(text: str) -> str:
-    """Text without characters that command a terminal or turn its direction; they are shown as escapes."""
-    return _UNPRINTABLE.sub(_shown, text)
-
-
-def _shown(match: re.Match[str]) -> str:
-    letter = match[0]
-    plain = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(letter)
-    return plain or (f"\\x{ord(letter):02x}" if ord(letter) < 256 else f"\\u{ord(letter):04x}")
 
 
 def _json_column(column: pa.ChunkedArray, field: pa.Field) -> Sequence[Any]:

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from whodid.reading.cells import is_number, printable, text_columns
+from whodid.reading.cells import is_number, text_columns
+from whodid.reading.printable import printable
 
 CELL_LENGTH_MAX: Final = 200
 COLUMN_WIDTH_MIN: Final = 8

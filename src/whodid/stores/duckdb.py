@@ -18,7 +18,7 @@ import duckdb
 from whodid.errors import WhodidError
 from whodid.journal.base import Batch
 from whodid.journal.crash import point, register
-from whodid.stores import duckdb_engine, duckdb_query, guard
+from whodid.stores import duckdb_engine, guard
 from whodid.stores.base import Mentions, Result, StoreStats, Written
 from whodid.stores.duckdb_errors import is_fatal, is_of_data, translated
 from whodid.stores.duckdb_load import LINE_BYTES_MAX, LINE_BYTES_USUAL, Load
@@ -91,6 +91,8 @@ class DuckDBStore:
         trusted: bool = False,
     ) -> Result:
         """See `Store.query`."""
+        from whodid.stores import duckdb_query
+
         if not trusted:
             guard.check(sql, "duckdb")
         with self._cursor() as cursor:

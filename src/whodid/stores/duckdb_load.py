@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import duckdb
 
 from whodid.journal.base import Batch
-from whodid.stores import duckdb_careful, duckdb_mentions, migrate
+from whodid.stores import duckdb_mentions, migrate
 from whodid.stores.base import Mentions, Written
 
 # DuckDB numbers the rows of a transaction that is not committed from here on (MAX_ROW_ID in its constants.hpp).
@@ -67,6 +67,8 @@ class Load:
 
         To be called outside a transaction, because a refused statement ends one.
         """
+        from whodid.stores import duckdb_careful
+
         for table in ("events", "rejected_events"):
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE staged_{table} AS FROM {table} LIMIT 0")
         for batch in batches:

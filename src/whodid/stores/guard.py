@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from whodid.errors import WhodidError
-from whodid.stores import guard_duckdb, guard_postgresql
 
 Dialect = Literal["duckdb", "postgres"]
 
@@ -30,8 +29,12 @@ def check(sql: str, dialect: Dialect) -> None:
         raise WhodidError("invalid", "The statement contains a NUL character.")
     try:
         if dialect == "duckdb":
+            from whodid.stores import guard_duckdb
+
             guard_duckdb.check(sql)
         else:
+            from whodid.stores import guard_postgresql
+
             guard_postgresql.check(sql)
     except RecursionError:
         raise WhodidError("invalid", "The statement is nested too deeply.") from None

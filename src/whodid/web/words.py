@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from whodid.reading.cells import printable
+from whodid.reading.printable import printable
 
 UNKNOWN: Final = "unknown"
 
