@@ -23,7 +23,7 @@ def sink_of(place: Place, stack: ExitStack) -> Sink:
         sink = ServerSink(server.url, server.key)
         stack.callback(sink.close)
         return sink
-    engine = stack.enter_context(engine_of(place, make=True))
+    engine = stack.enter_context(engine_of(place, make=True, bulk=True))
     return JournalSink(engine.journal, engine.writer)
 
 

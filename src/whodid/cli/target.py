@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from whodid.cli.options import Place
 from whodid.errors import WhodidError
@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from whodid.serve import Engine
+
+
+# Loads of this size fill the store's row groups, and the directory is told seldom.
+_BULK_BYTES: Final = 128 * 1024 * 1024
+_BULK_AGE_MS: Final = 10_000
 
 
 class ServerAddress(NamedTuple):
@@ -50,8 +55,10 @@ def server_of(place: Place) -> ServerAddress | None:
 
 
 @contextmanager
-def engine_of(place: Place, *, make: bool = False) -> Iterator[Engine]:
+def engine_of(place: Place, *, make: bool = False, bulk: bool = False) -> Iterator[Engine]:
     """The engine on a data folder that nobody else owns; `make` it if it is not there yet.
+
+    bulk  store in few large loads, which cost less, instead of letting events be found at once.
 
     Raises
     ------
@@ -61,6 +68,11 @@ def engine_of(place: Place, *, make: bool = False) -> Iterator[Engine]:
     from whodid.serve import Engine, data_folder, store_kind
 
     config = place.config()
+    if bulk:
+        config = place.config(
+            segment_bytes_max=max(config.segment_bytes_max, _BULK_BYTES),
+            segment_age_ms_max=max(config.segment_age_ms_max, _BULK_AGE_MS),
+        )
     if not make and store_kind(config) == "duckdb":
         data_folder(config.data)
     engine = Engine.open(config)
