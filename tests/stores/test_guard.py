@@ -143,6 +143,8 @@ FORBIDDEN_DUCKDB = [
 ]
 
 GOOD_POSTGRES = [
+    "select 1 from events where type = 'e' or type = 'half an e'",
+    "select 'U&' as \"E\"",
     "select 1",
     "select type, count(*) from events group by 1 order by 2 desc limit 5",
     (
@@ -281,6 +283,8 @@ UNREADABLE = [
     ("postgres", 'select U&"\\0070g_sleep"(1)'),
     ("postgres", "select 1 /* a /* b */ */, pg_sleep(1)"),
     ("postgres", "select E'\\'', pg_sleep(1)"),
+    ("postgres", "select 'a', E'b'"),
+    ("postgres", "select $$'$$, E'b', $$'$$"),
     ("postgres", "select 'a\\', pg_sleep(1), '"),
 ]
 

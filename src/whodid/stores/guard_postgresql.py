@@ -15,7 +15,14 @@ from whodid.stores import guard_rules
 _DIALECT: Final = "postgres"
 
 # Where sqlglot's reading and PostgreSQL's might part: what follows could hide in what sqlglot takes for text.
-_AMBIGUOUS: Final = re.compile(r"\bU&\s*['\"]|\bE'|\\['\"]|/\*(?:(?!\*/).)*/\*", re.IGNORECASE | re.DOTALL)
+_AMBIGUOUS: Final = re.compile(r"\\['\"]|/\*(?:(?!\*/).)*/\*", re.DOTALL)
+_DOLLARS: Final = re.compile(r"\$\w*\$")
+_PREFIX: Final = re.compile(r"\bU&\s*['\"]|\bE'", re.IGNORECASE)
+# What is read from left to right; a prefix is one only outside of the others.
+_PIECES: Final = re.compile(
+    r"""(?P<prefixed>(?<![\w$])(?:E'|U&\s*['"]))|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/""",
+    re.IGNORECASE | re.DOTALL,
+)
 _PLACEHOLDER: Final = re.compile(r"(?<![\w$])\$(?=[A-Za-z_]\w*(?![\w$]))")
 _REFUSED: Final = (
     exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock, exp.Set, exp.Copy, exp.Pragma, exp.Use, exp.Transaction,
@@ -33,7 +40,7 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 def check(sql: str) -> None:
     """See `guard.check`."""
-    if _AMBIGUOUS.search(sql):
+    if _AMBIGUOUS.search(sql) or _has_prefixed_literal(sql):
         raise guard_rules.not_readable(
             "U&'…', E'…', a backslash before a quote and comments inside comments are not read here."
         )
@@ -48,6 +55,13 @@ def check(sql: str) -> None:
     if not isinstance(tree, exp.Select | exp.SetOperation | exp.Subquery | exp.Values):
         raise guard_rules.not_a_select(tree.key.upper())
     _walk(tree, frozenset())
+
+
+def _has_prefixed_literal(sql: str) -> bool:
+    if _DOLLARS.search(sql):
+        # What stands between dollars may hold quotes: then every place that looks like a prefix counts.
+        return _PREFIX.search(sql) is not None
+    return any(piece["prefixed"] for piece in _PIECES.finditer(sql))
 
 
 def _walk(node: exp.Expression, scope: frozenset[str]) -> None:
