@@ -83,7 +83,7 @@ def bad_cursors() -> list[str]:
         "'; DROP TABLE events; --",
         "A" * 5_000,
         packed(["2026-01-01T00:00:00", "not-a-uuid", "0"]),
-        packed(["2026-01-01T00:00:00Z", new_id(), "0"]),
+        packed(["2026-01-01T00:00:00Z", "01a1f914-4e8f-7ec4-9e68-88e4d2aa2cf8", "0"]),
         packed({"time": 1}),
         packed([1, 2, 3]),
     ]

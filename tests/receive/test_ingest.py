@@ -107,7 +107,7 @@ def test_large_compressed_bodies_are_read(receiver: Receiver) -> None:
     [
         ("compress", b"x", "unsupported"),
         ("gzip", b"no gzip", "invalid"),
-        ("gzip", gzip.compress(b"[]" * 10_000)[:-10], "invalid"),
+        ("gzip", gzip.compress(b"[]" * 10_000, mtime=0)[:-10], "invalid"),
         ("zstd", b"no zstd", "invalid"),
     ],
 )
