@@ -12,7 +12,6 @@ import pytest
 
 from support.reading import NOW, NoGroups, event
 from whodid.errors import WhodidError
-from whodid.event import new_id
 from whodid.reading import read
 from whodid.reading.filters import EventFilter, make_filter
 
