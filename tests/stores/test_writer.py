@@ -99,6 +99,10 @@ def unavailable() -> WhodidError:
     return WhodidError("unavailable", "The database is away.")
 
 
+def wait_until_stored(store: TroubledStore, events: int) -> None:
+    wait_for(lambda: store.stats().events == events)
+
+
 def test_what_was_appended_before_a_flush_is_stored(
     journal: DiskJournal, store: TroubledStore, writer: StoreWriter, directory: Directory
 ) -> None:
@@ -239,7 +243,7 @@ def test_the_next_batch_is_stored_while_the_directory_learns_and_none_is_let_go_
     writer.start()
     for number in range(3):
         append(journal, many(2, user=f"user-{number}"), sealed=True)
-        wait_for(lambda stored=2 * (number + 1): store.stats().events == stored)
+        wait_until_stored(store, 2 * (number + 1))
     assert [batch.number for batch in journal.sealed()] == [1, 2, 3]
     assert writer.status().lag_batches == 3
     directory.listening.set()
@@ -255,7 +259,7 @@ def test_what_the_directory_did_not_learn_before_a_closing_it_learns_at_the_next
     writer.start()
     for number in range(2):
         append(journal, many(2, user=f"user-{number}"), sealed=True)
-        wait_for(lambda stored=2 * (number + 1): store.stats().events == stored)
+        wait_until_stored(store, 2 * (number + 1))
     writer.close(drain_s=0)
     assert (directory.told, len(journal.sealed())) == ([], 2)
     directory.failures = []
