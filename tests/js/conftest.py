@@ -67,7 +67,8 @@ def module(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Path
     return path
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running in this thread: no longer than its tests, others want one of their own.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     path = _or_absent(browser)
     sync_api = _or_absent(lambda: __import__("playwright.sync_api").sync_api)
