@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -59,7 +60,7 @@ def test_full_disk_answers_507_and_goes_on_when_freed(small_disk: Path, free_por
     try:
         sender.start()
         time.sleep(0.5)
-        ballast.write_bytes(b"\0" * (_free_bytes(small_disk) - 2 * 1024 * 1024))
+        _fill(ballast, leave_bytes=4 * 1024 * 1024)
         _wait_for(lambda: 507 in sender.refusals, "507 while the disk is full")
         assert not server.ended()
         before = len(sender.acknowledged)
@@ -69,6 +70,13 @@ def test_full_disk_answers_507_and_goes_on_when_freed(small_disk: Path, free_por
         assert_exactly_once(server, [sender])
     finally:
         server.kill()
+
+
+def _fill(ballast: Path, *, leave_bytes: int) -> None:
+    """Take space until so much is left; the server takes some at the same time."""
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while (free := _free_bytes(ballast.parent)) > leave_bytes:
+            file.write(b"\0" * min(1024 * 1024, free - leave_bytes))
 
 
 def _free_bytes(folder: Path) -> int:
