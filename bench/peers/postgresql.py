@@ -54,8 +54,6 @@ def _insert(url: str, folder: Path, seconds: float) -> float:
             "64",
             "-j",
             "1",
-            "-M",
-            "prepared",
             "-T",
             str(int(seconds)),
             "-f",
