@@ -19,7 +19,7 @@ LAYERS = {
     "formats": 2, "journal": 2, "stores": 2, "directory": 2,
     "client": 3, "receive": 3, "reading": 3, "reports": 3, "datasets": 3, "demo": 3,
     "web": 4,
-    "serve": 5, "cli": 6, "__main__": 6,
+    "engine": 5, "serve": 5, "cli": 6, "__main__": 6,
 }  # fmt: skip
 
 # What a part may use of another part: contracts, and the crash points.

@@ -26,7 +26,17 @@ def test_help_lists_every_verb_with_what_it_does(capsys: pytest.CaptureFixture[s
 
 
 def test_help_and_version_import_no_verb_no_server_and_no_database() -> None:
-    heavy = ["duckdb", "sqlalchemy", "litestar", "uvicorn", "pyarrow", "httpx", "whodid.serve", "whodid.cli.events"]
+    heavy = [
+        "duckdb",
+        "sqlalchemy",
+        "litestar",
+        "uvicorn",
+        "pyarrow",
+        "httpx",
+        "whodid.engine",
+        "whodid.serve",
+        "whodid.cli.events",
+    ]
     program = (
         "import sys; from whodid import cli; cli.main(['--help']); cli.main(['--version']);"
         f"print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)"

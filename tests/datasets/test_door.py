@@ -13,11 +13,11 @@ import pytest
 from support.imports import native_lines
 from whodid.config import Config
 from whodid.datasets.door import PATH, ImportDoor, body_of
+from whodid.engine import Engine
 from whodid.event import Rejection
 from whodid.formats import decoder
 from whodid.journal.base import Draft
 from whodid.receive.access import Access
-from whodid.serve import Engine
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from whodid import demo, reports
 from whodid.cli import main
 from whodid.config import Config
+from whodid.engine import Engine
 from whodid.journal.base import Draft
-from whodid.serve import Engine
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ import uvicorn
 import uvloop
 
 from whodid.config import Config
+from whodid.engine import Engine
 from whodid.event import Event
 from whodid.journal.base import Draft
 from whodid.receive.access import Access
-from whodid.serve import Engine
 from whodid.web.app import create_app
 from whodid.web.services import Services
 

@@ -12,11 +12,11 @@ from urllib.parse import quote
 import httpx
 
 from whodid.cli.options import Place
-from whodid.cli.target import ServerAddress, engine_of, server_of
+from whodid.cli.owner import ServerAddress, engine_of, server_of
 from whodid.errors import CODES, WhodidError
 
 if TYPE_CHECKING:
-    from whodid.serve import Engine
+    from whodid.engine import Engine
 
 _TIMEOUT_S = 60.0
 

@@ -19,7 +19,7 @@ from whodid.event import Event
 from whodid.journal.base import Draft
 
 if TYPE_CHECKING:
-    from whodid.serve import Engine
+    from whodid.engine import Engine
 
 DAYS_DEFAULT: Final = 90
 SEED_DEFAULT: Final = 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whodid.cli.options import Place
-from whodid.cli.target import engine_of, server_of
+from whodid.cli.owner import engine_of, server_of
 
 if TYPE_CHECKING:
     from whodid.datasets.sinks import Sink

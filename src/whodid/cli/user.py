@@ -131,11 +131,11 @@ def sign_in(
     place: Place = ANYWHERE,
 ) -> None:
     """Print a link that signs one browser in to the running server, once, within 15 minutes."""
-    from whodid.cli.target import server_of
+    from whodid.cli.owner import server_of
     from whodid.directory import Directory
     from whodid.directory.model import SCOPES
+    from whodid.engine import directory_url
     from whodid.errors import WhodidError
-    from whodid.serve import directory_url
 
     config = place.config()
     server = server_of(place)

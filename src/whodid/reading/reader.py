@@ -165,9 +165,9 @@ def _remote(url: str, key: str | None) -> Reader:
 
 def _local(folder: Path, store: str | None) -> Reader:
     from whodid.config import Config
+    from whodid.engine import Engine, data_folder
     from whodid.journal.lock import owner
     from whodid.reading.local import LocalReader
-    from whodid.serve import Engine, data_folder
 
     data_folder(folder)
     found = owner(folder)

@@ -11,7 +11,7 @@ from whodid.errors import WhodidError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from whodid.serve import Engine
+    from whodid.engine import Engine
 
 
 # Loads of this size fill the store's row groups, and the directory is told seldom.
@@ -65,7 +65,7 @@ def engine_of(place: Place, *, make: bool = False, bulk: bool = False) -> Iterat
     WhodidError("not_found")
         There is no whodid data in the folder.
     """
-    from whodid.serve import Engine, data_folder, store_kind
+    from whodid.engine import Engine, data_folder, store_kind
 
     config = place.config()
     if bulk:

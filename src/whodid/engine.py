@@ -1,0 +1,160 @@
+"""Everything but HTTP: journal, store, writer and directory on one locked data folder.
+
+    journal ─► writer ─► store (DuckDB | PostgreSQL)
+    (segments)   └─────► directory (SQLite | PostgreSQL)
+
+The server has one engine; the command line opens one when no server owns the folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from whodid.config import Config
+from whodid.directory import Directory
+from whodid.errors import WhodidError
+from whodid.event import Event
+from whodid.journal.base import Draft
+from whodid.journal.disk import DiskJournal
+from whodid.journal.lock import FolderLock
+from whodid.plugins import STORES, load
+from whodid.stores.base import Store
+from whodid.stores.writer import StoreWriter
+
+
+class Engine:
+    """The parts behind the doors: journal, store, writer, directory, on one locked data folder."""
+
+    def __init__(
+        self,
+        config: Config,
+        lock: FolderLock,
+        journal: DiskJournal,
+        store: Store,
+        directory: Directory,
+    ):
+        self.config = config
+        self.lock = lock
+        self.journal = journal
+        self.store = store
+        self.directory = directory
+        self.writer = StoreWriter(journal, store, directory)
+
+    @classmethod
+    def open(cls, config: Config, **owner: Any) -> Self:
+        """Lock the data folder, recover its journal, open its store.
+
+        Raises
+        ------
+        WhodidError("conflict")
+            Another process owns the folder; the message names it.
+        WhodidError("unavailable")
+            Temporary: the store cannot be reached.
+        """
+        folder = config.data_path
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        opened: list[Callable[[], None]] = []
+        try:
+            lock = FolderLock.acquire(folder, **owner)
+            opened.append(lock.release)
+            journal = DiskJournal(
+                folder / "journal",
+                segment_bytes_max=config.segment_bytes_max,
+                segment_age_ms_max=config.segment_age_ms_max,
+                backlog_bytes_max=config.backlog_bytes_max,
+                disk_free_bytes_min=config.disk_free_bytes_min,
+            )
+            opened.append(journal.close)
+            store = open_store(config)
+            opened.append(store.close)
+            directory = Directory.open(directory_url(config))
+            opened.append(directory.close)
+            engine = cls(config, lock, journal, store, directory)
+            directory.on_change = engine.record
+            engine.writer.start()
+        except BaseException:
+            for close in reversed(opened):
+                close()
+            raise
+        return engine
+
+    def record(self, event: Event) -> None:
+        """Make an event of whodid's own durable: changes of settings, readings of the audit."""
+        self.journal.append_blocking(
+            Draft(received_at=datetime.now(UTC), events=msgspec.json.encode([event]), count=1, format="native")
+        )
+
+    def flush(self, timeout_s: float = 60.0) -> None:
+        """Return when everything appended before this call is stored.
+
+        Raises
+        ------
+        WhodidError("timeout")
+            Temporary: the store has not come so far within `timeout_s` seconds.
+        """
+        self.writer.flush(timeout_s)
+
+    def close(self) -> None:
+        """Store what was accepted, then let go of everything, in the order of the way of an event."""
+        self.journal.seal()
+        self.writer.close()
+        self.journal.close()
+        self.directory.close()
+        self.store.close()
+        self.lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_store(config: Config) -> Store:
+    """The store that `config.store` names, for the data folder `config.data`."""
+    kind = store_kind(config)
+    implementation = load(STORES, kind)
+    if kind == "duckdb":
+        return implementation(  # type: ignore[no-any-return]
+            config.data_path / "events.duckdb",
+            journal_path=config.data_path / "journal",
+            threads=config.duckdb_threads,
+            memory_bytes_max=config.duckdb_memory_bytes_max,
+        )
+    return implementation(config.store)  # type: ignore[no-any-return]
+
+
+def store_kind(config: Config) -> str:
+    """`duckdb` or `postgresql`: the scheme of `config.store`."""
+    scheme = str(config.store).partition("://")[0]
+    return {"postgres": "postgresql"}.get(scheme, scheme)
+
+
+def directory_url(config: Config) -> str:
+    """Where the settings live: in SQLite beside the embedded store, else in the store's own database."""
+    if store_kind(config) == "duckdb":
+        return f"sqlite:///{config.data_path.absolute() / 'settings.db'}"
+    return str(config.store)
+
+
+def data_folder(path: str | Path) -> Path:
+    """The data folder at `path`, which has to exist.
+
+    Raises
+    ------
+    WhodidError("not_found")
+        There is no folder, or it holds no whodid data.
+    """
+    folder = Path(path)
+    if not (folder / "journal").is_dir():
+        raise WhodidError(
+            "not_found",
+            f"{folder} holds no whodid data.",
+            "Name the data folder with --data, or start with: whodid serve",
+        )
+    return folder
