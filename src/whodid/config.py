@@ -34,6 +34,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("port", 8400, "port", "port to listen on; 0 takes a free one"),
     Option("server", "", "URL", "for the command line: talk to this server instead of opening the data folder"),
     Option("key", "", "key", "for the command line: key for --server", secret=True),
+    Option("secret_key", "", "text", "encrypts stored secrets; else secret.key in the data folder does", secret=True),
     Option("connections_max", 1_000, "connections", "open connections; more are answered 503"),
     Option("header_timeout_ms", 10_000, "ms", "a connection has to send its request's headers within this"),
     Option("body_timeout_ms", 30_000, "ms", "a request's body has to arrive within this; then 408"),
