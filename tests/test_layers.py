@@ -16,15 +16,15 @@ ROOT = Path(whodid.__file__).parent
 # Folder or module under whodid → its layer; imports may only go to the same or a lower one.
 LAYERS = {
     "errors": 0, "event": 0, "catalogue": 0, "config": 0, "plugins": 0, "pattern": 0, "data": 0, "stack_trace": 0,
-    "formats": 2, "journal": 2, "stores": 2, "directory": 2,
-    "client": 3, "receive": 3, "reading": 3, "reports": 3, "datasets": 3, "demo": 3,
+    "formats": 2, "journal": 2, "stores": 2, "directory": 2, "targets": 2,
+    "client": 3, "receive": 3, "reading": 3, "reports": 3, "datasets": 3, "demo": 3, "dispatch": 3,
     "web": 4,
     "engine": 5, "serve": 5, "cli": 6, "__main__": 6,
 }  # fmt: skip
 
 # What a part may use of another part: contracts, and the crash points.
-SHARED = {"whodid.journal.base", "whodid.journal.crash", "whodid.stores.base", "whodid.formats.base"}
-PARTS = {"formats", "journal", "stores", "directory"}
+SHARED = {"whodid.journal.base", "whodid.journal.crash", "whodid.stores.base", "whodid.formats.base", "whodid.targets.base"}
+PARTS = {"formats", "journal", "stores", "directory", "targets"}
 
 MODULES = sorted(ROOT.rglob("*.py"))
 

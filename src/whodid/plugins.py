@@ -20,6 +20,9 @@ STORES: dict[str, Plugin] = {
     "postgresql": Plugin("whodid.stores.postgresql:PostgreSQLStore", extra="postgresql"),
 }
 
+# Each is a class of the contract in `targets/base.py`.
+TARGETS: dict[str, Plugin] = {}
+
 
 def load(table: dict[str, Plugin], kind: str) -> Any:
     """The class or function that `table` names for `kind`.

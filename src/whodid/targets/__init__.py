@@ -1,0 +1,1 @@
+"""Where events are exported to: one file a kind; `base.py` is their contract."""
