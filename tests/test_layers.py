@@ -16,6 +16,7 @@ ROOT = Path(whodid.__file__).parent
 # Folder or module under whodid → its layer; imports may only go to the same or a lower one.
 LAYERS = {
     "errors": 0, "event": 0, "catalogue": 0, "config": 0, "plugins": 0, "pattern": 0, "data": 0, "stack_trace": 0,
+    "places": 1,
     "formats": 2, "journal": 2, "stores": 2, "directory": 2, "targets": 2,
     "client": 3, "receive": 3, "reading": 3, "reports": 3, "datasets": 3, "demo": 3, "dispatch": 3,
     "web": 4,
@@ -23,7 +24,9 @@ LAYERS = {
 }  # fmt: skip
 
 # What a part may use of another part: contracts, and the crash points.
-SHARED = {"whodid.journal.base", "whodid.journal.crash", "whodid.stores.base", "whodid.formats.base", "whodid.targets.base"}
+SHARED = {
+    "whodid.journal.base", "whodid.journal.crash", "whodid.stores.base", "whodid.formats.base", "whodid.targets.base",
+}  # fmt: skip
 PARTS = {"formats", "journal", "stores", "directory", "targets"}
 
 MODULES = sorted(ROOT.rglob("*.py"))

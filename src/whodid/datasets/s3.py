@@ -9,8 +9,7 @@ from typing import Any, BinaryIO
 
 from whodid.datasets.sources import Problem, Source
 from whodid.errors import WhodidError
-
-_CHUNK_BYTES = 8 * 1024 * 1024
+from whodid.places.objects import CHUNK_BYTES, Chunks, reason
 
 
 def list_objects(url: str, endpoint: str | None) -> Iterator[Source | Problem]:
@@ -33,7 +32,7 @@ def list_objects(url: str, endpoint: str | None) -> Iterator[Source | Problem]:
         # obstore takes a prefix for a folder; S3 itself and its users do not.
         listed = [entry for page in store.list(prefix.rpartition("/")[0] or None) for entry in page]
     except Exception as error:
-        raise WhodidError("unavailable", f"{url} cannot be listed: {_reason(error)}", _HINT) from error
+        raise WhodidError("unavailable", f"{url} cannot be listed: {reason(error)}", _HINT) from error
     objects = [entry for entry in listed if entry["size"] and entry["path"].startswith(prefix.rstrip("/"))]
     if not objects:
         yield Problem(url, "no object is there")
@@ -50,10 +49,10 @@ def _source(store: Any, bucket: str, entry: Any) -> Source:
 
     def open_object() -> BinaryIO:
         try:
-            stream = store.get(key).stream(min_chunk_size=_CHUNK_BYTES)
+            stream = store.get(key).stream(min_chunk_size=CHUNK_BYTES)
         except Exception as error:
-            raise OSError(None, f"cannot be read: {_reason(error)}", f"s3://{bucket}/{key}") from error
-        return io.BufferedReader(_Chunks(iter(stream)), 1024 * 1024)
+            raise OSError(None, f"cannot be read: {reason(error)}", f"s3://{bucket}/{key}") from error
+        return io.BufferedReader(Chunks(iter(stream)), 1024 * 1024)
 
     return Source(name=f"s3://{bucket}/{key}", size_bytes=entry["size"], version=version, open=open_object)
 
@@ -72,32 +71,3 @@ def _store(bucket: str, endpoint: str | None) -> Any:
     if endpoint and endpoint.startswith("http://"):
         options["client_options"] = {"allow_http": True}
     return S3Store(bucket, **options)
-
-
-def _reason(error: Exception) -> str:
-    """The first line of what obstore says: the rest is its own debugging."""
-    return str(error).strip().splitlines()[0][:500] if str(error).strip() else type(error).__name__
-
-
-class _Chunks(io.RawIOBase):
-    """An iterator of bytes as a raw stream."""
-
-    def __init__(self, chunks: Iterator[Any]):
-        self._chunks = chunks
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            try:
-                self._rest = memoryview(bytes(next(self._chunks)))
-            except StopIteration:
-                return 0
-            except Exception as error:
-                raise OSError(None, f"broke off: {_reason(error)}") from error
-        size = min(len(buffer), len(self._rest))
-        buffer[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
