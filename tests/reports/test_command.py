@@ -35,10 +35,11 @@ def test_without_a_name_it_lists_the_reports_with_their_questions(capfd: pytest.
 
 def test_it_runs_a_report_for_a_time(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "types", "--since", "30d", "--limit", "3", "-o", "ndjson", "--data", str(folder)]) == 0
-    rows = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    answer = capfd.readouterr()
+    rows = [json.loads(line) for line in answer.out.splitlines()]
     assert len(rows) == 3
     assert rows[0]["events"] >= rows[1]["events"] >= rows[2]["events"] > 0
-    assert rows[0]["of"] > 3
+    assert "3 of " in answer.err
 
 
 def test_a_table_is_for_people(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

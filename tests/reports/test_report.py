@@ -8,7 +8,8 @@ from whodid import reports
 from whodid.errors import WhodidError
 from whodid.reports.report import parse
 
-TEXT = """-- title: Things
+TEXT = """-- family: overview
+-- title: Things
 -- question: How many things?
 -- parameter: since time = 7d | from when on
 -- parameter: before time = @before | worked out
@@ -34,7 +35,8 @@ def test_a_header_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["-- question:", "-- parameter: since wrong = 7d | x", "-- column: type", "-- what is this"]
+    "line",
+    ["-- question:", "-- parameter: since wrong = 7d | x", "-- column: type", "-- what is this", "-- family: things"],
 )
 def test_a_header_that_cannot_be_read_names_its_line(line: str) -> None:
     with pytest.raises(WhodidError) as broken:

@@ -121,7 +121,7 @@ def test_reports_are_listed_and_run(server: WebServer) -> None:
     for report in reports:
         answer = server.client.get(f"/v1/reports/{report['name']}")
         assert answer.status_code == 200, (report["name"], answer.text)
-        assert set(answer.json()) == {"columns", "rows", "truncated"}
+        assert set(answer.json()) == {"columns", "rows", "truncated", "total", "parameters"}
     name = reports[0]["name"]
     assert (
         server.client.get(f"/v1/reports/{name}", params={"format": "csv"})

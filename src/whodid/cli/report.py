@@ -21,6 +21,7 @@ app = App(
   whodid report                                    the reports there are, and what each answers
   whodid report overview --since 7d
   whodid report users --since 2026-11-01 --until 2026-11-08 --limit 20
+  whodid report activity --group Chemistry --zone Europe/Berlin
   whodid report functions --output csv > functions.csv
   whodid report unknown-types --server https://audit.example.com --key KEY""",
 )
@@ -33,12 +34,20 @@ def report(
     *,
     since: Annotated[str | None, Parameter(help="From when on: 2026-11-01, or how long ago: 7d, 24h.")] = None,
     until: Annotated[str | None, Parameter(help="Until when [default: now].")] = None,
+    user: Annotated[tuple[str, ...], Parameter(negative="", help="Only these logins.")] = (),
+    group: Annotated[tuple[str, ...], Parameter(negative="", help="Only members of these groups.")] = (),
+    entity: Annotated[tuple[str, ...], Parameter(negative="", help="Only what touched TYPE:ID.")] = (),
+    project: Annotated[tuple[str, ...], Parameter(negative="", help="Only these projects.")] = (),
+    topic: Annotated[tuple[str, ...], Parameter(negative="", help="Only these topics.")] = (),
+    type: Annotated[tuple[str, ...], Parameter(negative="", help="Only these types; * for any letters.")] = (),
+    level: Annotated[tuple[str, ...], Parameter(negative="", help="Only these levels.")] = (),
+    zone: Annotated[str | None, Parameter(help="Time zone of days and hours [default: UTC].")] = None,
     limit: Annotated[int | None, Parameter(help="Rows at most.")] = None,
     parameter: Annotated[tuple[str, ...], Parameter(negative="", help="NAME=VALUE of another parameter.")] = (),
     output: Output = AS_SUITS,
     place: Place = ANYWHERE,
 ) -> None:
-    """Run one of the reports; without a name, list them."""
+    """Run one of the reports; without a name, list them by family."""
     from whodid.reports import catalogue
     from whodid.reports import report as report_of
 
@@ -47,10 +56,25 @@ def report(
         return
     if not place.server:
         report_of(name)
-    given: dict[str, Any] = {"since": since, "until": until, "limit": limit, **dict(map(_pair, parameter))}
+    given: dict[str, Any] = {
+        "since": since,
+        "until": until,
+        "users": user,
+        "groups": group,
+        "entities": entity,
+        "projects": project,
+        "topics": topic,
+        "types": type,
+        "levels": level,
+        "zone": zone,
+        "limit": limit,
+        **dict(map(_pair, parameter)),
+    }
     with _reader(place) as reader:
-        answer = reader.report(name, **{key: value for key, value in given.items() if value is not None})
+        answer = reader.report(name, **{key: value for key, value in given.items() if value not in (None, ())})
     _print(answer.arrow(), output)
+    if answer.total is not None and answer.total > len(answer):
+        print(f"{len(answer):,} of {answer.total:,} rows: see --limit.", file=sys.stderr)
 
 
 def _reader(place: Place) -> Any:
@@ -65,15 +89,20 @@ def _reader(place: Place) -> Any:
 def _listed(found: list[Report]) -> pa.Table:
     import pyarrow as pa
 
+    from whodid.reports.report import FAMILIES
+
     rows = [
         {
+            "family": one.family,
             "report": one.name,
             "question": one.question,
             "parameters": ", ".join(
-                f"{parameter.name}={parameter.default}" for parameter in one.parameters if not parameter.is_derived
+                f"{parameter.name}={parameter.default}".rstrip("=")
+                for parameter in one.parameters
+                if not parameter.is_derived
             ),
         }
-        for one in found
+        for one in sorted(found, key=lambda one: (list(FAMILIES).index(one.family), one.name))
     ]
     return pa.Table.from_pylist(rows)
 

@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
 
 class Answer:
-    """Rows of an answer. `truncated` when there are more than the limit; `next_cursor` then leads on, if it can."""
+    """Rows of an answer. `truncated` when there are more than the limit; `next_cursor` then leads on, if it can.
 
-    def __init__(self, table: pa.Table, *, truncated: bool = False, next_cursor: str | None = None):
+    `total` is how many there are in all, where a report says so.
+    """
+
+    def __init__(
+        self, table: pa.Table, *, truncated: bool = False, next_cursor: str | None = None, total: int | None = None
+    ):
         self._table = table
         self.truncated = truncated
+        self.total = total
         self.next_cursor = next_cursor
 
     def arrow(self) -> pa.Table:

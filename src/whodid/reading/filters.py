@@ -21,7 +21,7 @@ VALUE_LENGTH_MAX: Final = 2_000
 
 # Filters that ask a column for one of some values.
 EQUAL: Final = ("level", "topic", "function", "status", "node", "request_id")
-LISTS: Final = (*EQUAL, "user", "group", "type", "entity", "session", "error_hash", "parameter")
+LISTS: Final = (*EQUAL, "user", "group", "type", "entity", "session", "error_hash", "parameter", "project")
 
 # Such text cannot be written as UTF-8.
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -33,8 +33,9 @@ class EventFilter(Struct, kw_only=True, forbid_unknown_fields=True):
     All given conditions have to hold; of several values for one condition, one has to. `since` is inclusive, `until`
     exclusive (see `reading.times`). `user` finds what a login did and what was done for it. `group` is a group's name;
     its members are found through groups within it. `type` may hold `*`. `entity` is `type:id` and finds events that
-    touched it in any role. `parameter` is `name=value`. `text` is a part of a description, name, error or parameter,
-    in any case. `cursor` is a page's `next_cursor`.
+    touched it in any role. `parameter` is `name=value`. `project` is a project's key (`dialect.project` says which one
+    an event has). `text` is a part of a description, name, error or parameter, in any case. `cursor` is a page's
+    `next_cursor`.
     """
 
     since: str | date | datetime | None = None
@@ -52,6 +53,7 @@ class EventFilter(Struct, kw_only=True, forbid_unknown_fields=True):
     request_id: list[str] = []
     error_hash: list[str] = []
     parameter: list[str] = []
+    project: list[str] = []
     text: str | None = None
     order: Literal["newest", "oldest"] = "newest"
     limit: int = LIMIT_DEFAULT

@@ -43,8 +43,8 @@ class LocalReader(Reader):
         from whodid.reports import run
 
         self._record("audit-read", f"report {name}", parameters)
-        answer = run(self._engine.store, name, **parameters)
-        return Answer(answer.table, truncated=answer.truncated)
+        answer = run(self._engine.store, name, directory=self._engine.directory, **parameters)
+        return Answer(answer.table, truncated=answer.truncated, total=answer.total)
 
     def reports(self) -> list[dict[str, Any]]:
         from whodid.reports import catalogue

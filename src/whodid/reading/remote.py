@@ -22,6 +22,7 @@ from whodid.reading.reader import LIMIT_DEFAULT, Reader
 TIMEOUT_S: Final = 60.0
 NEXT_CURSOR: Final = "whodid-next-cursor"
 TRUNCATED: Final = "whodid-truncated"
+TOTAL: Final = "whodid-total"
 _ARROW: Final = {"accept": FORMATS["arrow"].media_type}
 
 
@@ -157,7 +158,8 @@ def _answer(response: httpx.Response) -> Answer:
     table = pa.ipc.open_stream(io.BytesIO(response.content)).read_all()
     next_cursor = response.headers.get(NEXT_CURSOR)
     truncated = next_cursor is not None or response.headers.get(TRUNCATED) == "true"
-    return Answer(table, truncated=truncated, next_cursor=next_cursor)
+    total = response.headers.get(TOTAL)
+    return Answer(table, truncated=truncated, next_cursor=next_cursor, total=None if total is None else int(total))
 
 
 def _error(response: httpx.Response) -> WhodidError:

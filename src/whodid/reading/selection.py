@@ -67,6 +67,21 @@ def select(
     WhodidError("not_found")
         There is no such group.
     """
+    builder = _chosen(wanted, dialect, groups, now, find)
+    source = builder.entities([split_entity(entity) for entity in wanted.entity])
+    return Selection(source, " AND ".join(builder.conditions) or "TRUE", builder.params)
+
+
+def conditions(
+    wanted: EventFilter, dialect: Dialect, groups: Groups, now: datetime | None = None, *, find: Find
+) -> tuple[str, dict[str, Any]]:
+    """The same as one condition on events `e`, wherever they are read from; with its parameters. Raises as `select`."""
+    builder = _chosen(wanted, dialect, groups, now, find)
+    builder.touched([split_entity(entity) for entity in wanted.entity])
+    return " AND ".join(builder.conditions) or "TRUE", builder.params
+
+
+def _chosen(wanted: EventFilter, dialect: Dialect, groups: Groups, now: datetime | None, find: Find) -> _Builder:
     builder = _Builder(dialect, find)
     builder.times(wanted, now or datetime.now(UTC))
     builder.users([*wanted.user, *_members(wanted.group, groups)], given=bool(wanted.user or wanted.group))
@@ -75,10 +90,10 @@ def select(
         builder.one_of(f'e."{name}"', getattr(wanted, name))
     builder.one_of('e."session"', [_uuid_or_foreign(value) for value in wanted.session], cast="uuid")
     builder.one_of('e."error_hash"', [_uuid("error_hash", value) for value in wanted.error_hash], cast="uuid")
+    builder.one_of(dialect.project, wanted.project)
     builder.parameters(wanted.parameter)
     builder.text(wanted.text)
-    source = builder.entities([split_entity(entity) for entity in wanted.entity])
-    return Selection(source, " AND ".join(builder.conditions) or "TRUE", builder.params)
+    return builder
 
 
 class _Builder:
@@ -168,6 +183,15 @@ class _Builder:
             f"(SELECT * FROM {events} s WHERE {first}"  # noqa: S608 (values are parameters)
             f' UNION ALL SELECT * FROM {events} s WHERE ({first}) IS NOT TRUE AND s."id" IN ({further}))'
         )
+
+    def touched(self, entities: Sequence[tuple[str, str]]) -> None:
+        """The condition that an event touched one of the entities."""
+        if entities:
+            names = [tuple(f"CAST({self.add(part)} AS varchar)" for part in entity) for entity in entities]
+            ways = [f'(e."entity_type" = {kind} AND e."entity_id" = {name})' for kind, name in names]
+            if further := self._further(names):
+                ways.append(f'e."id" IN ({further})')
+            self.conditions.append(f"({' OR '.join(ways)})")
 
     def _further(self, names: Sequence[tuple[str, ...]]) -> str:
         """What stands for the ids of events that touched the entities besides: nothing, the ids, or a subquery."""

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from whodid.reports.report import Chart, Column, Parameter, Report
-from whodid.reports.run import catalogue, report, run
+from whodid.reports.run import Prepared, Reported, catalogue, prepare, report, run
 
-__all__ = ["Chart", "Column", "Parameter", "Report", "catalogue", "report", "run"]
+__all__ = ["Chart", "Column", "Parameter", "Prepared", "Report", "Reported", "catalogue", "prepare", "report", "run"]

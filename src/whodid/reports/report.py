@@ -1,5 +1,6 @@
 """The contract of a report: an SQL file that begins with a header of comment lines.
 
+    -- family: overview
     -- title: Unknown types
     -- question: Which types of event does the catalogue not know?
     -- parameter: since time = 30d | from when on
@@ -9,10 +10,18 @@
     -- chart: bar x=events y=type
     -- drill: /events?type={type}
 
-A parameter has a name, a type of `PARAMETER_TYPES` and a default; one whose default begins with `@` is not asked for
-but worked out (`run.DERIVED`). A column has a name, a type of `COLUMN_TYPES`, perhaps a unit, and its meaning. The
-chart is a Vega-Lite mark with its encodings. Below follows one SELECT in the common dialect of DuckDB and PostgreSQL
-with the words of `words.WORDS`; its columns are those of the header, in their order.
+The family is one of `FAMILIES`. A parameter has a name, a type of `PARAMETER_TYPES` and a default; one whose default
+begins with `@` is not asked for but worked out (`run.DERIVED`). A column has a name, a type of `COLUMN_TYPES`, perhaps
+a unit, and its meaning; a `local` time is text of the reader's time zone. The chart is a Vega-Lite mark with its
+encodings. `drill` is where a row leads: an address of a page with columns in braces.
+
+Below follows one SELECT in the common dialect of DuckDB and PostgreSQL with the words of `words.WORDS`; its columns are
+those of the header, in their order. Where it says `chosen()` the common filters are applied (`common.FILTERS`); where
+it says `local()` it takes a time zone. One that ends in `LIMIT $limit` has a last column `of` that the header does not
+name: how many rows there are without the limit.
+
+What SQL alone cannot is done by a step: with `-- step: whodid.analysis.clusters:clusters` that function is handed the
+SELECT's table and the parameters' values, and gives the table with the columns of the header.
 """
 
 from __future__ import annotations
@@ -24,8 +33,21 @@ from msgspec import Struct
 
 from whodid.errors import WhodidError
 
+FAMILIES: Final = {
+    "overview": "Overview",
+    "users": "Users and groups",
+    "functions": "Functions",
+    "interface": "Interface and packages",
+    "entities": "Entities",
+    "errors": "Errors",
+    "security": "Security",
+    "api": "API nodes",
+    "compute": "Compute",
+    "adoption": "Adoption",
+    "audit": "Audit of the audit",
+}
 PARAMETER_TYPES: Final = ("time", "integer", "text", "texts")
-COLUMN_TYPES: Final = ("text", "integer", "number", "time", "uuid")
+COLUMN_TYPES: Final = ("text", "integer", "number", "time", "date", "local", "uuid", "json")
 
 _HEADER: Final = re.compile(r"-- (\w+): (.*)")
 _PARAMETER: Final = re.compile(r"(\w+) (\w+) = (\S*) \| (.+)")
@@ -66,13 +88,23 @@ class Report(Struct, kw_only=True):
     """A report: its header, and its statement in the common dialect."""
 
     name: str
+    family: str
     title: str
     question: str
     parameters: list[Parameter]
     columns: list[Column]
     chart: Chart | None
     drill: str | None
+    step: str | None
     sql: str
+
+    @property
+    def takes_filters(self) -> bool:
+        return "chosen()" in self.sql
+
+    @property
+    def takes_zone(self) -> bool:
+        return "local(" in self.sql
 
 
 def parse(name: str, text: str) -> Report:
@@ -91,14 +123,19 @@ def parse(name: str, text: str) -> Report:
         if match is None:
             raise _broken(name, line)
         header.setdefault(match[1], []).append(match[2].strip())
+    family = _only(name, header, "family")
+    if family not in FAMILIES:
+        raise _broken(name, f"-- family: {family}")
     return Report(
         name=name,
+        family=family,
         title=_only(name, header, "title"),
         question=_only(name, header, "question"),
         parameters=[_parameter(name, line) for line in header.get("parameter", [])],
         columns=[_column(name, line) for line in header.get("column", [])],
         chart=_chart(header["chart"][0]) if "chart" in header else None,
         drill=header.get("drill", [None])[0],
+        step=header.get("step", [None])[0],
         sql="\n".join(lines[body:]).strip(),
     )
 

@@ -6,18 +6,28 @@ import functools
 from collections.abc import Callable
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from importlib import import_module
 from importlib.resources import files
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
 
 from whodid import catalogue as types
 from whodid.errors import WhodidError
+from whodid.reading.selection import Groups
 from whodid.reading.times import instant
+from whodid.reports.common import FIELDS, FILTERS, ZONE, Shift, condition, shifts
 from whodid.reports.report import Parameter, Report, parse
-from whodid.reports.words import translated
-from whodid.stores.base import Result, Store
+from whodid.reports.words import statement, zone_parameters
+from whodid.stores.base import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ROWS_MAX: Final = 100_000
 TIMEOUT_MS: Final = 60_000
+# How many events that touched a thing besides their first one are named one by one.
+_FURTHER_MAX: Final = 200
 
 # Parameters that are worked out from the others: their default in the header, and how.
 DERIVED: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
@@ -26,12 +36,43 @@ DERIVED: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
 }
 
 
+class Prepared(NamedTuple):
+    """A report's statement in a store's words, its parameters, and the values it was asked with (times UTC)."""
+
+    report: Report
+    sql: str
+    params: dict[str, Any]
+    values: dict[str, Any]
+
+
+class Reported(NamedTuple):
+    """A report's rows.
+
+    `total` is how many there are without the limit, None for a report without one; `truncated` when there are more
+    than `table` has. `values` are the parameters as they were understood: times in UTC without zone, lists, numbers.
+    """
+
+    table: pa.Table
+    truncated: bool
+    total: int | None
+    values: dict[str, Any]
+
+
 @functools.cache
 def _reports() -> dict[str, Report]:
     folder = files(__package__) / "sql"
     found = sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
     names = [(file.removesuffix(".sql").replace("_", "-"), file) for file in found]
-    return {name: parse(name, (folder / file).read_text("utf-8")) for name, file in names}
+    return {name: _completed(parse(name, (folder / file).read_text("utf-8"))) for name, file in names}
+
+
+def _completed(found: Report) -> Report:
+    """The report with the common parameters that its statement takes."""
+    own = {parameter.name for parameter in found.parameters}
+    more = [ZONE] if found.takes_zone else []
+    more += FILTERS if found.takes_filters else []
+    parameters = [*found.parameters, *(parameter for parameter in more if parameter.name not in own)]
+    return msgspec.structs.replace(found, parameters=parameters)
 
 
 def catalogue() -> list[Report]:
@@ -55,31 +96,68 @@ def report(name: str) -> Report:
         raise WhodidError("not_found", f"There is no report {name[:100]!r}.", hint) from None
 
 
-def run(store: Store, name: str, *, timeout_ms: int = TIMEOUT_MS, **parameters: Any) -> Result:
+def run(
+    store: Store, name: str, *, directory: Groups | None = None, timeout_ms: int = TIMEOUT_MS, **parameters: Any
+) -> Reported:
     """Run a report.
 
     Parameters
     ----------
     name
         One of `catalogue()`.
+    directory
+        Who is in which group; needed for the parameter `groups`.
     timeout_ms
         It is stopped after this long.
     parameters
         Values of the report's parameters, as text or of their own types; None and what is missing take the default.
-        Times are ISO 8601, or how long ago (`7d`).
+        Times are ISO 8601, or how long ago (`7d`). A list, or a text for a list of one.
 
     Raises
     ------
     WhodidError("not_found")
-        There is no such report.
+        There is no such report, or no such group.
     WhodidError("invalid")
         It has no such parameter, or a value cannot be read.
     WhodidError("timeout")
         It took too long; choose a later `since`.
     """
+    asked = prepare(store, name, directory=directory, **parameters)
+    found = store.query(asked.sql, asked.params, limit=ROWS_MAX, timeout_ms=timeout_ms, trusted=True)
+    table, total = _counted(found.table)
+    if asked.report.step is not None:
+        module, _, function = asked.report.step.partition(":")
+        table = getattr(import_module(module), function)(table, asked.values)
+    return Reported(table, found.truncated or (total or 0) > table.num_rows, total, asked.values)
+
+
+def prepare(store: Store, name: str, *, directory: Groups | None = None, **parameters: Any) -> Prepared:
+    """The statement that `run` would run; its parameters and errors are those of `run`."""
     chosen = report(name)
     values = _values(chosen, parameters)
-    return store.query(translated(chosen.sql, store.kind), values, limit=ROWS_MAX, timeout_ms=timeout_ms, trusted=True)
+    params = {name: value for name, value in values.items() if name not in FIELDS and name != ZONE.name}
+    where, zone = "TRUE", tuple[Shift, ...]()
+    if chosen.takes_filters:
+
+        def find(sql: str, named: dict[str, Any]) -> list[str] | None:
+            found = store.query(sql, named, limit=_FURTHER_MAX, trusted=True)
+            return None if found.truncated else list(found.table.column("id").to_pylist())
+
+        given = {name: values[name] for name in FIELDS if name in values}
+        where, more = condition(given, store.kind, directory, find=find)
+        params |= more
+    if chosen.takes_zone:
+        zone = shifts(values[ZONE.name], values.get("before", values["since"]), values["until"])
+        params |= zone_parameters(zone)
+    return Prepared(chosen, statement(chosen.sql, store.kind, where, zone), params, values)
+
+
+def _counted(table: pa.Table) -> tuple[pa.Table, int | None]:
+    """The rows without their column `of`, and what it says."""
+    if "of" not in table.schema.names:
+        return table, None
+    total = table.column("of")[0].as_py() if table.num_rows else 0
+    return table.drop_columns(["of"]), int(total)
 
 
 def _values(chosen: Report, given: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +182,7 @@ def _value(parameter: Parameter, given: Any, now: datetime) -> Any:
     if parameter.type == "integer":
         return _integer(parameter, value)
     if parameter.type == "texts":
-        return value.split(",") if isinstance(value, str) else list(value)
+        return [value] if isinstance(value, str) and value else list(value)
     return str(value)
 
 

@@ -2,13 +2,23 @@
 
 Besides the common dialect of DuckDB and PostgreSQL a report may say the words of `WORDS`; the events it reads have to
 be named `e` where it says them.
+
+    percentile(0.95, x)   where 95 of 100 values lie below
+    parameter('name')     a parameter of the event, as text
+    parameter_at('a.b')   the same of an object within its parameters
+    person()              the login behind the event: whom a program acted for, else whoever acted
+    who()                 the same if it is a person, else NULL
+    is_program(login)     whether a login is that of a program
+    is_use(), is_run(), is_error(), project()   see docs/reports.md, "What the words mean"
+    local(x)              a time in the reader's time zone: date_trunc('day', local(e.time)), …
+    chosen()              the condition that the common filters make; TRUE without any
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import sqlglot
 from sqlglot import exp
@@ -16,11 +26,16 @@ from sqlglot import exp
 from whodid.errors import WhodidError
 from whodid.reading.dialect import dialect_of
 from whodid.reading.read import definition
+from whodid.reports.common import Shift
 
 # What sqlglot calls the dialects of our stores.
 _SQLGLOT: Final = {"duckdb": "duckdb", "postgresql": "postgres"}
 _COMMON: Final = "duckdb"
 _PROGRAM: Final = "({} LIKE 'api:%' OR {} LIKE 'no:auth%')"
+
+_RELATIONS: Final = ("events", "event_entities", "rejected_events")
+# Stands for the condition until it is known.
+_CHOSEN: Final = "{chosen}"
 
 Say = Callable[[str, list[exp.Expression]], str]
 
@@ -40,6 +55,18 @@ def _program(kind: str, words: list[exp.Expression]) -> str:
     return _PROGRAM.format(login, login)
 
 
+def _parameter_at(kind: str, words: list[exp.Expression]) -> str:
+    keys = words[0].name.replace("'", "''").split(".")
+    if kind == "duckdb":
+        return f"(e.\"parameters\" ->> '/{'/'.join(keys)}')"
+    return f"(e.\"parameters\" #>> '{{{','.join(keys)}}}')"
+
+
+def _who(kind: str, words: list[exp.Expression]) -> str:
+    login = definition("person")
+    return f"CASE WHEN NOT {_PROGRAM.format(login, login)} THEN {login} END"
+
+
 def _defined(name: str) -> Say:
     return lambda _kind, _words: definition(name)
 
@@ -48,34 +75,74 @@ def _defined(name: str) -> Say:
 WORDS: Final[dict[str, tuple[int, Say]]] = {
     "percentile": (2, _percentile),
     "parameter": (1, _parameter),
+    "parameter_at": (1, _parameter_at),
     "is_program": (1, _program),
     "person": (0, _defined("person")),
+    "who": (0, _who),
     "is_run": (0, _defined("run")),
     "is_error": (0, _defined("error")),
+    "is_use": (0, _defined("use")),
+    "project": (0, lambda kind, _words: dialect_of(kind).project),
+    "chosen": (0, lambda _kind, _words: _CHOSEN),
 }
 
 
-@functools.cache
-def translated(sql: str, kind: str) -> str:
-    """A report's statement as the store of this kind understands it; parameters stay `$name`."""
+def statement(sql: str, kind: str, condition: str = "TRUE", zone: Sequence[Shift] = ()) -> str:
+    """A report's statement as the store of this kind understands it; parameters stay `$name`.
+
+    Parameters
+    ----------
+    condition
+        What `chosen()` stands for, in the store's words.
+    zone
+        What `local()` adds; the times of its shifts are the parameters of `zone_parameters`.
+    """
+    return translated(sql, kind, len(zone) if any(shift.seconds for shift in zone) else 0).replace(_CHOSEN, condition)
+
+
+def zone_parameters(zone: Sequence[Shift]) -> dict[str, Any]:
+    """The parameters of a statement that says `local()`."""
+    if not any(shift.seconds for shift in zone):
+        return {}
+    named: dict[str, Any] = {f"zone_seconds_{place}": shift.seconds for place, shift in enumerate(zone)}
+    return named | {f"zone_begins_{place}": shift.begins for place, shift in enumerate(zone) if place}
+
+
+def _local(kind: str, words: list[exp.Expression], shifts: int) -> str:
+    (at,) = (word.sql(_SQLGLOT[kind]) for word in words)
+    if not shifts:
+        return at
+    seconds = "CAST($zone_seconds_0 AS integer)"
+    if shifts > 1:
+        turns = "".join(
+            f" WHEN {at} >= CAST($zone_begins_{place} AS timestamp) THEN CAST($zone_seconds_{place} AS integer)"
+            for place in range(shifts - 1, 0, -1)
+        )
+        seconds = f"CASE{turns} ELSE {seconds} END"
+    return f"({at} + {seconds} * INTERVAL '1 second')"
+
+
+@functools.lru_cache(maxsize=1024)
+def translated(sql: str, kind: str, shifts: int = 0) -> str:
+    """The statement with every word but the condition; `local()` knows so many shifts of the zone, 0 for UTC."""
     try:
         tree = sqlglot.parse_one(sql, read=_COMMON)
     except sqlglot.ParseError as error:
         raise WhodidError("internal", f"A report's statement cannot be read: {str(error)[:300]}") from error
-    return tree.transform(functools.partial(_said, kind=kind)).sql(_SQLGLOT[kind])
+    return tree.transform(functools.partial(_said, kind=kind, shifts=shifts)).sql(_SQLGLOT[kind])
 
 
-def _said(node: exp.Expression, *, kind: str) -> exp.Expression:
+def _said(node: exp.Expression, *, kind: str, shifts: int) -> exp.Expression:
     if isinstance(node, exp.Placeholder):
         return exp.Var(this=f"${node.name}")
-    if isinstance(node, exp.Table) and node.name in ("events", "rejected_events"):
+    if isinstance(node, exp.Table) and node.name in _RELATIONS:
         schema, _, name = getattr(dialect_of(kind), node.name).rpartition(".")
         node.set("this", exp.to_identifier(name))
         node.set("db", exp.to_identifier(schema) if schema else None)
         return node
-    if isinstance(node, exp.Anonymous) and node.name.lower() in WORDS:
-        count, say = WORDS[node.name.lower()]
-        words = [word.transform(functools.partial(_said, kind=kind)) for word in node.expressions]
+    if isinstance(node, exp.Anonymous) and node.name.lower() in (*WORDS, "local"):
+        count, say = WORDS.get(node.name.lower(), (1, functools.partial(_local, shifts=shifts)))
+        words = [word.transform(functools.partial(_said, kind=kind, shifts=shifts)) for word in node.expressions]
         if len(words) != count:
             raise WhodidError("internal", f"{node.name}() takes {count} arguments.")
         return exp.Var(this=say(kind, words))

@@ -21,6 +21,7 @@ from whodid.web.services import Services
 
 NEXT_CURSOR: Final = "whodid-next-cursor"
 TRUNCATED: Final = "whodid-truncated"
+TOTAL: Final = "whodid-total"
 _CODE_OF_STATUS: Final = {kind.status: code for code, kind in CODES.items()}
 _log = logging.getLogger("whodid.web")
 

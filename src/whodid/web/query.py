@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Response
@@ -13,9 +14,12 @@ from whodid.reading.audit import SQL_LENGTH_MAX, kind_of
 from whodid.reading.cells import type_name
 from whodid.reading.output import names_of, rows
 from whodid.stores.base import Result
-from whodid.web.answers import TRUNCATED, file_answer, json_answer
+from whodid.web.answers import TOTAL, TRUNCATED, file_answer, json_answer
 from whodid.web.events import record
-from whodid.web.requests import Req, body_of, form_of, query_of, segments, services_of
+from whodid.web.requests import Req, body_of, form_of, one, query_of, segments, services_of
+
+if TYPE_CHECKING:
+    from whodid.reports import Report, Reported
 
 
 class Question(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -65,7 +69,32 @@ async def run_report(request: Req) -> Response[bytes]:
     from whodid import reports
 
     services, form, name = services_of(request), form_of(request), segments(request)[2]
-    given = {key: value for key, value in request.query_params.items() if key != "format"}
+    kinds = {parameter.name: parameter.type for parameter in reports.report(name).parameters}
+    given: dict[str, Any] = {}
+    for key, values in query_of(request, None).items():
+        if key != "format":
+            given[key] = values if kinds.get(key) == "texts" else one({key: values}, key)
     await record(request, kind_of(form), f"report {name[:100]}", given, form)
-    answer = await services.call(reports.run, services.store, name, **given)
-    return await services.call(result_answer, answer, form, "report")
+    answer = await services.call(reports.run, services.store, name, directory=services.directory, **given)
+    return await services.call(_report_answer, reports.report(name), answer, form)
+
+
+def _report_answer(report: Report, answer: Reported, form: str) -> Response[bytes]:
+    """Rows; in JSON also the columns with their units, the number of rows without the limit, and what was asked."""
+    headers = {TRUNCATED: "true" if answer.truncated else "false"}
+    if answer.total is not None:
+        headers[TOTAL] = str(answer.total)
+    if form != "json":
+        return file_answer(answer.table, form, report.name, headers)
+    content = {
+        "columns": msgspec.to_builtins(report.columns),
+        "rows": rows(answer.table),
+        "truncated": answer.truncated,
+        "total": answer.total,
+        "parameters": {name: _plain(value) for name, value in answer.values.items()},
+    }
+    return json_answer(content, headers=headers)
+
+
+def _plain(value: Any) -> Any:
+    return f"{value.isoformat()}Z" if isinstance(value, datetime) else value

@@ -42,12 +42,12 @@ def name_of(caller: Caller) -> str:
     return caller.user or caller.name
 
 
-def query_of(request: Req, known: Iterable[str]) -> dict[str, list[str]]:
-    """The query parameters. Raises WhodidError("invalid") for one that is not `known`."""
-    allowed = set(known)
+def query_of(request: Req, known: Iterable[str] | None) -> dict[str, list[str]]:
+    """The query parameters; None knows all. Raises WhodidError("invalid") for one that is not `known`."""
+    allowed = None if known is None else set(known)
     given: dict[str, list[str]] = {}
     for name, value in request.query_params.multi_items():
-        if name not in allowed:
+        if allowed is not None and name not in allowed:
             raise WhodidError(
                 "invalid", f"There is no parameter {name[:100]!r} here.", f"Parameters: {', '.join(sorted(allowed))}."
             )

@@ -1,3 +1,4 @@
+-- family: errors
 -- title: Errors
 -- question: Which errors happen, to how many, since when?
 -- parameter: since time = 30d | from when on
@@ -10,7 +11,6 @@
 -- column: first time | first in this time
 -- column: last time | last in this time
 -- column: version text | the latest version told with it
--- column: of integer rows | rows there are, of which `limit` are shown
 -- chart: bar x=errors y=message
 -- drill: /errors/{error_hash}
 WITH found AS (
@@ -27,7 +27,7 @@ WITH found AS (
             ORDER BY e.time DESC, e.id
         ) AS age
     FROM events e
-    WHERE e.time >= $since AND e.time < $until AND is_error()
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND is_error()
 )
 SELECT
     error_hash,

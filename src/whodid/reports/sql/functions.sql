@@ -1,3 +1,4 @@
+-- family: functions
 -- title: Functions
 -- question: What is run, by how many, and how long does it take?
 -- parameter: since time = 7d | from when on
@@ -11,7 +12,6 @@
 -- column: p95_ms number ms | 95 of 100 took no longer
 -- column: p99_ms number ms | 99 of 100 took no longer
 -- column: total_hours number h | all runs together
--- column: of integer rows | rows there are, of which `limit` are shown
 -- chart: bar x=p95_ms y=function
 -- drill: /functions/{function}
 SELECT
@@ -25,7 +25,7 @@ SELECT
     sum(e.duration_ms) / 3600000 AS total_hours,
     count(*) OVER () AS "of"
 FROM events e
-WHERE e.time >= $since AND e.time < $until AND e.function IS NOT NULL AND is_run()
+WHERE e.time >= $since AND e.time < $until AND chosen() AND e.function IS NOT NULL AND is_run()
 GROUP BY 1
 ORDER BY 2 DESC, 1
 LIMIT $limit

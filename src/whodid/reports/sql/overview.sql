@@ -1,3 +1,4 @@
+-- family: overview
 -- title: Overview
 -- question: How much is going on, against the equal time before?
 -- parameter: since time = 30d | from when on
@@ -18,7 +19,7 @@ WITH seen AS (
         count(*) FILTER (WHERE is_run()) AS runs,
         count(*) FILTER (WHERE is_error()) AS errors
     FROM events e
-    WHERE e.time >= $before AND e.time < $until
+    WHERE e.time >= $before AND e.time < $until AND chosen()
     GROUP BY 1
 ), first_seen AS (
     SELECT person() AS login, min(e.time) AS at

@@ -1,3 +1,4 @@
+-- family: audit
 -- title: Rejects
 -- question: What could not be read, why, and from whom did it come?
 -- parameter: since time = 30d | received from when on
@@ -11,7 +12,6 @@
 -- column: message text | the reason in words of one of them
 -- column: first time | first in this time
 -- column: last time | last in this time
--- column: of integer rows | rows there are, of which `limit` are shown
 -- chart: bar x=rejects y=code
 SELECT
     r.code,

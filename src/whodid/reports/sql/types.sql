@@ -1,3 +1,4 @@
+-- family: overview
 -- title: Types
 -- question: What is done, how often, by how many?
 -- parameter: since time = 30d | from when on
@@ -12,7 +13,6 @@
 -- column: errors integer events | how many of them are errors
 -- column: first time | first in this time
 -- column: last time | last in this time
--- column: of integer rows | rows there are, of which `limit` are shown
 -- chart: bar x=events y=type color=level
 -- drill: /events?type={type}&level={level}
 SELECT
@@ -27,7 +27,7 @@ SELECT
     max(e.time) AS last,
     count(*) OVER () AS "of"
 FROM events e
-WHERE e.time >= $since AND e.time < $until
+WHERE e.time >= $since AND e.time < $until AND chosen()
 GROUP BY 1, 2, 3
 ORDER BY 4 DESC, 1, 2, 3
 LIMIT $limit

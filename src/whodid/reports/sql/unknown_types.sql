@@ -1,3 +1,4 @@
+-- family: overview
 -- title: Unknown types
 -- question: Which types of event come in that the catalogue does not know, and from where?
 -- parameter: since time = 90d | from when on
@@ -11,7 +12,6 @@
 -- column: node text | one of them
 -- column: first time | first in this time
 -- column: last time | last in this time
--- column: of integer rows | rows there are, of which `limit` are shown
 -- chart: bar x=events y=type
 -- drill: /events?type={type}
 SELECT
@@ -24,7 +24,7 @@ SELECT
     max(e.time) AS last,
     count(*) OVER () AS "of"
 FROM events e
-WHERE e.time >= $since AND e.time < $until AND NOT e.type = ANY($known)
+WHERE e.time >= $since AND e.time < $until AND chosen() AND NOT e.type = ANY($known)
 GROUP BY 1
 ORDER BY 2 DESC, 1
 LIMIT $limit

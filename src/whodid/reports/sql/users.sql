@@ -1,3 +1,4 @@
+-- family: users
 -- title: Users
 -- question: Who is active, who is new, whose activity changes?
 -- parameter: since time = 30d | from when on
@@ -13,7 +14,6 @@
 -- column: errors integer events | errors met
 -- column: first time | first in this time
 -- column: last time | last in this time
--- column: of integer rows | rows there are, of which `limit` are shown
 -- chart: bar x=events y=person
 -- drill: /users/{person}
 WITH counted AS (
@@ -28,7 +28,7 @@ WITH counted AS (
         min(CASE WHEN e.time >= $since THEN e.time END) AS first,
         max(CASE WHEN e.time >= $since THEN e.time END) AS last
     FROM events e
-    WHERE e.time >= $before AND e.time < $until AND person() IS NOT NULL AND NOT is_program(person())
+    WHERE e.time >= $before AND e.time < $until AND chosen() AND person() IS NOT NULL AND NOT is_program(person())
     GROUP BY 1
 )
 SELECT
