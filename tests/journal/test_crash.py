@@ -18,6 +18,7 @@ import pytest
 
 from support.journals import draft, ids_in, ids_of, numbers_in, open_journal
 from whodid.journal import crash
+from whodid.journal.disk import DiskJournal
 
 TESTS = Path(__file__).parents[1]
 IN_RECOVERY = {
@@ -25,7 +26,10 @@ IN_RECOVERY = {
     "journal.after-repair",
     "journal.before-recovery-seal",
 }
-IN_WORK = sorted(name for name in crash.POINTS if name.startswith("journal.") and name not in IN_RECOVERY)
+KEEPING = ["journal.before-release", "journal.mid-keep", "journal.after-release-state"]
+IN_WORK = sorted(
+    name for name in crash.POINTS if name.startswith("journal.") and name not in {*IN_RECOVERY, "journal.mid-keep"}
+)
 ROUNDS = int(os.environ.get("WHODID_CRASH_ROUNDS", "4"))
 
 
@@ -37,12 +41,15 @@ class Told(NamedTuple):
     """Id to the number of its segment."""
     seq_next: int
     released: int
+    dropped: int
 
 
-def child(folder: Path, *, steps: int = 40, tasks: int = 1, crash_at: str = "") -> subprocess.Popen[str]:
+def child(
+    folder: Path, *, steps: int = 40, tasks: int = 1, crash_at: str = "", keeps: bool = False
+) -> subprocess.Popen[str]:
     environment: Mapping[str, str] = os.environ | {"PYTHONPATH": str(TESTS), crash.ENV: crash_at}
     program = TESTS / "support" / "journal_child.py"
-    command = [sys.executable, str(program), str(folder), str(steps), str(tasks)]
+    command = [sys.executable, str(program), str(folder), str(steps), str(tasks), str(int(keeps))]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
@@ -51,7 +58,7 @@ def told_by(process: subprocess.Popen[str]) -> Told:
     assert process.returncode == -signal.SIGKILL, complaints
     tried: list[str] = []
     acknowledged: dict[str, int] = {}
-    seq_next, released = 1, 0
+    seq_next, released, dropped = 1, 0, 0
     for line in output.splitlines():
         word, *rest = line.split()
         if word == "try":
@@ -59,13 +66,17 @@ def told_by(process: subprocess.Popen[str]) -> Told:
         elif word == "ok":
             seq_next = max(seq_next, int(rest[0]))
             acknowledged |= dict.fromkeys(rest[2:], int(rest[1]))
-        else:
+        elif word == "released":
             released = max(released, int(rest[0]))
-    return Told(tried, acknowledged, seq_next, released)
+        else:
+            dropped = max(dropped, int(rest[0]))
+    return Told(tried, acknowledged, seq_next, released, dropped)
 
 
-def check_recovery(folder: Path, told: Told, *, ordered: bool) -> None:
+def check_recovery(folder: Path, told: Told, *, ordered: bool, keeps: bool = False) -> None:
     with contextlib.closing(open_journal(folder)) as journal:
+        if keeps:
+            check_kept(journal, told)
         kept = ids_in(journal)
         numbers = numbers_in(journal)
         status = journal.status()
@@ -80,6 +91,25 @@ def check_recovery(folder: Path, told: Told, *, ordered: bool) -> None:
         journal.append_blocking(draft())
         journal.seal()
         assert numbers_in(journal)[-1] >= max([told.seq_next - 1, *numbers]) + 1
+
+
+def check_kept(journal: DiskJournal, told: Told) -> None:
+    """What was released is kept until it is dropped; then the journal is as one that keeps nothing."""
+    batches = [*journal.kept(), *journal.sealed()]
+    held = {event.id for batch in batches for frame in batch.frames() for event in frame.events}
+    assert all(told.acknowledged[event] <= told.dropped for event in told.acknowledged.keys() - held)
+    assert all(batch.number <= told.released for batch in journal.kept())
+    if journal.kept():
+        journal.drop(journal.kept()[-1].number)
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize("name", KEEPING)
+def test_killed_at_a_named_point_of_a_journal_that_keeps(tmp_path: Path, name: str, nth: int) -> None:
+    folder = tmp_path / "journal"
+    told = told_by(child(folder, crash_at=f"{name}:{nth}", keeps=True))
+    check_recovery(folder, told, ordered=True, keeps=True)
 
 
 @pytest.mark.crash

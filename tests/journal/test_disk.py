@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import multiprocessing
 import os
@@ -181,6 +182,46 @@ def test_a_release_that_was_interrupted_is_finished_by_the_next_start(folder: Pa
     second = open_journal(folder)
     assert second.sealed() == [] and names(folder) == []
     second.close()
+
+
+def test_what_is_kept_waits_for_nobody_but_whoever_drops_it(journal: DiskJournal, folder: Path) -> None:
+    journal.keeps = True
+    sent = [draft(2) for _ in range(3)]
+    for each in sent:
+        journal.append_blocking(each)
+        journal.seal()
+    journal.release(2)
+    assert [path.name for path in sorted(folder.glob("0*"))] == [
+        "000000000001.stored",
+        "000000000002.stored",
+        "000000000003.sealed",
+    ]
+    kept = journal.wait_kept(1, timeout_s=5)
+    assert [batch.number for batch in kept] == [2]
+    assert [event.id for frame in kept[0].frames() for event in frame.events] == ids_of(sent[1:2])
+    status = journal.status()
+    assert (status.released, status.kept_segments, status.sealed_segments) == (2, 2, 1)
+    assert status.kept_bytes == sum(path.stat().st_size for path in folder.glob("*.stored"))
+    assert journal.backlog_bytes == (folder / "000000000003.sealed").stat().st_size
+    journal.drop(1)
+    assert [batch.number for batch in journal.kept()] == [2]
+    assert not (folder / "000000000001.stored").exists()
+
+
+def test_what_is_kept_is_still_there_after_a_restart(folder: Path) -> None:
+    first = open_journal(folder)
+    first.keeps = True
+    first.append_blocking(draft(2))
+    first.release(first.seal())
+    first.close()
+    (folder / "receiver.json").write_bytes((folder / "receiver.json").read_bytes().replace(b':1,"', b':0,"'))
+    with contextlib.closing(open_journal(folder)) as again:
+        assert [(batch.number, batch.count) for batch in again.kept()] == [(1, 2)]
+        assert again.sealed() == []
+        assert again.seq_next == 3
+        assert again.append_blocking(draft()).segment == 2
+        again.drop(1)
+        assert again.kept() == []
 
 
 def test_an_open_segment_is_never_released(journal: DiskJournal) -> None:

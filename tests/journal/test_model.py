@@ -97,6 +97,20 @@ class JournalMachine(RuleBasedStateMachine):
         sealed = self.journal.sealed()
         number = sealed[min(which, len(sealed) - 1)].number
         self.journal.release(number)
+        if not self.journal.keeps:
+            kept = {batch.number for batch in self.journal.kept()}
+            self.model.frames = [known for known in self.model.frames if known.number > number or known.number in kept]
+
+    @rule(keeps=st.booleans())
+    def keep_what_is_released(self, keeps: bool) -> None:
+        self.journal.keeps = keeps
+
+    @precondition(lambda self: self.journal.kept())
+    @rule(which=st.integers(0, 5))
+    def drop(self, which: int) -> None:
+        kept = self.journal.kept()
+        number = kept[min(which, len(kept) - 1)].number
+        self.journal.drop(number)
         self.model.frames = [known for known in self.model.frames if known.number > number]
 
     @rule()
@@ -213,7 +227,7 @@ class JournalMachine(RuleBasedStateMachine):
     def read_all(self) -> list[tuple[bytes, Frame]]:
         """Every line and what it says; a file that changed after it was checked is read again."""
         read: list[tuple[bytes, Frame]] = []
-        for batch in self.journal.sealed():
+        for batch in [*self.journal.kept(), *self.journal.sealed()]:
             with contextlib.suppress(WhodidError):
                 list(batch.frames())
             frames = list(batch.frames())

@@ -1,7 +1,8 @@
 """A process that uses a journal until it is killed: appends, seals, releases, and tells each step on stdout.
 
-`python journal_child.py FOLDER STEPS TASKS`. Lines: `try ID…` before an append, `ok SEQ_NEXT SEGMENT ID…` after it,
-`released NUMBER` before a release. What is told survives the process; the pipe is the parent's.
+`python journal_child.py FOLDER STEPS TASKS KEEPS`. Lines: `try ID…` before an append, `ok SEQ_NEXT SEGMENT ID…` after
+it, `released NUMBER` before a release, which with KEEPS 1 keeps what is released, and `dropped NUMBER` before all but the
+last of that is dropped. What is told survives the process; the pipe is the parent's.
 """
 
 from __future__ import annotations
@@ -31,10 +32,14 @@ async def work(journal: DiskJournal, steps: int) -> None:
             number = journal.sealed()[-1].number if journal.sealed() else 0
             tell("released", number)
             await asyncio.to_thread(journal.release, number)
+            for batch in journal.kept()[-2:-1]:
+                tell("dropped", batch.number)
+                await asyncio.to_thread(journal.drop, batch.number)
 
 
-async def main(folder: str, steps: str, tasks: str) -> None:
+async def main(folder: str, steps: str, tasks: str, keeps: str) -> None:
     journal = open_journal(Path(folder))
+    journal.keeps = keeps == "1"
     await asyncio.gather(*(work(journal, int(steps)) for _ in range(int(tasks))))
     journal.close()
 

@@ -123,7 +123,23 @@ class Journal(Protocol):
         """Seal what is open now, whatever its age; returns the number of the last sealed batch."""
 
     def release(self, number: int) -> None:
-        """Everything up to and including batch `number` is stored wherever it has to be: its space is free again."""
+        """Everything up to and including batch `number` is in the store. Its space is free again, unless `keeps` is
+        set: then those batches are kept for whoever exports them, and count for no backlog, until `drop`."""
+
+    keeps: bool
+
+    @property
+    def seq_next(self) -> int:
+        """The number that the next event gets."""
+
+    def kept(self) -> Sequence[Batch]:
+        """The batches that are stored and still kept, oldest first."""
+
+    def wait_kept(self, after: int, timeout_s: float) -> Sequence[Batch]:
+        """The kept batches beyond number `after`, as soon as there is one; empty when `timeout_s` has passed."""
+
+    def drop(self, number: int) -> None:
+        """Kept batches up to and including `number` are needed no more."""
 
     def close(self) -> None:
         """Finish what was accepted and let go of the folder."""

@@ -22,6 +22,7 @@ POINTS: Final[dict[str, str]] = {
     "journal.before-seal-rename": "a segment is complete and still called .open",
     "journal.after-seal-rename": "a segment is called .sealed; its folder entry may not be durable",
     "journal.before-release": "the store has a batch; the journal does not know that",
+    "journal.mid-keep": "the first of the released files is called .stored; the release is not written down",
     "journal.after-release-state": "the release is written down; the segment's file is still there",
     "journal.mid-release": "the first of the released files is gone",
     "journal.after-quarantine": "damaged bytes are kept aside; the segment still holds them too",

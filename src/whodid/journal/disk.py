@@ -1,6 +1,7 @@
 """The journal on a local disk: segments in one folder, their state in their names.
 
 receiver.json            who this receiver is, what was released, how far the numbers have come
+000000000006.stored      in the store, kept until every target has it
 000000000007.sealed      complete, waits for the store
 000000000008.open        being written
 000000000003-4711.corrupt  damaged bytes, put aside
@@ -10,6 +11,7 @@ lock, owner.json         the process that owns the folder
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from whodid.errors import WhodidError
-from whodid.journal import crash, frame, receiver, restart
+from whodid.journal import crash, files, frame, receiver, restart
 from whodid.journal.base import Draft, Outcome, Position
 from whodid.journal.committer import Append, Committer, own, settle
 from whodid.journal.lock import FolderLock
@@ -41,6 +43,8 @@ class JournalStatus(Struct, kw_only=True):
     segment_sealed: int
     segment_open: int | None
     sealed_segments: int
+    kept_segments: int
+    kept_bytes: int
     backlog_bytes: int
     backlog_bytes_max: int
     oldest_sealed_s: float | None
@@ -99,13 +103,15 @@ class DiskJournal:
             recovered = restart.recover(folder, self._known, self._quarantine)
             self._receiver_json = msgspec.json.encode(self._known.receiver)
             self._torn_bytes = recovered.torn_bytes
-            self._sealed_number = max(self._known.released, *recovered.sealed, 0)
+            self._sealed_number = max(self._known.released, *recovered.sealed, *recovered.stored, 0)
+            self.keeps = False
             self._changed = threading.Condition()
             self._wakes = 0
             self._state = threading.RLock()
             self._closed = False
             self._sealed = [self._segment(number, size) for number, size in recovered.sealed.items()]
             self._sealed_bytes = sum(recovered.sealed.values())
+            self._kept = [self._segment(number, size, stored=True) for number, size in recovered.stored.items()]
             self._reserve = Reserve(folder, disk_free_bytes_min)
             self._committer = Committer(
                 folder,
@@ -165,6 +171,23 @@ class DiskJournal:
             self._wakes += 1
             self._changed.notify_all()
 
+    @property
+    def seq_next(self) -> int:
+        return self._committer.seq_next
+
+    def kept(self) -> Sequence[SealedSegment]:
+        with self._changed:
+            return list(self._kept)
+
+    def wait_kept(self, after: int, timeout_s: float) -> Sequence[SealedSegment]:
+        with self._changed:
+            wakes = self._wakes
+            self._changed.wait_for(
+                lambda: self._closed or self._wakes > wakes or bool(self._kept and self._kept[-1].number > after),
+                timeout_s,
+            )
+            return [batch for batch in self._kept if batch.number > after]
+
     def seal(self) -> int:
         self._committer.seal()
         return self._sealed_number
@@ -177,6 +200,9 @@ class DiskJournal:
             if not gone:
                 return
             crash.point("journal.before-release")
+            if self.keeps:
+                self._keep(gone)
+                return
             try:
                 self._write_down(gone[-1].number)
             except OSError as error:
@@ -186,6 +212,19 @@ class DiskJournal:
             for batch in gone:
                 self._delete(batch)
                 crash.point("journal.mid-release")
+
+    def drop(self, number: int) -> None:
+        with self._state:
+            with self._changed:
+                gone = [batch for batch in self._kept if batch.number <= number]
+            if not gone:
+                return
+            if self._known.released < gone[-1].number:
+                self._write_down(gone[-1].number)
+            for batch in gone:
+                batch.delete()
+            with self._changed:
+                self._kept = self._kept[len(gone) :]
 
     def close(self) -> None:
         if self._closed:
@@ -202,7 +241,7 @@ class DiskJournal:
         """Where the journal stands at this moment."""
         committer = self._committer
         active = committer.active
-        sealed = self.sealed()
+        sealed, kept = self.sealed(), self.kept()
         return JournalStatus(
             receiver=self.receiver,
             seq_next=committer.seq_next,
@@ -210,6 +249,8 @@ class DiskJournal:
             segment_sealed=self._sealed_number,
             segment_open=active.number if active and active.size_bytes else None,
             sealed_segments=len(sealed),
+            kept_segments=len(kept),
+            kept_bytes=sum(batch.size_bytes for batch in kept),
             backlog_bytes=self.backlog_bytes,
             backlog_bytes_max=self._backlog_bytes_max,
             oldest_sealed_s=time.time() - sealed[0].sealed_at_s if sealed else None,
@@ -238,7 +279,7 @@ class DiskJournal:
             )
         return frame.prepare(draft, self._receiver_json)
 
-    def _segment(self, number: int, size_bytes: int) -> SealedSegment:
+    def _segment(self, number: int, size_bytes: int, *, stored: bool = False) -> SealedSegment:
         return SealedSegment(
             self.folder,
             number,
@@ -246,6 +287,7 @@ class DiskJournal:
             self._quarantine,
             size_bytes=size_bytes,
             before_repair=self._write_down_numbers,
+            stored=stored,
         )
 
     def _add_sealed(self, done: OpenSegment) -> None:
@@ -255,6 +297,20 @@ class DiskJournal:
             self._sealed_bytes += batch.sealed_bytes
             self._sealed_number = batch.number
             self._changed.notify_all()
+
+    def _keep(self, gone: Sequence[SealedSegment]) -> None:
+        """The names of the files tell of the release already; so it need not be written down where that fails."""
+        for batch in gone:
+            batch.keep()
+            crash.point("journal.mid-keep")
+        files.sync_folder(self.folder)
+        with self._changed:
+            self._sealed_bytes -= sum(batch.sealed_bytes for batch in gone)
+            self._kept += gone
+            self._changed.notify_all()
+        with contextlib.suppress(OSError):
+            self._write_down(gone[-1].number)
+        crash.point("journal.after-release-state")
 
     def _delete(self, batch: SealedSegment) -> None:
         batch.delete()

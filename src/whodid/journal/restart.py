@@ -17,9 +17,11 @@ _log = logging.getLogger(__name__)
 
 
 class Recovered(NamedTuple):
-    """Sealed segments with their sizes in bytes, ascending; the next numbers; what was cut from torn ends."""
+    """Sealed and stored segments with their sizes in bytes, ascending; the next numbers; what was cut from torn
+    ends."""
 
     sealed: dict[int, int]
+    stored: dict[int, int]
     number_next: int
     seq_next: int
     torn_bytes: int
@@ -40,18 +42,26 @@ def recover(folder: Path, known: receiver.Receiver, quarantine: Quarantine) -> R
         receiver.save(folder, receiver.Receiver(receiver=known.receiver, released=known.released, seq_next=seq_next))
     for number, found in surveys.items():
         _finish(folder, number, found, quarantine)
-    sealed = {
-        number: segment.sealed_path(folder, number).stat().st_size for number in segment.numbers(folder, "sealed")
-    }
-    number_next = max([known.released, *sealed, *found_open]) + 1
-    return Recovered(sealed, number_next, seq_next, sum(found.torn_bytes for found in surveys.values()))
+    sealed = _sizes(folder, "sealed")
+    stored = _sizes(folder, "stored")
+    number_next = max([known.released, *sealed, *stored, *found_open]) + 1
+    return Recovered(sealed, stored, number_next, seq_next, sum(found.torn_bytes for found in surveys.values()))
+
+
+def _sizes(folder: Path, state: str) -> dict[int, int]:
+    return {number: (folder / f"{number:012}.{state}").stat().st_size for number in segment.numbers(folder, state)}
 
 
 def _seq_next(folder: Path, seq_next: int, surveys: dict[int, recovery.Survey]) -> int:
     """What follows the highest number that may have been used: in the last readable frame, or in damage behind it."""
     lost = 0
-    for number in sorted({*surveys, *segment.numbers(folder, "sealed")}, reverse=True):
-        found = surveys.get(number) or recovery.survey(segment.sealed_path(folder, number))
+    complete = {
+        number: folder / f"{number:012}.{state}"
+        for state in ("stored", "sealed")
+        for number in segment.numbers(folder, state)
+    }
+    for number in sorted({*surveys, *complete}, reverse=True):
+        found = surveys.get(number) or recovery.survey(complete[number])
         lost += found.damaged_bytes_behind
         if number not in surveys:
             lost += found.torn_bytes

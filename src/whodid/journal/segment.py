@@ -1,4 +1,5 @@
-"""A segment's file: the one being written (`000000000001.open`) and those that are complete (`000000000001.sealed`)."""
+"""A segment's file: being written (`000000000001.open`), complete (`.sealed`), or in the store and kept for targets
+(`.stored`)."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from whodid.journal.base import Frame
 from whodid.journal.quarantine import Quarantine
 
 _log = logging.getLogger(__name__)
-_NAME: Final = re.compile(r"(\d{12})\.(open|sealed)")
+_NAME: Final = re.compile(r"(\d{12})\.(open|sealed|stored)")
 
 
 def open_path(folder: Path, number: int) -> Path:
@@ -31,8 +32,12 @@ def sealed_path(folder: Path, number: int) -> Path:
     return folder / f"{number:012}.sealed"
 
 
+def stored_path(folder: Path, number: int) -> Path:
+    return folder / f"{number:012}.stored"
+
+
 def numbers(folder: Path, state: str) -> list[int]:
-    """The segments of a folder that are `open` or `sealed`, ascending."""
+    """The segments of a folder that are `open`, `sealed` or `stored`, ascending."""
     names = (_NAME.fullmatch(path.name) for path in folder.glob(f"*.{state}"))
     return sorted(int(name[1]) for name in names if name)
 
@@ -148,6 +153,7 @@ class SealedSegment:
         *,
         size_bytes: int,
         before_repair: Callable[[], None],
+        stored: bool = False,
     ):
         self.receiver = receiver
         self.number = number
@@ -156,7 +162,7 @@ class SealedSegment:
         """What it took when it was sealed; damage that was taken out since makes it smaller."""
         self.sealed_at_s = time.time()
         """Epoch time since which this process knows it as sealed."""
-        self._path = sealed_path(folder, number)
+        self._path = stored_path(folder, number) if stored else sealed_path(folder, number)
         self._quarantine = quarantine
         self._before_repair = before_repair
         self._held: recovery.Survey | None = None
@@ -202,6 +208,13 @@ class SealedSegment:
                 yield read
         if left:
             raise self._changed(f"by {left} events")
+
+    def keep(self) -> None:
+        """Say in the file's name that the store has it."""
+        with self._lock:
+            target = self._path.with_suffix(".stored")
+            self._path.rename(target)
+            self._path = target
 
     def delete(self) -> None:
         self._path.unlink(missing_ok=True)
