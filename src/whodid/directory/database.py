@@ -166,6 +166,9 @@ def _prepare(connection: Connection) -> None:
     connection.execute(text("CREATE UNIQUE INDEX IF NOT EXISTS users_login_unique ON users (login)"))
     state = tables.directory_state
     found = connection.execute(select(state.c.version)).scalar()
+    connection.execute(
+        text("CREATE INDEX IF NOT EXISTS users_sessions_open ON users_sessions (id) WHERE ended IS NULL")
+    )
     if found is None:
         connection.execute(state.insert().values(id=1, version=VERSION, epoch=0, closed=False))
     elif found > VERSION:

@@ -11,6 +11,9 @@ KNOWN_MAX: Final = 100_000
 # First and last times are written when they move by this much: they are that much out of date at most.
 STEP: Final = timedelta(seconds=60)
 
+# The least step there is: for what has to be exact.
+EXACT: Final = timedelta(microseconds=1)
+
 Name = TypeVar("Name", bound=Hashable)
 
 
@@ -21,11 +24,11 @@ class Span(NamedTuple):
     last: datetime
     note: str | None = None
 
-    def covers(self, other: Span) -> bool:
-        """Whether `other` tells nothing that would be worth writing."""
+    def covers(self, other: Span, step: timedelta = STEP) -> bool:
+        """Whether `other` tells nothing that would be worth writing: it reaches less than `step` further."""
         return (
-            self.first - other.first < STEP
-            and other.last - self.last < STEP
+            self.first - other.first < step
+            and other.last - self.last < step
             and (other.note is None or other.note == self.note)
         )
 

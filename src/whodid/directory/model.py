@@ -94,17 +94,26 @@ class EntityName(Struct, kw_only=True, frozen=True):
 
 
 class Session(Struct, kw_only=True, frozen=True):
-    """A session that events mentioned; `type` is the source of its events."""
+    """A span of one user's work, or of somebody's who never signed in (`user` is None).
+
+    `type` is `browser` for one that a sign-in opened, else the source of its events (client, server). While it is
+    open, `ended` is None; afterwards it is when it ended, and `ended_by` says by what: `sign-out`, `idle`, or who.
+    """
 
     id: str
     user_id: str | None
     started: datetime | None
     ended: datetime | None
     ip: str | None
+    user: str | None
     type: str | None
+    last_seen: datetime | None
 
+    ended_by: str | None
 
 class BrowserSession(Struct, kw_only=True, frozen=True):
+    user_agent: str | None = None
+    client: str | None = None
     """A signed-in browser."""
 
     id: str
@@ -113,3 +122,25 @@ class BrowserSession(Struct, kw_only=True, frozen=True):
     created_at: datetime
     expires_at: datetime
     address: str | None = None
+    way: str | None = None
+    user_agent: str | None = None
+    last_seen_at: datetime | None = None
+    idle_ms: int | None = None
+
+
+class Grant(Struct, kw_only=True, frozen=True):
+    """A role that a user or the members of a group have.
+
+    A reader reads the events of its `projects`, those that touched one of its `entities` (`type:id`, `type:*`), and
+    with `own` what it did itself. Other roles have no such limits.
+    """
+
+    id: str
+    role: str
+    user: str | None = None
+    group: str | None = None
+    projects: tuple[str, ...] = ()
+    entities: tuple[str, ...] = ()
+    own: bool = True
+    created_at: datetime
+    created_by: str | None = None

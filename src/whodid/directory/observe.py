@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterable
+from datetime import timedelta
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, select, update
 
 from whodid.directory import tables
-from whodid.directory.groups import Groups
+from whodid.directory.database import now
 from whodid.directory.ids import entity_hex, session_hex
-from whodid.directory.known import Known, Span
-from whodid.directory.model import Entity, EntityName, Session
+from whodid.directory.known import EXACT, STEP, Known, Span
+from whodid.directory.model import Entity, EntityName
+from whodid.directory.sessions import Sessions
 from whodid.directory.upsert import Row, Upsert, time_text
 from whodid.directory.users import personal_group_uuid
 from whodid.errors import WhodidError
@@ -34,7 +36,7 @@ class News(NamedTuple, Generic[Item]):
     before: Span | None
 
 
-class Observation(Groups):
+class Observation(Sessions):
     """The part of the directory that learns from events."""
 
     def __init__(self, *arguments: Any):
@@ -47,7 +49,7 @@ class Observation(Groups):
     def observe(self, mentions: Mentions) -> None:
         """Learn whom and what events mention, in one transaction. Again it changes nothing.
 
-        Several servers may learn the same at once. First and last times may lag by `known.STEP`.
+        Several servers may learn the same at once. First and last times of users and entities may lag by `known.STEP`.
 
         Raises
         ------
@@ -56,7 +58,7 @@ class Observation(Groups):
         """
         with self._observing:
             users = _news(self._users, mentions.users, lambda user: user.login, lambda _: None)
-            sessions = _news(self._sessions, mentions.sessions, lambda session: session.id, lambda one: one.user)
+            sessions = _news(self._sessions, mentions.sessions, lambda one: one.id, lambda one: one.user, EXACT)
             entities = _news(self._entities, mentions.entities, lambda one: (one.type, one.id), lambda one: one.name)
             if not (users or sessions or entities):
                 return
@@ -109,18 +111,6 @@ class Observation(Groups):
             found = connection.execute(select(names).where(of).order_by(names.c.last_seen.desc(), names.c.name))
             return [EntityName(name=row.name, first_seen=row.first_seen, last_seen=row.last_seen) for row in found]
 
-    def sessions(self, *, user: str | None = None, limit: int = 1_000) -> list[Session]:
-        """Sessions, the latest first; of one user's login if given. Raises not_found."""
-        sessions = tables.users_sessions
-        found = select(sessions).order_by(sessions.c.started.desc(), sessions.c.id).limit(limit)
-        with self.reading() as connection:
-            if user is not None:
-                found = found.where(sessions.c.user_id == self._user(connection, user).id)
-            return [
-                Session(**{name: getattr(row, name) for name in Session.__struct_fields__})
-                for row in connection.execute(found)
-            ]
-
     def _learn_users(
         self, connection: Connection, news: dict[str, News[SeenUser]], logins: Iterable[str]
     ) -> dict[str, str]:
@@ -149,17 +139,21 @@ class Observation(Groups):
         return ids
 
     def _learn_sessions(self, connection: Connection, news: dict[str, News[SeenSession]], ids: dict[str, str]) -> None:
-        rows = [
-            (
-                session_hex(name),
-                ids[item.user] if item.user is not None else None,
-                time_text(span.first),
-                time_text(span.last),
-                item.orig_address,
-                item.source,
-            )
-            for name, (item, span, _) in news.items()
-        ]
+        if not news:
+            return
+        idle = timedelta(milliseconds=self.session_idle_ms)
+        cutoff = now() - idle
+        is_live = any(span.last >= cutoff for _, span, _ in news.values())
+        closed = self.closed_sessions(connection, cutoff - idle) if is_live else set()
+        rows, known = [], []
+        for name, (item, span, _) in news.items():
+            identifier, last = session_hex(name), time_text(span.last)
+            is_open = span.last >= cutoff and identifier not in closed
+            user = ids[item.user] if item.user is not None else None
+            ended = None if is_open else last
+            rows.append((identifier, user, time_text(span.first), ended, item.orig_address, item.source))
+            known.append((identifier, last))
+        _KNOWN_SESSIONS.run(connection, known)
         _SESSIONS.run(connection, rows)
 
     def _learn_entities(self, connection: Connection, news: dict[tuple[str, str], News[SeenEntity]]) -> None:
@@ -193,8 +187,13 @@ _GROUPS: Final = Upsert(tables.groups, ("id", "name", "friendly_name", "personal
 _USERS: Final = Upsert(tables.users, ("id", "login", "name", "friendly_name", "joined", "group_id"))
 _KNOWN_USERS: Final = Upsert(tables.known_users, ("user_id", "made", *_SPANS), _SPANS)
 _SESSIONS: Final = Upsert(
-    tables.users_sessions, ("id", "user_id", "started", "ended", "ip", "type"), ("started", "ended"), ("user_id", "ip")
+    tables.users_sessions,
+    ("id", "user_id", "started", "ended", "ip", "type"),
+    ("started", None),
+    fill=("user_id", "ip"),
+    open_end="ended",
 )
+_KNOWN_SESSIONS: Final = Upsert(tables.known_sessions, ("session_id", "last_seen"), (None, "last_seen"))
 _TYPES: Final = Upsert(tables.entities_types, ("id", "name"))
 _ENTITIES: Final = Upsert(tables.entities, ("id", "name", "friendly_name", "entity_type_id", "is_deleted"))
 _KNOWN_ENTITIES: Final = Upsert(tables.known_entities, ("entity_id", "type", "id", *_SPANS), _SPANS)
@@ -229,7 +228,11 @@ def _name_by_latest(connection: Connection, ids: list[str]) -> None:
 
 
 def _news(
-    known: Known[Name], items: Iterable[Item], name_of: Callable[[Item], Name], note_of: Callable[[Item], str | None]
+    known: Known[Name],
+    items: Iterable[Item],
+    name_of: Callable[[Item], Name],
+    note_of: Callable[[Item], str | None],
+    step: timedelta = STEP,
 ) -> dict[Name, News[Item]]:
     """The mentions that tell something; several of one thing as one."""
     news: dict[Name, News[Item]] = {}
@@ -237,7 +240,7 @@ def _news(
         name = name_of(item)
         told = Span(item.first, item.last, note_of(item))
         before = known.get(name)
-        if before is not None and before.covers(told):
+        if before is not None and before.covers(told, step):
             continue
         already = news.get(name)
         span = already.span if already is not None else before

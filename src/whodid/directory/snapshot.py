@@ -98,6 +98,9 @@ class Watched(Database):
         while not self._stopped.wait(LOOK_S):
             try:
                 self.refresh()
+    def look_after(self) -> None:
+        """Called every `LAST_USED_S` seconds while watching: what ends by the passing of time."""
+
                 if clock.monotonic() - noted_at >= LAST_USED_S:
                     noted_at = clock.monotonic()
                     self.note_used()
@@ -117,6 +120,7 @@ class Watched(Database):
     def _load(self) -> Snapshot:
         at = now()
         with self.reading() as connection:
+                    self.look_after()
             state = connection.execute(select(tables.directory_state)).one()
             keys = _valid_keys(connection, at)
             sessions = _valid_sessions(connection, at)

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     Uuid,
+    text,
 )
 
 SCHEMA: Final = "whodid"
@@ -157,6 +158,31 @@ entity_names: Final = Table(
     Column("last_seen", UtcTime, nullable=False),
     schema=SCHEMA,
 )
+
+entity_kinds: Final = Table(
+    "entity_kinds",
+    metadata,
+    _uuid("entity_id", primary_key=True),
+    Column("type", Text, primary_key=True),
+    Column("first_seen", UtcTime, nullable=False),
+    Column("last_seen", UtcTime, nullable=False),
+    schema=SCHEMA,
+)
+
+known_sessions: Final = Table(
+    "known_sessions",
+    metadata,
+    _uuid("session_id", primary_key=True),
+    # The latest event; `users_sessions.ended` is empty as long as the session is open.
+    Column("last_seen", UtcTime, nullable=False),
+    Column("closed_at", UtcTime),
+    Column("closed_by", Text),
+    Column("user_agent", Text),
+    Column("client", Text),
+    Index("known_sessions_closed", "closed_at", sqlite_where=text("closed_at IS NOT NULL"),
+          postgresql_where=text("closed_at IS NOT NULL")),
+    schema=SCHEMA,
+)  # fmt: skip
 
 keys: Final = Table(
     "keys",

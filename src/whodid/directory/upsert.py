@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, MetaData, Table, Text, bindparam, cast, column, func, select
+from sqlalchemy import Connection, MetaData, Table, Text, bindparam, case, cast, column, func, select
 from sqlalchemy.dialects import sqlite
 
 Row = tuple[Any, ...]
@@ -20,13 +20,16 @@ Row = tuple[Any, ...]
 class Upsert(NamedTuple):
     """What to do with rows: insert; of those that are there already widen the `spans` and fill what is empty of `fill`.
 
+    `open_end` is a last time that is empty while there is none yet: it stays or becomes empty, else it is widened.
+
     columns  in the table's order, its key first; values are text, bool, None, `time_text`, or the hex digits of a UUID.
     """
 
     table: Table
     columns: tuple[str, ...]
-    spans: tuple[str, str] | None = None
+    spans: tuple[str | None, str | None] | None = None
     fill: tuple[str, ...] = ()
+    open_end: str | None = None
 
     def run(self, connection: Connection, rows: Iterable[Row]) -> int:
         """Write rows; returns how many were inserted or changed."""
@@ -77,9 +80,13 @@ def _or_changed(statement: Any, upsert: Upsert, earlier: str, later: str) -> Any
     if upsert.spans is None:
         return statement.on_conflict_do_nothing()
     before, told = upsert.table.c, statement.excluded
-    changes = {
+    changes: dict[str, Any] = {
         name: getattr(func, function)(func.coalesce(before[name], told[name]), func.coalesce(told[name], before[name]))
         for name, function in zip(upsert.spans, (earlier, later), strict=True)
+        if name is not None
     }
     changes |= {name: func.coalesce(before[name], told[name]) for name in upsert.fill}
+    if (end := upsert.open_end) is not None:
+        both = before[end].is_not(None) & told[end].is_not(None)
+        changes[end] = case((both, getattr(func, later)(before[end], told[end])))
     return statement.on_conflict_do_update(index_elements=list(upsert.table.primary_key), set_=changes)
