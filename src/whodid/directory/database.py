@@ -164,11 +164,11 @@ def _prepare(connection: Connection) -> None:
     else:
         tables.metadata.create_all(connection)
     connection.execute(text("CREATE UNIQUE INDEX IF NOT EXISTS users_login_unique ON users (login)"))
-    state = tables.directory_state
-    found = connection.execute(select(state.c.version)).scalar()
     connection.execute(
         text("CREATE INDEX IF NOT EXISTS users_sessions_open ON users_sessions (id) WHERE ended IS NULL")
     )
+    state = tables.directory_state
+    found = connection.execute(select(state.c.version)).scalar()
     if found is None:
         connection.execute(state.insert().values(id=1, version=VERSION, epoch=0, closed=False))
     elif found > VERSION:

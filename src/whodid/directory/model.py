@@ -102,18 +102,18 @@ class Session(Struct, kw_only=True, frozen=True):
 
     id: str
     user_id: str | None
-    started: datetime | None
-    ended: datetime | None
-    ip: str | None
     user: str | None
-    type: str | None
+    started: datetime | None
     last_seen: datetime | None
-
+    ended: datetime | None
     ended_by: str | None
-
-class BrowserSession(Struct, kw_only=True, frozen=True):
+    ip: str | None
+    type: str | None
     user_agent: str | None = None
     client: str | None = None
+
+
+class BrowserSession(Struct, kw_only=True, frozen=True):
     """A signed-in browser."""
 
     id: str

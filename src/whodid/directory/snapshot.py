@@ -82,6 +82,9 @@ class Watched(Database):
     def forget_known(self) -> None:
         """Told when something changed: what is remembered of users may be out of date."""
 
+    def look_after(self) -> None:
+        """Called every `LAST_USED_S` seconds while watching: what ends by the passing of time."""
+
     def close(self) -> None:
         self._stopped.set()
         if self._watcher is not None:
@@ -98,12 +101,10 @@ class Watched(Database):
         while not self._stopped.wait(LOOK_S):
             try:
                 self.refresh()
-    def look_after(self) -> None:
-        """Called every `LAST_USED_S` seconds while watching: what ends by the passing of time."""
-
                 if clock.monotonic() - noted_at >= LAST_USED_S:
                     noted_at = clock.monotonic()
                     self.note_used()
+                    self.look_after()
                 reachable = True
             except WhodidError as error:
                 if reachable:
@@ -120,7 +121,6 @@ class Watched(Database):
     def _load(self) -> Snapshot:
         at = now()
         with self.reading() as connection:
-                    self.look_after()
             state = connection.execute(select(tables.directory_state)).one()
             keys = _valid_keys(connection, at)
             sessions = _valid_sessions(connection, at)
