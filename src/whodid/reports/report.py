@@ -20,8 +20,12 @@ those of the header, in their order. Where it says `chosen()` the common filters
 it says `local()` it takes a time zone. One that ends in `LIMIT $limit` has a last column `of` that the header does not
 name: how many rows there are without the limit.
 
+With `-- with: compute_usage` the common tables of `sql/parts/compute_usage.sql` stand before the statement's own; the
+statement then begins with a SELECT. Several such lines: several files, in their order.
+
 What SQL alone cannot is done by a step: with `-- step: whodid.analysis.clusters:clusters` that function is handed the
-SELECT's table and the parameters' values, and gives the table with the columns of the header.
+SELECT's table, the parameters' values and the directory (None where there is none), and gives the table with the
+columns of the header, and `of` where it takes a limit.
 """
 
 from __future__ import annotations
@@ -97,6 +101,7 @@ class Report(Struct, kw_only=True):
     drill: str | None
     step: str | None
     sql: str
+    parts: list[str] = []
 
     @property
     def takes_filters(self) -> bool:
@@ -137,6 +142,7 @@ def parse(name: str, text: str) -> Report:
         drill=header.get("drill", [None])[0],
         step=header.get("step", [None])[0],
         sql="\n".join(lines[body:]).strip(),
+        parts=header.get("with", []),
     )
 
 

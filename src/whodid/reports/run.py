@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.resources import files
@@ -17,6 +18,7 @@ from whodid.errors import WhodidError
 from whodid.reading.selection import Groups
 from whodid.reading.times import instant
 from whodid.reports.common import FIELDS, FILTERS, ZONE, Shift, condition, shifts
+from whodid.reports.kinds import KINDS, types_of
 from whodid.reports.report import Parameter, Report, parse
 from whodid.reports.words import statement, zone_parameters
 from whodid.stores.base import Store
@@ -25,14 +27,24 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_MAX: Final = 100_000
+# What a step reads is not what it gives.
+STEP_ROWS_MAX: Final = 1_000_000
 TIMEOUT_MS: Final = 60_000
 # How many events that touched a thing besides their first one are named one by one.
 _FURTHER_MAX: Final = 200
+_SAID: Final = re.compile(r"\$(\w+)")
+
+
+def _types(kind: str, _: dict[str, Any]) -> list[str]:
+    return types_of(kind)
+
 
 # Parameters that are worked out from the others: their default in the header, and how.
 DERIVED: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "@before": lambda given: given["since"] - (given["until"] - given["since"]),
     "@catalogue": lambda _: sorted(types.known_types()),
+    "@lookback": lambda given: given["since"] - timedelta(days=30),
+    **{f"@{kind}": functools.partial(_types, kind) for kind in KINDS},
 }
 
 
@@ -63,7 +75,16 @@ def _reports() -> dict[str, Report]:
     folder = files(__package__) / "sql"
     found = sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
     names = [(file.removesuffix(".sql").replace("_", "-"), file) for file in found]
-    return {name: _completed(parse(name, (folder / file).read_text("utf-8"))) for name, file in names}
+    return {name: _completed(_whole(parse(name, (folder / file).read_text("utf-8")))) for name, file in names}
+
+
+def _whole(found: Report) -> Report:
+    """The report with the common tables that stand before its statement."""
+    if not found.parts:
+        return found
+    folder = files(__package__) / "sql" / "parts"
+    texts = [(folder / f"{part}.sql").read_text("utf-8").strip() for part in found.parts]
+    return msgspec.structs.replace(found, sql="WITH " + ",\n".join(texts) + "\n" + found.sql)
 
 
 def _completed(found: Report) -> Report:
@@ -123,12 +144,29 @@ def run(
         It took too long; choose a later `since`.
     """
     asked = prepare(store, name, directory=directory, **parameters)
-    found = store.query(asked.sql, asked.params, limit=ROWS_MAX, timeout_ms=timeout_ms, trusted=True)
-    table, total = _counted(found.table)
-    if asked.report.step is not None:
-        module, _, function = asked.report.step.partition(":")
-        table = getattr(import_module(module), function)(table, asked.values)
+    step = _step(asked.report)
+    rows_max = ROWS_MAX if step is None else STEP_ROWS_MAX
+    found = store.query(asked.sql, asked.params, limit=rows_max, timeout_ms=timeout_ms, trusted=True)
+    table, total = _counted(found.table if step is None else step(found.table, asked.values, directory))
     return Reported(table, found.truncated or (total or 0) > table.num_rows, total, asked.values)
+
+
+def _step(chosen: Report) -> Callable[..., pa.Table] | None:
+    """What the SELECT's table is handed to. Raises WhodidError("invalid") when a package for it is missing."""
+    if chosen.step is None:
+        return None
+    module, _, function = chosen.step.partition(":")
+    try:
+        found: Callable[..., pa.Table] = getattr(import_module(module), function)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("whodid"):
+            raise
+        raise WhodidError(
+            "invalid",
+            f"Report {chosen.name} needs {error.name!r}, which is not installed.",
+            "Install it with: pip install 'whodid[analysis]'",
+        ) from error
+    return found
 
 
 def prepare(store: Store, name: str, *, directory: Groups | None = None, **parameters: Any) -> Prepared:
@@ -149,7 +187,9 @@ def prepare(store: Store, name: str, *, directory: Groups | None = None, **param
     if chosen.takes_zone:
         zone = shifts(values[ZONE.name], values.get("before", values["since"]), values["until"])
         params |= zone_parameters(zone)
-    return Prepared(chosen, statement(chosen.sql, store.kind, where, zone), params, values)
+    sql = statement(chosen.sql, store.kind, where, zone)
+    said = set(_SAID.findall(sql))
+    return Prepared(chosen, sql, {name: value for name, value in params.items() if name in said}, values)
 
 
 def _counted(table: pa.Table) -> tuple[pa.Table, int | None]:

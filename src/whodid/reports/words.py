@@ -11,6 +11,7 @@ be named `e` where it says them.
     is_program(login)     whether a login is that of a program
     is_use(), is_run(), is_error(), project()   see docs/reports.md, "What the words mean"
     local(x)              a time in the reader's time zone: date_trunc('day', local(e.time)), …
+    texts_of(json, '/a/b', …), elements_of(json, '/a'), number_of(text)   see `json_words`
     chosen()              the condition that the common filters make; TRUE without any
 """
 
@@ -26,6 +27,7 @@ from sqlglot import exp
 from whodid.errors import WhodidError
 from whodid.reading.dialect import dialect_of
 from whodid.reading.read import definition
+from whodid.reports import json_words
 from whodid.reports.common import Shift
 
 # What sqlglot calls the dialects of our stores.
@@ -36,6 +38,9 @@ _PROGRAM: Final = "({} LIKE 'api:%' OR {} LIKE 'no:auth%')"
 _RELATIONS: Final = ("events", "event_entities", "rejected_events")
 # Stands for the condition until it is known.
 _CHOSEN: Final = "{chosen}"
+
+# As many arguments as are given.
+ANY: Final = -1
 
 Say = Callable[[str, list[exp.Expression]], str]
 
@@ -82,6 +87,9 @@ WORDS: Final[dict[str, tuple[int, Say]]] = {
     "is_run": (0, _defined("run")),
     "is_error": (0, _defined("error")),
     "is_use": (0, _defined("use")),
+    "texts_of": (ANY, json_words.texts_of),
+    "elements_of": (2, json_words.elements_of),
+    "number_of": (1, json_words.number_of),
     "project": (0, lambda kind, _words: dialect_of(kind).project),
     "chosen": (0, lambda _kind, _words: _CHOSEN),
 }
@@ -143,7 +151,7 @@ def _said(node: exp.Expression, *, kind: str, shifts: int) -> exp.Expression:
     if isinstance(node, exp.Anonymous) and node.name.lower() in (*WORDS, "local"):
         count, say = WORDS.get(node.name.lower(), (1, functools.partial(_local, shifts=shifts)))
         words = [word.transform(functools.partial(_said, kind=kind, shifts=shifts)) for word in node.expressions]
-        if len(words) != count:
+        if count not in (ANY, len(words)):
             raise WhodidError("internal", f"{node.name}() takes {count} arguments.")
         return exp.Var(this=say(kind, words))
     return node

@@ -1,0 +1,69 @@
+"""Which types of event the reports mean by a login, a refusal, a change of permissions and the like.
+
+Names with `*` stand for all documented or seen types that they fit (`catalogue.known_types`).
+"""
+
+from __future__ import annotations
+
+import functools
+from fnmatch import fnmatchcase
+from typing import Final
+
+from whodid import catalogue
+
+_KINDS: Final[dict[str, tuple[str, ...]]] = {
+    "logins": ("login", "login-success", "user-logged-in", "sign-in", "logged-in", "user-impersonated"),
+    "failed_logins": ("login-failure", "user-login-failed", "sign-in-failed", "login-failed", "impersonation-failed"),
+    "refusals": (
+        "denied", "*-denied", "not-admin", "unknown-api-key", "*-authorization-failure", "impersonation-failed",
+        "access-refused", "forbidden",
+    ),
+    "permissions": (
+        "entity-shared", "entity-unshared", "*-share", "*-unshare", "*-share-to", "*-unshare-from",
+        "project-save-permissions*", "project-save-*authorizations", "permission*-changed", "permission*-edited",
+        "security-admin-group-create", "security-admin-group-edit", "security-admin-group-delete",
+        "security-admin-user-create", "security-admin-user-edit", "security-admin-user-patch",
+        "security-admin-user-delete", "user-created", "user-changed", "user-deleted", "user-blocked", "group-created",
+        "group-changed", "group-deleted", "role-changed", "user-impersonated", "admin-session-started",
+        "admin-session-ended", "privilege*", "*-grant-*", "token-created", "pane-token-created",
+    ),
+    "keys": (
+        "key-created", "key-revoked", "dev-key-generated", "*apikey-create", "*api-key-create", "*api-key-creation",
+        "*api-key-deletion", "*-key-create", "*-key-edit", "*-key-delete", "user-profile-*-api-key",
+        "in-memory-api-key-create",
+    ),
+    "settings": (
+        "settings-changed", "log-settings-changed", "setting-changed", "*-settings-changed", "*-save-settings",
+        "*save-settings", "*-settings-edit", "*-settings-update", "admin-connection-save", "admin-connection-delete",
+        "admin-variables-save", "admin-integrations-save", "policy-*", "target-*", "connection-*ed", "retention-*",
+        "capture-*",
+    ),
+    "reads": (
+        "dataset-read-data", "dataset-read-data-sample", "*dataset-read-data", "table-produced", "explore-*",
+        "dataset-lookup-query", "query-start", "sql-query",
+    ),
+    "exports": (
+        "dataset-export", "*-export", "*-export-download", "*-download", "*-exported", "audit-exported",
+        "table-exported", "sql-notebook-export*", "dashboards-export", "dashboards-download-export", "file-saved",
+    ),
+    "readings": ("audit-read", "audit-exported", "query-run"),
+    "own_changes": (
+        "settings-changed", "user-created", "user-changed", "user-deleted", "group-created", "group-changed",
+        "group-deleted", "key-created", "key-revoked", "policy-*", "capture-*", "target-*", "connection-*",
+        "dataset-definition-*", "retention-*", "rejects-replayed", "dead-letters-*", "error-group-*",
+    ),
+    "losses": ("events-filtered", "dead-letter*", "events-dropped", "target-failed", "gap-found"),
+}  # fmt: skip
+
+
+@functools.cache
+def types_of(kind: str) -> list[str]:
+    """The names of the types of a kind, in order."""
+    patterns = _KINDS[kind]
+    plain = {name for name in patterns if "*" not in name}
+    wild = [name for name in patterns if "*" in name]
+    known = (name for name in catalogue.known_types() if any(fnmatchcase(name, pattern) for pattern in wild))
+    return sorted(plain.union(known))
+
+
+KINDS: Final = tuple(_KINDS)
