@@ -9,7 +9,6 @@ import pytest
 from whodid.reports.words import translated
 from whodid.stores.base import Store
 
-
 CENSUS = "e.type = 'kubernetes-cluster-usage-status'"
 
 

@@ -17,7 +17,7 @@ def texts_of(kind: str, words: list[exp.Expression]) -> str:
     if kind == "duckdb":
         places = ", ".join(_quoted(pointer.name) for pointer in pointers)
         return f"json_extract_string({source}, [{places}])"
-    return f"ARRAY[{', '.join(f'({source} #>> {_path(pointer.name)})' for pointer in pointers)}]"
+    return f"(ARRAY[{', '.join(f'({source} #>> {_path(pointer.name)})' for pointer in pointers)}])"
 
 
 def elements_of(kind: str, words: list[exp.Expression]) -> str:
