@@ -21,6 +21,8 @@ from whodid.reading.cells import microseconds, moment
 from whodid.reading.dialect import dialect_of
 from whodid.reading.filters import EventFilter
 from whodid.reading.selection import Groups, Selection, select
+from whodid.reading.sight import EVERYTHING, Sight
+from whodid.reading.sight import condition as seen_by
 from whodid.reading.times import instant
 from whodid.stores.base import COLUMNS, Result, Store
 
@@ -62,8 +64,10 @@ class Usage(Struct, kw_only=True):
     parts: dict[str, pa.Table]
 
 
-def events(store: Store, groups: Groups, wanted: EventFilter, *, timeout_ms: int = TIMEOUT_MS) -> Page:
-    """One page of the events that a filter means; `wanted.limit` rows at most.
+def events(
+    store: Store, groups: Groups, wanted: EventFilter, *, sight: Sight = EVERYTHING, timeout_ms: int = TIMEOUT_MS
+) -> Page:
+    """One page of the events that a filter means and `sight` may see; `wanted.limit` rows at most.
 
     Raises
     ------
@@ -72,11 +76,11 @@ def events(store: Store, groups: Groups, wanted: EventFilter, *, timeout_ms: int
     WhodidError("timeout")
         The store was too slow; narrow the time range.
     """
-    return _page(store, wanted, _chosen(store, groups, wanted), timeout_ms)
+    return _page(store, wanted, _chosen(store, groups, wanted, sight=sight), timeout_ms)
 
 
 def event_pages(
-    store: Store, groups: Groups, wanted: EventFilter, *, timeout_ms: int = TIMEOUT_MS
+    store: Store, groups: Groups, wanted: EventFilter, *, sight: Sight = EVERYTHING, timeout_ms: int = TIMEOUT_MS
 ) -> Iterator[pa.Table]:
     """The events that a filter means as tables of at most `PAGE_ROWS` rows, `wanted.limit` rows in all."""
     left = wanted.limit
@@ -86,7 +90,8 @@ def event_pages(
         read = {name: instant(value, name=name) for name, value in named.items() if value is not None}
         wanted = msgspec.structs.replace(wanted, **read)
     while True:
-        page = events(store, groups, msgspec.structs.replace(wanted, limit=min(left, PAGE_ROWS)), timeout_ms=timeout_ms)
+        part = msgspec.structs.replace(wanted, limit=min(left, PAGE_ROWS))
+        page = events(store, groups, part, sight=sight, timeout_ms=timeout_ms)
         yield page.table
         left -= page.table.num_rows
         if page.next_cursor is None or left <= 0:
@@ -94,8 +99,8 @@ def event_pages(
         wanted = msgspec.structs.replace(wanted, cursor=page.next_cursor)
 
 
-def event(store: Store, event_id: str, *, timeout_ms: int = TIMEOUT_MS) -> pa.Table:
-    """The one event with this id.
+def event(store: Store, event_id: str, *, sight: Sight = EVERYTHING, timeout_ms: int = TIMEOUT_MS) -> pa.Table:
+    """The one event with this id; one that `sight` may not see is as good as none.
 
     Raises
     ------
@@ -108,32 +113,37 @@ def event(store: Store, event_id: str, *, timeout_ms: int = TIMEOUT_MS) -> pa.Ta
         wanted_id = str(uuid.UUID(event_id))
     except ValueError:
         raise WhodidError("invalid", f"{event_id[:100]!r} is no UUID.", "Events are known by UUIDs.") from None
-    sql = statement("event", source=dialect_of(store.kind).events, columns=columns())
-    table = store.query(sql, {"id": wanted_id}, limit=1, timeout_ms=timeout_ms, trusted=True).table
+    seen, params = seen_by(sight, dialect_of(store.kind))
+    sql = statement("event", source=dialect_of(store.kind).events, columns=columns(), where=seen)
+    table = store.query(sql, {"id": wanted_id, **params}, limit=1, timeout_ms=timeout_ms, trusted=True).table
     if not table.num_rows:
         raise WhodidError("not_found", f"There is no event {wanted_id}.", "It may not be stored yet: see /v1/status.")
     return typed(table)
 
 
-def activity(store: Store, groups: Groups, wanted: EventFilter, *, timeout_ms: int = TIMEOUT_MS) -> Page:
+def activity(
+    store: Store, groups: Groups, wanted: EventFilter, *, sight: Sight = EVERYTHING, timeout_ms: int = TIMEOUT_MS
+) -> Page:
     """What was done to the filter's entity or by its user, newest first; the last 7 days unless it says since when.
 
     `sql/activity.sql` says which events count as activity.
     """
     wanted = _with_span(wanted)
-    chosen = _chosen(store, groups, wanted)
+    chosen = _chosen(store, groups, wanted, sight=sight)
     chosen = chosen._replace(where=f"{chosen.where} AND {definition('activity')}")
     return _page(store, wanted, chosen, timeout_ms)
 
 
-def usage(store: Store, groups: Groups, wanted: EventFilter, *, timeout_ms: int = TIMEOUT_MS) -> Usage:
+def usage(
+    store: Store, groups: Groups, wanted: EventFilter, *, sight: Sight = EVERYTHING, timeout_ms: int = TIMEOUT_MS
+) -> Usage:
     """An overview of the events that a filter means; the last 7 days unless it says since when.
 
     What counts as a person, a run and an error is said in `sql/person.sql`, `sql/run.sql` and `sql/error.sql`.
     """
     now = datetime.now(UTC)
     wanted = _with_span(wanted)
-    chosen = _chosen(store, groups, wanted, now)
+    chosen = _chosen(store, groups, wanted, now, sight)
     meanings = {name: definition(name) for name in _DEFINITIONS}
     parts = {}
     for part in USAGE_PARTS:
@@ -180,12 +190,14 @@ def rejects(store: Store, *, limit: int = 100, offset: int = 0, timeout_ms: int 
     return store.query(sql, limit=limit, timeout_ms=timeout_ms, trusted=True)
 
 
-def _chosen(store: Store, groups: Groups, wanted: EventFilter, now: datetime | None = None) -> Selection:
+def _chosen(
+    store: Store, groups: Groups, wanted: EventFilter, now: datetime | None = None, sight: Sight = EVERYTHING
+) -> Selection:
     def find(sql: str, params: dict[str, Any]) -> list[str] | None:
         found = store.query(sql, params, limit=FURTHER_MAX, trusted=True)
         return None if found.truncated else list(found.table.column("id").to_pylist())
 
-    return select(wanted, dialect_of(store.kind), groups, now, find=find)
+    return select(wanted, dialect_of(store.kind), groups, now, sight=sight, find=find)
 
 
 def _page(store: Store, wanted: EventFilter, chosen: Selection, timeout_ms: int) -> Page:

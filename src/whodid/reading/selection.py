@@ -13,6 +13,8 @@ from whodid.errors import WhodidError
 from whodid.event import foreign_id
 from whodid.reading.dialect import Dialect, like_escaped
 from whodid.reading.filters import EQUAL, EventFilter, split_entity
+from whodid.reading.sight import EVERYTHING, Sight
+from whodid.reading.sight import condition as seen_by
 from whodid.reading.times import instant
 
 # Where `text` looks, besides the JSON columns.
@@ -53,9 +55,10 @@ def select(
     groups: Groups,
     now: datetime | None = None,
     *,
+    sight: Sight = EVERYTHING,
     find: Find = lambda sql, params: None,
 ) -> Selection:
-    """The SQL that a filter means, without its order, limit and cursor.
+    """The SQL that a filter means, without its order, limit and cursor; of the events that `sight` may see.
 
     `find` is asked which events touched an entity besides their first one: usually none, and that spares the engine
     half of the work.
@@ -69,7 +72,9 @@ def select(
     """
     builder = _chosen(wanted, dialect, groups, now, find)
     source = builder.entities([split_entity(entity) for entity in wanted.entity])
-    return Selection(source, " AND ".join(builder.conditions) or "TRUE", builder.params)
+    seen, params = seen_by(sight, dialect)
+    where = [*builder.conditions, *([seen] if sight.is_limited else [])]
+    return Selection(source, " AND ".join(where) or "TRUE", builder.params | params)
 
 
 def conditions(

@@ -16,6 +16,7 @@ from whodid.reading.filters import EventFilter
 from whodid.reading.output import rows
 from whodid.reading.read import columns, statement, typed
 from whodid.reading.selection import Groups, select
+from whodid.reading.sight import EVERYTHING, Sight
 from whodid.stores.base import Store
 
 # Live is what happened lately: an import of old events does not flood those who watch.
@@ -38,10 +39,17 @@ class Tail:
     Methods block; one thread at a time.
     """
 
-    def __init__(self, store: Store, groups: Groups, wanted: EventFilter, after: str | None = None):
+    def __init__(
+        self,
+        store: Store,
+        groups: Groups,
+        wanted: EventFilter,
+        after: str | None = None,
+        sight: Sight = EVERYTHING,
+    ):
         """Begin at the end, or behind the event whose `mark` is `after`. Raises WhodidError("invalid")."""
         self._store = store
-        self._source, self._where, self._params = select(wanted, dialect_of(store.kind), groups)
+        self._source, self._where, self._params = select(wanted, dialect_of(store.kind), groups, sight=sight)
         self._events = dialect_of(store.kind).events
         self._at = self._heads({}) if after is None else _read_mark(after)
         self._marks: list[str] = []

@@ -1,4 +1,4 @@
--- One event by its id.
+-- One event by its id, if the reader may see it.
 SELECT {columns}
 FROM {source} e
-WHERE e."id" = CAST($id AS uuid)
+WHERE e."id" = CAST($id AS uuid) AND {where}
