@@ -123,7 +123,7 @@ def run_script(scene: Scene, at: float) -> float:
         at,
         "script-start",
         source="server",
-        entities=[script.entity, scene.project.entity],
+        entities=[script.entity, scene.project.entity, *script.inputs],
         function=script.function,
         duration_ms=duration,
         request_id=request,
@@ -143,7 +143,7 @@ def run_notebook(scene: Scene, at: float) -> float:
     scene.write_design(
         at,
         "notebook-start",
-        entities=[notebook.entity, scene.project.entity],
+        entities=[notebook.entity, scene.project.entity, *notebook.inputs],
         function=notebook.function,
         duration_ms=duration,
         status="done",
@@ -163,7 +163,7 @@ def run_model(scene: Scene, at: float) -> float:
         at,
         "predictive-model-start",
         source="server",
-        entities=[model.entity, scene.project.entity],
+        entities=[model.entity, scene.project.entity, *model.inputs],
         function=model.function,
         duration_ms=duration,
         request_id=scene.request(),
@@ -191,7 +191,9 @@ def view_dashboard(scene: Scene, at: float) -> float:
     dashboard = scene.thing("dashboard")
     if dashboard is None:
         return 1.0
-    scene.write(at, "dashboard-read-meta", level="usage", entities=[dashboard.entity, scene.project.entity])
+    scene.write(
+        at, "dashboard-read-meta", level="usage", entities=[dashboard.entity, scene.project.entity, *dashboard.inputs]
+    )
     for number in range(1 + scene.dice.getrandbits(1)):
         render(scene, at + 0.6 + number)
     return 45.0

@@ -34,7 +34,8 @@ def plant(pen: Pen, world: World, day: int, starts_at: float, scale: float) -> N
     if _is_day(world, day, MOVED_DATASET.days_ago):
         _move_dataset(pen, world)
     if _is_day(world, day - 1, MOVED_DATASET.days_ago):
-        _planted_dataset(world).connection = MOVED_DATASET.connection_after
+        moved = _planted_dataset(world)
+        moved.connection, moved.table = MOVED_DATASET.connection_after, MOVED_DATASET.table_after
     for number, night in enumerate(PROBED_ACCOUNT.nights_ago, 1):
         if _is_day(world, day, night):
             last = number == len(PROBED_ACCOUNT.nights_ago)

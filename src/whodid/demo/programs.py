@@ -58,7 +58,9 @@ def _scenario(pen: Pen, world: World, project: Project, day: int, starts_at: flo
 
 def _build(run: _Run, dataset: Thing, project: Project, slow: float) -> tuple[float, str]:
     dice = run.pen.dice
-    entities = [dataset.entity, project.entity]
+    recipe = Entity(type="recipe", id=f"{project.key}.compute_{_slug(dataset)}", name=f"compute {dataset.entity.name}")
+    output = Entity(type="dataset", id=dataset.entity.id, name=dataset.entity.name, role="output")
+    entities = [output, project.entity, recipe, *dataset.sources]
     source = {"datasetName": dataset.entity.name, "connection": dataset.connection, "jobId": run.job.name}
     run.write("flow-object-build-start", entities=entities, status="started", parameters=source)
     took_ms = round(dataset.duration_ms * 25 * slow * dice.lognormvariate(0, 0.5), 1)
@@ -77,6 +79,10 @@ def _build(run: _Run, dataset: Thing, project: Project, slow: float) -> tuple[fl
     run.write("flow-object-build-failed", entities=entities, duration_ms=took_ms, status="failed", parameters=source)
     run.write("error", entities=entities, description=group.message, **errors.fields_of(group, int(run.at) >> 20))
     return took_ms, "failed"
+
+
+def _slug(thing: Thing) -> str:
+    return thing.entity.id.partition(".")[2]
 
 
 class _Run:

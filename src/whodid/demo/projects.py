@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from whodid.demo import vocabulary
@@ -23,7 +23,10 @@ _DYING_SHARE: Final = 0.05
 
 @dataclass(slots=True)
 class Thing:
-    """A thing with its owner, days of birth and death (days of the story), usual run time and revision."""
+    """A thing with its owner, days of birth and death (days of the story), usual run time and revision.
+
+    `inputs` are the datasets that it is made from or reads; a dataset without any comes from `table` of its connection.
+    """
 
     kind: str
     project: str
@@ -34,7 +37,17 @@ class Thing:
     function: str
     duration_ms: float
     connection: str
+    table: str = ""
     revision: int = 1
+    inputs: list[Entity] = field(default_factory=list)
+
+    @property
+    def sources(self) -> list[Entity]:
+        """What it is made from, in the role of an input."""
+        if self.inputs or self.kind != "dataset":
+            return self.inputs
+        name = f"{self.connection}/{self.table}"
+        return [Entity(type="table", id=name, name=self.table, role="input")]
 
 
 @dataclass(slots=True)
@@ -92,7 +105,9 @@ class World:
             thing.owner = self.by_login[planted.by]
             thing.born, thing.dies = -200, FOREVER
             if isinstance(planted, type(MOVED_DATASET)):
-                thing.connection = planted.connection_before
+                thing.connection, thing.table = planted.connection_before, planted.table_before
+        for project in self.projects:
+            _join(project)
 
 
 def _project(row: dict[str, Any], everyone: Sequence[Person], days: int, scale: float, dice: random.Random) -> Project:
@@ -104,6 +119,22 @@ def _project(row: dict[str, Any], everyone: Sequence[Person], days: int, scale: 
         things[kind] = [_thing(kind, template["names"], row, number, people, days, dice) for number in range(count)]
     entity = Entity(type="project", id=row["key"], name=row["name"])
     return Project(row["key"], entity, people, things)
+
+
+def _join(project: Project) -> None:
+    """Lay the project's flow: the first datasets come from tables, the others from them, and the rest reads those."""
+    datasets = project.things["dataset"]
+    first = max(1, len(datasets) // 3)
+    for place, dataset in enumerate(datasets[first:], first):
+        dataset.inputs = _inputs(datasets, {place % first, place // 2} - {place})
+    for kind in ("script", "notebook", "model", "dashboard"):
+        for place, thing in enumerate(project.things[kind]):
+            thing.inputs = _inputs(datasets, {place % len(datasets)})
+
+
+def _inputs(datasets: Sequence[Thing], places: set[int]) -> list[Entity]:
+    inputs = [datasets[place].entity for place in sorted(places)]
+    return [Entity(type=one.type, id=one.id, name=one.name, role="input") for one in inputs]
 
 
 def _thing(
@@ -136,4 +167,5 @@ def _thing(
         function=f"{row['name'].replace(' ', '')}:{''.join(word.capitalize() for word in slug.split('_'))}",
         duration_ms=dice.lognormvariate(6.4, 1.1),
         connection=dice.choice(vocabulary.things()["connections"])[0],
+        table=f"{row['key']}.{slug.upper()}",
     )
