@@ -10,8 +10,9 @@
     -- chart: bar x=events y=type
     -- drill: /events?type={type}
 
-The family is one of `FAMILIES`. A parameter has a name, a type of `PARAMETER_TYPES` and a default; one whose default
-begins with `@` is not asked for but worked out (`run.DERIVED`). A column has a name, a type of `COLUMN_TYPES`, perhaps
+The family is one of `FAMILIES`. A parameter has a name, a type of `PARAMETER_TYPES` (a choice is written
+as its values: `by day|hour = day`) and a default; one whose default begins with `@` is not asked for but worked out
+(`run.DERIVED`). A column has a name, a type of `COLUMN_TYPES`, perhaps
 a unit, and its meaning; a `local` time is text of the reader's time zone. The chart is a Vega-Lite mark with its
 encodings. `drill` is where a row leads: an address of a page with columns in braces.
 
@@ -50,22 +51,23 @@ FAMILIES: Final = {
     "adoption": "Adoption",
     "audit": "Audit of the audit",
 }
-PARAMETER_TYPES: Final = ("time", "integer", "text", "texts")
+PARAMETER_TYPES: Final = ("time", "integer", "number", "text", "texts", "choice")
 COLUMN_TYPES: Final = ("text", "integer", "number", "time", "date", "local", "uuid", "json")
 
 _HEADER: Final = re.compile(r"-- (\w+): (.*)")
-_PARAMETER: Final = re.compile(r"(\w+) (\w+) = (\S*) \| (.+)")
+_PARAMETER: Final = re.compile(r"(\w+) ([\w|]+) = (\S*) \| (.+)")
 _COLUMN: Final = re.compile(r"(\w+) (\w+)(?: (\S+))? \| (.+)")
 _ENCODING: Final = re.compile(r"(\w+)=(\w+)")
 
 
 class Parameter(Struct, kw_only=True):
-    """What a report takes: `default` is text as a user would write it."""
+    """What a report takes: `default` is text as a user would write it; a choice is one of `choices`."""
 
     name: str
     type: str
     default: str
     help: str
+    choices: list[str] = []
 
     @property
     def is_derived(self) -> bool:
@@ -148,9 +150,12 @@ def parse(name: str, text: str) -> Report:
 
 def _parameter(report: str, line: str) -> Parameter:
     match = _PARAMETER.fullmatch(line)
-    if match is None or match[2] not in PARAMETER_TYPES:
+    if match is None:
         raise _broken(report, line)
-    return Parameter(name=match[1], type=match[2], default=match[3], help=match[4])
+    kind, choices = ("choice", match[2].split("|")) if "|" in match[2] else (match[2], [])
+    if kind not in PARAMETER_TYPES:
+        raise _broken(report, line)
+    return Parameter(name=match[1], type=kind, default=match[3], help=match[4], choices=choices)
 
 
 def _column(report: str, line: str) -> Column:

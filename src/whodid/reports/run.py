@@ -15,10 +15,12 @@ import msgspec
 
 from whodid import catalogue as types
 from whodid.errors import WhodidError
+from whodid.reading.read import JSON_MARK
 from whodid.reading.selection import Groups
 from whodid.reading.times import instant
 from whodid.reports.common import FIELDS, FILTERS, ZONE, Shift, condition, shifts
 from whodid.reports.kinds import KINDS, types_of
+from whodid.reports.membership import memberships
 from whodid.reports.report import Parameter, Report, parse
 from whodid.reports.words import statement, zone_parameters
 from whodid.stores.base import Store
@@ -35,15 +37,18 @@ _FURTHER_MAX: Final = 200
 _SAID: Final = re.compile(r"\$(\w+)")
 
 
-def _types(kind: str, _: dict[str, Any]) -> list[str]:
+def _types(kind: str, _given: dict[str, Any], _directory: Groups | None) -> list[str]:
     return types_of(kind)
 
 
-# Parameters that are worked out from the others: their default in the header, and how.
-DERIVED: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
-    "@before": lambda given: given["since"] - (given["until"] - given["since"]),
-    "@catalogue": lambda _: sorted(types.known_types()),
-    "@lookback": lambda given: given["since"] - timedelta(days=30),
+# Parameters that are worked out from the others and from who is in which group: their default in the header, and how.
+DERIVED: Final[dict[str, Callable[[dict[str, Any], Groups | None], Any]]] = {
+    "@before": lambda given, _: given["since"] - (given["until"] - given["since"]),
+    "@weeks": lambda given, _: (given["until"] - given["since"]) / timedelta(weeks=1),
+    "@lookback": lambda given, _: given["since"] - timedelta(days=30),
+    "@catalogue": lambda _given, _: sorted(types.known_types()),
+    "@member_groups": lambda _, directory: [group for group, _ in memberships(directory)],
+    "@member_logins": lambda _, directory: [login for _, login in memberships(directory)],
     **{f"@{kind}": functools.partial(_types, kind) for kind in KINDS},
 }
 
@@ -148,6 +153,7 @@ def run(
     rows_max = ROWS_MAX if step is None else STEP_ROWS_MAX
     found = store.query(asked.sql, asked.params, limit=rows_max, timeout_ms=timeout_ms, trusted=True)
     table, total = _counted(found.table if step is None else step(found.table, asked.values, directory))
+    table = _marked(table, asked.report)
     return Reported(table, found.truncated or (total or 0) > table.num_rows, total, asked.values)
 
 
@@ -172,7 +178,7 @@ def _step(chosen: Report) -> Callable[..., pa.Table] | None:
 def prepare(store: Store, name: str, *, directory: Groups | None = None, **parameters: Any) -> Prepared:
     """The statement that `run` would run; its parameters and errors are those of `run`."""
     chosen = report(name)
-    values = _values(chosen, parameters)
+    values = _values(chosen, parameters, directory)
     params = {name: value for name, value in values.items() if name not in FIELDS and name != ZONE.name}
     where, zone = "TRUE", tuple[Shift, ...]()
     if chosen.takes_filters:
@@ -192,6 +198,16 @@ def prepare(store: Store, name: str, *, directory: Groups | None = None, **param
     return Prepared(chosen, sql, {name: value for name, value in params.items() if name in said}, values)
 
 
+def _marked(table: pa.Table, chosen: Report) -> pa.Table:
+    """The rows with columns of JSON marked as such, so that they are written as the JSON they are."""
+    for column in chosen.columns:
+        if column.type == "json" and column.name in table.schema.names:
+            place = table.schema.names.index(column.name)
+            field = table.schema.field(place).with_metadata(JSON_MARK)
+            table = table.set_column(place, field, table.column(place))
+    return table
+
+
 def _counted(table: pa.Table) -> tuple[pa.Table, int | None]:
     """The rows without their column `of`, and what it says."""
     if "of" not in table.schema.names:
@@ -200,7 +216,7 @@ def _counted(table: pa.Table) -> tuple[pa.Table, int | None]:
     return table.drop_columns(["of"]), int(total)
 
 
-def _values(chosen: Report, given: dict[str, Any]) -> dict[str, Any]:
+def _values(chosen: Report, given: dict[str, Any], directory: Groups | None) -> dict[str, Any]:
     asked = {parameter.name: parameter for parameter in chosen.parameters if not parameter.is_derived}
     unknown = [name for name in given if name not in asked]
     if unknown:
@@ -211,7 +227,7 @@ def _values(chosen: Report, given: dict[str, Any]) -> dict[str, Any]:
     values = {name: _value(parameter, given.get(name), now) for name, parameter in asked.items()}
     for parameter in chosen.parameters:
         if parameter.is_derived:
-            values[parameter.name] = DERIVED[parameter.default](values)
+            values[parameter.name] = DERIVED[parameter.default](values, directory)
     return values
 
 
@@ -223,6 +239,10 @@ def _value(parameter: Parameter, given: Any, now: datetime) -> Any:
         return _integer(parameter, value)
     if parameter.type == "texts":
         return [value] if isinstance(value, str) and value else list(value)
+    if parameter.type == "choice" and value not in parameter.choices:
+        raise WhodidError(
+            "invalid", f"{parameter.name} is {str(value)[:100]!r}.", f"It is one of: {', '.join(parameter.choices)}."
+        )
     return str(value)
 
 

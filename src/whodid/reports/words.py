@@ -10,6 +10,7 @@ be named `e` where it says them.
     who()                 the same if it is a person, else NULL
     is_program(login)     whether a login is that of a program
     is_use(), is_run(), is_error(), project()   see docs/reports.md, "What the words mean"
+    verb()                what was done to the event's thing: made, edited, shared, run, read, exported, deleted, …
     local(x)              a time in the reader's time zone: date_trunc('day', local(e.time)), …
     texts_of(json, '/a/b', …), elements_of(json, '/a'), number_of(text)   see `json_words`
     chosen()              the condition that the common filters make; TRUE without any
@@ -87,6 +88,7 @@ WORDS: Final[dict[str, tuple[int, Say]]] = {
     "is_run": (0, _defined("run")),
     "is_error": (0, _defined("error")),
     "is_use": (0, _defined("use")),
+    "verb": (0, _defined("verb")),
     "texts_of": (ANY, json_words.texts_of),
     "elements_of": (2, json_words.elements_of),
     "number_of": (1, json_words.number_of),
