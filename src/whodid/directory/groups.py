@@ -10,7 +10,7 @@ from sqlalchemy import CTE, Connection, delete, func, insert, select, update
 from whodid.directory import tables
 from whodid.directory.database import touch
 from whodid.directory.model import Group, Member, User
-from whodid.directory.users import Users, is_uuid, user_of
+from whodid.directory.users import Users, is_uuid, select_users, user_of
 from whodid.errors import WhodidError
 from whodid.event import Entity
 
@@ -40,7 +40,7 @@ class Groups(Users):
                 raise WhodidError("conflict", f"There is a group {name!r} already.", "Take another name.")
             connection.execute(insert(tables.groups).values({f: getattr(group, f) for f in group.__struct_fields__}))
             touch(connection)
-            self.announce("group-created", _entity(group), by=by, after=_told(group))
+            self.announce("group-created", entity_of(group), by=by, after=_told(group))
         return group
 
     def change_group(self, which: str, *, by: str | None = None, **fields: str | None) -> Group:
@@ -51,7 +51,7 @@ class Groups(Users):
             )
         with self.writing() as connection:
             before = self._group(connection, which)
-            _refuse_personal(before)
+            refuse_personal(before)
             other = self._find(connection, fields["name"]) if fields.get("name") else None
             if other is not None and other.id != before.id:
                 raise WhodidError("conflict", f"There is a group {other.name!r} already.", "Take another name.")
@@ -59,7 +59,7 @@ class Groups(Users):
                 connection.execute(update(tables.groups).where(tables.groups.c.id == before.id).values(fields))
             after = self._group(connection, before.id)
             touch(connection)
-            self.announce("group-changed", _entity(after), by=by, before=_told(before), after=_told(after))
+            self.announce("group-changed", entity_of(after), by=by, before=_told(before), after=_told(after))
         return after
 
     def delete_group(self, which: str, *, by: str | None = None) -> None:
@@ -67,12 +67,12 @@ class Groups(Users):
         relations = tables.groups_relations
         with self.writing() as connection:
             group = self._group(connection, which)
-            _refuse_personal(group)
+            refuse_personal(group)
             touching = (relations.c.parent_id == group.id) | (relations.c.child_id == group.id)
             connection.execute(delete(relations).where(touching))
             connection.execute(delete(tables.groups).where(tables.groups.c.id == group.id))
             touch(connection)
-            self.announce("group-deleted", _entity(group), by=by, before=_told(group))
+            self.announce("group-deleted", entity_of(group), by=by, before=_told(group))
 
     def add_member(
         self,
@@ -93,7 +93,7 @@ class Groups(Users):
                 # Two nestings at once could close a circle that neither sees.
                 connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("whodid groups"))))
             parent, child = self._pair(connection, group, user, subgroup)
-            above = connection.execute(select(_above(parent.id).c.id)).scalars()
+            above = connection.execute(select(groups_above(parent.id).c.id)).scalars()
             if child.id in above:
                 raise WhodidError(
                     "invalid", f"{parent.name!r} lies within {child.name!r} already.", "A group cannot contain itself."
@@ -131,7 +131,7 @@ class Groups(Users):
         if not personal:
             found = found.where(tables.groups.c.personal.is_not(True))
         with self.reading() as connection:
-            return [_group_of(row) for row in connection.execute(found)]
+            return [group_of(row) for row in connection.execute(found)]
 
     def members(self, group: str) -> list[Member]:
         """The direct members of a group, by name."""
@@ -144,41 +144,41 @@ class Groups(Users):
                 .where(relations.c.parent_id == parent.id)
                 .order_by(groups.c.name)
             )
-            return [Member(group=_group_of(row), is_admin=bool(row.is_admin)) for row in connection.execute(found)]
+            return [Member(group=group_of(row), is_admin=bool(row.is_admin)) for row in connection.execute(found)]
 
     def group_users(self, group: str) -> list[User]:
         """All users of a group, through groups within it, by login. Raises not_found."""
-        users, known = tables.users, tables.known_users
+        users = tables.users.c
         with self.reading() as connection:
             below = _below(self._group(connection, group).id)
-            found = (
-                select(users, known.c.made, known.c.first_seen, known.c.last_seen)
-                .join(known, known.c.user_id == users.c.id, isouter=True)
-                .where(users.c.group_id.in_(select(below.c.id)))
-                .order_by(users.c.login)
-            )
+            found = select_users().where(users.group_id.in_(select(below.c.id))).order_by(users.login)
             return [user_of(row) for row in connection.execute(found)]
 
     def group_logins(self, group: str) -> list[str]:
-        """Logins of all users of a group, through groups within it. Raises not_found."""
-        return [user.login for user in self.group_users(group)]
+        """Logins of all users of a group, through groups within it, their former logins too. Raises not_found."""
+        users, former = tables.users.c, tables.former_logins.c
+        with self.reading() as connection:
+            below = _below(self._group(connection, group).id)
+            members = users.group_id.in_(select(below.c.id))
+            renamed = select(former.login).join(tables.users, users.id == former.user_id).where(members)
+            return sorted(connection.execute(select(users.login).where(members).union(renamed)).scalars())
 
     def groups_of(self, user: str) -> list[Group]:
         """All groups that a user is in, directly or through others, by name. Raises not_found."""
         groups = tables.groups
         with self.reading() as connection:
             own = self._user(connection, user).group_id or ""
-            above = _above(own)
+            above = groups_above(own)
             found = (
                 select(groups).where(groups.c.id.in_(select(above.c.id)), groups.c.id != own).order_by(groups.c.name)
             )
-            return [_group_of(row) for row in connection.execute(found)]
+            return [group_of(row) for row in connection.execute(found)]
 
     def _pair(self, connection: Connection, group: str, user: str | None, subgroup: str | None) -> tuple[Group, Group]:
         if (user is None) == (subgroup is None):
             raise WhodidError("invalid", "A member is a user or a group.", "Name one of them.")
         parent = self._group(connection, group)
-        _refuse_personal(parent)
+        refuse_personal(parent)
         if user is None:
             return parent, self._group(connection, subgroup or "")
         return parent, self._group(connection, self._user(connection, user).group_id or "")
@@ -187,7 +187,7 @@ class Groups(Users):
         found = self._find(connection, which)
         if found is None and is_uuid(which):
             row = connection.execute(select(tables.groups).where(tables.groups.c.id == which)).first()
-            found = _group_of(row) if row is not None else None
+            found = group_of(row) if row is not None else None
         if found is None:
             raise WhodidError("not_found", f"There is no group {which!r}.", "See: whodid group list")
         return found
@@ -196,10 +196,10 @@ class Groups(Users):
     def _find(connection: Connection, name: str | None) -> Group | None:
         groups = tables.groups.c
         row = connection.execute(select(tables.groups).where(groups.name == name, groups.personal.is_not(True))).first()
-        return _group_of(row) if row is not None else None
+        return group_of(row) if row is not None else None
 
     def _announce_member(self, parent: Group, child: Group, *, by: str | None, **change: dict[str, Any]) -> None:
-        self.announce("group-changed", _entity(parent), by=by, **change)
+        self.announce("group-changed", entity_of(parent), by=by, **change)
 
 
 def _below(group_id: str) -> CTE:
@@ -207,7 +207,7 @@ def _below(group_id: str) -> CTE:
     return _walk(group_id, tables.groups_relations.c.parent_id, tables.groups_relations.c.child_id)
 
 
-def _above(group_id: str) -> CTE:
+def groups_above(group_id: str) -> CTE:
     """The group and all groups that contain it, however deep."""
     return _walk(group_id, tables.groups_relations.c.child_id, tables.groups_relations.c.parent_id)
 
@@ -218,7 +218,8 @@ def _walk(group_id: str, source: Any, target: Any) -> CTE:
     return found.union(select(target).join(found, source == found.c.id))
 
 
-def _group_of(row: Any) -> Group:
+def group_of(row: Any) -> Group:
+    """The Group of a row of `groups`."""
     return Group(
         id=row.id,
         name=row.name,
@@ -228,12 +229,14 @@ def _group_of(row: Any) -> Group:
     )
 
 
-def _refuse_personal(group: Group) -> None:
+def refuse_personal(group: Group) -> None:
+    """Raises invalid for the group of one user."""
     if group.personal:
         raise WhodidError("invalid", f"{group.name!r} is the group of one user.", "Change the user instead.")
 
 
-def _entity(group: Group) -> Entity:
+def entity_of(group: Group) -> Entity:
+    """A group as the entity of an event."""
     return Entity(type="group", id=group.id, name=group.name)
 
 

@@ -12,7 +12,11 @@ SCOPES: Final[tuple[str, ...]] = get_args(Scope)
 
 
 class User(Struct, kw_only=True, frozen=True):
-    """A person or program. `made` is False for one that only appeared in events."""
+    """A person or program. `made` is False for one that only appeared in events.
+
+    One that is not `active` cannot sign in, and its keys count for nothing. `external_id` is what an identity provider
+    calls it.
+    """
 
     id: str
     login: str
@@ -25,6 +29,8 @@ class User(Struct, kw_only=True, frozen=True):
     joined: datetime | None = None
     group_id: str | None = None
     made: bool = False
+    active: bool = True
+    external_id: str | None = None
     first_seen: datetime | None = None
     last_seen: datetime | None = None
 

@@ -7,22 +7,16 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import timedelta
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from whodid.directory import tables
 from whodid.directory.database import now
+from whodid.directory.entities import Entities, chunks, name_by_latest, type_by_latest
 from whodid.directory.ids import entity_hex, session_hex
 from whodid.directory.known import EXACT, STEP, Known, Span
-from whodid.directory.model import Entity, EntityName
-from whodid.directory.sessions import Sessions
 from whodid.directory.upsert import Row, Upsert, time_text
 from whodid.directory.users import personal_group_uuid
-from whodid.errors import WhodidError
-from whodid.event import entity_uuid
 from whodid.stores.base import Mentions, Seen, SeenEntity, SeenSession, SeenUser
-
-# Parameters of one statement; SQLite takes 32,766.
-CHUNK_ROWS: Final = 500
 
 Name = TypeVar("Name", bound=Hashable)
 Item = TypeVar("Item", bound=Seen)
@@ -36,7 +30,7 @@ class News(NamedTuple, Generic[Item]):
     before: Span | None
 
 
-class Observation(Sessions):
+class Observation(Entities):
     """The part of the directory that learns from events."""
 
     def __init__(self, *arguments: Any):
@@ -74,42 +68,6 @@ class Observation(Sessions):
     def forget_known(self) -> None:
         for known in (self._users, self._sessions, self._entities):
             known.clear()
-
-    def entity(self, entity_type: str, entity_id: str) -> Entity:
-        """A thing that events mentioned. Raises not_found."""
-        known, entities = tables.known_entities, tables.entities
-        found = select(known, entities.c.name).join(entities, entities.c.id == known.c.entity_id)
-        with self.reading() as connection:
-            row = connection.execute(found.where(known.c.type == entity_type, known.c.id == entity_id)).first()
-        if row is None:
-            raise WhodidError(
-                "not_found", f"No event mentioned {entity_type} {entity_id!r}.", "Type and id have to be exact."
-            )
-        return _entity_of(row)
-
-    def entities(
-        self, *, entity_type: str | None = None, text: str | None = None, limit: int = 1_000, offset: int = 0
-    ) -> list[Entity]:
-        """Things that events mentioned, the latest first; `text` is looked for in name and id."""
-        known, entities = tables.known_entities, tables.entities
-        found = select(known, entities.c.name).join(entities, entities.c.id == known.c.entity_id)
-        if entity_type is not None:
-            found = found.where(known.c.type == entity_type)
-        if text:
-            found = found.where(
-                entities.c.name.icontains(text, autoescape=True) | known.c.id.icontains(text, autoescape=True)
-            )
-        found = found.order_by(known.c.last_seen.desc(), known.c.entity_id).limit(limit).offset(offset)
-        with self.reading() as connection:
-            return [_entity_of(row) for row in connection.execute(found)]
-
-    def entity_names(self, entity_type: str, entity_id: str) -> list[EntityName]:
-        """The names a thing had, the latest first."""
-        names = tables.entity_names
-        of = names.c.entity_id == str(entity_uuid(entity_type, entity_id))
-        with self.reading() as connection:
-            found = connection.execute(select(names).where(of).order_by(names.c.last_seen.desc(), names.c.name))
-            return [EntityName(name=row.name, first_seen=row.first_seen, last_seen=row.last_seen) for row in found]
 
     def _learn_users(
         self, connection: Connection, news: dict[str, News[SeenUser]], logins: Iterable[str]
@@ -158,12 +116,15 @@ class Observation(Sessions):
 
     def _learn_entities(self, connection: Connection, news: dict[tuple[str, str], News[SeenEntity]]) -> None:
         types = {kind: entity_hex("entity-type", kind) for kind in {kind for kind, _ in news}}
-        known, things, names, met, renamed = [], [], [], [], []
+        known, things, names, met, renamed, kinds = [], [], [], [], [], []
         for (kind, identifier), (item, span, before) in news.items():
             entity = entity_hex(kind, identifier)
             name = item.name
             seen = (time_text(span.first), time_text(span.last))
             known.append((entity, kind, identifier, *seen))
+            if entity == identifier.replace("-", "").lower():
+                # The id alone says what it is, so its type may change.
+                kinds.append((entity, kind, *seen))
             if before is None:
                 things.append((entity, name, name, types[kind], False))
             if name is not None:
@@ -179,7 +140,9 @@ class Observation(Sessions):
             renamed += met
         _KNOWN_ENTITIES.run(connection, known)
         _NAMES.run(connection, names)
-        _name_by_latest(connection, sorted(renamed))
+        name_by_latest(connection, sorted(renamed))
+        _KINDS.run(connection, kinds)
+        type_by_latest(connection, sorted({entity for entity, *_ in kinds}))
 
 
 _SPANS: Final = ("first_seen", "last_seen")
@@ -197,34 +160,25 @@ _KNOWN_SESSIONS: Final = Upsert(tables.known_sessions, ("session_id", "last_seen
 _TYPES: Final = Upsert(tables.entities_types, ("id", "name"))
 _ENTITIES: Final = Upsert(tables.entities, ("id", "name", "friendly_name", "entity_type_id", "is_deleted"))
 _KNOWN_ENTITIES: Final = Upsert(tables.known_entities, ("entity_id", "type", "id", *_SPANS), _SPANS)
+_KINDS: Final = Upsert(tables.entity_kinds, ("entity_id", "type", *_SPANS), _SPANS)
 _NAMES: Final = Upsert(tables.entity_names, ("entity_id", "name", *_SPANS), _SPANS)
 
 
 def _ids_of_users(connection: Connection, logins: list[str]) -> dict[str, str]:
     users = tables.users
     ids: dict[str, str] = {}
-    for chunk in _chunks(logins):
-        found = connection.execute(select(users.c.login, users.c.id).where(users.c.login.in_(chunk)))
-        ids.update((row.login, _hex(row.id)) for row in found)
+    for chunk in chunks(logins):
+        former = tables.former_logins.c
+        for found in (
+            select(former.login, former.user_id.label("id")).where(former.login.in_(chunk)),
+            select(users.c.login, users.c.id).where(users.c.login.in_(chunk)),
+        ):
+            ids.update((row.login, _hex(row.id)) for row in connection.execute(found))
     return ids
 
 
 def _hex(identifier: str) -> str:
     return identifier.replace("-", "")
-
-
-def _name_by_latest(connection: Connection, ids: list[str]) -> None:
-    """Call things by the name they were mentioned by last, in whatever order the mentions came."""
-    entities, names = tables.entities, tables.entity_names
-    latest = (
-        select(names.c.name)
-        .where(names.c.entity_id == entities.c.id)
-        .order_by(names.c.last_seen.desc(), names.c.name)
-        .limit(1)
-        .scalar_subquery()
-    )
-    for chunk in _chunks(ids):
-        connection.execute(update(entities).where(entities.c.id.in_(chunk)).values(name=latest, friendly_name=latest))
 
 
 def _news(
@@ -251,11 +205,3 @@ def _news(
 def _remember(known: Known[Name], news: dict[Name, News[Item]]) -> None:
     for name, each in news.items():
         known.put(name, each.span)
-
-
-def _chunks(values: list[str]) -> Iterable[list[str]]:
-    return (values[start : start + CHUNK_ROWS] for start in range(0, len(values), CHUNK_ROWS))
-
-
-def _entity_of(row: Any) -> Entity:
-    return Entity(**{name: getattr(row, name) for name in Entity.__struct_fields__})

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Select, case, delete, exists, or_, select, up
 
 from whodid.directory import tables
 from whodid.directory.database import now, touch
-from whodid.directory.groups import Groups
+from whodid.directory.memberships import Provisioning
 from whodid.directory.model import Session
 from whodid.directory.users import is_uuid
 from whodid.errors import WhodidError
@@ -28,7 +28,7 @@ SIGN_OUT: Final = "sign-out"
 TEXT_MAX: Final = 1_000
 
 
-class Sessions(Groups):
+class Sessions(Provisioning):
     """The part of the directory that knows sessions. `session_idle_ms` is how long one may be silent."""
 
     session_idle_ms: int = IDLE_MS

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, exists, select, update
 
 from whodid.directory import tables
 from whodid.directory.database import Database, now
@@ -171,10 +171,18 @@ def session_of(row: Any) -> BrowserSession:
 def _valid_keys(connection: Connection, at: datetime) -> dict[bytes, Key]:
     keys = tables.keys
     valid = select(keys).where(keys.c.revoked_at.is_(None), (keys.c.expires_at.is_(None)) | (keys.c.expires_at > at))
+    valid = valid.where(~_is_inactive(keys.c.user))
     return {row.digest: key_of(row) for row in connection.execute(valid)}
 
 
 def _valid_sessions(connection: Connection, at: datetime) -> dict[bytes, BrowserSession]:
     sessions = tables.browser_sessions
-    valid = select(sessions).where(sessions.c.expires_at > at)
-    return {row.digest: session_of(row) for row in connection.execute(valid)}
+    valid = select(sessions).where(sessions.c.expires_at > at, ~_is_inactive(sessions.c.user))
+    found = {row.digest: session_of(row) for row in connection.execute(valid)}
+    return {digest: session for digest, session in found.items() if ends_at(session) > at}
+
+
+def _is_inactive(login: Any) -> Any:
+    """Whether a column's login is that of a user who was deactivated."""
+    users, known = tables.users.c, tables.known_users.c
+    return exists().where(users.login == login, known.user_id == users.id, known.active.is_(False))

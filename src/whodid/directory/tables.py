@@ -134,6 +134,31 @@ known_users: Final = Table(
     Column("made", Boolean, nullable=False),
     Column("first_seen", UtcTime),
     Column("last_seen", UtcTime),
+    # False: may not sign in, and its keys count for nothing.
+    Column("active", Boolean),
+    # What an identity provider calls it, and tells of it besides.
+    Column("external_id", Text),
+    Column("attributes", JSON),
+    Column("changed_at", UtcTime),
+    schema=SCHEMA,
+)
+
+former_logins: Final = Table(
+    "former_logins",
+    metadata,
+    Column("login", Text, primary_key=True),
+    _uuid("user_id", nullable=False),
+    Column("until", UtcTime, nullable=False),
+    schema=SCHEMA,
+)
+
+known_groups: Final = Table(
+    "known_groups",
+    metadata,
+    _uuid("group_id", primary_key=True),
+    Column("external_id", Text),
+    Column("created_at", UtcTime),
+    Column("changed_at", UtcTime),
     schema=SCHEMA,
 )
 

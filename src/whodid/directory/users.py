@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, delete, or_, select, update
+from sqlalchemy import Connection, Select, delete, func, or_, select, update
 
 from whodid.directory import tables
 from whodid.directory.database import now, touch
@@ -35,9 +35,10 @@ class Users(Watched):
         if not 1 <= len(login) <= LOGIN_MAX:
             raise WhodidError("invalid", f"A login has 1 to {LOGIN_MAX} characters.", "Give it as events name it.")
         with self.writing() as connection:
-            found = connection.execute(_users().where(tables.users.c.login == login)).first()
+            found = connection.execute(select_users().where(tables.users.c.login == login)).first()
             if found is not None and found.made:
                 raise WhodidError("conflict", f"There is a user {login!r} already.", "Change it instead.")
+            refuse_other_case(connection, login)
             if found is None:
                 add_user(self, connection, login, id or user_uuid(login), joined=now(), made=True)
             else:
@@ -47,7 +48,7 @@ class Users(Watched):
                 connection.execute(update(tables.users).where(tables.users.c.id == found.id).values(joined=now()))
             user = self._change(connection, login, values)
             touch(connection, close_access=True)
-            self.announce("user-created", _entity(user), by=by, after=_told(user))
+            self.announce("user-created", entity_of(user), by=by, after=told_of(user))
         self.refresh()
         return user
 
@@ -57,8 +58,9 @@ class Users(Watched):
         with self.writing() as connection:
             before = self._user(connection, login)
             after = self._change(connection, login, values)
+            note_change(connection, after.id)
             touch(connection)
-            self.announce("user-changed", _entity(after), by=by, before=_told(before), after=_told(after))
+            self.announce("user-changed", entity_of(after), by=by, before=told_of(before), after=told_of(after))
         self.refresh()
         return after
 
@@ -74,13 +76,16 @@ class Users(Watched):
             )
             connection.execute(delete(tables.groups).where(tables.groups.c.id == user.group_id))
             connection.execute(delete(tables.known_users).where(tables.known_users.c.user_id == user.id))
+            connection.execute(delete(tables.former_logins).where(tables.former_logins.c.user_id == user.id))
             connection.execute(delete(tables.users).where(tables.users.c.id == user.id))
             valid = (keys.c.user == login) & keys.c.revoked_at.is_(None)
             connection.execute(update(keys).where(valid).values(revoked_at=now()))
             connection.execute(delete(browsers).where(browsers.c.user == login))
             connection.execute(delete(tables.sign_in_tokens).where(tables.sign_in_tokens.c.user == login))
+            for table in (tables.passwords, tables.identities, tables.grants):
+                connection.execute(delete(table).where(table.c.user_id == user.id))
             touch(connection)
-            self.announce("user-deleted", _entity(user), by=by, before=_told(user))
+            self.announce("user-deleted", entity_of(user), by=by, before=told_of(user))
         self.refresh()
 
     def user(self, which: str) -> User:
@@ -91,7 +96,7 @@ class Users(Watched):
     def users(self, *, text: str | None = None, limit: int = 1_000, offset: int = 0) -> list[User]:
         """Users by login; `text` is looked for in login, names and e-mail."""
         columns = tables.users.c
-        found = _users().order_by(columns.login).limit(limit).offset(offset)
+        found = select_users().order_by(columns.login).limit(limit).offset(offset)
         if text:
             fields = (columns.login, columns.friendly_name, columns.first_name, columns.last_name, columns.email)
             found = found.where(or_(*(field.icontains(text, autoescape=True) for field in fields)))
@@ -99,9 +104,9 @@ class Users(Watched):
             return [user_of(row) for row in connection.execute(found)]
 
     def _user(self, connection: Connection, which: str) -> User:
-        row = connection.execute(_users().where(tables.users.c.login == which)).first()
+        row = connection.execute(select_users().where(tables.users.c.login == which)).first()
         if row is None and is_uuid(which):
-            row = connection.execute(_users().where(tables.users.c.id == which)).first()
+            row = connection.execute(select_users().where(tables.users.c.id == which)).first()
         if row is None:
             raise WhodidError("not_found", f"There is no user {which!r}.", "See: whodid user list")
         return user_of(row)
@@ -139,6 +144,25 @@ def add_user(directory: Watched, connection: Connection, login: str, user_id: st
         connection.execute(directory.insert(table).values(row).on_conflict_do_nothing())
 
 
+def note_change(connection: Connection, user_id: str, **details: Any) -> None:
+    """Keep when a user was changed, and more that is known of it."""
+    known = tables.known_users
+    values = {"changed_at": now(), **details}
+    if not connection.execute(update(known).where(known.c.user_id == user_id).values(values)).rowcount:
+        connection.execute(known.insert().values(user_id=user_id, made=False, **values))
+
+
+def refuse_other_case(connection: Connection, login: str, but: str | None = None) -> None:
+    """Raises conflict when somebody other than the user `but` (an id) was made whose login differs only in case."""
+    columns, known = tables.users.c, tables.known_users.c
+    same = (func.lower(columns.login) == login.lower()) & (columns.login != login) & (known.made.is_(True))
+    for row in connection.execute(select_users().where(same)):
+        if row.id != but:
+            raise WhodidError(
+                "conflict", f"There is a user {row.login!r} already, who differs only in case.", "Change it instead."
+            )
+
+
 def user_uuid(login: str) -> str:
     """The id of a user that nobody gave another one."""
     return str(entity_uuid("user", login))
@@ -151,7 +175,8 @@ def personal_group_uuid(login: str) -> str:
 
 def user_of(row: Any) -> User:
     """The User of a row of users and known_users."""
-    return User(**{name: getattr(row, name) for name in User.__struct_fields__ if name != "made"}, made=bool(row.made))
+    fields = {name: getattr(row, name) for name in User.__struct_fields__}
+    return User(**fields | {"made": bool(row.made), "active": row.active is not False})
 
 
 def is_uuid(text: str) -> bool:
@@ -162,11 +187,11 @@ def is_uuid(text: str) -> bool:
         return False
 
 
-def _users() -> Select[Any]:
+def select_users() -> Select[Any]:
+    """Users with what is known of them: rows for `user_of`."""
     users, known = tables.users, tables.known_users
-    return select(users, known.c.made, known.c.first_seen, known.c.last_seen).join(
-        known, known.c.user_id == users.c.id, isouter=True
-    )
+    columns = (column for column in known.c if column.name != "user_id")
+    return select(users, *columns).join(known, known.c.user_id == users.c.id, isouter=True)
 
 
 def _checked(fields: dict[str, str | None]) -> dict[str, str | None]:
@@ -182,9 +207,11 @@ def _refuse_other_id(login: str, known: str, given: str | None) -> None:
         )
 
 
-def _entity(user: User) -> Entity:
+def entity_of(user: User) -> Entity:
+    """A user as the entity of an event."""
     return Entity(type="user", id=user.id, name=user.login)
 
 
-def _told(user: User) -> dict[str, Any]:
-    return {name: getattr(user, name) for name in ("login", *FIELDS)}
+def told_of(user: User) -> dict[str, Any]:
+    """What the event of a change says of a user."""
+    return {name: getattr(user, name) for name in ("login", *FIELDS, "active", "external_id")}
