@@ -12,15 +12,17 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from whodid.errors import WhodidError
 from whodid.web.answers import error_answer, request_id_of
-from whodid.web.pages import error_page, wants_page
+from whodid.web.pages.answers import Memory
+from whodid.web.pages.audit import Looks
+from whodid.web.pages.frame import error_page, wants_page
 from whodid.web.requests import Req, routed_path
 from whodid.web.routes import ROUTES, Route
 from whodid.web.services import Services
 
-# Nothing is fetched from elsewhere, nothing runs: pages are HTML and one style sheet.
+# Nothing is fetched from elsewhere; what runs and what styles are files of our own, never text of a page.
 CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _HEADERS: Final = (
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
@@ -46,7 +48,7 @@ def create_app(services: Services) -> Litestar:
         guards=[_guard],
         exception_handlers={WhodidError: _failed, HTTPException: _failed, Exception: _failed},
         before_send=[_add_headers],
-        state=State({"services": services}),
+        state=State({"services": services, "answers": Memory(), "looks": Looks()}),
         openapi_config=None,
         logging_config=None,
         request_max_body_size=None,

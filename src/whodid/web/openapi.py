@@ -14,6 +14,7 @@ from whodid.event import REQUEST_BYTES_MAX, REQUEST_EVENTS_MAX, Event
 from whodid.reading.filters import LISTS
 from whodid.reading.output import FORMATS
 from whodid.reading.read import USAGE_PARTS
+from whodid.web.pages.spans import RANGES
 from whodid.web.routes import ROUTES, Route
 
 _TIME: Final = "ISO 8601 (without zone: UTC), or how long ago: 30m, 24h, 7d, 2w."
@@ -34,6 +35,7 @@ PARAMETERS: Final[dict[str, str]] = {
     "node": "Node that sent it.",
     "request_id": "Request it belongs to.",
     "error_hash": "Group of the error, a UUID.",
+    "project": "Project of the event, by its key.",
     "parameter": "name=value: a parameter of the event.",
     "text": "Part of a description, name, error or parameter, in any case.",
     "order": "newest or oldest first.",
@@ -45,6 +47,11 @@ PARAMETERS: Final[dict[str, str]] = {
     "revoked": "true: also keys that count no more.",
     "personal": "true: also the groups of single users.",
     "token": "The token of a sign-in link.",
+    "range": f"Time range by name: {', '.join(RANGES)}.",
+    "full": "1: the page as a whole, with tables instead of charts.",
+    "about": "What the tile's page is about, in the order of its path.",
+    "sort": "Column to sort by; - in front: from the largest.",
+    "all": "1: all rows instead of the first.",
 }
 
 _ERRORS: Final = ("invalid", "unauthorized", "forbidden", "not_found", "busy", "internal", "unavailable", "full")

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, NamedTuple
 
 from whodid.reading.output import FORMATS
-from whodid.web import events, logger, pages, query, replaying, settings, status
+from whodid.web import events, logger, query, replaying, settings, status
+from whodid.web.pages import assets, entry, tiles
+from whodid.web.pages.catalogue import PAGES
 from whodid.web.requests import FILTERS, Req
 
 Rule = Literal["public", "read", "write", "admin"]
@@ -34,6 +36,7 @@ _TABLES: Final = tuple(form.media_type.partition(";")[0] for form in FORMATS.val
 _PANE: Final = ("since", "until", "limit", "cursor", "format")
 _USAGE: Final = ("since", "until", "part", "format")
 _HTML: Final = ("text/html",)
+_STATIC: Final = ("text/css", "text/javascript", "image/svg+xml")
 _STREAM: Final = ("text/event-stream",)
 
 # fmt: off
@@ -70,11 +73,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/healthz", "public", status.healthz, "status"),
     Route("GET", "/readyz", "public", status.readyz, "status"),
     Route("GET", "/metrics", "read", status.metrics, "status", forms=("text/plain",)),
-    Route("GET", "/openapi.json", "public", pages.openapi_json, "pages"),
-    Route("GET", "/docs", "public", pages.docs, "pages", forms=_HTML),
+    Route("GET", "/openapi.json", "public", entry.openapi_json, "pages"),
+    Route("GET", "/docs", "public", entry.docs, "pages", forms=_HTML),
     Route("GET", "/logger.js", "public", logger.logger_js, "pages", forms=("text/javascript",)),
-    Route("GET", "/static/{name}", "public", pages.static, "pages", forms=("text/css",)),
-    Route("GET", "/sign-in", "public", pages.sign_in, "pages", ("token",), forms=_HTML),
-    Route("GET", "/", "read", pages.overview, "pages", forms=_HTML),
+    Route("GET", "/static/{name}", "public", assets.static, "pages", forms=_STATIC),
+    Route("GET", "/sign-in", "public", entry.sign_in, "pages", ("token",), forms=_HTML),
+    *(Route("GET", one.path, "read", tiles.handler_of(one), "pages", tiles.PAGE_QUERY, forms=_HTML) for one in PAGES),
+    Route("GET", "/tiles/{page}/{tile}", "read", tiles.tile, "pages", tiles.TILE_QUERY, forms=_HTML),
+    Route("GET", "/tiles/{page}/{tile}/table", "read", tiles.tile_table, "pages", tiles.TILE_QUERY, forms=_HTML),
 )
 # fmt: on

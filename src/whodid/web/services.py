@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +14,6 @@ from whodid.config import Config
 from whodid.directory import Directory
 from whodid.errors import WhodidError
 from whodid.event import Event
-from whodid.reading.read import Usage
 from whodid.receive.access import Access
 from whodid.stores.base import Store
 
@@ -30,15 +28,6 @@ class Reporting(Protocol):
     """A part that tells how it stands."""
 
     def status(self) -> Any: ...
-
-
-@dataclass
-class OverviewMemory:
-    """The overview's numbers as they were read last, at `at` (monotonic seconds)."""
-
-    usage: Usage | None = None
-    at: float = 0.0
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(kw_only=True)
@@ -59,7 +48,6 @@ class Services:
     record: Callable[[Event], None]
     counted: Callable[[], Mapping[tuple[str, str], int]] = dict
     closing: bool = False
-    overview: OverviewMemory = field(default_factory=OverviewMemory)
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(THREADS))
 
     async def call(self, work: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:

@@ -1,19 +1,25 @@
-"""Numbers, durations and times as pages write them."""
+"""Numbers, durations, sizes and times as pages write them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from whodid.reading.printable import printable
 
 UNKNOWN: Final = "unknown"
+_SIZES: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
-def count(value: int | None) -> str:
-    """A number with its thousands apart."""
-    return UNKNOWN if value is None else f"{value:,}"
+def count(value: float | None) -> str:
+    """A number with its thousands apart; of one with a fraction three digits that matter."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, int) or float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:,.3g}"
 
 
 def percent(part: int, whole: int) -> str:
@@ -21,26 +27,60 @@ def percent(part: int, whole: int) -> str:
     return "–" if not whole else f"{100 * part / whole:.1f} %"
 
 
+def per_cent(value: float | None) -> str:
+    """A share that is in per cent already."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:,.0f} %" if abs(value) >= 100 else f"{value:.1f} %"
+
+
 def duration(value_ms: float | None) -> str:
     """A duration in the largest unit that suits it."""
     if value_ms is None:
         return UNKNOWN
     if value_ms < 1_000:
-        return f"{value_ms:.0f} ms" if value_ms >= 10 else f"{value_ms:.1f} ms"
+        return f"{value_ms:.0f} ms" if value_ms >= 10 or value_ms == 0 else f"{value_ms:.1f} ms"
     seconds = value_ms / 1_000
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes = int(seconds // 60)
     if minutes < 60:
         return f"{minutes} min {int(seconds % 60)} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
 
 
-def moment(value: datetime | None) -> str:
-    """A time to the second, in UTC."""
+def size(value_bytes: float | None) -> str:
+    """A number of bytes in the largest decimal unit that suits it."""
+    if value_bytes is None:
+        return UNKNOWN
+    value, unit = float(value_bytes), 0
+    while abs(value) >= 1_000 and unit < len(_SIZES) - 1:
+        value, unit = value / 1_000, unit + 1
+    return f"{value:.0f} {_SIZES[unit]}" if unit == 0 or abs(value) >= 100 else f"{value:.3g} {_SIZES[unit]}"
+
+
+def moment(value: datetime | None, zone: str = "UTC") -> str:
+    """A time to the second, with its zone."""
     if value is None:
         return UNKNOWN
-    return f"{value if value.tzinfo is None else value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{local(value, zone):%Y-%m-%d %H:%M:%S} {zone}"
+
+
+def clock(value: datetime | None, zone: str = "UTC") -> str:
+    """The time of day to the second."""
+    return UNKNOWN if value is None else f"{local(value, zone):%H:%M:%S}"
+
+
+def day(value: datetime | None, zone: str = "UTC") -> str:
+    """The day, with its name."""
+    return UNKNOWN if value is None else f"{local(value, zone):%a %-d %b %Y}"
+
+
+def local(value: datetime, zone: str) -> datetime:
+    """A time of the store (UTC, without zone) in a time zone."""
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(ZoneInfo(zone))
 
 
 def ago(value: datetime | None) -> str:
@@ -49,9 +89,9 @@ def ago(value: datetime | None) -> str:
         return UNKNOWN
     at = value if value.tzinfo else value.replace(tzinfo=UTC)
     seconds = (datetime.now(UTC) - at).total_seconds()
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit} ago"
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:,.0f} {unit} ago"
     return "just now" if seconds >= -60 else "in the future"
 
 
@@ -63,8 +103,12 @@ def plain(value: Any) -> str:
 FILTERS: Final[dict[str, Callable[..., str]]] = {
     "count": count,
     "percent": percent,
+    "per_cent": per_cent,
     "duration": duration,
+    "size": size,
     "moment": moment,
+    "clock": clock,
+    "day": day,
     "ago": ago,
     "plain": plain,
 }

@@ -1,0 +1,110 @@
+"""Answers of tiles: a report asked with a page's choice, and remembered for a moment."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+from whodid import reports
+from whodid.reading.cells import python_rows
+from whodid.reports import Report, Reported
+from whodid.web.pages.choice import FIELDS, Choice
+from whodid.web.pages.rows import Tile
+from whodid.web.services import Services
+
+REMEMBERED_S: Final = 5.0
+REMEMBERED_MAX: Final = 256
+# A range that ends now ends at the next full step instead, so that people who look together share an answer.
+_STEP_S: Final = 10
+
+
+class Answer(NamedTuple):
+    """A report's rows and how many there are in all; `ignored` are conditions that the report does not take."""
+
+    report: Report
+    rows: list[dict[str, Any]]
+    of: int
+    truncated: bool
+    ignored: list[str]
+
+
+class Memory:
+    """The answers of the last moments; who asks the same while it is worked out waits for it."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Any, tuple[float, asyncio.Future[Answer]]] = OrderedDict()
+
+    async def answer(self, services: Services, name: str, given: Mapping[str, Any], ignored: list[str]) -> Answer:
+        """The rows of a report. Raises as `reports.run`."""
+        key = (name, repr(sorted(given.items())))
+        kept = self._kept.get(key)
+        if kept is None or time.monotonic() - kept[0] > REMEMBERED_S:
+            kept = (time.monotonic(), asyncio.ensure_future(_run(services, name, given, ignored)))
+            kept[1].add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._kept[key] = kept
+            while len(self._kept) > REMEMBERED_MAX:
+                self._kept.popitem(last=False)
+        try:
+            return await asyncio.shield(kept[1])
+        except BaseException:
+            if self._kept.get(key) is kept:
+                del self._kept[key]
+            raise
+
+
+def parameters(report: Report, tile: Tile, choice: Choice, subject: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters of a tile's report, of those that the report takes."""
+    span = choice.span()
+    until = span.until
+    if choice.range != "all" and not choice.until and until.microsecond:
+        until += timedelta(seconds=_STEP_S - until.timestamp() % _STEP_S)
+    given: dict[str, Any] = {"since": span.since, "until": until, "zone": choice.zone}
+    given |= {field.parameter: list(choice.of(field.name)) for field in FIELDS if choice.of(field.name)}
+    for name, value in tile.parameters:
+        given[name] = value.format_map(_Literal(subject))
+    asked = {parameter.name for parameter in report.parameters if not parameter.is_derived}
+    return {name: value for name, value in given.items() if name in asked}
+
+
+def ignored(report: Report, choice: Choice) -> list[str]:
+    """Conditions of a choice that a report does not take, by their labels."""
+    asked = {parameter.name for parameter in report.parameters}
+    return [field.label.lower() for field in FIELDS if choice.of(field.name) and field.parameter not in asked]
+
+
+async def ask(services: Services, memory: Memory, tile: Tile, choice: Choice, subject: Mapping[str, str]) -> Answer:
+    """The answer of a tile."""
+    report = reports.report(tile.report)
+    given = parameters(report, tile, choice, subject)
+    return await memory.answer(services, tile.report, given, ignored(report, choice))
+
+
+async def _run(services: Services, name: str, given: Mapping[str, Any], left_out: list[str]) -> Answer:
+    timeout_ms = services.config.query_timeout_ms
+    found = await services.call(_rows, services, name, given, timeout_ms)
+    reported, rows = found
+    return Answer(
+        reports.report(name),
+        rows,
+        len(rows) if reported.total is None else reported.total,
+        reported.truncated,
+        left_out,
+    )
+
+
+def _rows(
+    services: Services, name: str, given: Mapping[str, Any], timeout_ms: int
+) -> tuple[Reported, list[dict[str, Any]]]:
+    found = reports.run(services.store, name, directory=services.directory, timeout_ms=timeout_ms, **given)
+    return found, python_rows(found.table)
+
+
+class _Literal(dict[str, str]):
+    """Fills in what a page is about; braces that name nothing stay."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"

@@ -1,0 +1,154 @@
+"""The rows of an answer as cells of a table: formatted by their units, linked to what they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time
+from typing import Any, Final, NamedTuple
+
+from whodid.reports import Column, Report
+from whodid.web import words
+from whodid.web.pages import links
+from whodid.web.pages.choice import Choice
+
+# Columns that order an answer and say nothing.
+HIDDEN: Final = ("place",)
+_TEXT_MAX: Final = 300
+
+# How a number of a unit is written; what has no row is a number with its thousands apart.
+UNITS: Final[dict[str, Callable[[Any], str]]] = {
+    "ms": words.duration,
+    "s": lambda value: words.duration(None if value is None else value * 1_000),
+    "seconds": lambda value: words.duration(None if value is None else value * 1_000),
+    "bytes": words.size,
+    "%": words.per_cent,
+}
+# Units that are not said again beside numbers, as the number or the heading says them.
+_SAID: Final = ("ms", "s", "seconds", "bytes", "%", "rows", "events", "people", "sessions", "days", "users", "runs")
+
+
+class Head(NamedTuple):
+    """A column's heading."""
+
+    name: str
+    label: str
+    unit: str
+    help: str
+    is_number: bool
+
+
+class Cell(NamedTuple):
+    """`text` as people read it, `title` what hovering shows, `share` the length of its bar from 0 to 1."""
+
+    text: str
+    title: str = ""
+    href: str | None = None
+    kind: str = ""
+    share: float | None = None
+    note: str = ""
+
+
+class Grid(NamedTuple):
+    """A table as it is shown; `of` is how many rows there are in all."""
+
+    heads: list[Head]
+    rows: list[list[Cell]]
+    of: int
+
+
+def grid(
+    report: Report,
+    rows: Sequence[Mapping[str, Any]],
+    choice: Choice,
+    *,
+    of: int,
+    columns: Sequence[str] = (),
+    show: int,
+) -> Grid:
+    """The first `show` rows of an answer that has `of` in all, in these columns or every one."""
+    shown = [column for column in _chosen(report, columns) if not _belongs(column, report)]
+    bar = _bar_column(report)
+    top = max((abs(row[bar]) for row in rows if row.get(bar) is not None), default=0) if bar else 0
+    lines = [
+        [_cell(column, row, choice, report, top if column.name == bar else 0) for column in shown]
+        for row in rows[:show]
+    ]
+    return Grid([_head(column) for column in shown], lines, of)
+
+
+def number_text(column: Column, value: Any) -> str:
+    """A number as people read it."""
+    return UNITS.get(column.unit or "", words.count)(value)
+
+
+def label_of(name: str) -> str:
+    """A column's name as people read it."""
+    return name.removesuffix("_ms").removesuffix("_percent").removesuffix("_bytes").replace("_", " ")
+
+
+def _head(column: Column) -> Head:
+    is_number = column.type in ("integer", "number")
+    label = "entity" if column.name == "entity_id" else label_of(column.name)
+    unit = "" if column.unit is None or column.unit in _SAID or column.unit in label else column.unit
+    return Head(column.name, label, unit, column.help, is_number)
+
+
+def _chosen(report: Report, columns: Sequence[str]) -> list[Column]:
+    by_name = {column.name: column for column in report.columns}
+    if columns:
+        return [by_name[name] for name in columns if name in by_name]
+    return [column for column in report.columns if column.name not in HIDDEN]
+
+
+def _belongs(column: Column, report: Report) -> bool:
+    """Whether another column shows this one too: an entity is one cell of its type, id and name."""
+    names = {one.name for one in report.columns}
+    return {"entity_type", "entity_id"} <= names and column.name in ("entity_type", "entity_name")
+
+
+def _bar_column(report: Report) -> str:
+    """The column of a ranking whose numbers get bars."""
+    if report.chart is None or report.chart.mark != "bar":
+        return ""
+    by_name = {column.name: column for column in report.columns}
+    x, y = report.chart.encodings.get("x", ""), report.chart.encodings.get("y", "")
+    if x in by_name and by_name[x].type in ("integer", "number") and y in by_name and by_name[y].type == "text":
+        return x
+    return ""
+
+
+def _cell(column: Column, row: Mapping[str, Any], choice: Choice, report: Report, top: float) -> Cell:
+    value = row.get(column.name)
+    href = _href(column, row, choice, report)
+    if column.name == "entity_id" and "entity_type" in row:
+        name = row.get("entity_name") or value
+        return Cell(words.plain(name), words.plain(value), href, "text", note=words.plain(row.get("entity_type")))
+    if isinstance(value, datetime) and column.type == "local":
+        text = f"{value:%a %-d %b %Y}" if value.time() == time() else f"{value:%a %-d %b %Y %H:%M}"
+        return Cell(text, href=href, kind="time")
+    if isinstance(value, datetime):
+        return Cell(words.ago(value), words.moment(value, choice.zone), href, "time")
+    if isinstance(value, date):
+        return Cell(f"{value:%a %-d %b %Y}", href=href, kind="time")
+    if column.type in ("integer", "number"):
+        share = None if not top or value is None else abs(value) / top
+        return Cell(number_text(column, value), href=href, kind="number", share=share)
+    if column.type == "uuid" or column.name in ("session", "request_id"):
+        return Cell(words.plain(value)[:8], words.plain(value), href, "code")
+    text = words.plain(value)
+    return Cell(text[:_TEXT_MAX] + ("…" if len(text) > _TEXT_MAX else ""), href=href, kind="text")
+
+
+def _href(column: Column, row: Mapping[str, Any], choice: Choice, report: Report) -> str | None:
+    if report.drill and column.name == _drilled(report):
+        return links.drill(report.drill, row, choice)
+    return links.link(column.name, row, choice)
+
+
+def _drilled(report: Report) -> str | None:
+    """The column that carries the drill-down: one that people read, rather than an id beside it."""
+    named = links.drilled_column(report.drill or "")
+    kinds = {column.name: column.type for column in report.columns}
+    if kinds.get(named or "") == "uuid":
+        return next((column.name for column in report.columns if column.type == "text"), named)
+    return named

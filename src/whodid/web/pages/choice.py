@@ -1,0 +1,136 @@
+"""What a page is narrowed to: its filter bar, whose state is the page's address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+from urllib.parse import urlencode
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from whodid.errors import WhodidError
+from whodid.web.pages.spans import SPAN_USUAL, Span, span_of
+
+VALUES_MAX: Final = 50
+LENGTH_MAX: Final = 500
+
+
+class Field(NamedTuple):
+    """One thing to narrow by: its name in addresses, in reports, and what people read."""
+
+    name: str
+    parameter: str
+    label: str
+    example: str
+
+
+FIELDS: Final[tuple[Field, ...]] = (
+    Field("user", "users", "User", "erika.brandt"),
+    Field("group", "groups", "Group", "Chemistry"),
+    Field("project", "projects", "Project", "SALES"),
+    Field("entity", "entities", "Entity", "dataset:SALES.orders"),
+    Field("type", "types", "Type", "query-*"),
+    Field("level", "levels", "Level", "error"),
+    Field("topic", "topics", "Topic", "apinode-query"),
+)
+NAMES: Final = tuple(field.name for field in FIELDS)
+# In front of a value: is not. `reading.filters` says the same.
+NOT: Final = "!"
+ADDRESS_NAMES: Final = ("range", "since", "until", *NAMES)
+
+
+class Chip(NamedTuple):
+    """A field is (or is not) a value; `turned` and `removed` are the choices that its two buttons lead to."""
+
+    field: Field
+    value: str
+    negated: bool
+    turned: Choice
+    removed: Choice
+
+
+class Choice(Struct, frozen=True):
+    """A time range and conditions; `zone` is the reader's time zone."""
+
+    zone: str
+    range: str = SPAN_USUAL
+    since: str = ""
+    until: str = ""
+    values: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def span(self) -> Span:
+        """The time range, as of this moment."""
+        return span_of(self.range, self.zone, since=self.since, until=self.until)
+
+    def chips(self) -> list[Chip]:
+        """What is narrowed to, in the order of `FIELDS`."""
+        return [
+            Chip(
+                field,
+                value.removeprefix(NOT),
+                value.startswith(NOT),
+                self.without(field.name, value).with_value(field.name, _turned(value)),
+                self.without(field.name, value),
+            )
+            for field in FIELDS
+            for value in self.of(field.name)
+        ]
+
+    def of(self, name: str) -> tuple[str, ...]:
+        """The values of an address's name; without any, none."""
+        return dict(self.values).get(name, ())
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The choice as parameters of an address; what is usual is left out."""
+        found = [("range", self.range)] if self.range != SPAN_USUAL and not (self.since or self.until) else []
+        found += [(name, value) for name, value in (("since", self.since), ("until", self.until)) if value]
+        return found + [(name, value) for name, values in self.values for value in values]
+
+    def address(self, **more: str | int | None) -> str:
+        """`?…` with this choice and `more`; empty when there is nothing to say."""
+        pairs = self.pairs() + [(name, str(value)) for name, value in more.items() if value not in (None, "")]
+        return f"?{urlencode(pairs)}" if pairs else ""
+
+    def with_range(self, name: str) -> Choice:
+        return replace(self, range=name, since="", until="")
+
+    def without(self, name: str, value: str) -> Choice:
+        """The choice without one value."""
+        return self._changed(name, [one for one in self.of(name) if one != value])
+
+    def with_value(self, name: str, value: str) -> Choice:
+        """The choice with one value more."""
+        return self if value in self.of(name) else self._changed(name, [*self.of(name), value])
+
+    def _changed(self, name: str, values: list[str]) -> Choice:
+        kept = {**dict(self.values), name: tuple(values)}
+        ordered = [one for one in ADDRESS_NAMES if kept.get(one)]
+        return replace(self, values=tuple((one, kept[one]) for one in ordered))
+
+
+def _turned(value: str) -> str:
+    return value.removeprefix(NOT) if value.startswith(NOT) else NOT + value
+
+
+def choice_of(given: Mapping[str, Iterable[str]], zone: str) -> Choice:
+    """The choice that an address states; empty values state nothing.
+
+    Raises
+    ------
+    WhodidError("invalid")
+        There are too many values, one is too long, or a time cannot be read.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for name in ADDRESS_NAMES:
+        values = tuple(dict.fromkeys(value.strip() for value in given.get(name, ()) if value.strip()))
+        if len(values) > VALUES_MAX or any(len(value) > LENGTH_MAX or "\0" in value for value in values):
+            raise WhodidError(
+                "invalid", f"{name} has too much.", f"At most {VALUES_MAX} values of {LENGTH_MAX} characters."
+            )
+        if values:
+            found[name] = values
+    single = {name: found.pop(name)[0] for name in ("range", "since", "until") if name in found}
+    choice = Choice(zone=zone, values=tuple(found.items()), **single)
+    choice.span()
+    return choice

@@ -1,0 +1,93 @@
+"""The frame of every page: its template environment, navigation, theme and time zone; and errors as pages."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from litestar import Response
+
+from whodid import __version__
+from whodid.receive.access import Caller
+from whodid.web import words
+from whodid.web.answers import error_answer, request_id_of, told_of
+from whodid.web.pages import assets, links
+from whodid.web.pages.navigation import NAVIGATION
+from whodid.web.pages.spans import RANGES, zone_of
+from whodid.web.requests import Req, name_of
+
+ZONE_COOKIE: Final = "whodid_zone"
+THEME_COOKIE: Final = "whodid_theme"
+_THEMES: Final = ("light", "dark")
+
+
+@cache
+def environment() -> Environment:
+    """The templates, with the filters of `words`."""
+    made = Environment(
+        loader=PackageLoader("whodid.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(words.FILTERS)
+    made.globals.update(
+        version=__version__,
+        asset=assets.address_of,
+        ranges=RANGES,
+        has_card=links.has_card,
+        entity_link=links.entity_link,
+    )
+    return made
+
+
+def page(
+    request: Req, template: str, *, status: int = 200, headers: dict[str, str] | None = None, **content: Any
+) -> Response[bytes]:
+    """A whole page in the frame. `content` is what its template needs, `at` the path of the navigation it is under."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    frame = {
+        "who": name_of(caller) if caller else "",
+        "stops": [stop for stop in NAVIGATION if caller and (stop.scope in caller.scopes or "admin" in caller.scopes)],
+        "theme": theme_of(request),
+        "zone": zone(request),
+        "at": request.url.path,
+    }
+    text = environment().get_template(template).render(**{**frame, **content})
+    return Response(text.encode(), status_code=status, media_type="text/html", headers=headers or {})
+
+
+def fragment(template: str, **content: Any) -> Response[bytes]:
+    """A part of a page."""
+    return Response(environment().get_template(template).render(**content).encode(), media_type="text/html")
+
+
+def zone(request: Req) -> str:
+    """The reader's time zone, as their browser told it; UTC before it did."""
+    return zone_of(request.cookies.get(ZONE_COOKIE, "").replace("%2F", "/"))
+
+
+def theme_of(request: Req) -> str:
+    """light, dark, or empty for what the system says."""
+    chosen = request.cookies.get(THEME_COOKIE, "")
+    return chosen if chosen in _THEMES else ""
+
+
+def wants_page(request: Req) -> bool:
+    """Whether a browser asked for a page, so that its error is a page too."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(("/v1/", "/tiles/"))
+
+
+def error_page(request: Req, error: Exception) -> Response[bytes]:
+    """An error for people."""
+    plain = error_answer(request, error)
+    return page(
+        request,
+        "error.html",
+        status=plain.status_code or 500,
+        headers={name: value for name, value in plain.headers.items() if name != "content-type"},
+        error=told_of(error),
+        request_id=request_id_of(request).decode(),
+    )

@@ -1,0 +1,91 @@
+"""Where a name leads: every person, entity, type, error, session and request has a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from whodid.web.pages.choice import Choice
+
+# Column of a report or an event, and the page of what it names.
+LINKS: Final[dict[str, str]] = {
+    "person": "/users/{}",
+    "user": "/users/{}",
+    "login": "/users/{}",
+    "owner": "/users/{}",
+    "acting_for": "/users/{}",
+    "changed_by": "/users/{}",
+    "session": "/sessions/{}",
+    "request_id": "/requests/{}",
+    "error_hash": "/errors/{}",
+    "event": "/events/{}",
+    "event_id": "/events/{}",
+    "project": "/entities/project/{}",
+    "type": "/events?type={}",
+    "topic": "/events?topic={}",
+    "level": "/events?level={}",
+    "function": "/events?function={}",
+    "node": "/events?node={}",
+    "group": "/users?group={}",
+}
+ENTITY: Final = ("entity_type", "entity_id")
+# Columns whose links have a card that opens beside them.
+CARDS: Final = ("/users/", "/entities/", "/sessions/", "/errors/", "/requests/")
+
+_PLACE: Final = re.compile(r"\{(\w+)\}")
+
+
+def link(column: str, row: Mapping[str, Any], choice: Choice) -> str | None:
+    """The address of what a cell names; None when it names nothing that has a page."""
+    value = row.get(column)
+    if column in ("entity_id", "entity_name") and row.get("entity_type") and row.get("entity_id"):
+        return entity_link(row["entity_type"], row["entity_id"])
+    if value in (None, "") or column not in LINKS:
+        return None
+    return _with_span(LINKS[column].format(quote(str(value), safe="")), choice)
+
+
+def entity_link(kind: str, name: str) -> str:
+    """The page of an entity."""
+    return f"/entities/{quote(kind, safe='')}/{quote(name, safe='')}"
+
+
+def drill(pattern: str, row: Mapping[str, Any], choice: Choice) -> str | None:
+    """The address that a report's drill-down means for a row; None when the row lacks a part of it."""
+    missing = [name for name in _PLACE.findall(pattern) if row.get(name) in (None, "")]
+    if missing:
+        return None
+    address = _PLACE.sub(lambda place: quote(_text(row[place[1]]), safe=""), pattern)
+    return _with_span(address, choice)
+
+
+def drilled_column(pattern: str) -> str | None:
+    """The column whose cells carry the drill-down: the last that the pattern names."""
+    names = _PLACE.findall(pattern)
+    return names[-1] if names else None
+
+
+def has_card(address: str) -> bool:
+    """Whether a card opens beside a link to this address."""
+    return address.startswith(CARDS)
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _with_span(address: str, choice: Choice) -> str:
+    """Lists keep the page's time range and conditions, unless the address states its own."""
+    path, _, query = address.partition("?")
+    given = {pair.partition("=")[0] for pair in query.split("&")} if query else set()
+    if not path.startswith(("/events", "/users")) or path.count("/") > 1:
+        kept = [(name, value) for name, value in choice.pairs() if name in ("range", "since", "until")]
+    else:
+        kept = choice.pairs()
+    times = {"range", "since", "until"}
+    kept = [pair for pair in kept if pair[0] not in given and not (pair[0] in times and given & times)]
+    more = urlencode(kept)
+    parts = [part for part in (query, more) if part]
+    return f"{path}?{'&'.join(parts)}" if parts else path

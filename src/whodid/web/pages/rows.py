@@ -1,0 +1,67 @@
+"""What a page and a tile are: rows of data. A further tile is one row in `catalogue.py`."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+Form = Literal["numbers", "chart", "table", "events"]
+Size = Literal["third", "half", "two-thirds", "whole"]
+
+# Rows that a tile shows before "show all", by its height.
+HEIGHT_USUAL: Final = 3
+
+
+class Tile(NamedTuple):
+    """One question on a page.
+
+    Attributes
+    ----------
+    name
+        Unique on its page; part of its address.
+    report
+        The report that answers it.
+    form
+        How: a strip of numbers, a chart over a table, a table, or a list of events.
+    size
+        Of the page's width, where there is room.
+    height
+        1 is a strip of numbers, 2 is low, 3 usual, 4 tall. It is kept while the tile loads, so that nothing jumps.
+    title
+        The question, when it is not the report's own title.
+    parameters
+        Fixed parameters of the report; `{login}` and the like are what the page is about.
+    columns
+        What the table shows, in this order; all that the report gives when empty.
+    sort
+        Column that orders the table, with `-` for descending; the report's own order when empty.
+    """
+
+    name: str
+    report: str
+    form: Form = "table"
+    size: Size = "half"
+    height: int = HEIGHT_USUAL
+    title: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
+    columns: tuple[str, ...] = ()
+    sort: str = ""
+
+
+class Page(NamedTuple):
+    """A page of tiles.
+
+    `path` may hold what the page is about (`/users/{login}`); `icon` is that of the navigation, empty for pages that
+    are reached from others; `lead` says in a few words what the page is for.
+    """
+
+    name: str
+    path: str
+    title: str
+    tiles: tuple[Tile, ...]
+    icon: str = ""
+    lead: str = ""
+    under: str = ""
+
+    def tile(self, name: str) -> Tile | None:
+        """The tile of this name."""
+        return next((tile for tile in self.tiles if tile.name == name), None)

@@ -1,0 +1,270 @@
+"""Pages of tiles, and each tile's answer as a fragment, as a page of its own, and as what can be exported."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlencode
+
+from litestar import Response
+from msgspec.structs import replace
+
+from whodid import reports
+from whodid.errors import WhodidError
+from whodid.reading.cells import encode
+from whodid.reports import Report
+from whodid.web.answers import told_of
+from whodid.web.pages import answers, charts, frame
+from whodid.web.pages.audit import note
+from whodid.web.pages.catalogue import PAGES, page_of
+from whodid.web.pages.cells import Grid, grid, number_text
+from whodid.web.pages.choice import ADDRESS_NAMES, FIELDS, Choice, choice_of
+from whodid.web.pages.rows import Page, Tile
+from whodid.web.pages.spans import day_words
+from whodid.web.requests import Req, query_of, segments, services_of
+
+# Rows of a table before "show all", by the height of its tile.
+ROWS: Final = {1: 3, 2: 6, 3: 10, 4: 18}
+ROWS_MAX: Final = 1_000
+EXPORTS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("JSON", "json"))
+PAGE_QUERY: Final = (*ADDRESS_NAMES, "full")
+TILE_QUERY: Final = (*ADDRESS_NAMES, "about", "sort", "all")
+
+
+class Frame(NamedTuple):
+    """A tile before its answer: its chrome, and the addresses that it and its menu use."""
+
+    tile: Tile
+    report: Report
+    title: str
+    source: str
+    table: str
+    exports: list[tuple[str, str]]
+    body: str | None = None
+
+
+def handler_of(page: Page) -> Callable[[Req], Awaitable[Response[bytes]]]:
+    """What answers for a page of the catalogue."""
+
+    async def answer(request: Req) -> Response[bytes]:
+        return await _page(page, request)
+
+    answer.__name__ = f"page_{page.name.replace('-', '_')}"
+    answer.__doc__ = f"The page {page.title}."
+    return answer
+
+
+async def _page(page: Page, request: Req) -> Response[bytes]:
+    given = query_of(request, PAGE_QUERY)
+    choice = choice_of(given, frame.zone(request))
+    subject = subject_of(page, request)
+    await note(request, page.name, choice, subject)
+    full = "full" in given
+    tiles = [framed(page, tile, choice, subject) for tile in page.tiles]
+    if full:
+        tiles = list(await asyncio.gather(*(_filled(request, page, one, choice, subject) for one in tiles)))
+    return frame.page(
+        request,
+        "tiles.html",
+        page=page,
+        at=page.under or page.path,
+        choice=choice,
+        subject=subject,
+        title=page.title.format_map(subject) if subject else page.title,
+        sentence=sentence(choice),
+        tiles=tiles,
+        full=full,
+        fields=FIELDS,
+        address=request.url.path,
+        full_address=f"{request.url.path}{choice.address(full=1)}",
+    )
+
+
+async def tile(request: Req) -> Response[bytes]:
+    """One tile's answer as a fragment of its page."""
+    page, one, choice, subject, given = _asked(request)
+    await note(request, page.name, choice, subject)
+    return await _body(request, page, one, choice, subject, given)
+
+
+async def tile_table(request: Req) -> Response[bytes]:
+    """One tile as a page: its whole table, its SQL, its definition."""
+    page, one, choice, subject, given = _asked(request)
+    await note(request, page.name, choice, subject)
+    services = services_of(request)
+    answer = await answers.ask(services, request.app.state.answers, one, choice, subject)
+    asked = answers.parameters(answer.report, one, choice, subject)
+    prepared = await services.call(
+        partial(reports.prepare, services.store, one.report, directory=services.directory, **asked)
+    )
+    chrome = framed(page, one, choice, subject)
+    return frame.page(
+        request,
+        "tile_table.html",
+        page=page,
+        at=page.under or page.path,
+        choice=choice,
+        sentence=sentence(choice),
+        chrome=chrome,
+        back=f"{_path(page, subject)}{choice.address()}",
+        answer=answer,
+        grid=_grid(one, answer, choice, given, whole=True),
+        **_sorting(page, one, choice, subject, given),
+        sql=prepared.sql,
+        params=json.loads(encode({name: _shown(value) for name, value in prepared.params.items()})),
+        title=chrome.title,
+    )
+
+
+def framed(page: Page, tile: Tile, choice: Choice, subject: Mapping[str, str]) -> Frame:
+    """A tile's chrome."""
+    report = reports.report(tile.report)
+    about = [("about", value) for value in subject.values()]
+    query = urlencode([*choice.pairs(), *about])
+    source = f"/tiles/{page.name}/{tile.name}"
+    asked = answers.parameters(report, tile, choice, subject)
+    exported = [(name, value) for name, values in asked.items() if name != "limit" for value in _texts(values)]
+    if any(parameter.name == "limit" for parameter in report.parameters):
+        exported.append(("limit", "100000"))
+    return Frame(
+        tile,
+        report,
+        tile.title or report.title,
+        f"{source}?{query}" if query else source,
+        f"{source}/table?{query}" if query else f"{source}/table",
+        [(label, f"/v1/reports/{tile.report}?{urlencode([*exported, ('format', form)])}") for label, form in EXPORTS],
+    )
+
+
+def subject_of(page: Page, request: Req) -> dict[str, str]:
+    """What a page is about, from its path."""
+    names = [part[1:-1] if part.startswith("{") else "" for part in page.path.split("/") if part]
+    return {name: value for name, value in zip(names, segments(request), strict=False) if name}
+
+
+def sentence(choice: Choice) -> str:
+    """What is shown, in words."""
+    span = choice.span()
+    parts = [f"{chip.field.label.lower()} {'is not' if chip.negated else 'is'} {chip.value}" for chip in choice.chips()]
+    who = f"Where {', '.join(parts)}" if parts else "Everyone"
+    return f"{who}, {day_words(span.since, span.until, choice.zone)}, times in {choice.zone}"
+
+
+def _asked(request: Req) -> tuple[Page, Tile, Choice, dict[str, str], dict[str, list[str]]]:
+    given = query_of(request, TILE_QUERY)
+    _, page_name, tile_name, *_ = segments(request)
+    page = page_of(page_name)
+    one = page.tile(tile_name) if page else None
+    if page is None or one is None:
+        raise WhodidError("not_found", "There is no such tile.", f"Pages: {', '.join(page.name for page in PAGES)}.")
+    names = [part[1:-1] for part in page.path.split("/") if part.startswith("{")]
+    subject = dict(zip(names, given.get("about", []), strict=False))
+    if len(subject) != len(names):
+        raise WhodidError("invalid", "about is missing.", f"The page is about {', '.join(names)}.")
+    return page, one, choice_of(given, frame.zone(request)), subject, given
+
+
+async def _filled(request: Req, page: Page, chrome: Frame, choice: Choice, subject: Mapping[str, str]) -> Frame:
+    """A tile with its answer in place, for pages without scripts; one that fails says so and the others stay."""
+    try:
+        found = await _body(request, page, chrome.tile, choice, subject, {})
+        return chrome._replace(body=found.content.decode())
+    except WhodidError as error:
+        told = told_of(error)
+        return chrome._replace(body=frame.environment().get_template("tile_error.html").render(error=told))
+
+
+async def _body(
+    request: Req,
+    page: Page,
+    one: Tile,
+    choice: Choice,
+    subject: Mapping[str, str],
+    given: Mapping[str, list[str]],
+) -> Response[bytes]:
+    services = services_of(request)
+    answer = await answers.ask(services, request.app.state.answers, one, choice, subject)
+    spec = charts.spec(answer.report, answer.rows) if one.form == "chart" else None
+    chrome = framed(page, one, choice, subject)
+    return frame.fragment(
+        "tile_body.html",
+        tile=one,
+        chrome=chrome,
+        answer=answer,
+        choice=choice,
+        spec=None if spec is None else encode(spec).decode(),
+        numbers=_numbers(answer) if one.form == "numbers" else [],
+        grid=_grid(one, answer, choice, given),
+        **_sorting(page, one, choice, subject, given),
+    )
+
+
+def _grid(
+    one: Tile, answer: answers.Answer, choice: Choice, given: Mapping[str, list[str]], *, whole: bool = False
+) -> Grid:
+    rows = answer.rows
+    order = (given.get("sort") or [one.sort])[0]
+    by = order.removeprefix("-")
+    if by and rows and by in rows[0]:
+        known = sorted((row for row in rows if row[by] is not None), key=lambda row: row[by], reverse=order[0] == "-")
+        rows = known + [row for row in rows if row[by] is None]
+    show = ROWS_MAX if whole or "all" in given else ROWS[one.height]
+    if one.form == "chart":
+        show = ROWS_MAX
+    return grid(answer.report, rows, choice, of=answer.of, columns=() if whole else one.columns, show=show)
+
+
+def _sorting(
+    page: Page, one: Tile, choice: Choice, subject: Mapping[str, str], given: Mapping[str, list[str]]
+) -> dict[str, Any]:
+    """What headings need to sort: the order there is, and the address to which `sort` is added."""
+    about = [("about", value) for value in subject.values()]
+    query = urlencode([*choice.pairs(), *about])
+    return {
+        "order": (given.get("sort") or [one.sort])[0],
+        "sort_address": f"/tiles/{page.name}/{one.name}/table?{query + '&' if query else ''}sort=",
+    }
+
+
+def _numbers(answer: answers.Answer) -> list[dict[str, Any]]:
+    """The cards of a strip of numbers: rows of measure, value and what it was before, or the columns of one row."""
+    columns = {column.name: column for column in answer.report.columns}
+    if {"measure", "value"} <= set(columns):
+        return [
+            {
+                "label": row["measure"],
+                "value": number_text(replace(columns["value"], unit=row.get("unit")), row["value"]),
+                "previous": row.get("previous"),
+                "change": row.get("change_percent"),
+                "bad": row["measure"] == "errors" and bool(row["value"]),
+            }
+            for row in answer.rows
+        ]
+    first = answer.rows[0] if answer.rows else {}
+    return [
+        {
+            "label": name.replace("_", " "),
+            "value": number_text(column, first.get(name)),
+            "previous": None,
+            "change": None,
+            "bad": name == "errors" and bool(first.get(name)),
+        }
+        for name, column in columns.items()
+        if column.type in ("integer", "number")
+    ]
+
+
+def _path(page: Page, subject: Mapping[str, str]) -> str:
+    return page.path.format_map({name: quote(value, safe="") for name, value in subject.items()})
+
+
+def _texts(value: Any) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [one.isoformat() if hasattr(one, "isoformat") else str(one) for one in values]
+
+
+def _shown(value: Any) -> Any:
+    return value.isoformat(sep=" ") if hasattr(value, "isoformat") else value

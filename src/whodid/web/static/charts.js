@@ -1,0 +1,125 @@
+// @ts-check
+/* Charts: draws the Vega-Lite specifications of tiles, without eval, in the colours of the style sheet. */
+(() => {
+  "use strict";
+  const { $$, element, show, hide } = window.whodid;
+  const library = document.currentScript.dataset.vega;
+  let loading = null;
+
+  // The library comes when the first chart does.
+  function loaded() {
+    loading ??= new Promise((done, fail) => {
+      const script = element("script", { src: library, onload: done, onerror: () => fail(new Error("The chart library does not come.")) });
+      document.head.append(script);
+    }).then(() => {
+      window.vega.expressionFunction("whodidUnit", unit);
+    });
+    return loading;
+  }
+
+  const STEPS = {
+    duration: [["ms", 1], ["s", 1000], ["min", 60000], ["h", 3600000], ["d", 86400000]],
+    seconds: [["s", 1], ["min", 60], ["h", 3600], ["d", 86400]],
+    bytes: [["B", 1], ["kB", 1e3], ["MB", 1e6], ["GB", 1e9], ["TB", 1e12]],
+  };
+
+  function unit(value, kind) {
+    if (kind === "%") return `${value} %`;
+    let [name, size] = STEPS[kind === "ms" ? "duration" : kind === "s" ? "seconds" : kind]?.[0] ?? ["", 1];
+    for (const [next, least] of STEPS[kind] ?? []) if (Math.abs(value) >= least) [name, size] = [next, least];
+    return `${+(value / size).toPrecision(3)} ${name}`.trim();
+  }
+
+  const CONFIG = {
+    background: "transparent",
+    font: "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif",
+    view: { stroke: "transparent" },
+    axis: {
+      domainColor: "var(--line)", tickColor: "var(--line)", gridColor: "var(--grid)", labelColor: "var(--quiet)",
+      titleColor: "var(--quiet)", labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400, labelPadding: 6, tickSize: 4,
+    },
+    axisY: { domain: false, ticks: false },
+    legend: { labelColor: "var(--text)", labelFontSize: 12, symbolType: "circle", symbolSize: 60, offset: 4, padding: 0 },
+    selection: { interval: { mark: { fill: "var(--accent)", fillOpacity: 0.12, stroke: "var(--accent)" } } },
+  };
+
+  const days = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  const hours = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+
+  function words(value, step) {
+    const at = typeof value === "number" ? value : Date.parse(value);
+    if (typeof value === "string" && !/^\d{4}-\d\d-\d\dT/.test(value)) return value;
+    return step && !["hour", "moment"].includes(step) ? days.format(at) : hours.format(at);
+  }
+
+  async function draw(holder) {
+    const spec = JSON.parse(holder.dataset.spec);
+    try {
+      await loaded();
+      const result = await window.vegaEmbed(holder, spec, {
+        ast: true, actions: false, renderer: "svg", defaultStyle: false, config: CONFIG,
+        tooltip: (_handler, event, _item, value) => tip(event, value, spec),
+      });
+      watch(result.view, spec, holder);
+    } catch (error) {
+      // The table says the same.
+      holder.hidden = true;
+      holder.nextElementSibling?.classList.add("shown");
+      console.warn(error);
+    }
+  }
+
+  function tip(event, value, spec) {
+    if (value == null || value === "") return hide();
+    const rows = Object.entries(value).flatMap(([name, text], place) => [
+      element("dt", { textContent: name }),
+      element("dd", { textContent: place === 0 ? words(text, spec.usermeta?.step) : text }),
+    ]);
+    show([element("dl", {}, ...rows)], event.clientX + 12, event.clientY + 12);
+  }
+
+  // A range that is brushed becomes the page's time range; a mark that is clicked leads to its events.
+  function watch(view, spec, holder) {
+    const step = spec.usermeta?.step;
+    if (!step) return;
+    let range = null;
+    view.addSignalListener("brush", (_name, value) => { range = value?.x ?? null; });
+    let from = 0;
+    holder.addEventListener("pointerdown", (event) => { from = event.clientX; });
+    addEventListener("pointerup", (event) => {
+      if (!holder.isConnected || !from) return;
+      const moved = Math.abs(event.clientX - from);
+      from = 0;
+      if (moved > 6 && range) setTimeout(() => go(location.pathname, +range[0], +range[1], step), 0);
+    });
+    view.addEventListener("click", (_event, item) => {
+      const at = item?.datum?.x ?? item?.datum?.utcyearmonthdate_x ?? Object.entries(item?.datum ?? {}).find(([name]) => /^utc.*_x$/.test(name))?.[1];
+      if (at == null) return;
+      const begin = typeof at === "number" ? at : Date.parse(at);
+      if (Number.isFinite(begin)) go("/events", begin, begin + LENGTHS[step], step, true);
+    });
+  }
+
+  const LENGTHS = { moment: 60e3, hour: 3600e3, day: 86400e3, week: 7 * 86400e3, month: 31 * 86400e3 };
+
+  function go(path, begin, end, step, exact = false) {
+    const length = exact ? 1 : LENGTHS[step] ?? 60e3;
+    const query = new URLSearchParams(location.search);
+    query.delete("range");
+    query.delete("full");
+    query.set("since", plain(Math.floor(begin / length) * length));
+    query.set("until", plain(Math.ceil(end / length) * length));
+    location.href = `${path}?${query}`;
+  }
+
+  // Without zone: the reader's own time.
+  function plain(at) {
+    return new Date(at).toISOString().slice(0, 16);
+  }
+
+  function drawAll(root) {
+    for (const holder of $$(".chart[data-spec]", root)) draw(holder);
+  }
+  document.addEventListener("whodid:filled", (event) => drawAll(event.target));
+  drawAll(document);
+})();
