@@ -14,6 +14,7 @@ from msgspec import Raw
 from sqlalchemy import Connection, Engine, Table, create_engine, event, exc, inspect, select, text, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.schema import CreateColumn
 
 from whodid.directory import tables
 from whodid.errors import WhodidError
@@ -163,6 +164,7 @@ def _prepare(connection: Connection) -> None:
         tables.metadata.create_all(connection, tables=tables.OWN)
     else:
         tables.metadata.create_all(connection)
+    _add_columns(connection)
     connection.execute(text("CREATE UNIQUE INDEX IF NOT EXISTS users_login_unique ON users (login)"))
     connection.execute(
         text("CREATE INDEX IF NOT EXISTS users_sessions_open ON users_sessions (id) WHERE ended IS NULL")
@@ -177,6 +179,19 @@ def _prepare(connection: Connection) -> None:
             f"The directory has version {found}; this whodid knows versions up to {VERSION}.",
             "Update whodid.",
         )
+
+
+def _add_columns(connection: Connection) -> None:
+    """Give tables that an earlier whodid made the columns they lack; all of those may be empty."""
+    schema = tables.SCHEMA if connection.dialect.name == "postgresql" else None
+    there = inspect(connection).get_multi_columns(schema=schema)
+    for table in tables.OWN:
+        known = {column["name"] for column in there.get((schema, table.name), ())}
+        for column in table.columns:
+            if known and column.name not in known:
+                told = CreateColumn(column).compile(dialect=connection.dialect)
+                name = f"{schema}.{table.name}" if schema else table.name
+                connection.execute(text(f"ALTER TABLE {name} ADD COLUMN {told}"))
 
 
 @contextmanager

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from whodid.directory.database import open_engine
+from whodid.directory.grants import Grants
+from whodid.directory.identities import Identities
 from whodid.directory.keys import Keys
 from whodid.directory.observe import Observation
+from whodid.directory.passwords import Passwords
+from whodid.directory.server_keys import ServerKeys
 from whodid.directory.settings import Settings
-from whodid.directory.sign_in import SignIn
 from whodid.event import Event
 
 
-class Directory(Observation, Keys, Settings, SignIn):
-    """Users, groups, sessions, entities, keys and settings, in SQLite or PostgreSQL.
+class Directory(Observation, Keys, Settings, Grants, Identities, Passwords, ServerKeys):
+    """Users, groups, sessions, entities, keys, roles, browsers and settings, in SQLite or PostgreSQL.
 
     All methods block (a few hundred microseconds on SQLite): call them from threads. All are safe to call at once,
     from several threads and processes. Those that change something take `by`, the login of who does it.

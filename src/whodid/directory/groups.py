@@ -70,6 +70,7 @@ class Groups(Users):
             refuse_personal(group)
             touching = (relations.c.parent_id == group.id) | (relations.c.child_id == group.id)
             connection.execute(delete(relations).where(touching))
+            connection.execute(delete(tables.grants).where(tables.grants.c.group_id == group.id))
             connection.execute(delete(tables.groups).where(tables.groups.c.id == group.id))
             touch(connection)
             self.announce("group-deleted", entity_of(group), by=by, before=_told(group))

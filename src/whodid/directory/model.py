@@ -10,6 +10,9 @@ from msgspec import Struct
 Scope = Literal["write", "read", "admin"]
 SCOPES: Final[tuple[str, ...]] = get_args(Scope)
 
+Role = Literal["admin", "auditor", "reader", "writer"]
+ROLES: Final[tuple[str, ...]] = get_args(Role)
+
 
 class User(Struct, kw_only=True, frozen=True):
     """A person or program. `made` is False for one that only appeared in events.
@@ -120,7 +123,12 @@ class Session(Struct, kw_only=True, frozen=True):
 
 
 class BrowserSession(Struct, kw_only=True, frozen=True):
-    """A signed-in browser."""
+    """A signed-in browser. Without `scopes` it may do what the roles of its user say.
+
+    id       also of the session that its events carry.
+    way      how it signed in: "link", "password" or "oidc".
+    idle_ms  it ends when nothing was asked for so long.
+    """
 
     id: str
     user: str | None

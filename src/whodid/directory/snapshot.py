@@ -10,14 +10,15 @@ import logging
 import threading
 import time as clock
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, exists, select, update
 
 from whodid.directory import tables
 from whodid.directory.database import Database, now
-from whodid.directory.model import BrowserSession, Key
+from whodid.directory.granted import grants_by_login
+from whodid.directory.model import BrowserSession, Grant, Key
 from whodid.errors import WhodidError
 
 LOOK_S: Final = 0.25
@@ -27,7 +28,11 @@ _log = logging.getLogger("whodid.directory")
 
 
 class Snapshot(NamedTuple):
-    """What counts at this moment. `keys` and `sessions` go by the SHA-256 of their secret and hold only valid ones."""
+    """What counts at this moment. `keys` and `sessions` go by the SHA-256 of their secret and hold only valid ones.
+
+    `grants` are the roles of users, by login, through groups too. `server_keys` are the secrets that servers sign
+    with, by name.
+    """
 
     epoch: int
     closed: bool
@@ -35,6 +40,8 @@ class Snapshot(NamedTuple):
     sessions: Mapping[bytes, BrowserSession]
     settings: Mapping[str, Any]
     stale_at: datetime | None
+    grants: Mapping[str, tuple[Grant, ...]]
+    server_keys: Mapping[str, bytes]
 
 
 class Watched(Database):
@@ -44,6 +51,7 @@ class Watched(Database):
         super().__init__(*arguments)
         self.snapshot: Snapshot = self._load()
         self.used: set[str] = set()
+        self.seen: set[str] = set()
         self._refreshing = threading.Lock()
         self._stopped = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -67,16 +75,24 @@ class Watched(Database):
         return self.snapshot.closed
 
     def note_used(self) -> None:
-        """Write down that the keys in `used` were used; one statement for all of them."""
+        """Write down that the keys in `used` were used, and the browsers in `seen` seen; one statement for each."""
         used, self.used = self.used, set()
-        if not used:
+        seen, self.seen = self.seen, set()
+        if not used and not seen:
             return
-        statement = update(tables.keys).where(tables.keys.c.id == bindparam("key")).values(last_used_at=now())
+        keys, browsers, at = tables.keys, tables.browser_sessions, now()
+        noted = (
+            (update(keys).where(keys.c.id == bindparam("key")).values(last_used_at=at), used),
+            (update(browsers).where(browsers.c.id == bindparam("key")).values(last_seen_at=at), seen),
+        )
         try:
             with self.writing() as connection:
-                connection.execute(statement, [{"key": key} for key in sorted(used)])
+                for statement, names in noted:
+                    if names:
+                        connection.execute(statement, [{"key": name} for name in sorted(names)])
         except WhodidError:
             self.used |= used
+            self.seen |= seen
             raise
 
     def forget_known(self) -> None:
@@ -125,8 +141,10 @@ class Watched(Database):
             keys = _valid_keys(connection, at)
             sessions = _valid_sessions(connection, at)
             values = connection.execute(select(tables.settings.c.name, tables.settings.c.value)).all()
+            grants = grants_by_login(connection)
+            signing = connection.execute(select(tables.server_keys.c.name, tables.server_keys.c.secret)).all()
         ends = [key.expires_at for key in keys.values() if key.expires_at is not None]
-        ends += [session.expires_at for session in sessions.values()]
+        ends += [ends_at(session) for session in sessions.values()]
         return Snapshot(
             epoch=state.epoch,
             closed=state.closed,
@@ -134,6 +152,8 @@ class Watched(Database):
             sessions=sessions,
             settings={row.name: row.value for row in values},
             stale_at=min(ends, default=None),
+            grants=grants,
+            server_keys={row.name: row.secret for row in signing},
         )
 
 
@@ -158,14 +178,16 @@ def key_of(row: Any) -> Key:
 
 def session_of(row: Any) -> BrowserSession:
     """The BrowserSession of a row of `browser_sessions`."""
-    return BrowserSession(
-        id=row.id,
-        user=row.user,
-        scopes=tuple(row.scopes),
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        address=row.address,
-    )
+    fields = {name: getattr(row, name) for name in BrowserSession.__struct_fields__}
+    return BrowserSession(**fields | {"scopes": tuple(row.scopes)})
+
+
+def ends_at(session: BrowserSession) -> datetime:
+    """When a browser session ends if nothing more is asked."""
+    if session.idle_ms is None:
+        return session.expires_at
+    seen = session.last_seen_at or session.created_at
+    return min(session.expires_at, seen + timedelta(milliseconds=session.idle_ms))
 
 
 def _valid_keys(connection: Connection, at: datetime) -> dict[bytes, Key]:

@@ -258,6 +258,8 @@ sign_in_tokens: Final = Table(
     Column("user", Text),
     Column("scopes", JSON, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
+    # What it is for: None to sign in, "password" to choose another password.
+    Column("purpose", Text),
     schema=SCHEMA,
 )
 
@@ -271,6 +273,68 @@ browser_sessions: Final = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("address", Text),
+    Column("way", Text),
+    Column("user_agent", Text),
+    Column("last_seen_at", UtcTime),
+    Column("idle_ms", BigInteger),
+    schema=SCHEMA,
+)
+
+grants: Final = Table(
+    "grants",
+    metadata,
+    _uuid("id", primary_key=True),
+    Column("role", Text, nullable=False),
+    # One of both: who has the role.
+    _uuid("user_id"),
+    _uuid("group_id"),
+    Column("projects", JSON, nullable=False),
+    Column("entities", JSON, nullable=False),
+    Column("own", Boolean, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("created_by", Text),
+    schema=SCHEMA,
+)
+
+passwords: Final = Table(
+    "passwords",
+    metadata,
+    _uuid("user_id", primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+    schema=SCHEMA,
+)
+
+sign_in_attempts: Final = Table(
+    "sign_in_attempts",
+    metadata,
+    # Digest of an account or an address: who was tried is nobody's business.
+    Column("digest", LargeBinary, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("next_at", UtcTime, nullable=False),
+    Column("last_at", UtcTime, nullable=False),
+    schema=SCHEMA,
+)
+
+identities: Final = Table(
+    "identities",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    _uuid("user_id", nullable=False),
+    # The groups that the provider named last: those it names no more are left.
+    Column("groups", JSON, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("last_seen_at", UtcTime, nullable=False),
+    schema=SCHEMA,
+)
+
+server_keys: Final = Table(
+    "server_keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
     schema=SCHEMA,
 )
 

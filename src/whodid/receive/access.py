@@ -1,4 +1,4 @@
-"""Who is asking, and whether they may: keys, browser sessions, and programs on the same machine.
+"""Who is asking, and whether they may: keys, browser sessions, panes, and programs on the same machine.
 
 A caller is known by, in this order:
 
@@ -8,7 +8,10 @@ A caller is known by, in this order:
 
 2 and 3 need no secret that a foreign web page would have to know; therefore a request that a browser sends for a
 foreign page is refused (Origin, Sec-Fetch-Site), and on loopback the name in the address bar has to be this machine's
-(a foreign name that resolves to 127.0.0.1 is DNS rebinding).
+(a foreign name that resolves to 127.0.0.1 is DNS rebinding). What a cookie changes besides has to say that a page of
+this server asked for it.
+
+The token of a pane is known only where it is asked for (`pane`): it opens nothing else.
 """
 
 from __future__ import annotations
@@ -26,11 +29,16 @@ from whodid.directory.secret import digest
 from whodid.directory.sign_in import COOKIE
 from whodid.directory.snapshot import Snapshot
 from whodid.errors import WhodidError
+from whodid.reading.sight import EVERYTHING, NOTHING, Sight
+from whodid.receive.pane_tokens import PREFIX, SERVER_KEY, Claims, verified
+from whodid.receive.rights import rights_of
 
 Headers = Mapping[bytes, bytes]
 
 ALLOWED_ORIGINS: Final = "access.allowed_origins"
 ALLOWED_HOSTS: Final = "access.allowed_hosts"
+
+SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 
 # Remembered forms of the Authorization header; Basic allows any number for one key.
 CALLERS_MAX: Final = 10_000
@@ -42,7 +50,12 @@ _COOKIE: Final = COOKIE.encode() + b"="
 
 
 class Caller(NamedTuple):
-    """Who is asking. Empty `topics`, `nodes`, `routing_keys` bind to none."""
+    """Who is asking. Empty `topics`, `nodes`, `routing_keys` bind to none.
+
+    scopes   what it may do without limits; admin includes the others.
+    limited  what it may see where it may not read everything.
+    roles    of the user, for showing.
+    """
 
     name: str
     scopes: frozenset[str]
@@ -52,6 +65,13 @@ class Caller(NamedTuple):
     nodes: frozenset[str] = frozenset()
     routing_keys: frozenset[str] = frozenset()
     session_id: str | None = None
+    limited: Sight = NOTHING
+    roles: tuple[str, ...] = ()
+
+    @property
+    def sight(self) -> Sight:
+        """What it may see of the events."""
+        return EVERYTHING if "read" in self.scopes else self.limited
 
     @property
     def is_bound(self) -> bool:
@@ -67,15 +87,18 @@ class Access:
     directory  keys, browser sessions and settings; a revocation anywhere counts here within a second.
     local_key  the key of `server.json`: whoever can read that file owns the data, and is admin.
     loopback   whether the server listens on loopback only.
+    public_url the address that browsers use when a proxy stands before the server.
     """
 
-    def __init__(self, directory: Directory, *, local_key: str | None = None, loopback: bool = False):
+    def __init__(
+        self, directory: Directory, *, local_key: str | None = None, loopback: bool = False, public_url: str = ""
+    ):
         self._directory = directory
         self._local = digest(local_key) if local_key else None
         self._loopback = loopback
         self._snapshot: Snapshot | None = None
         self._callers: dict[bytes, Caller] = {}
-        self._used: set[str] = set()
+        self._own_origin = public_origin(public_url)
         directory.watch()
 
     def caller(self, scope: Mapping[str, Any], headers: Headers | None = None) -> Caller:
@@ -109,14 +132,55 @@ class Access:
 
     def require(self, scope: Mapping[str, Any], wanted: str, headers: Headers | None = None) -> Caller:
         """`caller`, who besides has to have the scope `wanted` (admin has all). Raises WhodidError("forbidden")."""
+        if headers is None:
+            headers = dict(scope["headers"])
         caller = self.caller(scope, headers)
         if wanted not in caller.scopes:
-            raise WhodidError(
-                "forbidden",
-                f"{caller.name} may not {wanted}.",
-                f"Make a key for it: whodid key create NAME --scope {wanted}",
-            )
+            raise may_not(caller, wanted)
+        if caller.session_id is not None and (wanted == "write" or scope.get("method", "GET") not in SAFE_METHODS):
+            self.refuse_forged(headers)
         return caller
+
+    def refuse_forged(self, headers: Headers) -> None:
+        """What a cookie changes has to say that a page of this server asked for it. Raises WhodidError("forbidden").
+
+        Every browser says so: by Origin, or where it hides that, by Sec-Fetch-Site.
+        """
+        origin = headers.get(b"origin")
+        if origin is not None and origin != b"null":
+            if self._is_own(origin, headers):
+                return
+        elif headers.get(b"sec-fetch-site") in (b"same-origin", b"none"):
+            return
+        raise WhodidError(
+            "forbidden",
+            "It cannot be seen that a page of this server asked for this.",
+            "Do it in the browser itself; programs show a key instead of a cookie.",
+        )
+
+    def pane(self, headers: Headers) -> Claims | None:
+        """What the pane's token of a request shows; None when it has none.
+
+        Raises
+        ------
+        WhodidError("unauthorized")
+            The token was changed, is too old, or the key that it was made with ended.
+        WhodidError("forbidden")
+            A browser sent it for a page of a site that is not allowed.
+        """
+        scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer" or not token.startswith(PREFIX):
+            return None
+        if b"origin" in headers:
+            self.refuse_foreign_origin(headers)
+        key = self._directory.snapshot.server_keys.get(SERVER_KEY)
+        if key is None:
+            raise WhodidError("unauthorized", "This pane's token is none of ours.", "Take the token as it came.")
+        claims = verified(token.strip(), key)
+        valid = {key.id for key in self._directory.snapshot.keys.values()}
+        if claims.key_id is not None and claims.key_id not in valid:
+            raise WhodidError("unauthorized", "The key that made this pane's token has ended.", "Make another key.")
+        return claims
 
     def allows_origin(self, origin: bytes) -> bool:
         """Whether pages of this origin may call from browsers: the setting `access.allowed_origins`."""
@@ -126,14 +190,17 @@ class Access:
     def refuse_foreign_origin(self, headers: Headers) -> None:
         """Raises WhodidError("forbidden") when a browser sent it for a page that is neither ours nor allowed."""
         origin = headers[b"origin"]
-        own = headers.get(b"host", b"").lower()
-        if origin.lower() in (b"http://" + own, b"https://" + own) or self.allows_origin(origin):
+        if self._is_own(origin, headers) or self.allows_origin(origin):
             return
         raise WhodidError(
             "forbidden",
             f"Web pages of {origin.decode('latin-1')[:200]} may not call this server.",
             f"Allow it in the setting {ALLOWED_ORIGINS}.",
         )
+
+    def _is_own(self, origin: bytes, headers: Headers) -> bool:
+        own = headers.get(b"host", b"").lower()
+        return origin.lower() in (b"http://" + own, b"https://" + own, self._own_origin)
 
     def _with_key(self, authorization: bytes) -> Caller:
         for secret in _secrets(authorization):
@@ -159,8 +226,10 @@ class Access:
         self._refuse_foreign_page(headers)
         if b"cookie" in headers and (session := self._session(headers[b"cookie"])) is not None:
             self._refuse_foreign_name(headers)
-            name = session.user or "signed-in browser"
-            return Caller(name, _scopes(session.scopes), user=session.user, session_id=session.id)
+            if b"origin" in headers and headers[b"origin"] != b"null" and not self._is_own(headers[b"origin"], headers):
+                raise WhodidError("forbidden", "A page of another site may not use your sign-in.", "Use a key there.")
+            self._directory.seen.add(session.id)
+            return self._signed_in(session)
         if self._loopback and not self._directory.snapshot.closed and _is_local(scope, headers):
             self._refuse_foreign_name(headers)
             return LOCAL_PROGRAM
@@ -168,6 +237,27 @@ class Access:
             "unauthorized",
             "This needs a key.",
             "Send it as 'Authorization: Bearer KEY'; make one with: whodid key create NAME --scope write",
+        )
+
+    def _signed_in(self, session: BrowserSession) -> Caller:
+        known = session.id.encode()
+        caller = self._callers.get(known)
+        if caller is None:
+            caller = self._callers[known] = self._caller_of_session(session)
+        return caller
+
+    def _caller_of_session(self, session: BrowserSession) -> Caller:
+        name = session.user or "signed-in browser"
+        if session.scopes or session.user is None:
+            return Caller(name, _scopes(session.scopes), user=session.user, session_id=session.id)
+        rights = rights_of(session.user, self._directory.snapshot.grants.get(session.user, ()))
+        return Caller(
+            name,
+            rights.scopes,
+            user=session.user,
+            session_id=session.id,
+            limited=rights.limited,
+            roles=rights.roles,
         )
 
     def _session(self, cookies: bytes) -> BrowserSession | None:
@@ -192,15 +282,31 @@ class Access:
         if not self._loopback:
             return
         name = _host_name(headers.get(b"host", b"localhost").decode("latin-1").lower())
-        if name == "localhost" or name.endswith(".localhost") or _is_loopback(name):
+        if name == "localhost" or name.endswith(".localhost") or loopback(name):
             return
         if name in (self._directory.setting(ALLOWED_HOSTS) or ()):
+            return
+        if self._own_origin and name == _host_name(self._own_origin.partition(b"//")[2].decode("latin-1")):
             return
         raise WhodidError(
             "forbidden",
             f"This server is not called {name[:200]}.",
             f"Use 127.0.0.1 or localhost, send a key, or allow the name in the setting {ALLOWED_HOSTS}.",
         )
+
+
+def may_not(caller: Caller, wanted: str) -> WhodidError:
+    """Why a caller is refused, and what can be done about it."""
+    hint = f"Make a key for it: whodid key create NAME --scope {wanted}"
+    if caller.user is not None and caller.key_id is None:
+        hint = "An administrator can give you a role: whodid role grant --help"
+    return WhodidError("forbidden", f"{caller.name} may not {wanted}.", hint)
+
+
+def public_origin(url: str) -> bytes:
+    """The origin of an address, as browsers write it; empty for none."""
+    scheme, _, rest = url.lower().partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}".encode() if rest else b""
 
 
 def _caller_of(key: Key) -> Caller:
@@ -235,11 +341,12 @@ def _secrets(authorization: bytes) -> list[bytes]:
 
 def _is_local(scope: Mapping[str, Any], headers: Headers) -> bool:
     client = scope.get("client")
-    return client is not None and _is_loopback(client[0]) and _PROXY_HEADERS.isdisjoint(headers)
+    return client is not None and loopback(client[0]) and _PROXY_HEADERS.isdisjoint(headers)
 
 
 @lru_cache(maxsize=1_000)
-def _is_loopback(address: str) -> bool:
+def loopback(address: str) -> bool:
+    """Whether an address is one of this machine itself."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
