@@ -12,7 +12,7 @@ from support.reading import NOW, NoGroups, event
 from whodid.errors import WhodidError
 from whodid.event import foreign_id
 from whodid.reading import read
-from whodid.reading.filters import LISTS, make_filter
+from whodid.reading.filters import LISTS, literal, make_filter
 
 SESSION = "0190a000-0000-7000-8000-000000000001"
 HASH = "0190a000-0000-7000-8000-0000000000ff"
@@ -114,6 +114,18 @@ def found(store: Any, **given: Any) -> list[str]:
         ({"parameter": "a\\b=back"}, ["run"]),
         ({"parameter": "a/~b=c"}, ["run"]),
         ({"parameter": "table=or=ders"}, []),
+        ({"user": "!erika"}, ["click", "fail", "anonymous"]),
+        ({"user": ["erika", "otto", "!otto"]}, ["run", "program"]),
+        ({"group": "!Chemistry"}, ["run", "program", "anonymous"]),
+        ({"group": "!Empty"}, ["run", "click", "fail", "program", "anonymous"]),
+        ({"type": ["!query-*", "!click"]}, ["program", "anonymous"]),
+        ({"level": "!error", "status": "!ok"}, ["click", "program", "anonymous"]),
+        ({"entity": "!connection:c/1", "user": "erika"}, ["program"]),
+        ({"parameter": "!table=orders"}, ["click", "fail", "program", "anonymous"]),
+        ({"session": f"!{SESSION}", "since": "2026-11-01"}, ["click", "fail", "program"]),
+        ({"error_hash": f"!{HASH}", "type": "query-*"}, ["run"]),
+        ({"project": "!SALES", "type": "click"}, ["click"]),
+        ({"user": literal("!erika")}, []),
         ({"text": "timeout"}, ["fail"]),
         ({"text": "100%"}, ["fail"]),
         ({"text": "of_the"}, ["fail"]),

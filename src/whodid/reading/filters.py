@@ -7,7 +7,7 @@ import re
 import uuid
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -22,6 +22,9 @@ VALUE_LENGTH_MAX: Final = 2_000
 # Filters that ask a column for one of some values.
 EQUAL: Final = ("level", "topic", "function", "status", "node", "request_id")
 LISTS: Final = (*EQUAL, "user", "group", "type", "entity", "session", "error_hash", "parameter", "project")
+
+# In front of a value: is not.
+NOT: Final = "!"
 
 # Such text cannot be written as UTF-8.
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -69,9 +72,34 @@ class EventFilter(Struct, kw_only=True, forbid_unknown_fields=True):
             _check_values(name, [part for value in values for part in ([value] if isinstance(value, str) else value)])
         if self.text is not None:
             _check_values("text", [self.text])
-        for level in self.level:
+        for level in (level for both in sides(self.level) for level in both):
             if level not in LEVELS:
                 raise WhodidError("invalid", f"There is no level {level!r}.", f"Levels: {', '.join(LEVELS)}.")
+
+
+class Sides(NamedTuple):
+    """The values of a list that are wanted, and those that are not."""
+
+    wanted: list[Any]
+    unwanted: list[Any]
+
+
+def sides(values: Sequence[str | tuple[str, str]]) -> Sides:
+    """The values of a list, without the `!` in front of those that are not wanted."""
+    found = Sides([], [])
+    for value in values:
+        if not isinstance(value, str) or not value.startswith(NOT):
+            found.wanted.append(value)
+        elif value.startswith(NOT + NOT):
+            found.wanted.append(value[1:])
+        else:
+            found.unwanted.append(value[1:])
+    return found
+
+
+def literal(value: str) -> str:
+    """A value that stands for itself in a list, whatever it begins with."""
+    return NOT + value if value.startswith(NOT) else value
 
 
 def make_filter(**given: Any) -> EventFilter:
@@ -121,7 +149,7 @@ def _check_values(name: str, values: Sequence[str]) -> None:
     if len(values) > VALUES_MAX:
         raise WhodidError("invalid", f"{name} has {len(values):,} values; at most {VALUES_MAX:,} are taken.")
     for value in values:
-        if not value or len(value) > VALUE_LENGTH_MAX or "\0" in value or _SURROGATE.search(value):
+        if value in ("", NOT) or len(value) > VALUE_LENGTH_MAX or "\0" in value or _SURROGATE.search(value):
             raise WhodidError(
                 "invalid",
                 f"{name} is {value[:50]!r}.",

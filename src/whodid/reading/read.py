@@ -19,7 +19,7 @@ from whodid.errors import WhodidError
 from whodid.reading import cursor
 from whodid.reading.cells import microseconds, moment
 from whodid.reading.dialect import dialect_of
-from whodid.reading.filters import EventFilter
+from whodid.reading.filters import EventFilter, sides
 from whodid.reading.selection import Groups, Selection, select
 from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reading.sight import condition as seen_by
@@ -245,7 +245,7 @@ def _bounds(wanted: EventFilter, place: cursor.Place | None) -> Iterator[datetim
     start, end = (wanted.until or now, wanted.since) if newest_first else (wanted.since, wanted.until)
     if place is not None:
         start = place.time
-    if start is not None and not any(getattr(wanted, name) for name in SELECTIVE):
+    if start is not None and not any(sides(getattr(wanted, name)).wanted for name in SELECTIVE):
         begin = instant(start, name="until" if newest_first else "since", now=now)
         span = None if end is None else abs(instant(end, name="since", now=now) - begin)
         for step in LOOKS:

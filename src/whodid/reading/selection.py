@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Protocol
 
 from whodid.errors import WhodidError
 from whodid.event import foreign_id
 from whodid.reading.dialect import Dialect, like_escaped
-from whodid.reading.filters import EQUAL, EventFilter, split_entity
+from whodid.reading.filters import EQUAL, LISTS, EventFilter, sides, split_entity
 from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reading.sight import condition as seen_by
 from whodid.reading.times import instant
@@ -71,7 +72,7 @@ def select(
         There is no such group.
     """
     builder = _chosen(wanted, dialect, groups, now, find)
-    source = builder.entities([split_entity(entity) for entity in wanted.entity])
+    source = builder.entities([split_entity(entity) for entity in sides(wanted.entity).wanted])
     seen, params = seen_by(sight, dialect)
     where = [*builder.conditions, *([seen] if sight.is_limited else [])]
     return Selection(source, " AND ".join(where) or "TRUE", builder.params | params)
@@ -82,23 +83,34 @@ def conditions(
 ) -> tuple[str, dict[str, Any]]:
     """The same as one condition on events `e`, wherever they are read from; with its parameters. Raises as `select`."""
     builder = _chosen(wanted, dialect, groups, now, find)
-    builder.touched([split_entity(entity) for entity in wanted.entity])
+    builder.touched([split_entity(entity) for entity in sides(wanted.entity).wanted])
     return " AND ".join(builder.conditions) or "TRUE", builder.params
 
 
 def _chosen(wanted: EventFilter, dialect: Dialect, groups: Groups, now: datetime | None, find: Find) -> _Builder:
     builder = _Builder(dialect, find)
     builder.times(wanted, now or datetime.now(UTC))
-    builder.users([*wanted.user, *_members(wanted.group, groups)], given=bool(wanted.user or wanted.group))
-    builder.types(wanted.type)
-    for name in EQUAL:
-        builder.one_of(f'e."{name}"', getattr(wanted, name))
-    builder.one_of('e."session"', [_uuid_or_foreign(value) for value in wanted.session], cast="uuid")
-    builder.one_of('e."error_hash"', [_uuid("error_hash", value) for value in wanted.error_hash], cast="uuid")
-    builder.one_of(dialect.project, wanted.project)
-    builder.parameters(wanted.parameter)
+    parted = {name: sides(getattr(wanted, name)) for name in LISTS}
+    _narrowed(builder, {name: both.wanted for name, both in parted.items()}, groups)
     builder.text(wanted.text)
+    unwanted = {name: both.unwanted for name, both in parted.items()}
+    with builder.negated():
+        _narrowed(builder, unwanted, groups)
+        builder.touched([split_entity(entity) for entity in unwanted["entity"]])
     return builder
+
+
+def _narrowed(builder: _Builder, given: Mapping[str, Sequence[Any]], groups: Groups) -> None:
+    """Every condition of lists but that of entities, which `_Builder.entities` or `_Builder.touched` makes."""
+    logins = [*given["user"], *_members(given["group"], groups)]
+    builder.users(logins, given=bool(given["user"] or given["group"]))
+    builder.types(given["type"])
+    for name in EQUAL:
+        builder.one_of(f'e."{name}"', given[name])
+    builder.one_of('e."session"', [_uuid_or_foreign(value) for value in given["session"]], cast="uuid")
+    builder.one_of('e."error_hash"', [_uuid("error_hash", value) for value in given["error_hash"]], cast="uuid")
+    builder.one_of(builder.dialect.project, given["project"])
+    builder.parameters(given["parameter"])
 
 
 class _Builder:
@@ -110,6 +122,13 @@ class _Builder:
         self.conditions: list[str] = []
         self.span: list[str] = []
         self.params: dict[str, Any] = {}
+
+    @contextmanager
+    def negated(self) -> Iterator[None]:
+        """The conditions that are made within have not to hold; what is not known does not hold."""
+        count = len(self.conditions)
+        yield
+        self.conditions[count:] = [f"(({condition}) IS NOT TRUE)" for condition in self.conditions[count:]]
 
     def add(self, value: Any) -> str:
         name = f"p{len(self.params)}"

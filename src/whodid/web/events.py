@@ -10,7 +10,7 @@ from litestar import Response
 from whodid.event import Event
 from whodid.reading import read
 from whodid.reading.audit import Reading, kind_of, reading
-from whodid.reading.filters import EventFilter
+from whodid.reading.filters import EventFilter, literal
 from whodid.reading.output import rows
 from whodid.web.answers import json_answer, page_answer, stream_answer
 from whodid.web.live import LiveAnswer, LiveTail
@@ -89,4 +89,4 @@ async def _usage(request: Req, subject: dict[str, Any]) -> Response[bytes]:
 def _subject(request: Req) -> tuple[dict[str, Any], str]:
     """The filter of `/v1/entities/{type}/{id}/…` or `/v1/users/{login}/…`, and which pane of it."""
     _, kind, *names, which = segments(request)
-    return ({"user": names} if kind == "users" else {"entity": [(names[0], names[1])]}), which
+    return ({"user": [literal(name) for name in names]} if kind == "users" else {"entity": [(names[0], names[1])]}), which

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from whodid.errors import WhodidError
+from whodid.reading.filters import NOT
 from whodid.web.pages.spans import SPAN_USUAL, Span, span_of
 
 VALUES_MAX: Final = 50
@@ -35,8 +36,6 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("topic", "topics", "Topic", "apinode-query"),
 )
 NAMES: Final = tuple(field.name for field in FIELDS)
-# In front of a value: is not. `reading.filters` says the same.
-NOT: Final = "!"
 ADDRESS_NAMES: Final = ("range", "since", "until", *NAMES)
 
 
