@@ -77,6 +77,15 @@ def known_types() -> frozenset[str]:
     return frozenset(entries())
 
 
+@cache
+def security_types() -> frozenset[str]:
+    """Types that tell who came in, who was refused, who got which rights, and who changed or read what is kept.
+
+    No policy leaves them out or hides their parameters.
+    """
+    return frozenset(_lines("security_types.txt"))
+
+
 def topic_of(name: str) -> str:
     """The topic of events of the type `name` that do not say theirs."""
     entry = lookup(name)

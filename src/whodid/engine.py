@@ -23,6 +23,7 @@ from whodid.journal.base import Draft
 from whodid.journal.disk import DiskJournal
 from whodid.journal.lock import FolderLock
 from whodid.plugins import STORES, load
+from whodid.policy.live import Policies
 from whodid.stores.base import Store
 from whodid.stores.writer import StoreWriter
 
@@ -44,6 +45,7 @@ class Engine:
         self.store = store
         self.directory = directory
         self.writer = StoreWriter(journal, store, directory)
+        self.policies = Policies(directory)
 
     @classmethod
     def open(cls, config: Config, **owner: Any) -> Self:
@@ -101,6 +103,7 @@ class Engine:
 
     def close(self) -> None:
         """Store what was accepted, then let go of everything, in the order of the way of an event."""
+        self.policies.close()
         self.journal.seal()
         self.writer.close()
         self.journal.close()

@@ -123,6 +123,7 @@ class Server:
         from whodid.datasets.door import ImportDoor
         from whodid.receive.access import Access
         from whodid.receive.clients import ROUTES, Doors, Library
+        from whodid.receive.cors import Preflight
         from whodid.receive.ingest import Ingest
         from whodid.receive.protocol import limited_protocol
         from whodid.web.app import create_app
@@ -130,7 +131,9 @@ class Server:
 
         config, engine = self.config, self.engine
         self.access = Access(engine.directory, local_key=self._local_key, loopback=self.on_loopback)
-        self.ingest = Ingest(engine.journal, self.access, body_timeout_ms=config.body_timeout_ms)
+        self.ingest = Ingest(
+            engine.journal, self.access, body_timeout_ms=config.body_timeout_ms, gate=engine.policies.gate
+        )
         self._services = Services(
             config=config,
             store=engine.store,
@@ -139,15 +142,18 @@ class Server:
             writer=engine.writer,
             access=self.access,
             record=engine.record,
+            policies=engine.policies,
             counted=lambda: dict(self.clients.counts),
         )
         library = Library(directory=engine.directory, store=engine.store, record=engine.record)
         self.clients = Doors(ROUTES, self.ingest, self.access, library)
         web = create_app(self._services)
+        engine.policies.watch()
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 _route(
                     {"/v1/events": self.ingest, IMPORT_PATH: ImportDoor(engine.journal, self.access)},
+                    {"/v1/policy": Preflight(self.access, methods=b"GET")},
                     self.clients,
                     web,
                 ),
@@ -189,12 +195,17 @@ def _collect_as_usual() -> None:
     gc.set_threshold(*COLLECT_USUALLY)
 
 
-def _route(doors: dict[str, Any], clients: Any, web: Any) -> Any:
-    """Events straight to the callable of their path, foreign clients to theirs, the rest to the web application."""
+def _route(doors: dict[str, Any], preflights: dict[str, Any], clients: Any, web: Any) -> Any:
+    """Events straight to the callable of their path, foreign clients to theirs, the rest to the web application.
+
+    preflights  what answers the question of browsers (OPTIONS) whether another origin's page may call a path of it.
+    """
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["method"] in ("POST", "OPTIONS") and scope["path"] in doors:
             await doors[scope["path"]](scope, receive, send)
+        elif scope["type"] == "http" and scope["method"] == "OPTIONS" and scope["path"] in preflights:
+            await preflights[scope["path"]](scope, receive, send)
         elif clients.takes(scope):
             await clients(scope, receive, send)
         else:

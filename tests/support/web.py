@@ -40,6 +40,7 @@ class WebServer:
             writer=engine.writer,
             access=Access(engine.directory, local_key=LOCAL_KEY, loopback=True),
             record=engine.record,
+            policies=engine.policies,
         )
         self.app = create_app(self.services)
         bound = socket.create_server(("127.0.0.1", 0))

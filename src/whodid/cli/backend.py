@@ -81,6 +81,7 @@ class _Local(Backend):
                 writer=engine.writer,
                 access=Access(engine.directory, local_key=self._key, loopback=True),
                 record=engine.record,
+                policies=engine.policies,
             )
         )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import delete, insert, select, update
 
@@ -15,6 +16,15 @@ from whodid.errors import WhodidError
 from whodid.event import Entity
 
 SECRET_NAME: Final = re.compile(r"password|passphrase|secret|token|credential|(^|_)key$", re.IGNORECASE)
+
+
+class Told(NamedTuple):
+    """What the event of a change says: its type, what was changed, and before and after."""
+
+    kind: str
+    entity: Entity
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
 
 
 class Settings(Watched):
@@ -37,11 +47,18 @@ class Settings(Watched):
             return [_setting(row) for row in connection.execute(found)]
 
     def change_setting(
-        self, name: str, value: Any, *, by: str | None = None, expected_version: int | None = None
+        self,
+        name: str,
+        value: Any,
+        *,
+        by: str | None = None,
+        expected_version: int | None = None,
+        told: Told | None = None,
     ) -> Setting:
         """Give a setting a new value (JSON; None takes it away).
 
         expected_version  the version the caller saw (0: none); another one meanwhile raises WhodidError("conflict").
+        told              the event of the change, where it has words of its own: holds no secrets.
         Returns           the setting as it is afterwards; the same value again makes no version.
         """
         row = {"name": name, "value": value, "changed_at": now(), "changed_by": by}
@@ -61,13 +78,13 @@ class Settings(Watched):
             ).rowcount:
                 connection.execute(insert(tables.settings).values(row))
             touch(connection)
-            self.announce(
+            told = told or Told(
                 "settings-changed",
                 Entity(type="setting", id=name, name=name),
-                by=by,
                 before={"value": _without_secrets(before)},
                 after={"value": _without_secrets(value)},
             )
+            self.announce(told.kind, told.entity, by=by, before=told.before, after=told.after)
         self.refresh()
         return Setting(**row)
 

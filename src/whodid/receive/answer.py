@@ -44,15 +44,15 @@ def error_body(error: WhodidError, identifier: bytes) -> dict[str, Any]:
     }
 
 
-def summary(accepted: int, duplicates: int, rejects: Sequence[Rejection]) -> bytes:
+def summary(accepted: int, duplicates: int, rejects: Sequence[Rejection], filtered: int = 0) -> bytes:
     """The answer to a post."""
     if not rejects:
-        return b'{"accepted":%d,"duplicates":%d,"filtered":0,"rejected":[]}' % (accepted, duplicates)
+        return b'{"accepted":%d,"duplicates":%d,"filtered":%d,"rejected":[]}' % (accepted, duplicates, filtered)
     return msgspec.json.encode(
         {
             "accepted": accepted,
             "duplicates": duplicates,
-            "filtered": 0,
+            "filtered": filtered,
             "rejected": [{"index": each.index, "code": each.code, "message": each.message} for each in rejects],
         }
     )

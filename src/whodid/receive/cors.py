@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
+from whodid.errors import WhodidError
 from whodid.receive.access import Access
-from whodid.receive.answer import Send
+from whodid.receive.answer import Send, request_id, send_error
 
 Pairs = tuple[tuple[bytes, bytes], ...]
 
@@ -48,3 +49,28 @@ async def answer_preflight(
     ]
     await send({"type": "http.response.start", "status": 204, "headers": allowed})
     await send({"type": "http.response.body", "body": b""})
+
+
+class Preflight:
+    """Answers OPTIONS for a path whose other methods are answered elsewhere."""
+
+    def __init__(self, access: Access, *, methods: bytes):
+        self._access = access
+        self._methods = methods
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Send) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        identifier = request_id(headers.get(b"x-request-id"))
+        more = cors_headers(self._access, headers) if b"origin" in headers else ()
+        try:
+            await answer_preflight(
+                self._access,
+                headers,
+                send,
+                identifier,
+                more,
+                allowed_headers=ALLOWED_HEADERS + b", if-none-match",
+                methods=self._methods,
+            )
+        except WhodidError as error:
+            await send_error(send, error, identifier, more)

@@ -1,8 +1,8 @@
 """`POST /v1/events`: bytes in, durable events, then the answer. A bare ASGI callable, because it is the hot path.
 
 Each request goes: who is it → may it → body within its limits → decompress → decode → bind to the key →
-tell known duplicates → journal (fdatasync) → answer. Whoever decides which events are kept (a policy) belongs
-between binding and duplicates, in `admitted`.
+tell known duplicates → the policy → journal (fdatasync) → answer. What is known already stays what it is: a retry is
+told "duplicate" whatever the policy says by then.
 
 Answers: 200 when the events that were accepted are on disk, even if others of the same request were rejected; if every
 one was rejected, the status of an error (400, or 403 when all were forbidden, 413 when all were too large) and
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -26,6 +26,7 @@ from whodid.formats.base import Decoded
 from whodid.formats.compression import decompress
 from whodid.formats.native import Media, decode_body
 from whodid.journal.base import Draft, Journal, Outcome
+from whodid.policy.gate import Compiled, Gate, Sifted
 from whodid.receive.access import Access, Caller, Headers
 from whodid.receive.answer import (
     Send,
@@ -51,12 +52,21 @@ _log = logging.getLogger("whodid.receive")
 
 
 class Ready(NamedTuple):
-    """What a request leaves for the journal and for its answer; `ids` are those of the events in `payload`."""
+    """What a request leaves for the journal and for its answer; `ids` are those of all events that are kept.
+
+    sifted  what the policy did, where it did anything; events that are to lie apart are there and not in `payload`.
+    """
 
     payload: bytes
     ids: list[str]
     duplicates: int
     rejects: Sequence[Rejection]
+    sifted: Sifted | None = None
+
+    @property
+    def filtered(self) -> int:
+        """How many events the policy left out."""
+        return len(self.sifted.dropped) if self.sifted is not None else 0
 
 
 class Ingest:
@@ -67,6 +77,7 @@ class Ingest:
     body_timeout_ms  a body that comes in parts has to be there this long after its first; `protocol` keeps the same
                      limit from the head on, for every route.
     in_flight        bytes that all requests together may hold; beyond it posts get 429.
+    gate             what is kept of whose events.
     """
 
     def __init__(
@@ -77,16 +88,19 @@ class Ingest:
         body_timeout_ms: int = 30_000,
         in_flight: InFlight | None = None,
         recent: RecentIds | None = None,
+        gate: Gate | None = None,
     ):
         self._journal = journal
         self._access = access
         self._body_timeout_ms = body_timeout_ms
         self.in_flight = in_flight or InFlight()
         self._recent = recent or RecentIds()
+        self._gate = gate or Gate()
         self._media: dict[bytes, Media] = {}
         self.accepted = 0
         self.duplicates = 0
         self.rejected = 0
+        self.filtered = 0
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -128,12 +142,12 @@ class Ingest:
             if decoded.rejects:
                 return False
             ready = self.admitted(decoded, caller)
-            if ready.duplicates or ready.rejects or not ready.ids:
+            if ready.duplicates or ready.rejects or not ready.ids or not self._may_go_at_once(ready):
                 return False
             self.in_flight.take(len(body))
             try:
                 draft = _draft(ready, caller, client, received_at, "native")
-                self._journal.submit(draft, partial(self._kept_at_once, headers, ready.ids, len(body), done))
+                self._journal.submit(draft, partial(self._kept_at_once, headers, ready, len(body), done))
             except BaseException:
                 self.in_flight.give(len(body))
                 raise
@@ -142,14 +156,22 @@ class Ingest:
             return False
         return True
 
-    def _kept_at_once(self, headers: Headers, ids: list[str], held_bytes: int, done: Done, outcome: Outcome) -> None:
+    def _may_go_at_once(self, ready: Ready) -> bool:
+        """Whether a request may; what captures took of one that goes the long way is given back first."""
+        if ready.sifted is None or not ready.sifted.captured:
+            return True
+        self._gate.release(ready.sifted)
+        return False
+
+    def _kept_at_once(self, headers: Headers, ready: Ready, held_bytes: int, done: Done, outcome: Outcome) -> None:
         self.in_flight.give(held_bytes)
         if isinstance(outcome, WhodidError):
             done(None)
             return
-        self._recent.add(ids)
-        self.accepted += len(ids)
-        done(whole(summary(len(ids), 0, ()), request_id(headers.get(b"x-request-id"))))
+        self._recent.add(ready.ids)
+        self.accepted += len(ready.ids)
+        filtered = self._settled(ready)
+        done(whole(summary(len(ready.ids), 0, (), filtered), request_id(headers.get(b"x-request-id"))))
 
     async def _post(
         self,
@@ -176,11 +198,11 @@ class Ingest:
             await self.keep(ready, caller, scope, received_at)
         finally:
             self.in_flight.give(held_bytes)
-        _, ids, duplicates, rejects = ready
-        if rejects and not ids and not duplicates:
+        ids, duplicates, rejects, filtered = ready.ids, ready.duplicates, ready.rejects, ready.filtered
+        if rejects and not (ids or duplicates or filtered):
             await send_error(send, nothing_accepted(rejects), identifier, more, rejects=rejects)
             return
-        answer = summary(len(ids), duplicates, rejects)
+        answer = summary(len(ids), duplicates, rejects, filtered)
         if more or not send_at_once(scope, answer, identifier):
             await send_json(send, 200, answer, identifier, more)
 
@@ -222,13 +244,28 @@ class Ingest:
         format: str = "native",
     ) -> None:
         """Make what was admitted durable, and count it. Raises as `Journal.append`; then nothing was kept."""
-        _, ids, duplicates, rejects = ready
-        if ids or rejects:
-            await self._journal.append(_draft(ready, caller, scope.get("client"), received_at, format))
-            self._recent.add(ids)
+        ids, rejects = ready.ids, ready.rejects
+        try:
+            if ids or rejects:
+                for draft in _drafts(ready, caller, scope.get("client"), received_at, format):
+                    await self._journal.append(draft)
+                self._recent.add(ids)
+        except BaseException:
+            if ready.sifted is not None:
+                self._gate.release(ready.sifted)
+            raise
         self.accepted += len(ids)
-        self.duplicates += duplicates
+        self.duplicates += ready.duplicates
         self.rejected += len(rejects)
+        self._settled(ready)
+
+    def _settled(self, ready: Ready) -> int:
+        """Count what the policy left out of a request that is on disk; returns how many events that are."""
+        if ready.sifted is None:
+            return 0
+        self._gate.settle(ready.sifted)
+        self.filtered += ready.filtered
+        return ready.filtered
 
     async def _whole_body(self, first: bytes, receive: Receive) -> bytes:
         """The body that begins with `first`, within its time; all of it is counted as in flight."""
@@ -247,11 +284,27 @@ class Ingest:
         if caller.topics or caller.nodes or caller.routing_keys:
             decoded = bind(caller, decoded)
         ids = [event.id for event in decoded.events]
-        if not self._recent.any(ids):
+        is_repeated = self._recent.any(ids)
+        if self._gate.current is not None:
+            return self._sifted(self._gate.current, decoded, caller, is_repeated)
+        if not is_repeated:
             return Ready(decoded.payload, ids, 0, decoded.rejects)
         fresh = [event for event in decoded.events if event.id not in self._recent]
         fresh_ids = [event.id for event in fresh]
         return Ready(msgspec.json.encode(fresh), fresh_ids, len(ids) - len(fresh), decoded.rejects)
+
+    def _sifted(self, current: Compiled, decoded: Decoded, caller: Caller, is_repeated: bool) -> Ready:
+        """`admitted` while there is a policy."""
+        events = decoded.events
+        if is_repeated:
+            events = [event for event in events if event.id not in self._recent]
+        duplicates = len(decoded.events) - len(events)
+        sifted = self._gate.sift(current, events, caller.user)
+        if sifted is None:
+            payload = decoded.payload if not duplicates else msgspec.json.encode(events)
+            return Ready(payload, [event.id for event in events], duplicates, decoded.rejects)
+        ids = [event.id for event in (*sifted.kept, *sifted.anonymous)]
+        return Ready(msgspec.json.encode(sifted.kept), ids, duplicates, decoded.rejects, sifted)
 
     def _media_of(self, content_type: bytes) -> Media:
         media = self._media.get(content_type)
@@ -272,6 +325,20 @@ def _draft(ready: Ready, caller: Caller, client: tuple[str, int] | None, receive
         orig_address=client[0] if client else None,
         rejects=ready.rejects,
     )
+
+
+def _drafts(
+    ready: Ready, caller: Caller, client: tuple[str, int] | None, received_at: datetime, format: str
+) -> Iterator[Draft]:
+    """The frames of a request: one, and one without key and address if there are events that must not have them."""
+    anonymous = ready.sifted.anonymous if ready.sifted is not None else ()
+    kept = len(ready.ids) - len(anonymous)
+    if kept or ready.rejects:
+        draft = _draft(ready, caller, client, received_at, format)
+        draft.count = kept
+        yield draft
+    if anonymous:
+        yield Draft(received_at=received_at, events=msgspec.json.encode(anonymous), count=len(anonymous), format=format)
 
 
 async def _decompressed(body: bytes, encoding: str) -> bytes:

@@ -166,9 +166,7 @@ async def list_captures(request: Req) -> Response[bytes]:
 async def start_capture(request: Req) -> Response[bytes]:
     """Keep for a while what the policy leaves out: of a subject, in a scope, for a reason."""
     new, services = await body_of(request, NewCapture), services_of(request)
-    capture = await services.call(
-        services.policies.start, new, by=name_of(caller_of(request)), seen=_seen(services)
-    )
+    capture = await services.call(services.policies.start, new, by=name_of(caller_of(request)), seen=_seen(services))
     shown = await services.call(_shown_capture, services.policies, capture, {})
     return json_answer(shown, status=201)
 
@@ -188,9 +186,7 @@ def overview_of(policies: Policies) -> dict[str, Any]:
     every = [count for name, count in counts.items() if name not in known]
     return {
         "version": kept.version,
-        "rules": [
-            _rule(policies, rule, position, counts, warnings) for position, rule in enumerate(kept.items, 1)
-        ],
+        "rules": [_rule(policies, rule, position, counts, warnings) for position, rule in enumerate(kept.items, 1)],
         "filtered": {"events": sum(each.events for each in every), "bytes": sum(each.bytes for each in every)},
         "captures": [each for each in _captures(policies) if each["ended_at"] is None],
     }

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, NamedTuple
 
 from whodid.reading.output import FORMATS
-from whodid.web import events, logger, query, replaying, settings, status
+from whodid.web import events, logger, policies, query, replaying, settings, status
 from whodid.web.pages import assets, entry, tiles
 from whodid.web.pages.catalogue import PAGES
 from whodid.web.requests import FILTERS, Req
@@ -67,6 +67,18 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/v1/groups/{group}/members", "read", settings.list_members, "settings"),
     Route("POST", "/v1/groups/{group}/members", "admin", settings.add_member, "settings", body=settings.NewMember),
     Route("DELETE", "/v1/groups/{group}/members", "admin", settings.remove_member, "settings", ("user", "group")),
+    Route("GET", "/v1/policy", "write", policies.show_policy, "policies", ("user",)),
+    Route("GET", "/v1/policies", "read", policies.list_rules, "policies"),
+    Route("POST", "/v1/policies", "admin", policies.create_rule, "policies", body=policies.NewRule, status=201),
+    Route("POST", "/v1/policies/test", "admin", policies.test_rules, "policies", body=policies.RuleTest),
+    Route("POST", "/v1/policies/hash", "admin", policies.hash_value, "policies", body=policies.HashQuestion),
+    Route("GET", "/v1/policies/{rule}", "read", policies.show_rule, "policies"),
+    Route("PATCH", "/v1/policies/{rule}", "admin", policies.change_rule, "policies", body=policies.RuleChange),
+    Route("DELETE", "/v1/policies/{rule}", "admin", policies.delete_rule, "policies"),
+    Route("POST", "/v1/policies/{rule}/move", "admin", policies.move_rule, "policies", body=policies.RulePlace),
+    Route("GET", "/v1/captures", "read", policies.list_captures, "policies"),
+    Route("POST", "/v1/captures", "admin", policies.start_capture, "policies", body=policies.NewCapture, status=201),
+    Route("DELETE", "/v1/captures/{capture}", "admin", policies.stop_capture, "policies"),
     Route("GET", "/v1/status", "read", status.status, "status"),
     Route("GET", "/v1/rejects", "read", status.rejects, "status", ("limit", "offset", "format"), forms=_TABLES),
     Route("POST", "/v1/rejects/replay", "admin", replaying.replay_rejects, "status", body=replaying.Replay),

@@ -14,6 +14,7 @@ from whodid.config import Config
 from whodid.directory import Directory
 from whodid.errors import WhodidError
 from whodid.event import Event
+from whodid.policy.live import Policies
 from whodid.receive.access import Access
 from whodid.stores.base import Store
 
@@ -46,6 +47,7 @@ class Services:
     writer: Reporting
     access: Access
     record: Callable[[Event], None]
+    policies: Policies
     counted: Callable[[], Mapping[tuple[str, str], int]] = dict
     closing: bool = False
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(THREADS))

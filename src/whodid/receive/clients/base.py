@@ -69,11 +69,12 @@ class Taken(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of the events of a request. Those accepted are on disk."""
+    """What became of the events of a request. Those accepted are on disk; those filtered the policy left out."""
 
     accepted: int = 0
     duplicates: int = 0
     rejects: Sequence[Rejection] = ()
+    filtered: int = 0
 
 
 class Answer(NamedTuple):
@@ -96,7 +97,8 @@ def no_key(request: Request) -> str | None:
 
 
 def accepted_plainly(request: Request, outcome: Outcome) -> Answer:
-    return json_answer({"accepted": outcome.accepted, "duplicates": outcome.duplicates})
+    counts = {"accepted": outcome.accepted, "duplicates": outcome.duplicates, "filtered": outcome.filtered}
+    return json_answer(counts)
 
 
 def failed_plainly(request: Request, error: WhodidError, outcome: Outcome, identifier: bytes) -> Answer:

@@ -131,8 +131,8 @@ class Doors:
         ready = self._ingest.admitted(taken.decoded, caller)
         await self._ingest.keep(ready, caller, scope, request.received_at, format=route.client)
         self._count(route, taken)
-        outcome = Outcome(len(ready.ids), ready.duplicates, ready.rejects)
-        if outcome.rejects and not outcome.accepted and not outcome.duplicates:
+        outcome = Outcome(len(ready.ids), ready.duplicates, ready.rejects, ready.filtered)
+        if outcome.rejects and not (outcome.accepted or outcome.duplicates or outcome.filtered):
             return _failed(route, request, nothing_accepted(outcome.rejects), outcome, identifier)
         if taken.people:
             by = caller.user or caller.name
