@@ -134,19 +134,9 @@ class Server:
         self.ingest = Ingest(
             engine.journal, self.access, body_timeout_ms=config.body_timeout_ms, gate=engine.policies.gate
         )
-        self._services = Services(
-            config=config,
-            store=engine.store,
-            directory=engine.directory,
-            journal=engine.journal,
-            writer=engine.writer,
-            access=self.access,
-            record=engine.record,
-            policies=engine.policies,
-            counted=lambda: dict(self.clients.counts),
-        )
         library = Library(directory=engine.directory, store=engine.store, record=engine.record)
         self.clients = Doors(ROUTES, self.ingest, self.access, library)
+        self._services = Services.of(engine, self.access, counted=lambda: dict(self.clients.counts))
         web = create_app(self._services)
         engine.policies.watch()
         self._uvicorn = uvicorn.Server(

@@ -32,16 +32,7 @@ class WebServer:
     def __init__(self, data: Path, **options: Any):
         self.engine = Engine.open(Config(data=str(data), **options))
         engine = self.engine
-        self.services = Services(
-            config=engine.config,
-            store=engine.store,
-            directory=engine.directory,
-            journal=engine.journal,
-            writer=engine.writer,
-            access=Access(engine.directory, local_key=LOCAL_KEY, loopback=True),
-            record=engine.record,
-            policies=engine.policies,
-        )
+        self.services = Services.of(engine, Access(engine.directory, local_key=LOCAL_KEY, loopback=True))
         self.app = create_app(self.services)
         bound = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"

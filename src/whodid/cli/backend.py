@@ -73,16 +73,7 @@ class _Local(Backend):
 
         self._key = secrets.token_urlsafe(32)
         self._app: Any = create_app(
-            Services(
-                config=engine.config,
-                store=engine.store,
-                directory=engine.directory,
-                journal=engine.journal,
-                writer=engine.writer,
-                access=Access(engine.directory, local_key=self._key, loopback=True),
-                record=engine.record,
-                policies=engine.policies,
-            )
+            Services.of(engine, Access(engine.directory, local_key=self._key, loopback=True))
         )
 
     def _send(self, method: str, path: str, params: dict[str, Any], body: Any) -> httpx.Response:

@@ -52,6 +52,12 @@ class Services:
     closing: bool = False
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(THREADS))
 
+    @classmethod
+    def of(cls, engine: Any, access: Access, **more: Any) -> Services:
+        """The services of an engine (`whodid.engine.Engine`), behind `access`."""
+        names = [name for name in cls.__dataclass_fields__ if hasattr(engine, name) and name not in more]
+        return cls(access=access, **{name: getattr(engine, name) for name in names}, **more)
+
     async def call(self, work: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
         """Run what blocks in a thread; at most `THREADS` at once.
 
