@@ -35,6 +35,7 @@ VERBS: Final[tuple[tuple[str, str], ...]] = (
     ("user", "List, make, change and delete users."),
     ("group", "List, make, change and delete groups, and who is in them."),
     ("key", "Make, list and revoke the keys that programs post and read with."),
+    ("policy", "What is logged for whom: rules, what they would drop, captures."),
     ("status", "Journal, store, lag, rejects, disk: how it stands."),
     ("replay", "Take in again what was rejected, after it was mended or whodid learned to read it."),
 )

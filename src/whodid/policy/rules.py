@@ -210,9 +210,7 @@ def subject_of(
     if user is not None and group is not None:
         raise WhodidError("invalid", "It is for a user and for a group.", "Name one of them, or neither for everyone.")
     if user is not None:
-        if not accept_unknown:
-            user = directory.user(user).login
-        return user, None
+        return (user if accept_unknown else _known_login(directory, user)), None
     if group is None:
         return None, None
     known = directory.group(group)
@@ -223,6 +221,19 @@ def subject_of(
             f"Add some: whodid group add {known.name} --user LOGIN; or take it as it is: --unknown (accept_unknown).",
         )
     return None, known.id
+
+
+def _known_login(directory: Directory, user: str) -> str:
+    try:
+        return directory.user(user).login
+    except WhodidError as error:
+        if error.code != "not_found":
+            raise
+        raise WhodidError(
+            "not_found",
+            f"There is no user {user!r}: nobody made one, and no event names one.",
+            "See: whodid user list. If one will come: --unknown (accept_unknown).",
+        ) from None
 
 
 def found(rules: Sequence[Rule], which: str) -> Rule:
