@@ -55,7 +55,7 @@ PARAMETER_TYPES: Final = ("time", "integer", "number", "text", "texts", "choice"
 COLUMN_TYPES: Final = ("text", "integer", "number", "time", "date", "local", "uuid", "json")
 
 _HEADER: Final = re.compile(r"-- (\w+): (.*)")
-_PARAMETER: Final = re.compile(r"(\w+) ([\w|]+) = (\S*) \| (.+)")
+_PARAMETER: Final = re.compile(r"(\w+) ([\w|]+) = (\S*) ?\| (.+)")
 _COLUMN: Final = re.compile(r"(\w+) (\w+)(?: (\S+))? \| (.+)")
 _ENCODING: Final = re.compile(r"(\w+)=(\w+)")
 

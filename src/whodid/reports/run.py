@@ -15,6 +15,7 @@ import msgspec
 
 from whodid import catalogue as types
 from whodid.errors import WhodidError
+from whodid.event import TIME_MIN
 from whodid.reading.read import JSON_MARK
 from whodid.reading.selection import Groups
 from whodid.reading.times import instant
@@ -43,9 +44,12 @@ def _types(kind: str, _given: dict[str, Any], _directory: Groups | None) -> list
 
 # Parameters that are worked out from the others and from who is in which group: their default in the header, and how.
 DERIVED: Final[dict[str, Callable[[dict[str, Any], Groups | None], Any]]] = {
+    "@since": lambda given, _: given["since"],
+    "@ever": lambda _given, _: TIME_MIN.replace(tzinfo=None),
     "@before": lambda given, _: given["since"] - (given["until"] - given["since"]),
     "@weeks": lambda given, _: (given["until"] - given["since"]) / timedelta(weeks=1),
     "@lookback": lambda given, _: given["since"] - timedelta(days=30),
+    "@errors_scope": lambda given, _: "some" if given["hashes"] or given["shapes"] else "all",
     "@catalogue": lambda _given, _: sorted(types.known_types()),
     "@member_groups": lambda _, directory: [group for group, _ in memberships(directory)],
     "@member_logins": lambda _, directory: [login for _, login in memberships(directory)],
@@ -89,7 +93,7 @@ def _whole(found: Report) -> Report:
         return found
     folder = files(__package__) / "sql" / "parts"
     texts = [(folder / f"{part}.sql").read_text("utf-8").strip() for part in found.parts]
-    return msgspec.structs.replace(found, sql="WITH " + ",\n".join(texts) + "\n" + found.sql)
+    return msgspec.structs.replace(found, sql="WITH RECURSIVE " + ",\n".join(texts) + "\n" + found.sql)
 
 
 def _completed(found: Report) -> Report:
@@ -152,7 +156,10 @@ def run(
     step = _step(asked.report)
     rows_max = ROWS_MAX if step is None else STEP_ROWS_MAX
     found = store.query(asked.sql, asked.params, limit=rows_max, timeout_ms=timeout_ms, trusted=True)
-    table, total = _counted(found.table if step is None else step(found.table, asked.values, directory))
+    table, total = _counted(found.table)
+    if step is not None:
+        table, total = _counted(step(found.table, asked.values, directory))
+        table = _with_columns(asked.report, table)
     table = _marked(table, asked.report)
     return Reported(table, found.truncated or (total or 0) > table.num_rows, total, asked.values)
 
@@ -214,6 +221,21 @@ def _counted(table: pa.Table) -> tuple[pa.Table, int | None]:
         return table, None
     total = table.column("of")[0].as_py() if table.num_rows else 0
     return table.drop_columns(["of"]), int(total)
+
+
+def _with_columns(chosen: Report, table: pa.Table) -> pa.Table:
+    """A step's table with the columns of the header, also when it has no rows to tell their types by."""
+    import pyarrow as pa
+
+    types = {
+        "integer": pa.int64(), "number": pa.float64(), "time": pa.timestamp("us"), "date": pa.date32(),
+    }  # fmt: skip
+    columns = {}
+    for column in chosen.columns:
+        wanted = types.get(column.type, pa.string())
+        known = column.name in table.schema.names
+        columns[column.name] = table.column(column.name).cast(wanted) if known else pa.nulls(table.num_rows, wanted)
+    return pa.table(columns)
 
 
 def _values(chosen: Report, given: dict[str, Any], directory: Groups | None) -> dict[str, Any]:

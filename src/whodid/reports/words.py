@@ -11,6 +11,7 @@ be named `e` where it says them.
     is_program(login)     whether a login is that of a program
     is_use(), is_run(), is_error(), project()   see docs/reports.md, "What the words mean"
     verb()                what was done to the event's thing: made, edited, shared, run, read, exported, deleted, …
+    period($by, x)        where the hour, day, week or month of a time begins
     local(x)              a time in the reader's time zone: date_trunc('day', local(e.time)), …
     texts_of(json, '/a/b', …), elements_of(json, '/a'), number_of(text)   see `json_words`
     chosen()              the condition that the common filters make; TRUE without any
@@ -68,6 +69,11 @@ def _parameter_at(kind: str, words: list[exp.Expression]) -> str:
     return f"(e.\"parameters\" #>> '{{{','.join(keys)}}}')"
 
 
+def _period(kind: str, words: list[exp.Expression]) -> str:
+    length, at = (word.sql(_SQLGLOT[kind]) for word in words)
+    return f"date_trunc(CAST({length} AS varchar), {at})"
+
+
 def _who(kind: str, words: list[exp.Expression]) -> str:
     login = definition("person")
     return f"CASE WHEN NOT {_PROGRAM.format(login, login)} THEN {login} END"
@@ -83,6 +89,7 @@ WORDS: Final[dict[str, tuple[int, Say]]] = {
     "parameter": (1, _parameter),
     "parameter_at": (1, _parameter_at),
     "is_program": (1, _program),
+    "period": (2, _period),
     "person": (0, _defined("person")),
     "who": (0, _who),
     "is_run": (0, _defined("run")),

@@ -1,0 +1,35 @@
+-- family: api
+-- title: API callers
+-- question: Who asks which service, how often, with how many errors?
+-- parameter: since time = 7d | from when on
+-- parameter: until time = now | until when
+-- parameter: before time = @before | where the equal time before begins
+-- parameter: limit integer = 100 | rows at most
+-- column: caller text | who asked, as the query tells
+-- column: service text | the service
+-- column: endpoint text | the endpoint
+-- column: queries integer queries | how many
+-- column: previous integer queries | in the equal time before
+-- column: errors integer queries | that failed
+-- column: error_percent number % | of the queries
+-- column: p95_ms number ms | 95 of 100 were answered no later
+-- column: last time | the last
+-- chart: bar x=queries y=caller
+-- drill: /events?topic=apinode-query&user={caller}
+-- with: api_queries
+SELECT
+    caller,
+    service,
+    endpoint,
+    count(*) FILTER (WHERE time >= $since) AS queries,
+    count(*) FILTER (WHERE time < $since) AS previous,
+    count(*) FILTER (WHERE has_failed AND time >= $since) AS errors,
+    CAST(count(*) FILTER (WHERE has_failed AND time >= $since) AS double precision) * 100
+        / nullif(count(*) FILTER (WHERE time >= $since), 0) AS error_percent,
+    percentile(0.95, CASE WHEN time >= $since THEN duration_ms END) AS p95_ms,
+    max(time) AS last,
+    count(*) OVER () AS "of"
+FROM queries
+GROUP BY 1, 2, 3
+ORDER BY queries DESC, previous DESC, caller, service, endpoint
+LIMIT $limit

@@ -1,0 +1,73 @@
+-- family: errors
+-- title: Groups of errors
+-- question: Which errors are new or came back, how many people meet them, and what makes them one?
+-- parameter: since time = 30d | from when on
+-- parameter: until time = now | until when
+-- parameter: before time = @before | where the equal time before begins
+-- parameter: group text =  | only this group
+-- parameter: state all|open|muted|resolved|back = all | only groups in this state
+-- parameter: limit integer = 50 | rows at most
+-- column: group text | id of the group; its beginning is the version of the grouping
+-- column: title text | type, message without what differs, and where
+-- column: status text | new: first seen in this time; came back: not seen in the equal time before; known
+-- column: state text | open, muted, resolved, or back: resolved, and seen again in that version or a later one
+-- column: errors integer events | how many
+-- column: previous integer events | in the equal time before
+-- column: people integer people | persons who met it
+-- column: first time | first seen, ever
+-- column: last time | last seen
+-- column: first_version text | the lowest version told with it, ever
+-- column: version text | the highest version told with it
+-- column: hashes integer hashes | stack traces that Datagrok's rule holds apart
+-- column: trend json | errors in each of twelve equal parts of the time
+-- column: rule text | what makes them one: in-app frames, all frames, message, type
+-- column: why text | the same in words
+-- column: message text | the latest message
+-- column: source text | where it happens: client, server
+-- column: sample uuid | the latest event
+-- column: error_hashes json | those hashes
+-- chart: bar x=errors y=title
+-- drill: /errors/{group}
+-- step: whodid.analysis.error_report:groups
+-- with: errors_found
+, placed AS (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY error_hash, shape, version ORDER BY time DESC, id) AS age,
+        CASE WHEN time >= $since THEN CAST(floor(
+            CAST(extract(epoch FROM time - CAST($since AS timestamp)) AS double precision) * 12 / CAST(
+                extract(epoch FROM CAST($until AS timestamp) - CAST($since AS timestamp)) AS double precision
+            )
+        ) AS integer) END AS part
+    FROM shaped
+), shapes AS (
+    SELECT
+        error_hash, shape, version,
+        count(*) FILTER (WHERE time >= $since) AS errors,
+        count(*) FILTER (WHERE time >= $before AND time < $since) AS previous,
+        count(*) FILTER (WHERE time < $before) AS earlier,
+        min(time) AS first,
+        max(time) AS last,
+        array_agg(DISTINCT person) FILTER (WHERE time >= $since AND person IS NOT NULL) AS people,
+        max(CASE WHEN age = 1 THEN CAST(id AS varchar) END) AS sample,
+        count(*) FILTER (WHERE part = 0) AS part_0,
+        count(*) FILTER (WHERE part = 1) AS part_1,
+        count(*) FILTER (WHERE part = 2) AS part_2,
+        count(*) FILTER (WHERE part = 3) AS part_3,
+        count(*) FILTER (WHERE part = 4) AS part_4,
+        count(*) FILTER (WHERE part = 5) AS part_5,
+        count(*) FILTER (WHERE part = 6) AS part_6,
+        count(*) FILTER (WHERE part = 7) AS part_7,
+        count(*) FILTER (WHERE part = 8) AS part_8,
+        count(*) FILTER (WHERE part = 9) AS part_9,
+        count(*) FILTER (WHERE part = 10) AS part_10,
+        count(*) FILTER (WHERE part = 11) AS part_11,
+        max(source) AS source
+    FROM placed
+    GROUP BY 1, 2, 3
+)
+SELECT s.*, e.type, coalesce(e.error_message, e.description) AS message, e.error_stack_trace
+FROM shapes s
+JOIN events e ON e.id = CAST(s.sample AS uuid) AND e.time = s.last
+ORDER BY s.last DESC, s.sample
+LIMIT 50000

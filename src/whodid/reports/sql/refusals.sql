@@ -1,0 +1,47 @@
+-- family: security
+-- title: Refusals
+-- question: Who was refused what, and why?
+-- parameter: since time = 30d | from when on
+-- parameter: until time = now | until when
+-- parameter: refusals texts = @refusals | types that tell of a refusal
+-- parameter: failures texts = @failed_logins | types that are failed logins, which have a report of their own
+-- parameter: limit integer = 100 | rows at most
+-- column: person text | who was refused, or the account that was named
+-- column: type text | what was refused, as the platform calls it
+-- column: reason text | why: the latest
+-- column: thing text | what it was about: the latest
+-- column: refusals integer events | how many
+-- column: addresses integer addresses | from how many addresses
+-- column: first time | first in this time
+-- column: last time | last in this time
+-- chart: bar x=refusals y=type
+-- drill: /events?type={type}&user={person}
+WITH refused AS (
+    SELECT
+        coalesce(person(), parameter('login')) AS person,
+        e.type,
+        coalesce(parameter('reason'), e.error_message, e.description) AS reason,
+        e.entity_type || ':' || coalesce(e.entity_name, e.entity_id) AS thing,
+        coalesce(parameter('originalIP'), parameter('clientIP'), parameter('ip'), e.orig_address) AS address,
+        e.time,
+        row_number() OVER (
+            PARTITION BY coalesce(person(), parameter('login')), e.type ORDER BY e.time DESC, e.id
+        ) AS age
+    FROM events e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND NOT e.type = ANY($failures)
+        AND (e.type = ANY($refusals) OR e.topic = 'authfail' OR e.status IN ('denied', 'refused', 'forbidden'))
+)
+SELECT
+    person,
+    type,
+    max(CASE WHEN age = 1 THEN reason END) AS reason,
+    max(CASE WHEN age = 1 THEN thing END) AS thing,
+    count(*) AS refusals,
+    count(DISTINCT address) AS addresses,
+    min(time) AS first,
+    max(time) AS last,
+    count(*) OVER () AS "of"
+FROM refused
+GROUP BY 1, 2
+ORDER BY refusals DESC, last DESC, person, type
+LIMIT $limit

@@ -1,0 +1,34 @@
+-- family: security
+-- title: Settings changed
+-- question: Which settings were changed, by whom, from what to what?
+-- parameter: since time = 30d | from when on
+-- parameter: until time = now | until when
+-- parameter: kind texts = @settings | types that tell of changes of settings
+-- parameter: limit integer = 100 | rows at most
+-- column: time time | when
+-- column: person text | who did it
+-- column: via text | the scenario, webapp or notebook that did it for them
+-- column: type text | what was done
+-- column: thing text | to what
+-- column: description text | in words, where told
+-- column: before json | how it was
+-- column: after json | how it became, or what else was told
+-- column: address text | from where
+-- column: id uuid | the event
+-- drill: /events/{id}
+SELECT
+    e.time,
+    coalesce(person(), parameter('login')) AS person,
+    e.via,
+    e.type,
+    e.entity_type || ':' || coalesce(e.entity_name, e.entity_id) AS thing,
+    e.description,
+    parameter('before') AS before,
+    coalesce(parameter('after'), CAST(e."parameters" AS varchar)) AS after,
+    coalesce(parameter('originalIP'), parameter('clientIP'), parameter('ip'), e.orig_address) AS address,
+    e.id,
+    count(*) OVER () AS "of"
+FROM events e
+WHERE e.time >= $since AND e.time < $until AND chosen() AND e.type = ANY($kind)
+ORDER BY e.time DESC, e.id
+LIMIT $limit
