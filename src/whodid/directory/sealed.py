@@ -65,13 +65,6 @@ class Sealer:
             ) from None
         return text.decode()
 
-    def derived(self, purpose: str) -> bytes:
-        """A key of its own for another purpose, such as hashing: always the same, and of no use for the secrets."""
-        from cryptography.hazmat.primitives.hashes import SHA256
-        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-        return HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose.encode()).derive(self._key())
-
     def _opened(self) -> Any:
         if self._cipher is None:
             from cryptography.hazmat.primitives.ciphers.aead import AESGCM
