@@ -78,6 +78,14 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     )
     if journal["refusal"]:
         yield "", f"takes nothing: {printable(journal['refusal'])}"
+    if policy := told.get("policy"):
+        filtered = policy["filtered"]
+        captures = f"; {policy['captures']:,} captures run" if policy["captures"] else ""
+        yield (
+            "policy",
+            f"{policy['rules_applied']:,} rules; left out {filtered['events']:,} events, "
+            f"{_size(filtered['bytes'])}{captures}",
+        )
     yield "disk", f"{_size(journal['disk_free_bytes'])} free, {_size(journal['disk_free_bytes_min'])} kept in reserve"
     for item in journal["quarantine"]:
         yield "put aside", printable(", ".join(f"{name} {value}" for name, value in item.items()))

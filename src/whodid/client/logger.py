@@ -274,7 +274,7 @@ class Logger:
             if not policy.admits(message):
                 carrier.counters.add(filtered=1)
                 return message.id
-            policy.trim(message.params)
+            policy.trim(message)
         try:
             line = encoded(message)
         except Exception as error:

@@ -10,7 +10,7 @@ import threading
 import time
 import zlib
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
@@ -21,15 +21,18 @@ from whodid.client.transport import Transport
 
 POLICY_PATH: Final = "/v1/policy"
 SUBJECTS_MAX: Final = 16
+# Refused logins and requests are beyond every policy.
+ALWAYS_TOPIC: Final = "authfail"
 _ABSENT_AGAIN_S: Final = 300.0
 _FAILED_AGAIN_S: Final = 30.0
 
 
 class Parameters(msgspec.Struct, frozen=True):
-    """Which parameters are not to leave the client as they are, by name."""
+    """Which parameters are not to leave the client as they are, by name; events of the types `whole_in` go whole."""
 
     left_out: list[str] = []
     truncated: dict[str, int] = {}
+    whole_in: frozenset[str] = frozenset()
 
 
 class Policy(msgspec.Struct):
@@ -48,6 +51,8 @@ class Policy(msgspec.Struct):
 
     def admits(self, message: Message) -> bool:
         """Whether a message is to be sent; sampling goes by its id, so that every one comes to the same answer."""
+        if message.topic == ALWAYS_TOPIC:
+            return True
         kind = message.type
         share = self._shares.get(kind)
         if share is None:
@@ -56,8 +61,11 @@ class Policy(msgspec.Struct):
             share = self._shares[kind] = self._share(kind)
         return share >= 1.0 or (share > 0.0 and sampled(message.id, share))
 
-    def trim(self, params: dict[str, Any]) -> None:
+    def trim(self, message: Message) -> None:
         """Take out and cut the parameters that the policy names."""
+        if message.type in self.parameters.whole_in or message.topic == ALWAYS_TOPIC:
+            return
+        params = message.params
         for name in self.parameters.left_out:
             params.pop(name, None)
         for name, chars_max in self.parameters.truncated.items():

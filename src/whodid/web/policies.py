@@ -282,3 +282,44 @@ def _tried(services: Services, test: RuleTest) -> dict[str, Any]:
         timeout_ms=services.config.query_timeout_ms,
     )
     return msgspec.to_builtins(trial, builtin_types=(datetime,))  # type: ignore[no-any-return]
+
+
+def standing(policies: Policies) -> dict[str, Any] | None:
+    """Rules and what they filtered, in short; None while the directory does not answer. Blocks."""
+    try:
+        told_of = overview_of(policies)
+    except WhodidError:
+        return None
+    by_rule = [
+        {"rule": rule["name"], "events": rule["filtered"]["events"], "bytes": rule["filtered"]["bytes"]}
+        for rule in told_of["rules"]
+    ]
+    return {
+        "version": told_of["version"],
+        "rules_applied": sum(rule["enabled"] for rule in told_of["rules"]),
+        "rules": len(told_of["rules"]),
+        "captures": len(told_of["captures"]),
+        "captured": [{"capture": each["name"], "events": each["events"]} for each in told_of["captures"]],
+        "filtered": {**told_of["filtered"], "by_rule": by_rule},
+    }
+
+
+def policy_metrics(told_of: dict[str, Any] | None) -> list[str]:
+    """Lines for Prometheus: what each rule left out, and what captures took."""
+    if told_of is None:
+        return []
+    by_rule, captured = told_of["filtered"]["by_rule"], told_of["captured"]
+    lines: list[str] = []
+    for name, help_text, label, field, rows in (
+        ("whodid_filtered_events_total", "Events that a rule of the policy left out.", "rule", "events", by_rule),
+        ("whodid_filtered_bytes_total", "Bytes that a rule of the policy left out.", "rule", "bytes", by_rule),
+        ("whodid_captured_events_total", "Events that a running capture took.", "capture", "events", captured),
+    ):
+        if rows:
+            lines += [f"# HELP {name} {help_text}", f"# TYPE {name} counter"]
+            lines += [f'{name}{{{label}="{_label(row[label])}"}} {row[field]}' for row in rows]
+    return lines
+
+
+def _label(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -11,6 +11,7 @@ from whodid import __version__
 from whodid.errors import WhodidError
 from whodid.reading import read
 from whodid.web.answers import json_answer
+from whodid.web.policies import policy_metrics, standing
 from whodid.web.query import result_answer
 from whodid.web.requests import Req, bounded, form_of, query_of, services_of
 from whodid.web.services import Services
@@ -38,6 +39,7 @@ METRICS: Final[tuple[tuple[str, str, tuple[str, str], str], ...]] = (
 def parts_of(services: Services) -> dict[str, Any]:
     """Journal and writer as plain values; nothing here waits for the store."""
     return {
+        "policy": standing(services.policies),
         "journal": msgspec.to_builtins(services.journal.status()),
         "writer": msgspec.to_builtins(services.writer.status()),
     }
@@ -58,6 +60,7 @@ async def status(request: Req) -> Response[bytes]:
             "version": __version__,
             "store": services.store.kind,
             "ready": not await _problems(services, parts),
+            "policy": parts["policy"],
             "journal": parts["journal"],
             "writer": parts["writer"],
             "events": store,
@@ -102,6 +105,7 @@ async def metrics(request: Req) -> Response[bytes]:
         name = "whodid_client_items_total"
         lines += [f"# HELP {name} What clients sent that is counted and not stored.", f"# TYPE {name} counter"]
         lines += [f'{name}{{client="{client}",kind="{kind}"}} {n}' for (client, kind), n in sorted(counted.items())]
+    lines += policy_metrics(parts["policy"])
     ready = int(not await _problems(services, parts))
     lines += ["# HELP whodid_ready Whether events can be taken, stored and found.", "# TYPE whodid_ready gauge"]
     lines += [f"whodid_ready {ready}", ""]

@@ -419,27 +419,26 @@ function senderOf(/** @type {string} */ url, /** @type {string | undefined} */ k
 
   /** The texts of the events that the policy wants, as it wants them. What cannot be judged here the server judges. */
   function allowed(/** @type {Item[]} */ items) {
-    const { version, switched_off, only, sampling, parameters } = sender.policy;
-    /** @type {string[]} */
-    const texts = [];
-    for (let { text } of items) {
+    return items.flatMap(({ text }) => {
       try {
+        // Without a policy there are no parameters to take apart, and the text goes as it is.
+        const { switched_off, only, sampling, parameters } = sender.policy;
+        const { left_out, truncated, whole_in } = parameters;
         const event = JSON.parse(text);
-        if (version && event.user === sender.user) {
+        if (event.user === sender.user && event.topic !== 'authfail') {
           const { id, type, parameters: params } = event;
           if (named(switched_off, type) || (only && !named(only, type)) || shareOf(id) >= (sampling?.[type] ?? 1))
-            continue;
-          for (const name of parameters?.left_out ?? []) delete params[name];
-          for (const name in parameters?.truncated) {
-            const length = parameters.truncated[name];
-            if (params[name]?.length > length) params[name] = params[name].slice(0, length) + '…';
+            return [];
+          if (!named(whole_in, type)) {
+            for (const name of left_out ?? []) delete params[name];
+            for (const name in truncated)
+              if (params[name]?.length > truncated[name]) params[name] = params[name].slice(0, truncated[name]) + '…';
+            text = JSON.stringify(event);
           }
-          text = JSON.stringify(event);
         }
       } catch {}
-      texts.push(text);
-    }
-    return texts;
+      return text;
+    });
   }
 
   /** The page may be gone in a moment: spool what is not answered, send what a browser sends for a page that is gone. */
