@@ -11,6 +11,9 @@ from whodid.cli import VERBS
 from whodid.config import OPTIONS, Option
 from whodid.formats import FORMATS
 from whodid.formats.rejecting import CODES
+from whodid.reading.read import definition
+from whodid.reports.common import FILTERS, ZONE
+from whodid.reports.definitions import DEFINITIONS, Definition
 from whodid.web.routes import ROUTES, Route
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +37,18 @@ def test_routes_are_documented(route: Route) -> None:
 @pytest.mark.parametrize("report", reports.catalogue(), ids=lambda report: report.name)
 def test_reports_are_documented(report: reports.Report) -> None:
     assert f"| `{report.name}` | {report.question} |" in text("docs/reports.md")
+
+
+@pytest.mark.parametrize("word", DEFINITIONS, ids=lambda word: word.word)
+def test_words_of_reports_are_defined(word: Definition) -> None:
+    assert f"| {word.word} | {word.meaning} |" in text("docs/reports.md")
+    assert word.sql is None or definition(word.sql)
+
+
+@pytest.mark.parametrize("parameter", [*FILTERS, ZONE], ids=lambda parameter: parameter.name)
+def test_common_parameters_of_reports_are_documented(parameter: reports.Parameter) -> None:
+    row = next(line for line in text("docs/reports.md").splitlines() if line.startswith(f"| `{parameter.name}` |"))
+    assert row.endswith(f"| {parameter.help} |")
 
 
 @pytest.mark.parametrize("verb", [name for name, _ in VERBS])

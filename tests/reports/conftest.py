@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from support import house
 from support.batches import Batches
 from support.postgresql import PostgreSQLServer
+from support.reporting import STORY, Memberships, story_memberships
 from support.story import END, RECEIVED_AT, REJECTED
 from whodid import demo
 from whodid.event import Event
@@ -18,8 +20,13 @@ from whodid.stores.base import Store
 
 @pytest.fixture(scope="session")
 def told() -> list[Event]:
-    """A short story of a platform, ending at `END`."""
-    return list(demo.generate(events=6_000, days=60, seed=11, end=END))
+    """A short story of a platform and of whodid, ending at `END`."""
+    return [*demo.generate(**STORY, end=END), *house.events()]
+
+
+@pytest.fixture(scope="session")
+def memberships() -> Memberships:
+    return story_memberships()
 
 
 def _filled(store: Store, folder: Path, told: list[Event]) -> Store:

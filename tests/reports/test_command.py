@@ -44,7 +44,7 @@ def test_it_runs_a_report_for_a_time(folder: Path, capfd: pytest.CaptureFixture[
 
 def test_a_table_is_for_people(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "overview", "--output", "table", "--data", str(folder)]) == 0
-    assert "active people" in capfd.readouterr().out
+    assert "active users" in capfd.readouterr().out
 
 
 def test_other_parameters_are_given_by_name(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

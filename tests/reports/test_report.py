@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from whodid import reports
 from whodid.errors import WhodidError
 from whodid.reports.report import parse
 
@@ -43,15 +42,3 @@ def test_a_header_that_cannot_be_read_names_its_line(line: str) -> None:
         parse("things", f"{line}\n{TEXT}")
     assert "Report things" in broken.value.message
     assert line.removeprefix("-- ").partition(": ")[2] in broken.value.message
-
-
-@pytest.mark.parametrize("report", reports.catalogue(), ids=lambda report: report.name)
-def test_every_report_says_what_it_answers_takes_and_gives(report: reports.Report) -> None:
-    assert report.question.endswith("?")
-    assert report.columns
-    assert {"since", "until"} <= {parameter.name for parameter in report.parameters}
-    names = {column.name for column in report.columns}
-    if report.chart:
-        assert set(report.chart.encodings.values()) <= names
-    measured = [column for column in report.columns if column.type in ("integer", "number")]
-    assert all(column.unit for column in measured if column.name not in ("value", "previous"))

@@ -1,0 +1,48 @@
+-- family: users
+-- title: Fading users
+-- question: Who does much less than they used to?
+-- parameter: since time = 14d | from when on
+-- parameter: until time = now | until when
+-- parameter: span number = @weeks | the time in weeks
+-- parameter: weeks integer = 8 | so many weeks before `since` are a user's own past
+-- parameter: at_least integer = 5 | uses a week that a user must have had
+-- parameter: percent integer = 50 | fading is who does less than this share of the own past
+-- parameter: limit integer = 50 | rows at most
+-- column: person text | login of a user
+-- column: usual_per_week number events | uses a week in the own past, from the first of them on
+-- column: per_week number events | uses a week in the time
+-- column: change_percent number % | the time against the own past
+-- column: weeks_active integer weeks | weeks of the past with a use
+-- column: last time | the latest use
+-- chart: bar x=change_percent y=person
+-- drill: /users/{person}
+WITH counted AS (
+    SELECT
+        who() AS person,
+        count(*) FILTER (WHERE e.time >= $since) AS recent,
+        count(*) FILTER (WHERE e.time < $since) AS past,
+        min(e.time) AS first,
+        count(DISTINCT CASE WHEN e.time < $since THEN date_trunc('week', local(e.time)) END) AS weeks_active,
+        max(e.time) AS last
+    FROM events e
+    WHERE e.time >= CAST($since AS timestamp) - CAST($weeks AS integer) * INTERVAL '7 days' AND e.time < $until
+        AND chosen() AND is_use() AND who() IS NOT NULL
+    GROUP BY 1
+), rates AS (
+    SELECT
+        person, weeks_active, last,
+        recent / CAST($span AS double precision) AS per_week,
+        past / greatest(
+            CAST(1 AS double precision),
+            CAST(extract(epoch FROM CAST($since AS timestamp) - first) AS double precision) / 604800
+        ) AS usual_per_week
+    FROM counted
+    WHERE past > 0
+)
+SELECT
+    person, usual_per_week, per_week, 100 * (per_week / usual_per_week - 1) AS change_percent, weeks_active, last,
+    count(*) OVER () AS "of"
+FROM rates
+WHERE usual_per_week >= $at_least AND per_week < usual_per_week * $percent / 100
+ORDER BY usual_per_week - per_week DESC, person
+LIMIT $limit

@@ -1,0 +1,55 @@
+-- family: functions
+-- title: Functions that changed
+-- question: Which functions became slower, failed more, or are run more or less than before?
+-- parameter: since time = 7d | from when on
+-- parameter: until time = now | until when
+-- parameter: before time = @before | where the equal time before begins
+-- parameter: at_least integer = 20 | runs in one of both times
+-- parameter: limit integer = 100 | rows at most
+-- column: function text | the function
+-- column: runs integer runs | in the time
+-- column: previous_runs integer runs | in the equal time before
+-- column: users integer users | in the time
+-- column: previous_users integer users | in the equal time before
+-- column: p50_ms number ms | half of the runs took no longer
+-- column: previous_p50_ms number ms | in the equal time before
+-- column: p95_ms number ms | 95 of 100 took no longer
+-- column: previous_p95_ms number ms | in the equal time before
+-- column: p95_change_percent number % | against before, to a tenth
+-- column: failed_percent number % | share of runs that failed
+-- column: previous_failed_percent number % | in the equal time before
+-- chart: bar x=p95_change_percent y=function
+-- drill: /functions/{function}
+WITH counted AS (
+    SELECT
+        e.function,
+        count(*) FILTER (WHERE e.time >= $since) AS runs,
+        count(*) FILTER (WHERE e.time < $since) AS previous_runs,
+        count(DISTINCT CASE WHEN e.time >= $since THEN who() END) AS users,
+        count(DISTINCT CASE WHEN e.time < $since THEN who() END) AS previous_users,
+        percentile(0.5, CASE WHEN e.time >= $since THEN e.duration_ms END) AS p50_ms,
+        percentile(0.5, CASE WHEN e.time < $since THEN e.duration_ms END) AS previous_p50_ms,
+        percentile(0.95, CASE WHEN e.time >= $since THEN e.duration_ms END) AS p95_ms,
+        percentile(0.95, CASE WHEN e.time < $since THEN e.duration_ms END) AS previous_p95_ms,
+        count(*) FILTER (WHERE e.time >= $since AND (e.status = 'failed' OR is_error())) AS failed,
+        count(*) FILTER (WHERE e.time < $since AND (e.status = 'failed' OR is_error())) AS previous_failed
+    FROM events e
+    WHERE e.time >= $before AND e.time < $until AND chosen() AND e.function IS NOT NULL AND is_run()
+    GROUP BY 1
+), told AS (
+    SELECT
+        c.*,
+        CAST(CAST(100 * (p95_ms / nullif(previous_p95_ms, 0) - 1) AS decimal(18, 1)) AS double precision)
+            AS p95_change_percent
+    FROM counted c
+    WHERE runs >= $at_least OR previous_runs >= $at_least
+)
+SELECT
+    function, runs, previous_runs, users, previous_users, p50_ms, previous_p50_ms, p95_ms, previous_p95_ms,
+    p95_change_percent,
+    100 * CAST(failed AS double precision) / nullif(runs, 0) AS failed_percent,
+    100 * CAST(previous_failed AS double precision) / nullif(previous_runs, 0) AS previous_failed_percent,
+    count(*) OVER () AS "of"
+FROM told
+ORDER BY p95_change_percent DESC NULLS LAST, runs DESC, function
+LIMIT $limit

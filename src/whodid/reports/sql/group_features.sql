@@ -1,0 +1,64 @@
+-- family: users
+-- title: What groups use
+-- question: Which features go with which groups?
+-- parameter: since time = 30d | from when on
+-- parameter: until time = now | until when
+-- parameter: member_groups texts = @member_groups | groups of the members
+-- parameter: member_logins texts = @member_logins | the members, in the same order
+-- parameter: at_least integer = 3 | users of the group who use it at least
+-- parameter: limit integer = 100 | rows at most
+-- column: group text | the group
+-- column: feature text | the function, else the type of event
+-- column: users integer users | active users of the group who used it
+-- column: group_percent number % | their share of the group's active users
+-- column: all_percent number % | share of all active users who used it
+-- column: lift number ratio | the group's share divided by that of all
+-- column: correlation number phi | between being in the group and using it: -1 to 1
+-- chart: bar x=lift y=feature color=group
+-- drill: /events?group={group}&function={feature}
+WITH members AS (
+    SELECT DISTINCT m."group", m.login FROM (
+        SELECT unnest(CAST($member_groups AS varchar[])) AS "group", unnest(CAST($member_logins AS varchar[])) AS login
+    ) m
+), used AS (
+    SELECT who() AS login, coalesce(e.function, e.type) AS feature
+    FROM events e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND is_use() AND who() IS NOT NULL
+    GROUP BY 1, 2
+), people AS (
+    SELECT DISTINCT login FROM used
+), everybody AS (
+    SELECT CAST(count(*) AS double precision) AS users FROM people
+), by_feature AS (
+    SELECT feature, CAST(count(*) AS double precision) AS users FROM used GROUP BY 1
+), by_group AS (
+    SELECT m."group", CAST(count(*) AS double precision) AS users
+    FROM members m JOIN people p ON p.login = m.login
+    GROUP BY 1
+), by_both AS (
+    SELECT m."group", u.feature, count(*) AS users
+    FROM used u JOIN members m ON m.login = u.login
+    GROUP BY 1, 2
+), told AS (
+    SELECT
+        b."group", b.feature, b.users, b.users / g.users AS group_share, f.users / n.users AS all_share,
+        (b.users * n.users - f.users * g.users)
+            / nullif(sqrt(f.users * (n.users - f.users)) * sqrt(g.users * (n.users - g.users)), 0) AS correlation
+    FROM by_both b
+    JOIN by_feature f ON f.feature = b.feature
+    JOIN by_group g ON g."group" = b."group"
+    CROSS JOIN everybody n
+    WHERE b.users >= $at_least
+)
+SELECT
+    "group",
+    feature,
+    users,
+    100 * group_share AS group_percent,
+    100 * all_share AS all_percent,
+    group_share / all_share AS lift,
+    correlation,
+    count(*) OVER () AS "of"
+FROM told
+ORDER BY CAST(correlation AS decimal(18, 9)) DESC NULLS LAST, users DESC, "group", feature
+LIMIT $limit

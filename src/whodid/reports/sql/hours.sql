@@ -1,0 +1,21 @@
+-- family: users
+-- title: Hours of the week
+-- question: When do people work?
+-- parameter: since time = 30d | from when on
+-- parameter: until time = now | until when
+-- column: weekday integer day | 1 is Monday, 7 Sunday
+-- column: hour integer h | hour of the day in the reader's time zone
+-- column: users integer users | active users
+-- column: uses integer events | what users did on purpose
+-- column: errors integer events | errors met
+-- chart: rect x=hour y=weekday color=users
+SELECT
+    CAST(extract(isodow FROM local(e.time)) AS integer) AS weekday,
+    CAST(extract(hour FROM local(e.time)) AS integer) AS hour,
+    count(DISTINCT who()) AS users,
+    count(*) FILTER (WHERE is_use()) AS uses,
+    count(*) FILTER (WHERE is_error()) AS errors
+FROM events e
+WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
+GROUP BY 1, 2
+ORDER BY 1, 2

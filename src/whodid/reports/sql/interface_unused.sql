@@ -1,0 +1,60 @@
+-- family: interface
+-- title: Least and never used
+-- question: Which known items of the interface are used least, or never?
+-- with: items_used
+-- parameter: since time = 90d | from when on
+-- parameter: until time = now | until when
+-- parameter: begin time = @ever | what is read begins here: with the first event of all
+-- parameter: at_most integer = 10 | items used no more often than this
+-- parameter: limit integer = 100 | rows at most
+-- column: kind text | menu, dialog, click, command or input
+-- column: item text | its name
+-- column: uses integer events | in the time
+-- column: users integer users | by how many
+-- column: ever integer events | uses since the first event of all; 0 is never
+-- column: last time | the latest use of all; empty if there is none
+-- column: registered_by text | the application or package that named it; empty for items known only from use
+-- column: registered_at time | when it did so last
+-- chart: bar x=uses y=item color=kind
+-- drill: /events?parameter=item={item}
+, registered AS (
+    SELECT kind, item, max(by) AS registered_by, max(time) AS registered_at
+    FROM (
+        SELECT
+            coalesce(parameter('kind'), 'menu') AS kind,
+            texts_of(elements_of(e."parameters", '/menuItems'), '')[1] AS item,
+            coalesce(parameter('package'), e.entity_id) AS by,
+            e.time
+        FROM events e
+        WHERE e.time < $until AND e.type IN ('package-published', 'interface-registered')
+        UNION ALL
+        SELECT
+            coalesce(parameter('kind'), 'menu'),
+            texts_of(elements_of(e."parameters", '/items'), '')[1],
+            coalesce(parameter('package'), e.entity_id),
+            e.time
+        FROM events e
+        WHERE e.time < $until AND e.type = 'interface-registered'
+    ) told
+    WHERE item IS NOT NULL
+    GROUP BY 1, 2
+), counted AS (
+    SELECT
+        kind, item,
+        count(*) FILTER (WHERE time >= $since) AS uses,
+        count(DISTINCT CASE WHEN time >= $since THEN person END) AS users,
+        count(*) AS ever,
+        max(time) AS last
+    FROM items_used
+    GROUP BY 1, 2
+), known AS (
+    SELECT
+        coalesce(r.kind, c.kind) AS kind, coalesce(r.item, c.item) AS item, coalesce(c.uses, 0) AS uses,
+        coalesce(c.users, 0) AS users, coalesce(c.ever, 0) AS ever, c.last, r.registered_by, r.registered_at
+    FROM registered r FULL JOIN counted c ON c.kind = r.kind AND c.item = r.item
+)
+SELECT kind, item, uses, users, ever, last, registered_by, registered_at, count(*) OVER () AS "of"
+FROM known
+WHERE uses <= $at_most
+ORDER BY uses, ever, kind, item
+LIMIT $limit

@@ -1,0 +1,30 @@
+-- family: users
+-- title: New users
+-- question: Who was seen for the first time, and did they stay?
+-- parameter: since time = 30d | from when on
+-- parameter: until time = now | until when
+-- parameter: limit integer = 100 | rows at most
+-- column: person text | login of a user whose first event of all lies in the time
+-- column: first time | the first event
+-- column: last time | the latest event in the time
+-- column: active_days integer days | days with an event
+-- column: events integer events | how many
+-- column: uses integer events | what was done on purpose
+-- column: errors integer events | errors met
+-- chart: bar x=active_days y=person
+-- drill: /users/{person}
+SELECT
+    who() AS person,
+    min(e.time) AS first,
+    max(e.time) AS last,
+    count(DISTINCT CASE WHEN e.time >= $since THEN date_trunc('day', local(e.time)) END) AS active_days,
+    count(*) AS events,
+    count(*) FILTER (WHERE is_use()) AS uses,
+    count(*) FILTER (WHERE is_error()) AS errors,
+    count(*) OVER () AS "of"
+FROM events e
+WHERE e.time < $until AND chosen() AND who() IS NOT NULL
+GROUP BY 1
+HAVING min(e.time) >= $since
+ORDER BY 2 DESC, 1
+LIMIT $limit

@@ -1,0 +1,48 @@
+-- family: entities
+-- title: Origin
+-- question: Where does a dataset come from, through which queries, scripts, jobs and recipes, and where does it go on?
+-- with: flow_edges
+-- with: flow_reached
+-- parameter: since time = 90d | runs from when on
+-- parameter: until time = now | until when
+-- parameter: entity text = | the thing, as type:id
+-- parameter: depth integer = 6 | so many steps away at most
+-- parameter: limit integer = 500 | rows at most
+-- column: from_type text | type of where it comes from
+-- column: from_id text | its id
+-- column: from_name text | its name
+-- column: to_type text | type of where it goes
+-- column: to_id text | its id
+-- column: to_name text | its name
+-- column: depth integer steps | steps to the thing (below 0: on the way to it) or from it (above 0)
+-- column: runs integer events | how often this way was gone
+-- column: failed integer events | of these, those that failed
+-- column: users integer people | who did it, or for whom it was done
+-- column: via text | a scenario, job, webapp or notebook that did it for them
+-- column: first time | first in the time
+-- column: last time | the latest
+-- column: age_hours number h | how long that was before `until`
+-- chart: graph x=from_id y=to_id color=depth
+-- drill: /entities/{from_type}/{from_id}
+, told AS (
+    SELECT f.*, a.depth - 1 AS depth
+    FROM flow_edges f JOIN flow_above a ON f.to_type = a.type AND f.to_id = a.thing
+    WHERE a.depth > -CAST($depth AS integer)
+    UNION ALL
+    SELECT f.*, b.depth + 1
+    FROM flow_edges f JOIN flow_below b ON f.from_type = b.type AND f.from_id = b.thing
+    WHERE b.depth < CAST($depth AS integer)
+), once AS (
+    SELECT t.*, row_number() OVER (
+        PARTITION BY from_type, from_id, to_type, to_id ORDER BY abs(depth), depth
+    ) AS place
+    FROM told t
+)
+SELECT
+    from_type, from_id, from_name, to_type, to_id, to_name, depth, runs, failed, users, via, first, last,
+    CAST(extract(epoch FROM CAST($until AS timestamp) - last) AS double precision) / 3600 AS age_hours,
+    count(*) OVER () AS "of"
+FROM once
+WHERE place = 1
+ORDER BY depth, from_type, from_id, to_type, to_id
+LIMIT $limit

@@ -1,0 +1,57 @@
+-- family: interface
+-- title: Packages and their versions
+-- question: Which packages and versions are used, since when are they installed, and do they fail?
+-- parameter: since time = 30d | from when on
+-- parameter: until time = now | until when
+-- parameter: limit integer = 100 | rows at most
+-- column: package text | parameter `package`
+-- column: version text | parameter `version`; empty where none is told
+-- column: uses integer events | what was done on purpose
+-- column: users integer users | by how many
+-- column: errors integer events | errors that name it
+-- column: errors_percent number % | share of its events that are errors
+-- column: installed time | when it was published or installed, if that was told
+-- column: installation_ms number ms | how long that took
+-- column: installed_by text | who did it
+-- column: first time | first event in the time
+-- column: last time | latest event
+-- chart: bar x=uses y=package color=version
+-- drill: /events?parameter=package={package}&parameter=version={version}
+WITH named AS (
+    SELECT
+        parameter('package') AS package, parameter('version') AS version, e.time, e.type, e.duration_ms,
+        who() AS person, is_use() AS is_use, is_error() AS is_error,
+        e.type IN ('package-published', 'package-installed', 'plugin-install', 'plugin-installed') AS is_installation
+    FROM events e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND parameter('package') IS NOT NULL
+), counted AS (
+    SELECT
+        package, version,
+        count(*) FILTER (WHERE is_use AND NOT is_installation) AS uses,
+        count(DISTINCT CASE WHEN NOT is_installation THEN person END) AS users,
+        count(*) FILTER (WHERE is_error) AS errors,
+        count(*) AS events,
+        min(time) AS first,
+        max(time) AS last
+    FROM named
+    GROUP BY 1, 2
+), installed AS (
+    SELECT package, version, time, duration_ms, person,
+        row_number() OVER (PARTITION BY package, version ORDER BY time, person) AS place
+    FROM (
+        SELECT
+            parameter('package') AS package, parameter('version') AS version, e.time, e.duration_ms, who() AS person
+        FROM events e
+        WHERE e.time < $until
+            AND e.type IN ('package-published', 'package-installed', 'plugin-install', 'plugin-installed')
+    ) told
+)
+SELECT
+    c.package, c.version, c.uses, c.users, c.errors,
+    100 * CAST(c.errors AS double precision) / c.events AS errors_percent,
+    i.time AS installed, i.duration_ms AS installation_ms, i.person AS installed_by, c.first, c.last,
+    count(*) OVER () AS "of"
+FROM counted c
+LEFT JOIN installed i ON i.package = c.package AND i.version = c.version AND i.place = 1
+ORDER BY c.uses DESC, c.errors DESC, c.package, c.version
+LIMIT $limit
