@@ -1,7 +1,8 @@
 """Everything but HTTP: journal, store, writer and directory on one locked data folder.
 
     journal ─► writer ─► store (DuckDB | PostgreSQL)
-    (segments)   └─────► directory (SQLite | PostgreSQL)
+    (segments)   ├─────► directory (SQLite | PostgreSQL)
+                 └─────► dispatch ─► targets
 
 The server has one engine; the command line opens one when no server owns the folder.
 """
@@ -16,7 +17,14 @@ from typing import Any, Self
 import msgspec
 
 from whodid.config import Config
+from whodid.datasets.connections import Connections
+from whodid.datasets.dataset import Datasets
+from whodid.datasets.dataset_import import DatasetImports
+from whodid.datasets.listing import Listings
+from whodid.datasets.sinks import SharedJournalSink
 from whodid.directory import Directory
+from whodid.directory.sealed import Sealer
+from whodid.dispatch.targets import Targets
 from whodid.errors import WhodidError
 from whodid.event import Event
 from whodid.journal.base import Draft
@@ -46,6 +54,24 @@ class Engine:
         self.directory = directory
         self.writer = StoreWriter(journal, store, directory)
         self.policies = Policies(directory)
+        self.dispatch = Targets(
+            journal=journal,
+            store=store,
+            directory=directory,
+            sealer=Sealer(config.data_path, config.secret_key),
+            folder=config.data_path / "dispatch",
+            backlog_bytes_max=config.dispatch_backlog_bytes_max,
+            disk_free_bytes_min=config.disk_free_bytes_min,
+            hash_key=lambda: self.policies.counts.hash_key(make=True),
+            record=self.record,
+        )
+        self.writer.on_stored = self.dispatch.dispatcher.stored
+        self.sealer = Sealer(config.data_path, config.secret_key)
+        self.datasets = Datasets(directory, Connections(directory, self.sealer))
+        self.listings = Listings(config.data_path / "listings")
+        self.dataset_imports = DatasetImports(
+            lambda: SharedJournalSink(self.journal, self.writer, self.store), config.data_path / "imports" / "files.db"
+        )
 
     @classmethod
     def open(cls, config: Config, **owner: Any) -> Self:
@@ -78,6 +104,7 @@ class Engine:
             opened.append(directory.close)
             engine = cls(config, lock, journal, store, directory)
             directory.on_change = engine.record
+            engine.dispatch.dispatcher.prepare()
             engine.writer.start()
         except BaseException:
             for close in reversed(opened):
@@ -104,8 +131,10 @@ class Engine:
     def close(self) -> None:
         """Store what was accepted, then let go of everything, in the order of the way of an event."""
         self.policies.close()
+        self.dataset_imports.close()
         self.journal.seal()
         self.writer.close()
+        self.dispatch.dispatcher.close()
         self.journal.close()
         self.directory.close()
         self.store.close()

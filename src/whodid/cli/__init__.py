@@ -36,6 +36,8 @@ VERBS: Final[tuple[tuple[str, str], ...]] = (
     ("group", "List, make, change and delete groups, and who is in them."),
     ("key", "Make, list and revoke the keys that programs post and read with."),
     ("policy", "What is logged for whom: rules, what they would drop, captures."),
+    ("connection", "Places with credentials, and who may use them."),
+    ("dataset", "Files of a connection as data: partitions, preview, read, import, views for other engines."),
     ("status", "Journal, store, lag, rejects, disk: how it stands."),
     ("replay", "Take in again what was rejected, after it was mended or whodid learned to read it."),
 )

@@ -38,6 +38,15 @@ class Backend:
         given = {name: value for name, value in (params or {}).items() if value is not None}
         return _value(self._send(method, path, given, body))
 
+    def fetch(self, method: str, *parts: str, params: dict[str, Any] | None = None) -> httpx.Response:
+        """The answer of a route as it is, for those that are no JSON; raises as `ask`."""
+        path = "/v1/" + "/".join(quote(part, safe="") for part in parts)
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        response = self._send(method, path, given, None)
+        if not response.is_success:
+            _value(response)
+        return response
+
     def _send(self, method: str, path: str, params: dict[str, Any], body: Any) -> httpx.Response:
         raise NotImplementedError
 
@@ -72,9 +81,7 @@ class _Local(Backend):
         from whodid.web.services import Services
 
         self._key = secrets.token_urlsafe(32)
-        self._app: Any = create_app(
-            Services.of(engine, Access(engine.directory, local_key=self._key, loopback=True))
-        )
+        self._app: Any = create_app(Services.of(engine, Access(engine.directory, local_key=self._key, loopback=True)))
 
     def _send(self, method: str, path: str, params: dict[str, Any], body: Any) -> httpx.Response:
         return asyncio.run(self._send_inside(method, path, params, body))

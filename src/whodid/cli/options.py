@@ -95,3 +95,20 @@ class Output:
 
 ANYWHERE = Place()
 AS_SUITS = Output()
+
+
+def pairs(given: list[str] | None) -> dict[str, str]:
+    """`name=value` texts as a dict.
+
+    Raises
+    ------
+    WhodidError("invalid")
+        One has no `=`; only its name is told, because the rest may be a secret.
+    """
+    found = {}
+    for text in given or []:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise WhodidError("invalid", "An --option is not written as name=value.", "Write --option region=eu-west-1")
+        found[name] = value
+    return found

@@ -39,8 +39,8 @@ class Columns:
     """Gathers flat rows and gives them as one table.
 
     A column is bool, whole (int64), number (float64) or text; where its values are of several kinds, or are objects or
-    lists, it is text, with JSON for what is no string; without any value it is text, too. Columns come in the order in which they were seen first; beyond
-    `COLUMNS_MAX` they are gathered as JSON in a column `_rest`.
+    lists, it is text, with JSON for what is no string. Without any value it is text, too. Columns come in the order in
+    which they were seen first; beyond `COLUMNS_MAX` they are gathered as JSON in a column `_rest`.
     """
 
     def __init__(self) -> None:

@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 JOBS_KEPT: Final = 100
 FINISH_TIMEOUT_S: Final = 3_600.0
+CLOSE_TIMEOUT_S: Final = 10.0
 
 
 class Job(Struct, kw_only=True):
@@ -65,6 +66,7 @@ class DatasetImports:
         self._jobs: dict[str, Job] = {}
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
+        self._closing = False
 
     def start(self, dataset: Dataset, place: Place, partitions: Sequence[PartitionFiles], job_id: str) -> Job:
         """Begin to import; returns at once. `place` is closed at the end.
@@ -107,8 +109,9 @@ class DatasetImports:
                 raise WhodidError("not_found", f"There is no import {job_id[:100]!r}.", "Old ones are forgotten.")
             return self._jobs[job_id]
 
-    def join(self, timeout_s: float) -> None:
-        """Wait for what is running."""
+    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """End what is running after the file it is at; the same import goes on from there another time."""
+        self._closing = True
         for thread in self._threads:
             thread.join(timeout_s)
 
@@ -134,6 +137,8 @@ class DatasetImports:
             Importer(self._sink(), checkpoints, progress=_Told(job)) as importer,
         ):
             for file in files:
+                if self._closing:
+                    raise WhodidError("unavailable", "The server stopped meanwhile.", "Run the import again.")
                 importer.read(_source(place, file))
                 job.files_done += 1
             return importer.finish(FINISH_TIMEOUT_S)

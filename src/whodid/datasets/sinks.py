@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from whodid.errors import WhodidError
@@ -11,7 +12,11 @@ from whodid.journal.base import Draft, Journal
 if TYPE_CHECKING:
     import httpx
 
+    from whodid.stores.base import Store
     from whodid.stores.writer import StoreWriter
+
+# So many drafts are asked for at once.
+_MOMENTS: Final = 1_000
 
 
 class Outcome(NamedTuple):
@@ -47,6 +52,37 @@ class JournalSink:
         self._writer.flush(timeout_s)
         after = self._writer.status()
         return Outcome(after.stored - self._stored, after.duplicates - self._duplicates)
+
+
+class SharedJournalSink:
+    """The journal of this process while others write into it, too: what became of the own events is asked of the store,
+    which knows them by when each draft was received."""
+
+    def __init__(self, journal: Journal, writer: StoreWriter, store: Store):
+        self._journal = journal
+        self._writer = writer
+        self._store = store
+        self._sent: list[datetime] = []
+        self._count = 0
+
+    def send(self, draft: Draft) -> None:
+        self._journal.append_blocking(draft)
+        self._count += draft.count
+        if draft.count:
+            self._sent.append(draft.received_at)
+
+    def finish(self, timeout_s: float) -> Outcome:
+        self._writer.flush(timeout_s)
+        stored = sum(
+            self._stored(self._sent[start : start + _MOMENTS]) for start in range(0, len(self._sent), _MOMENTS)
+        )
+        return Outcome(stored, self._count - stored)
+
+    def _stored(self, moments: list[datetime]) -> int:
+        listed = ", ".join(f"TIMESTAMP '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'" for moment in moments)
+        sql = f"SELECT count(*) AS n FROM events WHERE receiver = $receiver AND received_at IN ({listed})"  # noqa: S608
+        table = self._store.query(sql, {"receiver": self._journal.receiver}, trusted=True, timeout_ms=600_000).table
+        return int(table.column("n")[0].as_py())
 
 
 class ServerSink:

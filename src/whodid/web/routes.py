@@ -6,22 +6,41 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, NamedTuple
 
 from whodid.reading.output import FORMATS
-from whodid.web import events, logger, policies, query, replaying, settings, status
-from whodid.web.pages import assets, entry, tiles
+from whodid.web import (
+    account,
+    connections,
+    datasets,
+    events,
+    grants,
+    logger,
+    panes,
+    policies,
+    query,
+    replaying,
+    settings,
+    sign_in,
+    sign_in_oidc,
+    status,
+)
+from whodid.web.pages import assets, cards, entry, single, tiles
+from whodid.web.pages import events as found
 from whodid.web.pages.catalogue import PAGES
 from whodid.web.requests import FILTERS, Req
-
-Rule = Literal["public", "read", "write", "admin"]
+from whodid.web.rights import Rule
+from whodid.web.scim import answers as scim_answers
+from whodid.web.scim import handlers as scim
 
 
 class Route(NamedTuple):
     """One operation.
 
-    `scope` is what a caller's key or session needs; `public` needs none. `query` are its query parameters, `body` the
-    type of its JSON body, `forms` the media types of its answer, `status` that of success.
+    `scope` is what a caller's key or session needs; `known` takes each, `public` needs none. A `limited` route keeps to
+    `Caller.sight`, so that readers may ask it too; one with a `pane` is also opened by tokens of panes that show that
+    part. `query` are its query parameters, `body` the type of its JSON body, `forms` the media types of its answer,
+    `status` that of success.
     """
 
-    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     scope: Rule
     handler: Callable[[Req], Awaitable[Any]]
@@ -30,24 +49,33 @@ class Route(NamedTuple):
     body: type | None = None
     forms: tuple[str, ...] = ("application/json",)
     status: int = 200
+    limited: bool = False
+    pane: str | None = None
 
 
 _TABLES: Final = tuple(form.media_type.partition(";")[0] for form in FORMATS.values())
 _PANE: Final = ("since", "until", "limit", "cursor", "format")
 _USAGE: Final = ("since", "until", "part", "format")
 _HTML: Final = ("text/html",)
+_SCIM: Final = (scim_answers.MEDIA_TYPE,)
 _STATIC: Final = ("text/css", "text/javascript", "image/svg+xml")
 _STREAM: Final = ("text/event-stream",)
 
 # fmt: off
 ROUTES: Final[tuple[Route, ...]] = (
-    Route("GET", "/v1/events", "read", events.list_events, "events", (*FILTERS, "format"), forms=_TABLES),
-    Route("GET", "/v1/events/stream", "read", events.stream_events, "events", events.STREAM_FILTERS, forms=_STREAM),
-    Route("GET", "/v1/events/{id}", "read", events.one_event, "events"),
-    Route("GET", "/v1/entities/{type}/{id}/activity", "read", events.pane, "panes", _PANE, forms=_TABLES),
-    Route("GET", "/v1/entities/{type}/{id}/usage", "read", events.pane, "panes", _USAGE, forms=_TABLES),
-    Route("GET", "/v1/users/{login}/activity", "read", events.pane, "panes", _PANE, forms=_TABLES),
-    Route("GET", "/v1/users/{login}/usage", "read", events.pane, "panes", _USAGE, forms=_TABLES),
+    Route("GET", "/v1/events", "read", events.list_events, "events", (*FILTERS, "format"), forms=_TABLES,
+          limited=True),
+    Route("GET", "/v1/events/stream", "read", events.stream_events, "events", events.STREAM_FILTERS, forms=_STREAM,
+          limited=True),
+    Route("GET", "/v1/events/{id}", "read", events.one_event, "events", limited=True),
+    Route("GET", "/v1/entities/{type}/{id}/activity", "read", events.pane, "panes", _PANE, forms=_TABLES, limited=True,
+          pane="activity"),
+    Route("GET", "/v1/entities/{type}/{id}/usage", "read", events.pane, "panes", _USAGE, forms=_TABLES, limited=True,
+          pane="usage"),
+    Route("GET", "/v1/users/{login}/activity", "read", events.pane, "panes", _PANE, forms=_TABLES, limited=True,
+          pane="activity"),
+    Route("GET", "/v1/users/{login}/usage", "read", events.pane, "panes", _USAGE, forms=_TABLES, limited=True,
+          pane="usage"),
     Route("POST", "/v1/query", "read", query.run_query, "query", ("format",), query.Question, forms=_TABLES),
     Route("GET", "/v1/reports", "read", query.list_reports, "reports"),
     Route("GET", "/v1/reports/{name}", "read", query.run_report, "reports", ("format",), forms=_TABLES),
@@ -79,9 +107,63 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/v1/captures", "read", policies.list_captures, "policies"),
     Route("POST", "/v1/captures", "admin", policies.start_capture, "policies", body=policies.NewCapture, status=201),
     Route("DELETE", "/v1/captures/{capture}", "admin", policies.stop_capture, "policies"),
+    Route("GET", "/v1/connections", "read", connections.list_connections, "datasets"),
+    Route("POST", "/v1/connections", "admin", connections.create_connection, "datasets",
+          body=connections.NewConnection, status=201),
+    Route("GET", "/v1/connections/kinds", "admin", connections.list_kinds, "datasets"),
+    Route("GET", "/v1/connections/{name}", "read", connections.show_connection, "datasets"),
+    Route("PATCH", "/v1/connections/{name}", "admin", connections.change_connection, "datasets",
+          body=connections.ConnectionFields),
+    Route("DELETE", "/v1/connections/{name}", "admin", connections.delete_connection, "datasets"),
+    Route("GET", "/v1/connections/{name}/files", "read", connections.list_files, "datasets", ("path", "limit")),
+    Route("GET", "/v1/datasets", "read", datasets.list_datasets, "datasets"),
+    Route("POST", "/v1/datasets", "admin", datasets.create_dataset, "datasets", body=datasets.NewDataset, status=201),
+    Route("GET", "/v1/datasets/{name}", "read", datasets.show_dataset, "datasets"),
+    Route("PATCH", "/v1/datasets/{name}", "admin", datasets.change_dataset, "datasets", body=datasets.DatasetFields),
+    Route("DELETE", "/v1/datasets/{name}", "admin", datasets.delete_dataset, "datasets"),
+    Route("GET", "/v1/datasets/{name}/partitions", "read", datasets.list_partitions, "datasets", ("refresh",)),
+    Route("GET", "/v1/datasets/{name}/files", "read", datasets.list_files, "datasets", ("refresh", "limit")),
+    Route("GET", "/v1/datasets/{name}/preview", "read", datasets.preview, "datasets"),
+    Route("GET", "/v1/datasets/{name}/rows", "read", datasets.read_rows, "datasets",
+          ("partition", "limit", "refresh", "format"), forms=_TABLES),
+    Route("GET", "/v1/datasets/{name}/sql", "read", datasets.show_sql, "datasets", ("engine",)),
+    Route("POST", "/v1/datasets/{name}/imports", "admin", datasets.start_import, "datasets",
+          body=datasets.Partitions, status=202),
+    Route("GET", "/v1/datasets/{name}/imports/{id}", "admin", datasets.show_import, "datasets"),
+    Route("GET", "/v1/me", "known", account.me, "sign-in"),
+    Route("GET", "/v1/sign-ins", "known", account.list_sign_ins, "sign-in", ("user", "all")),
+    Route("DELETE", "/v1/sign-ins/{id}", "known", account.end_sign_in, "sign-in"),
+    Route("POST", "/v1/users/{login}/password", "admin", account.set_password, "sign-in", body=account.NewPassword),
+    Route("DELETE", "/v1/users/{login}/password", "admin", account.remove_password, "sign-in"),
+    Route("POST", "/v1/users/{login}/password-link", "admin", account.password_link, "sign-in", status=201),
+    Route("GET", "/v1/grants", "admin", grants.list_grants, "sign-in"),
+    Route("POST", "/v1/grants", "admin", grants.create_grant, "sign-in", body=grants.NewGrant, status=201),
+    Route("DELETE", "/v1/grants/{id}", "admin", grants.revoke_grant, "sign-in"),
+    Route("POST", "/v1/pane-tokens", "read", panes.create_pane_token, "panes", body=panes.NewPaneToken, status=201),
+    Route("DELETE", "/v1/pane-tokens", "admin", panes.end_pane_tokens, "panes"),
     Route("GET", "/v1/status", "read", status.status, "status"),
     Route("GET", "/v1/rejects", "read", status.rejects, "status", ("limit", "offset", "format"), forms=_TABLES),
     Route("POST", "/v1/rejects/replay", "admin", replaying.replay_rejects, "status", body=replaying.Replay),
+    Route("GET", "/scim/v2/ServiceProviderConfig", "scim", scim.service_provider_config, "scim", forms=_SCIM),
+    Route("GET", "/scim/v2/ResourceTypes", "scim", scim.resource_types, "scim", forms=_SCIM),
+    Route("GET", "/scim/v2/ResourceTypes/{name}", "scim", scim.resource_types, "scim", forms=_SCIM),
+    Route("GET", "/scim/v2/Schemas", "scim", scim.schemas, "scim", forms=_SCIM),
+    Route("GET", "/scim/v2/Schemas/{urn}", "scim", scim.schemas, "scim", forms=_SCIM),
+    Route("POST", "/scim/v2/.search", "scim", scim.search_all, "scim", (), scim.ScimSearch, _SCIM),
+    Route("GET", "/scim/v2/Users", "scim", scim.list_users, "scim", scim.QUERY, forms=_SCIM),
+    Route("POST", "/scim/v2/Users", "scim", scim.create_user, "scim", scim.SHAPE, scim.ScimUser, _SCIM, 201),
+    Route("POST", "/scim/v2/Users/.search", "scim", scim.search_users, "scim", (), scim.ScimSearch, _SCIM),
+    Route("GET", "/scim/v2/Users/{id}", "scim", scim.show_user, "scim", scim.SHAPE, forms=_SCIM),
+    Route("PUT", "/scim/v2/Users/{id}", "scim", scim.replace_user, "scim", scim.SHAPE, scim.ScimUser, _SCIM),
+    Route("PATCH", "/scim/v2/Users/{id}", "scim", scim.patch_user, "scim", scim.SHAPE, scim.ScimPatch, _SCIM),
+    Route("DELETE", "/scim/v2/Users/{id}", "scim", scim.delete_user, "scim", forms=_SCIM, status=204),
+    Route("GET", "/scim/v2/Groups", "scim", scim.list_groups, "scim", scim.QUERY, forms=_SCIM),
+    Route("POST", "/scim/v2/Groups", "scim", scim.create_group, "scim", scim.SHAPE, scim.ScimGroup, _SCIM, 201),
+    Route("POST", "/scim/v2/Groups/.search", "scim", scim.search_groups, "scim", (), scim.ScimSearch, _SCIM),
+    Route("GET", "/scim/v2/Groups/{id}", "scim", scim.show_group, "scim", scim.SHAPE, forms=_SCIM),
+    Route("PUT", "/scim/v2/Groups/{id}", "scim", scim.replace_group, "scim", scim.SHAPE, scim.ScimGroup, _SCIM),
+    Route("PATCH", "/scim/v2/Groups/{id}", "scim", scim.patch_group, "scim", scim.SHAPE, scim.ScimPatch, _SCIM),
+    Route("DELETE", "/scim/v2/Groups/{id}", "scim", scim.delete_group, "scim", forms=_SCIM, status=204),
     Route("GET", "/healthz", "public", status.healthz, "status"),
     Route("GET", "/readyz", "public", status.readyz, "status"),
     Route("GET", "/metrics", "read", status.metrics, "status", forms=("text/plain",)),
@@ -89,8 +171,30 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/docs", "public", entry.docs, "pages", forms=_HTML),
     Route("GET", "/logger.js", "public", logger.logger_js, "pages", forms=("text/javascript",)),
     Route("GET", "/static/{name}", "public", assets.static, "pages", forms=_STATIC),
-    Route("GET", "/sign-in", "public", entry.sign_in, "pages", ("token",), forms=_HTML),
+    Route("GET", "/sign-in", "public", sign_in.sign_in, "sign-in", ("token", "next"), forms=_HTML),
+    Route("POST", "/sign-in", "public", sign_in.sign_in_here, "sign-in", forms=_HTML, status=303),
+    Route("GET", "/sign-in/oidc", "public", sign_in_oidc.to_provider, "sign-in", ("next",), forms=_HTML, status=303),
+    Route("GET", "/sign-in/oidc/callback", "public", sign_in_oidc.from_provider, "sign-in", sign_in_oidc.ANSWER,
+          forms=_HTML),
+    Route("POST", "/sign-out", "public", sign_in.sign_out, "sign-in", forms=_HTML, status=303),
+    Route("GET", "/password", "public", sign_in.password_form, "sign-in", ("token",), forms=_HTML),
+    Route("POST", "/password", "public", sign_in.choose_password, "sign-in", forms=_HTML, status=303),
+    Route("GET", "/account", "known", account.account, "sign-in", forms=_HTML),
+    Route("POST", "/account/password", "known", account.change_password, "sign-in", forms=_HTML, status=303),
+    Route("POST", "/account/sign-ins/{id}/end", "known", account.end_sign_in_here, "sign-in", forms=_HTML, status=303),
+    Route("GET", "/panes.js", "public", panes.panes_js, "panes", forms=("text/javascript",)),
+    Route("GET", "/panes/{part}", "public", panes.pane_frame, "panes", panes.FRAME_QUERY, forms=_HTML),
     *(Route("GET", one.path, "read", tiles.handler_of(one), "pages", tiles.PAGE_QUERY, forms=_HTML) for one in PAGES),
+    Route("GET", "/events", "read", found.page, "pages", found.PAGE_QUERY, forms=_HTML),
+    Route("GET", "/events/rows", "read", found.rows, "pages", found.PART_QUERY, forms=_HTML),
+    Route("GET", "/events/facets", "read", found.facets, "pages", found.PART_QUERY, forms=_HTML),
+    Route("GET", "/events/shape", "read", found.shape, "pages", found.PART_QUERY, forms=_HTML),
+    Route("GET", "/events/{id}", "read", single.event, "pages", forms=_HTML),
+    Route("GET", "/events/{id}/detail", "read", found.detail, "pages", forms=_HTML),
+    Route("GET", "/entities/{thing}", "read", single.thing, "pages", forms=_HTML),
+    *(Route("GET", f"/card/{kind}/{{name}}", "read", cards.card, "pages", forms=_HTML) for kind in cards.KINDS),
+    Route("GET", "/card/entities/{type}/{id}", "read", cards.card, "pages", forms=_HTML),
+    Route("GET", "/suggest", "read", cards.suggest, "pages", ("field", "text")),
     Route("GET", "/tiles/{page}/{tile}", "read", tiles.tile, "pages", tiles.TILE_QUERY, forms=_HTML),
     Route("GET", "/tiles/{page}/{tile}/table", "read", tiles.tile_table, "pages", tiles.TILE_QUERY, forms=_HTML),
 )

@@ -11,6 +11,9 @@ import anyio
 import anyio.to_thread
 
 from whodid.config import Config
+from whodid.datasets.dataset import Datasets
+from whodid.datasets.dataset_import import DatasetImports
+from whodid.datasets.listing import Listings
 from whodid.directory import Directory
 from whodid.errors import WhodidError
 from whodid.event import Event
@@ -37,6 +40,7 @@ class Services:
 
     record   makes an event of whodid's own durable; it blocks.
     counted  what foreign clients sent that is counted instead of stored, by client and kind.
+    provider the identity provider, once somebody signed in there.
     closing  the server is about to stop: what answers without end has to end.
     """
 
@@ -48,8 +52,12 @@ class Services:
     access: Access
     record: Callable[[Event], None]
     policies: Policies
+    datasets: Datasets
+    listings: Listings
+    dataset_imports: DatasetImports
     counted: Callable[[], Mapping[tuple[str, str], int]] = dict
     closing: bool = False
+    provider: Any = None
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(THREADS))
 
     @classmethod
