@@ -46,6 +46,12 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "a journal segment is sealed at this age, so that its events are found",
     ),
     Option("backlog_bytes_max", 8 * 1024**3, "bytes", "journal that waits for the store; beyond it posts get 429"),
+    Option(
+        "dispatch_backlog_bytes_max",
+        4 * 1024**3,
+        "bytes",
+        "journal kept for targets; those further behind read the store",
+    ),
     Option("disk_free_bytes_min", 256 * 1024 * 1024, "bytes", "free disk kept in reserve; below it posts get 507"),
     Option("duckdb_threads", 2, "threads", "threads of the embedded store"),
     Option("duckdb_memory_bytes_max", 1024**3, "bytes", "memory of the embedded store"),

@@ -21,7 +21,10 @@ STORES: dict[str, Plugin] = {
 }
 
 # Each is a class of the contract in `targets/base.py`.
-TARGETS: dict[str, Plugin] = {}
+TARGETS: dict[str, Plugin] = {
+    "http": Plugin("whodid.targets.http:HttpTarget"),
+    "whodid": Plugin("whodid.targets.http:WhodidTarget"),
+}
 
 
 def load(table: dict[str, Plugin], kind: str) -> Any:

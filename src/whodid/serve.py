@@ -141,6 +141,7 @@ class Server:
         engine.policies.watch()
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
+        engine.dispatch.dispatcher.start()
                 _route(
                     {"/v1/events": self.ingest, IMPORT_PATH: ImportDoor(engine.journal, self.access)},
                     {"/v1/policy": Preflight(self.access, methods=b"GET")},

@@ -26,7 +26,7 @@ from msgspec import Struct
 
 from whodid.errors import WhodidError
 from whodid.journal.base import Batch, Journal
-from whodid.stores.base import Mentions, Store
+from whodid.stores.base import Mentions, Store, Written
 from whodid.stores.priority import give_way
 from whodid.stores.writer_batches import Apology, groups, mentions_of
 
@@ -100,6 +100,8 @@ class StoreWriter:
         self._directory = directory
         self._group_bytes_max = group_bytes_max
         self._pause_s_max = pause_s_max
+        self.on_stored: Callable[[Sequence[Batch], Written], None] = lambda batches, written: None
+        """Told of batches that are stored, before the journal lets go of them."""
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._progress = threading.Condition()
@@ -215,6 +217,8 @@ class StoreWriter:
             self._recent.append((time.monotonic(), written.events))
             self._errors.pop(threading.get_ident(), None)
         self._taken = batches[-1].number
+        if not poisoned:
+            self.on_stored(batches, written)
         self._to_settle.put(_Stored(self._taken, written.mentions))
 
     def _settle_all(self) -> None:

@@ -1,0 +1,123 @@
+"""Where a target's next events come from: the journal's kept segments, or the store for what lies before them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from whodid.dispatch import stored
+from whodid.dispatch.delivery import Run
+from whodid.dispatch.row import TargetRow
+from whodid.dispatch.segments import Segment
+from whodid.stores.base import Store
+
+
+class Dropped(NamedTuple):
+    """A range of numbers that the journal gave up before every target had it; `events` of them were stored then."""
+
+    first: int
+    last: int
+    events: int
+
+
+class Kept:
+    """The kept segments of this receiver, and `horizon`: everything up to it is stored. For any thread."""
+
+    def __init__(self) -> None:
+        self.horizon = 0
+        self.dropped: list[Dropped] = []
+        self._segments: list[Segment] = []
+        self._changed = threading.Condition()
+        self._wakes = 0
+
+    def add(self, segment: Segment) -> None:
+        with self._changed:
+            self._segments.append(segment)
+            self.horizon = max(self.horizon, segment.last)
+            self._changed.notify_all()
+
+    def raise_horizon(self, seq: int) -> None:
+        with self._changed:
+            self.horizon = max(self.horizon, seq)
+            self._changed.notify_all()
+
+    def remove(self, number: int) -> None:
+        """The segments up to `number` are kept no more."""
+        with self._changed:
+            self._segments = [segment for segment in self._segments if segment.number > number]
+
+    def segments(self) -> Sequence[Segment]:
+        with self._changed:
+            return list(self._segments)
+
+    def at(self, after: int) -> Segment | None:
+        """The first segment that holds something behind `after`."""
+        with self._changed:
+            return next((segment for segment in self._segments if segment.count and segment.last > after), None)
+
+    def wait(self, after: int, timeout_s: float) -> None:
+        """Return when something behind `after` is stored, at a wake-up, or when the time has passed."""
+        with self._changed:
+            wakes = self._wakes
+            self._changed.wait_for(lambda: self.horizon > after or self._wakes > wakes, timeout_s)
+
+    def wake(self) -> None:
+        with self._changed:
+            self._wakes += 1
+            self._changed.notify_all()
+
+
+class Source:
+    """The events of one target, receiver by receiver, in order."""
+
+    def __init__(self, row: TargetRow, own: str, kept: Kept, store: Store):
+        self._row = row
+        self._own = own
+        self._kept = kept
+        self._store = store
+
+    def others(self) -> list[str]:
+        """The receivers besides this one whose stored events this process sends, in order."""
+        if self._row.start == "now" or self._row.backfilled_by != self._own:
+            return []
+        return sorted(receiver for receiver in self._row.boundary if receiver != self._own)
+
+    def next(self, receiver: str, after: int) -> Run | None:
+        """What comes behind `after`; None when nothing is there (yet, for this process's own receiver).
+
+        Raises as `Store.query`, and OSError.
+        """
+        boundary = self._boundary(receiver)
+        if receiver != self._own:
+            return self._page(receiver, after, boundary, self._row.since) if after < boundary else None
+        if after < boundary and self._row.since is not None:
+            end = min(boundary, self._kept.horizon)
+            return self._page(receiver, after, end, self._row.since) if after < end else None
+        segment = self._kept.at(after)
+        if segment is None:
+            horizon = self._kept.horizon
+            return self._page(receiver, after, horizon, None) if after < horizon else None
+        if after + 1 < segment.first:
+            return self._page(receiver, after, segment.first - 1, None)
+        return segment.run(after)
+
+    def lost(self, run: Run, checked: int) -> tuple[int, int]:
+        """How many events of dropped ranges in this run are gone from the store, too, and how far that was looked at;
+        ranges up to `checked` were looked at before."""
+        gone = 0
+        for dropped in list(self._kept.dropped):
+            if run.receiver == self._own and dropped.last > checked and dropped.first <= run.last:
+                held = stored.count(self._store, run.receiver, dropped.first - 1, dropped.last)
+                gone += max(0, dropped.events - held)
+                checked = dropped.last
+        return gone, checked
+
+    def _boundary(self, receiver: str) -> int:
+        if self._row.start == "now" or self._row.backfilled_by != self._own:
+            return 0
+        return self._row.boundary.get(receiver, 0)
+
+    def _page(self, receiver: str, after: int, end: int, since: datetime | None) -> Run:
+        return stored.page(self._store, receiver, after, end, since)
