@@ -57,6 +57,15 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("duckdb_memory_bytes_max", 1024**3, "bytes", "memory of the embedded store"),
     Option("query_timeout_ms", 30_000, "ms", "a query is stopped after this"),
     Option("query_rows_max", 10_000, "rows", "rows of an answer unless the caller asks for another limit"),
+    Option("public_url", "", "URL", "address that browsers use when a proxy stands before the server: https://…"),
+    Option("browser_idle_ms", 2 * 3600 * 1000, "ms", "a browser is signed out after so long without a request"),
+    Option("browser_lifetime_ms", 24 * 3600 * 1000, "ms", "a browser has to sign in again after this"),
+    Option("oidc_issuer", "", "URL", "identity provider (OpenID Connect) to sign in with, by its issuer"),
+    Option("oidc_client_id", "", "text", "what the identity provider calls this server"),
+    Option("oidc_client_secret", "", "text", "its secret there; none for a public client", secret=True),
+    Option("oidc_scopes", "openid profile email", "scopes", "what is asked of the identity provider"),
+    Option("oidc_login_claim", "preferred_username", "claim", "claim that is the login of a user who comes first"),
+    Option("oidc_groups_claim", "groups", "claim", "claim that names groups, or its path: realm_access.roles"),
 )
 
 _BY_NAME: Final = {option.name: option for option in OPTIONS}

@@ -130,7 +130,9 @@ class Server:
         from whodid.web.services import Services
 
         config, engine = self.config, self.engine
-        self.access = Access(engine.directory, local_key=self._local_key, loopback=self.on_loopback)
+        self.access = Access(
+            engine.directory, local_key=self._local_key, loopback=self.on_loopback, public_url=config.public_url
+        )
         self.ingest = Ingest(
             engine.journal, self.access, body_timeout_ms=config.body_timeout_ms, gate=engine.policies.gate
         )
@@ -141,7 +143,6 @@ class Server:
         engine.policies.watch()
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
-        engine.dispatch.dispatcher.start()
                 _route(
                     {"/v1/events": self.ingest, IMPORT_PATH: ImportDoor(engine.journal, self.access)},
                     {"/v1/policy": Preflight(self.access, methods=b"GET")},

@@ -146,7 +146,7 @@ def test_a_sign_in_link_signs_one_browser_in_once(server: WebServer) -> None:
     again = server.stranger.get("/sign-in", params={"token": token}, headers=BROWSER)
     assert again.status_code == 401
     assert "set-cookie" not in again.headers
-    (signed_in,) = server.recorded("sign-in")
+    (signed_in,) = server.recorded("user-logged-in")
     assert signed_in["user"] == "erika"
     assert token not in json.dumps(signed_in, default=str)
 

@@ -57,6 +57,10 @@ class Passwords(Attempts, SignIn, Users):
             self.announce("password-changed", _entity(user), by=by)
         self.refresh()
 
+    def check_new_password(self, login: str, password: str) -> None:
+        """Raises what `set_password` would, and changes nothing."""
+        _checked(password, self.user(login))
+
     def remove_password(self, login: str, *, by: str | None = None) -> None:
         """Take a user's password away: it signs in another way, or not at all. Raises not_found."""
         user = self.user(login)

@@ -24,13 +24,13 @@ _KINDS: Final[dict[str, tuple[str, ...]]] = {
         "security-admin-group-create", "security-admin-group-edit", "security-admin-group-delete",
         "security-admin-user-create", "security-admin-user-edit", "security-admin-user-patch",
         "security-admin-user-delete", "user-created", "user-changed", "user-deleted", "user-blocked", "group-created",
-        "group-changed", "group-deleted", "role-changed", "user-impersonated", "admin-session-started",
-        "admin-session-ended", "privilege*", "*-grant-*", "token-created", "pane-token-created",
+        "group-changed", "group-deleted", "role-granted", "role-revoked", "role-changed", "user-impersonated",
+        "admin-session-started", "admin-session-ended", "privilege*", "*-grant-*", "token-created", "pane-token-created",
     ),
     "keys": (
         "key-created", "key-revoked", "dev-key-generated", "*apikey-create", "*api-key-create", "*api-key-creation",
         "*api-key-deletion", "*-key-create", "*-key-edit", "*-key-delete", "user-profile-*-api-key",
-        "in-memory-api-key-create",
+        "in-memory-api-key-create", "server-key-rotated",
     ),
     "settings": (
         "settings-changed", "log-settings-changed", "setting-changed", "*-settings-changed", "*-save-settings",
@@ -50,6 +50,7 @@ _KINDS: Final[dict[str, tuple[str, ...]]] = {
     "own_changes": (
         "settings-changed", "user-created", "user-changed", "user-deleted", "group-created", "group-changed",
         "group-deleted", "key-created", "key-revoked", "policy-*", "capture-*", "target-*", "connection-*",
+        "role-*", "password-*", "server-key-rotated",
         "dataset-definition-*", "retention-*", "rejects-replayed", "dead-letters-*", "error-group-*",
     ),
     "losses": ("events-filtered", "dead-letter*", "events-dropped", "target-failed", "gap-found"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from litestar import Litestar, Response
 from litestar.connection import ASGIConnection
@@ -11,25 +11,18 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from whodid.errors import WhodidError
-from whodid.web.answers import error_answer, request_id_of
+from whodid.receive.answer import request_id, send_error
+from whodid.web import security
+from whodid.web.answers import error_answer, request_id_of, told_of
+from whodid.web.browsers import is_https
 from whodid.web.pages.answers import Memory
 from whodid.web.pages.audit import Looks
 from whodid.web.pages.frame import error_page, wants_page
-from whodid.web.requests import Req, routed_path
+from whodid.web.requests import Req, routed_path, segments
+from whodid.web.rights import Right, admitted
 from whodid.web.routes import ROUTES, Route
 from whodid.web.services import Services
-
-# Nothing is fetched from elsewhere; what runs and what styles are files of our own, never text of a page.
-CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-_HEADERS: Final = (
-    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-)
+from whodid.web.sign_in import sign_in_first
 
 
 class Web(Litestar):
@@ -37,8 +30,18 @@ class Web(Litestar):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
+            if security.is_preflight(scope):
+                await self._preflight(scope, send)
+                return
             scope = {**scope, "path": routed_path(scope)}
         await super().__call__(scope, receive, send)
+
+    async def _preflight(self, scope: Any, send: Any) -> None:
+        services: Services = self.state.services
+        try:
+            await security.preflight(services.access, scope, send)
+        except WhodidError as error:
+            await send_error(send, error, request_id(dict(scope["headers"]).get(b"x-request-id")))
 
 
 def create_app(services: Services) -> Litestar:
@@ -63,31 +66,33 @@ def _handler(route: Route) -> HTTPRouteHandler:
     return HTTPRouteHandler(
         route.path.replace("}", ":str}"),
         http_method=route.method,
-        status_code=route.status,
-        opt={"scope": route.scope},
+        opt={"right": Right(route.scope, route.limited, route.pane)},
     )(answer)
 
 
 def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    scope = handler.opt.get("scope")
-    if scope == "public":
-        return
-    if scope is None:
+    right = handler.opt.get("right")
+    if right is None:
         raise WhodidError("forbidden", "There is no rule who may do this.", "Add one to web/routes.py.")
     services: Services = connection.app.state.services
-    connection.state.caller = services.access.require(connection.scope, scope)
+    caller = admitted(services.access, right, connection.scope, segments(Req(connection.scope)))
+    if caller is not None:
+        connection.state.caller = caller
 
 
 def _failed(request: Req, error: Exception) -> Response[Any]:
-    return error_page(request, error) if wants_page(request) else error_answer(request, error)
+    if not wants_page(request):
+        return error_answer(request, error)
+    if isinstance(error, WhodidError) and error.code == "unauthorized" and request.method == "GET":
+        return sign_in_first(request, error)
+    return error_page(request, error)
 
 
 async def _add_headers(message: Any, scope: Any) -> None:
     if message["type"] != "http.response.start":
         return
+    services: Services = scope["app"].state.services
+    request = Req(scope)
     given = {name.lower() for name, _ in message["headers"]}
-    more = [pair for pair in _HEADERS if pair[0] not in given]
-    if b"cache-control" not in given:
-        more.append((b"cache-control", b"no-store"))
-    more.append((b"x-request-id", request_id_of(Req(scope))))
-    message["headers"] = [*message["headers"], *more]
+    more = security.headers_of(scope, given, services.access, https=is_https(request))
+    message["headers"] = [*message["headers"], *more, (b"x-request-id", request_id_of(request))]

@@ -38,16 +38,21 @@ async def list_events(request: Req) -> Any:
     if form == "json":
         wanted = msgspec.structs.replace(wanted, limit=min(wanted.limit, read.PAGE_ROWS))
     if wanted.limit > read.PAGE_ROWS:
-        pages = read.event_pages(services.store, services.directory, wanted, timeout_ms=timeout_ms)
+        pages = read.event_pages(
+            services.store, services.directory, wanted, sight=caller_of(request).sight, timeout_ms=timeout_ms
+        )
         return await stream_answer(services, pages, form, "events")
-    page = await services.call(read.events, services.store, services.directory, wanted, timeout_ms=timeout_ms)
+    page = await services.call(
+        read.events, services.store, services.directory, wanted, sight=caller_of(request).sight, timeout_ms=timeout_ms
+    )
     return await services.call(page_answer, page.table, page.next_cursor, form, "events")
 
 
 async def one_event(request: Req) -> Response[bytes]:
     """One event by its id."""
     services, event_id = services_of(request), segments(request)[2]
-    table = await services.call(read.event, services.store, event_id, timeout_ms=services.config.query_timeout_ms)
+    timeout_ms, sight = services.config.query_timeout_ms, caller_of(request).sight
+    table = await services.call(read.event, services.store, event_id, sight=sight, timeout_ms=timeout_ms)
     await record(request, "audit-read", "event", {"id": event_id})
     return json_answer(rows(table)[0])
 
@@ -56,7 +61,7 @@ async def stream_events(request: Req) -> Any:
     """Events as they are stored, as server-sent events; `Last-Event-ID` goes on where a reader left off."""
     wanted = filter_of(request, STREAM_FILTERS, also=())
     services = services_of(request)
-    tail = await LiveTail.open(services, wanted, request.headers.get("last-event-id"))
+    tail = await LiveTail.open(services, wanted, request.headers.get("last-event-id"), caller_of(request).sight)
     await record(request, "audit-read", "live events", wanted, "events")
     return LiveAnswer(tail)
 
@@ -73,7 +78,9 @@ async def _activity(request: Req, subject: dict[str, Any]) -> Response[bytes]:
     wanted = msgspec.structs.replace(wanted, limit=min(wanted.limit, read.PAGE_ROWS))
     await record(request, kind_of(form), "activity", wanted, form)
     timeout_ms = services.config.query_timeout_ms
-    page = await services.call(read.activity, services.store, services.directory, wanted, timeout_ms=timeout_ms)
+    page = await services.call(
+        read.activity, services.store, services.directory, wanted, sight=caller_of(request).sight, timeout_ms=timeout_ms
+    )
     return await services.call(page_answer, page.table, page.next_cursor, form, "activity")
 
 
@@ -82,11 +89,15 @@ async def _usage(request: Req, subject: dict[str, Any]) -> Response[bytes]:
     wanted = msgspec.structs.replace(filter_of(request, ("since", "until"), also=("format", "part")), **subject)
     await record(request, kind_of(form), "usage", wanted, form)
     timeout_ms = services.config.query_timeout_ms
-    found = await services.call(read.usage, services.store, services.directory, wanted, timeout_ms=timeout_ms)
+    found = await services.call(
+        read.usage, services.store, services.directory, wanted, sight=caller_of(request).sight, timeout_ms=timeout_ms
+    )
     return usage_answer(found, form, request.query_params.get("part"))
 
 
 def _subject(request: Req) -> tuple[dict[str, Any], str]:
     """The filter of `/v1/entities/{type}/{id}/…` or `/v1/users/{login}/…`, and which pane of it."""
     _, kind, *names, which = segments(request)
-    return ({"user": [literal(name) for name in names]} if kind == "users" else {"entity": [(names[0], names[1])]}), which
+    return (
+        {"user": [literal(name) for name in names]} if kind == "users" else {"entity": [(names[0], names[1])]}
+    ), which

@@ -15,6 +15,7 @@ from litestar import Response
 from whodid.errors import WhodidError
 from whodid.reading.cells import encode
 from whodid.reading.filters import EventFilter
+from whodid.reading.sight import Sight
 from whodid.reading.tail import ROWS_MAX, Look, Tail
 from whodid.web.services import Services
 
@@ -39,8 +40,8 @@ class LiveTail:
         self._said_at = time.monotonic()
 
     @classmethod
-    async def open(cls, services: Services, wanted: EventFilter, after: str | None) -> LiveTail:
-        """A reader that begins at the end, or behind the event `after`.
+    async def open(cls, services: Services, wanted: EventFilter, after: str | None, sight: Sight) -> LiveTail:
+        """A reader that begins at the end, or behind the event `after`, and gets what `sight` may see.
 
         Raises
         ------
@@ -51,7 +52,8 @@ class LiveTail:
             raise WhodidError(
                 "busy", f"{READERS_MAX} readers follow already.", "Try again when one has gone.", retry_after_s=10
             )
-        return cls(services, await services.call(Tail, services.store, services.directory, wanted, after or None))
+        tail = await services.call(Tail, services.store, services.directory, wanted, after or None, sight)
+        return cls(services, tail)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         _readers.add(self)

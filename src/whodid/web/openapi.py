@@ -47,11 +47,23 @@ PARAMETERS: Final[dict[str, str]] = {
     "revoked": "true: also keys that count no more.",
     "personal": "true: also the groups of single users.",
     "token": "The token of a sign-in link.",
+    "next": "Path of a page of this server to go on to.",
+    "theme": "light or dark instead of what the browser's user prefers.",
+    "code": "What the identity provider gave the browser.",
+    "state": "What the browser took to the identity provider.",
+    "iss": "Which identity provider answers.",
+    "error": "Why the identity provider refused.",
+    "error_description": "The same in words.",
+    "error_uri": "Where more is said of it.",
+    "session_state": "The identity provider's session.",
     "range": f"Time range by name: {', '.join(RANGES)}.",
     "full": "1: the page as a whole, with tables instead of charts.",
+    "q": 'A search: user:erika type:query-* -level:debug "timeout" after:2026-11-01.',
+    "focus": "1: the cursor stands in the search.",
+    "field": "The field to suggest values of.",
     "about": "What the tile's page is about, in the order of its path.",
     "sort": "Column to sort by; - in front: from the largest.",
-    "all": "1: all rows instead of the first.",
+    "all": "1: all rows instead of the first; of sign-ins: everybody's.",
 }
 
 _ERRORS: Final = ("invalid", "unauthorized", "forbidden", "not_found", "busy", "internal", "unavailable", "full")
@@ -127,7 +139,7 @@ def _query_parameter(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "in": "query",
-        "required": name == "token",
+        "required": False,
         "description": PARAMETERS[name],
         "schema": schema,
         **({"style": "form", "explode": True} if name in LISTS else {}),
