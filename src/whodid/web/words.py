@@ -73,6 +73,11 @@ def clock(value: datetime | None, zone: str = "UTC") -> str:
     return UNKNOWN if value is None else f"{local(value, zone):%H:%M:%S}"
 
 
+def stamp(value: datetime | None, zone: str = "UTC") -> str:
+    """Day and time to the second, in short."""
+    return UNKNOWN if value is None else f"{local(value, zone):%-d %b %H:%M:%S}"
+
+
 def day(value: datetime | None, zone: str = "UTC") -> str:
     """The day, with its name."""
     return UNKNOWN if value is None else f"{local(value, zone):%a %-d %b %Y}"
@@ -108,6 +113,7 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "size": size,
     "moment": moment,
     "clock": clock,
+    "stamp": stamp,
     "day": day,
     "ago": ago,
     "plain": plain,

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from math import ceil
 from typing import Any, Final, NamedTuple
 
 from whodid import reports
 from whodid.reading.cells import python_rows
+from whodid.reading.filters import literal
 from whodid.reports import Report, Reported
-from whodid.web.pages.choice import FIELDS, Choice
+from whodid.web.pages.choice import COMMON, FIELDS, Choice
 from whodid.web.pages.rows import Tile
 from whodid.web.services import Services
 
+_FILTERS: Final = frozenset(field.parameter for field in COMMON)
 REMEMBERED_S: Final = 5.0
 REMEMBERED_MAX: Final = 256
 # A range that ends now ends at the next full step instead, so that people who look together share an answer.
@@ -23,13 +26,18 @@ _STEP_S: Final = 10
 
 
 class Answer(NamedTuple):
-    """A report's rows and how many there are in all; `ignored` are conditions that the report does not take."""
+    """A report's rows and how many there are in all; `ignored` are conditions that the report does not take.
+
+    `before` are the rows of the time before, which began so many `days` earlier.
+    """
 
     report: Report
     rows: list[dict[str, Any]]
     of: int
     truncated: bool
     ignored: list[str]
+    before: Sequence[dict[str, Any]] = ()
+    days: int = 0
 
 
 class Memory:
@@ -63,9 +71,10 @@ def parameters(report: Report, tile: Tile, choice: Choice, subject: Mapping[str,
     if choice.range != "all" and not choice.until and until.microsecond:
         until += timedelta(seconds=_STEP_S - until.timestamp() % _STEP_S)
     given: dict[str, Any] = {"since": span.since, "until": until, "zone": choice.zone}
-    given |= {field.parameter: list(choice.of(field.name)) for field in FIELDS if choice.of(field.name)}
+    given |= {field.parameter: list(choice.of(field.name)) for field in COMMON if choice.of(field.name)}
     for name, value in tile.parameters:
-        given[name] = value.format_map(_Literal(subject))
+        text = value.format_map(_Literal(subject))
+        given[name] = [literal(text)] if name in _FILTERS else text
     asked = {parameter.name for parameter in report.parameters if not parameter.is_derived}
     return {name: value for name, value in given.items() if name in asked}
 
@@ -77,10 +86,16 @@ def ignored(report: Report, choice: Choice) -> list[str]:
 
 
 async def ask(services: Services, memory: Memory, tile: Tile, choice: Choice, subject: Mapping[str, str]) -> Answer:
-    """The answer of a tile."""
+    """The answer of a tile; with the time before it where the tile shows that too."""
     report = reports.report(tile.report)
     given = parameters(report, tile, choice, subject)
-    return await memory.answer(services, tile.report, given, ignored(report, choice))
+    answer = await memory.answer(services, tile.report, given, ignored(report, choice))
+    if tile.previous and choice.range != "all":
+        days = ceil((given["until"] - given["since"]) / timedelta(days=1))
+        shifted = {**given, "since": given["since"] - timedelta(days=days), "until": given["since"]}
+        before = await memory.answer(services, tile.report, shifted, [])
+        answer = answer._replace(before=before.rows, days=days)
+    return answer
 
 
 async def _run(services: Services, name: str, given: Mapping[str, Any], left_out: list[str]) -> Answer:
@@ -99,8 +114,15 @@ async def _run(services: Services, name: str, given: Mapping[str, Any], left_out
 def _rows(
     services: Services, name: str, given: Mapping[str, Any], timeout_ms: int
 ) -> tuple[Reported, list[dict[str, Any]]]:
+    found_report = reports.report(name)
     found = reports.run(services.store, name, directory=services.directory, timeout_ms=timeout_ms, **given)
-    return found, python_rows(found.table)
+    local = [column.name for column in found_report.columns if column.type == "local"]
+    rows = python_rows(found.table)
+    for row in rows:
+        for column in local:
+            if isinstance(row[column], str):
+                row[column] = datetime.fromisoformat(row[column])
+    return found, rows
 
 
 class _Literal(dict[str, str]):

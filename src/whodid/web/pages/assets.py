@@ -29,7 +29,7 @@ _FILES: Final = {
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _SHORT: Final = "public, max-age=300"
 # What the chart library's bundle gives to the pages. Its making takes a second and 90 MB: a process of its own does it.
-_SNIPPET: Final = "window.vegaEmbed = vegaEmbed; window.vega = vega;"
+_SNIPPET: Final = "window.vegaEmbed = vegaEmbed;"
 _MAKE: Final = "import sys, vl_convert; sys.stdout.write(vl_convert.javascript_bundle(sys.argv[1]))"
 _MAKING_S_MAX: Final = 60
 _making = threading.Lock()

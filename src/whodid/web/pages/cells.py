@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final, NamedTuple
@@ -133,10 +134,30 @@ def _cell(column: Column, row: Mapping[str, Any], choice: Choice, report: Report
     if column.type in ("integer", "number"):
         share = None if not top or value is None else abs(value) / top
         return Cell(number_text(column, value), href=href, kind="number", share=share)
+    if column.type == "json":
+        return _json_cell(value)
     if column.type == "uuid" or column.name in ("session", "request_id"):
         return Cell(words.plain(value)[:8], words.plain(value), href, "code")
     text = words.plain(value)
     return Cell(text[:_TEXT_MAX] + ("…" if len(text) > _TEXT_MAX else ""), href=href, kind="text")
+
+
+def _json_cell(value: Any) -> Cell:
+    """JSON in short: numbers in a row as a line, anything else as text."""
+    try:
+        told = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        told = value
+    if isinstance(told, list) and len(told) > 1 and all(isinstance(one, int | float) for one in told):
+        top = max(max(told), 1)
+        points = (f"{100 * place / (len(told) - 1):.1f},{19 - 18 * one / top:.1f}" for place, one in enumerate(told))
+        return Cell("", f"{' '.join(words.count(one) for one in told)}", kind="line", note=" ".join(points))
+    if isinstance(told, dict):
+        told = ", ".join(f"{name}: {one}" for name, one in told.items())
+    elif isinstance(told, list):
+        told = ", ".join(str(one) for one in told)
+    text = words.plain(told)
+    return Cell(text[:_TEXT_MAX], text if len(text) > 40 else "", kind="text")
 
 
 def _href(column: Column, row: Mapping[str, Any], choice: Choice, report: Report) -> str | None:

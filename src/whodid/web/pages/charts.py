@@ -7,13 +7,13 @@ Colours are names of the style sheet's tokens, so that charts follow light and d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 from zlib import crc32
 
-from whodid.reports import Column, Report
-from whodid.web.pages.cells import UNITS, label_of
+from whodid.reports import Chart, Column, Report
+from whodid.web.pages.cells import label_of
 
 SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 HUES: Final = 7
@@ -26,7 +26,6 @@ KNOWN_HUES: Final[dict[str, str]] = {
     "error": "var(--bad)",
     "errors": "var(--bad)",
     "failed": "var(--bad)",
-    "previous": "var(--grey)",
     "reference": "var(--grey)",
     "before": "var(--grey)",
     OTHERS: "var(--grey)",
@@ -39,28 +38,103 @@ KNOWN_HUES: Final[dict[str, str]] = {
     "server": "var(--hue-1)",
     "current": "var(--hue-1)",
 }
+PREVIOUS: Final = "before"
+_DRAWN: Final[dict[str, dict[str, Any]]] = {
+    "line": {"point": {"size": 14, "filled": True}, "strokeWidth": 1.75, "invalid": "break-paths-show-path-domains"},
+    "bar": {"cornerRadiusEnd": 1},
+    "point": {"filled": True, "size": 50, "opacity": 0.8},
+    "circle": {"filled": True, "size": 50, "opacity": 0.8},
+}
+# Units whose numbers are written in larger ones too, from the smallest.
+_UNIT_STEPS: Final[dict[str, tuple[tuple[str, float], ...]]] = {
+    "ms": (("ms", 1), ("s", 1e3), ("min", 6e4), ("h", 3.6e6), ("d", 8.64e7)),
+    "s": (("s", 1), ("min", 60), ("h", 3_600), ("d", 86_400)),
+    "bytes": (("B", 1), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12)),
+    "%": (("%", 1),),
+}
 _TIMES: Final = ("time", "local", "date")
 _MARKS: Final = ("line", "area", "bar", "point", "rect", "circle")
 
 
-def spec(report: Report, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The chart of an answer; None when the report has none, or one that a table shows better."""
-    chart = report.chart
-    if chart is None or chart.mark not in _MARKS or not rows:
+def spec(
+    report: Report,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    chart: str = "",
+    before: Sequence[Mapping[str, Any]] = (),
+    days: int = 0,
+) -> dict[str, Any] | None:
+    """The chart of an answer; None when the report has none, or one that a table shows better.
+
+    `chart` takes the place of the header's; `before` are rows of a time that began so many `days` earlier.
+    """
+    wanted = parse_chart(chart) if chart else report.chart
+    if wanted is None or wanted.mark not in _MARKS or not rows:
         return None
     by_name = {column.name: column for column in report.columns}
-    used = {channel: by_name[name] for channel, name in chart.encodings.items() if name in by_name}
+    used = {channel: by_name[name] for channel, name in wanted.encodings.items() if name in by_name}
     if "x" not in used or "y" not in used:
         return None
-    if chart.mark == "rect":
+    if wanted.mark == "rect":
         return _heatmap(used, rows)
-    if used["x"].type in _TIMES:
-        return _over_time(chart.mark, used, rows)
+    if used["x"].type in _TIMES and _is_number(used["y"]):
+        return _over_time(wanted.mark, used, rows, before, days)
     if _is_number(used["x"]) and _is_number(used["y"]):
-        return _scatter(chart.mark, used, rows)
+        return _scatter(wanted.mark, used, rows)
     if used["x"].type == "text" and _is_number(used["y"]):
         return _columns(used, rows)
     return None
+
+
+def parse_chart(text: str) -> Chart:
+    """A chart in the words of a report's header."""
+    mark, *encodings = text.split()
+    return Chart(mark=mark, encodings=dict(one.split("=", 1) for one in encodings))
+
+
+def events_over_time(rows: Sequence[Mapping[str, Any]], step: str) -> dict[str, Any]:
+    """Bars of events in steps of time, the errors among them in red."""
+    values = [
+        {"x": _plain(row["at"]), "y": count, "c": name}
+        for row in rows
+        for name, count in (("other events", row["events"] - row["errors"]), ("errors", row["errors"]))
+        if count
+    ]
+    color = {
+        "field": "c",
+        "type": "nominal",
+        "scale": {"domain": ["errors", "other events"], "range": ["var(--bad)", "var(--hue-1)"]},
+        "legend": None,
+    }
+    encoding: dict[str, Any] = {
+        "x": {
+            "field": "x",
+            "type": "temporal",
+            "timeUnit": _unit("moment" if step == "minute" else step),
+            "axis": _time_axis("moment" if step == "minute" else step),
+            "title": None,
+            "bandPosition": 0,
+        },
+        "y": {
+            "field": "y",
+            "type": "quantitative",
+            "aggregate": "sum",
+            "stack": "zero",
+            "title": None,
+            "axis": {"tickCount": 2, "grid": True, "tickMinStep": 1},
+        },
+        "color": color,
+        "order": {"field": "c", "sort": "ascending"},
+        "tooltip": [
+            {"field": "x", "type": "nominal", "title": "time"},
+            {"field": "y", "type": "quantitative", "title": "events"},
+            {"field": "c", "type": "nominal", "title": "of them"},
+        ],
+    }
+    return _framed({"type": "bar", "tooltip": True}, encoding, values) | {
+        "params": [{"name": "brush", "select": {"type": "interval", "encodings": ["x"]}}],
+        "usermeta": {"step": "moment" if step == "minute" else step},
+    }
 
 
 def hue(name: str, taken: Mapping[str, str]) -> str:
@@ -80,60 +154,75 @@ def hues(names: Sequence[str]) -> dict[str, str]:
     return {name: taken[name] for name in names}
 
 
-def _over_time(mark: str, used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _over_time(
+    mark: str,
+    used: Mapping[str, Column],
+    rows: Sequence[Mapping[str, Any]],
+    before: Sequence[Mapping[str, Any]],
+    days: int,
+) -> dict[str, Any]:
     x, y, color = used["x"], used["y"], used.get("color")
-    step = _step([row[x.name] for row in rows if row.get(x.name) is not None])
+    step = _step([row[x.name] for row in rows])
     series = _series(rows, color, y) if color else []
-    values = []
-    for row in rows[:POINTS_MAX]:
-        if row.get(x.name) is None:
-            continue
-        value: dict[str, Any] = {"x": _plain(row[x.name]), "y": _plain(row.get(y.name))}
-        if color:
-            name = str(row.get(color.name))
-            value["c"] = name if name in series else OTHERS
-        values.append(value)
-    if not color and "previous" in used:
-        series = [label_of(y.name), "previous"]
-        values = [{**value, "c": series[0]} for value in values] + [
-            {"x": _plain(row[x.name]), "y": _plain(row.get(used["previous"].name)), "c": "previous"} for row in rows
+    values = [
+        {"x": row[x.name], "y": row.get(y.name), "c": _name(row, color, series)}
+        for row in rows[:POINTS_MAX]
+        if row.get(x.name) is not None
+    ]
+    if before:
+        series = [label_of(y.name), PREVIOUS]
+        values += [
+            {"x": row[x.name] + timedelta(days=days), "y": row.get(y.name), "c": PREVIOUS}
+            for row in before[:POINTS_MAX]
+            if row.get(x.name) is not None
         ]
+    if mark == "line":
+        values = _with_gaps(values, step)
+    shown = [*series, OTHERS] if any(value["c"] == OTHERS for value in values) else series
     encoding: dict[str, Any] = {
         "x": {"field": "x", "type": "temporal", "axis": _time_axis(step), "title": None, "scale": {"type": "utc"}},
-        "y": {
-            "field": "y",
-            "type": "quantitative",
-            "title": None,
-            "axis": _axis(y),
-            "scale": {"zero": True, "nice": True},
-        },
+        "y": {"field": "y", "type": "quantitative", "title": None, "axis": _axis(y), "scale": {"zero": True}},
         "tooltip": _tooltip(x, y, color),
+        "color": _color(shown) if shown else {"value": KNOWN_HUES.get(y.name, "var(--hue-1)")},
     }
     if mark in ("bar", "area") and color:
-        encoding["y"]["aggregate"] = "sum"
-        encoding["y"]["stack"] = "zero"
+        encoding["y"] |= {"aggregate": "sum", "stack": "zero"}
     if mark == "bar":
         encoding["x"] |= {"timeUnit": _unit(step), "bandPosition": 0}
-    if series:
-        encoding["color"] = _color(series + ([OTHERS] if any(v.get("c") == OTHERS for v in values) else []))
-    else:
-        encoding["color"] = {"value": KNOWN_HUES.get(y.name, "var(--hue-1)")}
-    if "previous" in series:
-        encoding["strokeDash"] = {"condition": {"test": "datum.c === 'previous'", "value": [2, 3]}, "value": [1, 0]}
-    drawn: dict[str, Any] = {"type": mark, "tooltip": True}
-    if mark == "line":
-        drawn |= {
-            "point": {"size": 18, "filled": True},
-            "strokeWidth": 1.75,
-            "interpolate": "linear",
-            "invalid": "break-paths-show-path-domains",
-        }
-    if mark == "bar":
-        drawn |= {"cornerRadiusEnd": 1}
-    return _framed(drawn, encoding, values) | {
-        "params": [{"name": "brush", "select": {"type": "interval", "encodings": ["x"]}}],
-        "usermeta": {"step": step, "days": x.type != "time"},
-    }
+    if before:
+        encoding["strokeDash"] = {"condition": {"test": f"datum.c === '{PREVIOUS}'", "value": [2, 3]}, "value": [1, 0]}
+    drawn = _framed({"type": mark, "tooltip": True, **_DRAWN.get(mark, {})}, encoding, [_told(one) for one in values])
+    if mark == "bar" or step in ("hour", "day", "week", "month"):
+        drawn["params"] = [{"name": "brush", "select": {"type": "interval", "encodings": ["x"]}}]
+    return drawn | {"usermeta": {"step": step, "local": x.type != "time"}}
+
+
+def _name(row: Mapping[str, Any], color: Column | None, series: Sequence[str]) -> str:
+    """The category of a row; what has no colour of its own is among the others."""
+    if color is None:
+        return ""
+    value = row.get(color.name)
+    return OTHERS if value is None or str(value) not in series else str(value)
+
+
+def _told(value: dict[str, Any]) -> dict[str, Any]:
+    return {**value, "x": _plain(value["x"]), "y": _plain(value["y"])}
+
+
+def _with_gaps(values: list[dict[str, Any]], step: str) -> list[dict[str, Any]]:
+    """Lines break where periods have no data: a value of nothing stands in the middle of a gap."""
+    length = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}.get(step)
+    if length is None:
+        return values
+    found: list[dict[str, Any]] = []
+    for name in dict.fromkeys(value["c"] for value in values):
+        line = sorted((value for value in values if value["c"] == name), key=lambda value: value["x"])
+        for one, following in pairwise(line):
+            found.append(one)
+            if following["x"] - one["x"] > length:
+                found.append({"x": one["x"] + length, "y": None, "c": name})
+        found += line[-1:]
+    return found
 
 
 def _columns(used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -189,10 +278,7 @@ def _scatter(mark: str, used: Mapping[str, Column], rows: Sequence[Mapping[str, 
         "tooltip": _tooltip(x, y, color),
         "color": _color(list(dict.fromkeys(v["c"] for v in values))) if color else {"value": "var(--hue-1)"},
     }
-    drawn: dict[str, Any] = {"type": mark, "tooltip": True}
-    if mark in ("point", "circle"):
-        drawn |= {"filled": True, "size": 50, "opacity": 0.8}
-    return _framed(drawn, encoding, values)
+    return _framed({"type": mark, "tooltip": True, **_DRAWN.get(mark, {})}, encoding, values)
 
 
 def _heatmap(used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
@@ -246,6 +332,8 @@ def _series(rows: Sequence[Mapping[str, Any]], color: Column, y: Column) -> list
     """The categories that get a colour: the largest; the rest are others."""
     sums: dict[str, float] = {}
     for row in rows:
+        if row.get(color.name) is None:
+            continue
         name = str(row.get(color.name))
         sums[name] = sums.get(name, 0) + float(row.get(y.name) or 0)
     ordered = sorted(sums, key=lambda name: (-sums[name], name))
@@ -275,12 +363,20 @@ def _axis(column: Column) -> dict[str, Any]:
     """At most five gridlines; units are written with the numbers where a number needs them."""
     unit = column.unit or ""
     axis: dict[str, Any] = {"tickCount": 4, "grid": True}
-    kind = "duration" if unit == "ms" else "seconds" if unit in ("s", "seconds") else unit if unit in UNITS else ""
-    if kind:
-        axis["labelExpr"] = f"whodidUnit(datum.value, '{kind}')"
+    if unit in _UNIT_STEPS:
+        axis["labelExpr"] = _in_units(_UNIT_STEPS[unit])
     elif column.type == "integer":
         axis["tickMinStep"] = 1
     return axis
+
+
+def _in_units(steps: Sequence[tuple[str, float]]) -> str:
+    """The expression that writes a number in the largest unit that suits it; `steps` from the smallest."""
+    (name, size), *larger = steps
+    said = f"format(datum.value / {size}, '~r') + ' {name}'"
+    for name, size in larger:
+        said = f"abs(datum.value) >= {size} ? format(datum.value / {size}, '.3~r') + ' {name}' : {said}"
+    return said
 
 
 def _time_axis(step: str) -> dict[str, Any]:
@@ -300,9 +396,7 @@ def _unit(step: str) -> str:
 
 def _step(times: Sequence[Any]) -> str:
     """What the times of a chart are: hours, days, weeks, months, or any moments."""
-    found = [
-        at if isinstance(at, datetime) else datetime(at.year, at.month, at.day) for at in times if isinstance(at, date)
-    ]
+    found = [at if isinstance(at, datetime) else datetime(at.year, at.month, at.day) for at in times if at is not None]
     if any(at.minute or at.second or at.microsecond for at in found):
         return "moment"
     if any(at.hour for at in found):

@@ -18,23 +18,34 @@ LENGTH_MAX: Final = 500
 
 
 class Field(NamedTuple):
-    """One thing to narrow by: its name in addresses, in reports, and what people read."""
+    """One thing to narrow by: its name in addresses, in reports (empty: events only), and what people read."""
 
     name: str
     parameter: str
     label: str
     example: str
+    help: str
 
 
 FIELDS: Final[tuple[Field, ...]] = (
-    Field("user", "users", "User", "erika.brandt"),
-    Field("group", "groups", "Group", "Chemistry"),
-    Field("project", "projects", "Project", "SALES"),
-    Field("entity", "entities", "Entity", "dataset:SALES.orders"),
-    Field("type", "types", "Type", "query-*"),
-    Field("level", "levels", "Level", "error"),
-    Field("topic", "topics", "Topic", "apinode-query"),
+    Field("user", "users", "User", "erika.brandt", "what a login did, and what was done for it"),
+    Field("group", "groups", "Group", "Chemistry", "what members of a group did"),
+    Field("project", "projects", "Project", "SALES", "a project, by its key"),
+    Field("entity", "entities", "Entity", "dataset:SALES.orders", "a thing that was touched, as type:id"),
+    Field("type", "types", "Type", "query-*", "a type of event; * stands for anything"),
+    Field("level", "levels", "Level", "error", "audit, usage, error, warning, info or debug"),
+    Field("topic", "topics", "Topic", "apinode-query", "a topic"),
+    Field("function", "", "Function", "Sales:byRegion", "a function that was run"),
+    Field("status", "", "Status", "failed", "what came of it"),
+    Field("node", "", "Node", "design-1", "the server or node that sent it"),
+    Field("session", "", "Session", "0190a000-…", "a session, by its id"),
+    Field("request_id", "", "Request", "r-17", "a request, by its id"),
+    Field("error_hash", "", "Error", "6f1c…", "a group of errors, by its hash"),
+    Field("parameter", "", "Parameter", "table=orders", "name=value of a parameter"),
+    Field("text", "", "Text", "timeout", "a part of a description, name, error or parameter"),
 )
+# What the filter bar of every page offers; the others come from links and from the search of events.
+COMMON: Final = tuple(field for field in FIELDS if field.parameter)
 NAMES: Final = tuple(field.name for field in FIELDS)
 ADDRESS_NAMES: Final = ("range", "since", "until", *NAMES)
 
@@ -67,8 +78,8 @@ class Choice(Struct, frozen=True):
         return [
             Chip(
                 field,
-                value.removeprefix(NOT),
-                value.startswith(NOT),
+                value if field.name == "text" else value.removeprefix(NOT),
+                value.startswith(NOT) and field.name != "text",
                 self.without(field.name, value).with_value(field.name, _turned(value)),
                 self.without(field.name, value),
             )

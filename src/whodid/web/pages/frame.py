@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from typing import Any, Final
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
@@ -33,12 +34,14 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(words.FILTERS)
+    made.filters["segment"] = lambda value: quote(str(value), safe="")
     made.globals.update(
         version=__version__,
         asset=assets.address_of,
         ranges=RANGES,
         has_card=links.has_card,
         entity_link=links.entity_link,
+        user_link=links.user_link,
     )
     return made
 
@@ -55,13 +58,25 @@ def page(
         "zone": zone(request),
         "at": request.url.path,
     }
-    text = environment().get_template(template).render(**{**frame, **content})
-    return Response(text.encode(), status_code=status, media_type="text/html", headers=headers or {})
+    content = {**frame, **content}
+    return Response(
+        text(template, **content).encode(), status_code=status, media_type="text/html", headers=headers or {}
+    )
+
+
+def text(template: str, **content: Any) -> str:
+    """A part of a page as text."""
+    return environment().get_template(template).render(**content)
+
+
+def html(content: str) -> Response[bytes]:
+    """A part of a page as an answer."""
+    return Response(content.encode(), media_type="text/html")
 
 
 def fragment(template: str, **content: Any) -> Response[bytes]:
     """A part of a page."""
-    return Response(environment().get_template(template).render(**content).encode(), media_type="text/html")
+    return html(text(template, **content))
 
 
 def zone(request: Req) -> str:

@@ -14,7 +14,11 @@ LINKS: Final[dict[str, str]] = {
     "person": "/users/{}",
     "user": "/users/{}",
     "login": "/users/{}",
+    "account": "/users/{}",
     "owner": "/users/{}",
+    "installed_by": "/users/{}",
+    "last_edit_by": "/users/{}",
+    "registered_by": "/events?parameter=package={}",
     "acting_for": "/users/{}",
     "changed_by": "/users/{}",
     "session": "/sessions/{}",
@@ -26,9 +30,10 @@ LINKS: Final[dict[str, str]] = {
     "type": "/events?type={}",
     "topic": "/events?topic={}",
     "level": "/events?level={}",
-    "function": "/events?function={}",
+    "function": "/functions/{}",
     "node": "/events?node={}",
-    "group": "/users?group={}",
+    "group": "/groups/{}",
+    "package": "/events?parameter=package={}",
 }
 ENTITY: Final = ("entity_type", "entity_id")
 # Columns whose links have a card that opens beside them.
@@ -42,6 +47,8 @@ def link(column: str, row: Mapping[str, Any], choice: Choice) -> str | None:
     value = row.get(column)
     if column in ("entity_id", "entity_name") and row.get("entity_type") and row.get("entity_id"):
         return entity_link(row["entity_type"], row["entity_id"])
+    if column == "thing" and isinstance(value, str) and ":" in value:
+        return entity_link(*value.split(":", 1))
     if value in (None, "") or column not in LINKS:
         return None
     return _with_span(LINKS[column].format(quote(str(value), safe="")), choice)
@@ -50,6 +57,11 @@ def link(column: str, row: Mapping[str, Any], choice: Choice) -> str | None:
 def entity_link(kind: str, name: str) -> str:
     """The page of an entity."""
     return f"/entities/{quote(kind, safe='')}/{quote(name, safe='')}"
+
+
+def user_link(login: str) -> str:
+    """The page of a user."""
+    return f"/users/{quote(login, safe='')}"
 
 
 def drill(pattern: str, row: Mapping[str, Any], choice: Choice) -> str | None:

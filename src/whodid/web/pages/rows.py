@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-Form = Literal["numbers", "chart", "table", "events"]
+Form = Literal["numbers", "chart", "table", "graph", "part"]
 Size = Literal["third", "half", "two-thirds", "whole"]
 
 # Rows that a tile shows before "show all", by its height.
@@ -19,9 +19,9 @@ class Tile(NamedTuple):
     name
         Unique on its page; part of its address.
     report
-        The report that answers it.
+        The report that answers it; for the form `part` what `parts.PARTS` has under this name.
     form
-        How: a strip of numbers, a chart over a table, a table, or a list of events.
+        How: a strip of numbers, a chart, a table, a graph, or a part of its own.
     size
         Of the page's width, where there is room.
     height
@@ -34,6 +34,10 @@ class Tile(NamedTuple):
         What the table shows, in this order; all that the report gives when empty.
     sort
         Column that orders the table, with `-` for descending; the report's own order when empty.
+    chart
+        Instead of the chart of the report's header, in the same words: `line x=period y=events`.
+    previous
+        Whether the equal time before is drawn beside it, dotted.
     """
 
     name: str
@@ -45,6 +49,8 @@ class Tile(NamedTuple):
     parameters: tuple[tuple[str, str], ...] = ()
     columns: tuple[str, ...] = ()
     sort: str = ""
+    chart: str = ""
+    previous: bool = False
 
 
 class Page(NamedTuple):

@@ -17,28 +17,28 @@ from whodid.errors import WhodidError
 from whodid.reading.cells import encode
 from whodid.reports import Report
 from whodid.web.answers import told_of
-from whodid.web.pages import answers, charts, frame
+from whodid.web.pages import answers, charts, frame, graph, parts
 from whodid.web.pages.audit import note
 from whodid.web.pages.catalogue import PAGES, page_of
 from whodid.web.pages.cells import Grid, grid, number_text
-from whodid.web.pages.choice import ADDRESS_NAMES, FIELDS, Choice, choice_of
+from whodid.web.pages.choice import ADDRESS_NAMES, COMMON, Choice, choice_of
 from whodid.web.pages.rows import Page, Tile
 from whodid.web.pages.spans import day_words
 from whodid.web.requests import Req, query_of, segments, services_of
 
 # Rows of a table before "show all", by the height of its tile.
-ROWS: Final = {1: 3, 2: 6, 3: 10, 4: 18}
+ROWS: Final = {1: 3, 2: 6, 3: 10, 4: 18, 5: 30, 6: 40}
 ROWS_MAX: Final = 1_000
 EXPORTS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("JSON", "json"))
 PAGE_QUERY: Final = (*ADDRESS_NAMES, "full")
-TILE_QUERY: Final = (*ADDRESS_NAMES, "about", "sort", "all")
+TILE_QUERY: Final = (*ADDRESS_NAMES, "about", "sort", "all", "cursor")
 
 
 class Frame(NamedTuple):
     """A tile before its answer: its chrome, and the addresses that it and its menu use."""
 
     tile: Tile
-    report: Report
+    report: Report | None
     title: str
     source: str
     table: str
@@ -77,7 +77,7 @@ async def _page(page: Page, request: Req) -> Response[bytes]:
         sentence=sentence(choice),
         tiles=tiles,
         full=full,
-        fields=FIELDS,
+        fields=COMMON,
         address=request.url.path,
         full_address=f"{request.url.path}{choice.address(full=1)}",
     )
@@ -94,6 +94,8 @@ async def tile_table(request: Req) -> Response[bytes]:
     """One tile as a page: its whole table, its SQL, its definition."""
     page, one, choice, subject, given = _asked(request)
     await note(request, page.name, choice, subject)
+    if one.form == "part":
+        raise WhodidError("not_found", "This tile is no table.", "Its events are on the page of events.")
     services = services_of(request)
     answer = await answers.ask(services, request.app.state.answers, one, choice, subject)
     asked = answers.parameters(answer.report, one, choice, subject)
@@ -121,10 +123,12 @@ async def tile_table(request: Req) -> Response[bytes]:
 
 def framed(page: Page, tile: Tile, choice: Choice, subject: Mapping[str, str]) -> Frame:
     """A tile's chrome."""
-    report = reports.report(tile.report)
     about = [("about", value) for value in subject.values()]
     query = urlencode([*choice.pairs(), *about])
     source = f"/tiles/{page.name}/{tile.name}"
+    if tile.form == "part":
+        return Frame(tile, None, tile.title, f"{source}?{query}" if query else source, "", [])
+    report = reports.report(tile.report)
     asked = answers.parameters(report, tile, choice, subject)
     exported = [(name, value) for name, values in asked.items() if name != "limit" for value in _texts(values)]
     if any(parameter.name == "limit" for parameter in report.parameters):
@@ -185,9 +189,13 @@ async def _body(
     subject: Mapping[str, str],
     given: Mapping[str, list[str]],
 ) -> Response[bytes]:
+    if one.form == "part":
+        return frame.html(await parts.PARTS[one.report](request, choice, subject, (given.get("cursor") or [""])[0]))
     services = services_of(request)
     answer = await answers.ask(services, request.app.state.answers, one, choice, subject)
-    spec = charts.spec(answer.report, answer.rows) if one.form == "chart" else None
+    spec = None
+    if one.form == "chart":
+        spec = charts.spec(answer.report, answer.rows, chart=one.chart, before=answer.before, days=answer.days)
     chrome = framed(page, one, choice, subject)
     return frame.fragment(
         "tile_body.html",
@@ -196,6 +204,7 @@ async def _body(
         answer=answer,
         choice=choice,
         spec=None if spec is None else encode(spec).decode(),
+        graph=graph.graph(answer.rows, (subject["type"], subject["id"])) if one.form == "graph" else None,
         numbers=_numbers(answer) if one.form == "numbers" else [],
         grid=_grid(one, answer, choice, given),
         **_sorting(page, one, choice, subject, given),
@@ -212,7 +221,7 @@ def _grid(
         known = sorted((row for row in rows if row[by] is not None), key=lambda row: row[by], reverse=order[0] == "-")
         rows = known + [row for row in rows if row[by] is None]
     show = ROWS_MAX if whole or "all" in given else ROWS[one.height]
-    if one.form == "chart":
+    if one.form in ("chart", "graph"):
         show = ROWS_MAX
     return grid(answer.report, rows, choice, of=answer.of, columns=() if whole else one.columns, show=show)
 

@@ -11,23 +11,8 @@
     loading ??= new Promise((done, fail) => {
       const script = element("script", { src: library, onload: done, onerror: () => fail(new Error("The chart library does not come.")) });
       document.head.append(script);
-    }).then(() => {
-      window.vega.expressionFunction("whodidUnit", unit);
     });
     return loading;
-  }
-
-  const STEPS = {
-    duration: [["ms", 1], ["s", 1000], ["min", 60000], ["h", 3600000], ["d", 86400000]],
-    seconds: [["s", 1], ["min", 60], ["h", 3600], ["d", 86400]],
-    bytes: [["B", 1], ["kB", 1e3], ["MB", 1e6], ["GB", 1e9], ["TB", 1e12]],
-  };
-
-  function unit(value, kind) {
-    if (kind === "%") return `${value} %`;
-    let [name, size] = STEPS[kind === "ms" ? "duration" : kind === "s" ? "seconds" : kind]?.[0] ?? ["", 1];
-    for (const [next, least] of STEPS[kind] ?? []) if (Math.abs(value) >= least) [name, size] = [next, least];
-    return `${+(value / size).toPrecision(3)} ${name}`.trim();
   }
 
   const CONFIG = {

@@ -1,0 +1,96 @@
+"""What a choice finds among the events: a page of them, their shape over time, their facets."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+
+from whodid.reading import read
+from whodid.reading.cells import python_rows
+from whodid.reading.dialect import dialect_of
+from whodid.reading.filters import LISTS, EventFilter, make_filter
+from whodid.reading.selection import conditions
+from whodid.reading.sight import Sight
+from whodid.reading.sight import condition as seen_by
+from whodid.reports.common import shifts
+from whodid.reports.words import statement, zone_parameters
+from whodid.web.pages.choice import Choice
+from whodid.web.services import Services
+
+FACET_VALUES: Final = 6
+# Steps of the shape: the longest range that each suits.
+_STEPS: Final = (("minute", timedelta(hours=3)), ("hour", timedelta(days=4)), ("day", timedelta(days=400)))
+_FURTHER_MAX: Final = 200
+
+
+class Shape(NamedTuple):
+    """Counts over time, in steps of a `step` (minute, hour, day, month)."""
+
+    step: str
+    rows: list[dict[str, Any]]
+
+
+def wanted_by(choice: Choice, **more: Any) -> EventFilter:
+    """The filter that a choice means."""
+    span = choice.span()
+    given: dict[str, Any] = {name: list(choice.of(name)) for name in LISTS if choice.of(name)}
+    if choice.of("text"):
+        given["text"] = choice.of("text")[0]
+    if choice.range != "all" or choice.since:
+        given["since"] = span.since
+    if choice.until or choice.range in ("yesterday", "last-month"):
+        given["until"] = span.until
+    return make_filter(**{**given, **more})
+
+
+def page(
+    services: Services, wanted: EventFilter, sight: Sight, timeout_ms: int
+) -> tuple[list[dict[str, Any]], str | None]:
+    """One page of events, and the cursor that leads on."""
+    found = read.events(services.store, services.directory, wanted, sight=sight, timeout_ms=timeout_ms)
+    return python_rows(found.table), found.next_cursor
+
+
+def shape(services: Services, choice: Choice, sight: Sight, timeout_ms: int) -> Shape:
+    """How many events over time; at most about 400 steps."""
+    span = choice.span()
+    since = span.since
+    if choice.range == "all" and not choice.since:
+        since = services.store.stats().oldest or span.until
+    step = next((name for name, longest in _STEPS if span.until - since <= longest), "month")
+    table = _ask(services, "shape", choice, sight, timeout_ms, step=step)
+    return Shape(step, [{**row, "at": datetime.fromisoformat(row["at"])} for row in python_rows(table)])
+
+
+def facets(services: Services, choice: Choice, sight: Sight, timeout_ms: int) -> dict[str, list[dict[str, Any]]]:
+    """The most frequent values of each facet: rows of value, events and `of`, how many values there are."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in python_rows(_ask(services, "facets", choice, sight, timeout_ms, top=FACET_VALUES)):
+        found.setdefault(row["facet"], []).append(row)
+    return found
+
+
+def _ask(services: Services, name: str, choice: Choice, sight: Sight, timeout_ms: int, **params: Any) -> pa.Table:
+    store, span = services.store, choice.span()
+
+    def find(sql: str, named: dict[str, Any]) -> list[str] | None:
+        ids = store.query(sql, named, limit=_FURTHER_MAX, trusted=True)
+        return None if ids.truncated else list(ids.table.column("id").to_pylist())
+
+    dialect = dialect_of(store.kind)
+    where, chosen = conditions(wanted_by(choice), dialect, services.directory, find=find)
+    seen, seeing = seen_by(sight, dialect)
+    text = _sql(name)
+    zone = shifts(choice.zone, span.since, span.until) if "local(" in text else ()
+    sql = statement(text, store.kind, f"({where}) AND ({seen})", zone)
+    values = {**params, **chosen, **seeing, **zone_parameters(zone)}
+    return store.query(sql, values, limit=100_000, timeout_ms=timeout_ms, trusted=True).table
+
+
+@cache
+def _sql(name: str) -> str:
+    return (files("whodid.web.pages") / "sql" / f"{name}.sql").read_text("utf-8")

@@ -1,0 +1,129 @@
+"""A graph drawn from left to right: where a thing comes from, and where it goes on. Layers are steps from the thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from whodid.web import words
+from whodid.web.pages.links import entity_link
+
+NODE_WIDTH: Final = 168
+NODE_HEIGHT: Final = 40
+_ACROSS: Final = 72
+_DOWN: Final = 14
+_MARGIN: Final = 8
+_LABEL_MAX: Final = 24
+NODES_MAX: Final = 120
+
+
+class Node(NamedTuple):
+    """A thing and its place; `is_subject` for the one the page is about."""
+
+    x: float
+    y: float
+    name: str
+    label: str
+    kind: str
+    href: str
+    is_subject: bool
+
+
+class Edge(NamedTuple):
+    """A way between two things, as an SVG path; `title` tells of its runs, `has_failed` of the last of them."""
+
+    path: str
+    title: str
+    has_failed: bool
+    age: str
+    x: float
+    y: float
+
+
+class Graph(NamedTuple):
+    """Nodes and edges in a box."""
+
+    width: float
+    height: float
+    nodes: list[Node]
+    edges: list[Edge]
+    left_out: int
+
+
+Name = tuple[str, str]
+
+
+def graph(rows: Sequence[Mapping[str, Any]], subject: Name) -> Graph:
+    """The graph of rows with `from_type from_id from_name to_type to_id to_name depth runs failed last`."""
+    names: dict[Name, str] = {subject: subject[1]}
+    depths: dict[Name, int] = {subject: 0}
+    ways: dict[tuple[Name, Name], Mapping[str, Any]] = {}
+    for row in rows:
+        begin, end = (row["from_type"], row["from_id"]), (row["to_type"], row["to_id"])
+        names[begin] = row["from_name"] or begin[1]
+        names[end] = row["to_name"] or end[1]
+        ways[begin, end] = row
+        depth = row["depth"]
+        depths.setdefault(begin, depth if depth < 0 else depth - 1)
+        depths.setdefault(end, depth + 1 if depth < 0 else depth)
+    kept = sorted(depths, key=lambda one: (abs(depths[one]), names[one]))[:NODES_MAX]
+    left_out = len(depths) - len(kept)
+    places = _places({one: depths[one] for one in kept}, list(ways))
+    nodes = [
+        Node(x, y, names[one], _short(names[one]), one[0], entity_link(*one), one == subject)
+        for one, (x, y) in places.items()
+    ]
+    edges = [
+        _edge(places[begin], places[end], row)
+        for (begin, end), row in ways.items()
+        if begin in places and end in places
+    ]
+    width = max(x for x, _ in places.values()) + NODE_WIDTH + _MARGIN
+    height = max(y for _, y in places.values()) + NODE_HEIGHT + _MARGIN
+    return Graph(width, height, nodes, edges, left_out)
+
+
+def _places(depths: Mapping[Name, int], ways: Sequence[tuple[Name, Name]]) -> dict[Name, tuple[float, float]]:
+    """A column for each depth; within it, things lie near what they are joined with."""
+    layers: dict[int, list[Name]] = {}
+    for name, depth in depths.items():
+        layers.setdefault(depth, []).append(name)
+    tallest = max(len(layer) for layer in layers.values())
+    full = tallest * (NODE_HEIGHT + _DOWN)
+    rows: dict[Name, float] = {}
+    for depth in sorted(layers, key=abs):
+        layer = layers[depth]
+        near = {name: _near(name, ways, rows) for name in layer}
+        layer.sort(key=lambda name: near[name])
+        gap = full / len(layer)
+        for place, name in enumerate(layer):
+            rows[name] = gap * (place + 0.5)
+    columns = {depth: place for place, depth in enumerate(sorted(layers))}
+    return {
+        name: (_MARGIN + columns[depths[name]] * (NODE_WIDTH + _ACROSS), _MARGIN + rows[name] - NODE_HEIGHT / 2)
+        for name in depths
+    }
+
+
+def _near(name: Name, ways: Sequence[tuple[Name, Name]], rows: Mapping[Name, float]) -> float:
+    beside = [end if begin == name else begin for begin, end in ways if name in (begin, end)]
+    known = [rows[one] for one in beside if one in rows]
+    return sum(known) / len(known) if known else 0.0
+
+
+def _edge(begin: tuple[float, float], end: tuple[float, float], row: Mapping[str, Any]) -> Edge:
+    x1, y1 = begin[0] + NODE_WIDTH, begin[1] + NODE_HEIGHT / 2
+    x2, y2 = end[0], end[1] + NODE_HEIGHT / 2
+    bend = max(24.0, (x2 - x1) / 2)
+    path = f"M{x1:.0f} {y1:.0f} C{x1 + bend:.0f} {y1:.0f} {x2 - bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
+    last = row.get("last")
+    age = words.ago(last).removesuffix(" ago") if isinstance(last, datetime) else ""
+    failed = row.get("failed") or 0
+    title = f"{words.count(row.get('runs'))} runs, {words.count(failed)} failed, last {words.ago(last)}"
+    return Edge(path, title, bool(failed), age, (x1 + x2) / 2, (y1 + y2) / 2)
+
+
+def _short(name: str) -> str:
+    printed = words.plain(name)
+    return printed if len(printed) <= _LABEL_MAX else f"{printed[: _LABEL_MAX - 1]}…"

@@ -1,0 +1,143 @@
+"""What tiles show that is no report: the history of a thing or a user, and timelines of requests and sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from whodid.errors import WhodidError
+from whodid.reading.filters import literal
+from whodid.web import words
+from whodid.web.pages import found, frame
+from whodid.web.pages.changes import Change, changes_of
+from whodid.web.pages.choice import Choice
+from whodid.web.requests import Req, caller_of, services_of
+
+HISTORY_ROWS: Final = 60
+TIMELINE_ROWS: Final = 500
+# A pause that is longer than this is shown as one.
+_PAUSE_S: Final = {"session": 300.0, "request_id": 1.0}
+
+Subject = Mapping[str, str]
+Part = Callable[[Req, Choice, Subject, str], Awaitable[str]]
+
+
+class Entry(NamedTuple):
+    """An event of a history."""
+
+    row: dict[str, Any]
+    changes: list[Change]
+
+
+class Moment(NamedTuple):
+    """An event of a timeline.
+
+    `after_ms` since the first, `pause` in words if nothing happened for long before it, `share` of the longest
+    duration, from 0 to 1.
+    """
+
+    row: dict[str, Any]
+    after_ms: float
+    pause: str
+    share: float | None
+
+
+async def history(request: Req, choice: Choice, subject: Subject, cursor: str) -> str:
+    """What happened to a thing, or what a user did: by day, newest first."""
+    services = services_of(request)
+    wanted = found.wanted_by(choice, limit=HISTORY_ROWS, cursor=cursor or None)
+    wanted = msgspec.structs.replace(wanted, **_about(subject))
+    timeout_ms = services.config.query_timeout_ms
+    rows, following = await services.call(found.page, services, wanted, caller_of(request).sight, timeout_ms)
+    entries = [Entry(row, changes_of(_parameters(row))) for row in rows]
+    days = groupby(entries, lambda entry: words.local(entry.row["time"], choice.zone).date())
+    return frame.text(
+        "part_history.html",
+        days=[(day, list(of_day)) for day, of_day in days],
+        of_user="login" in subject,
+        cursor=following,
+        choice=choice,
+        zone=choice.zone,
+    )
+
+
+async def timeline(request: Req, choice: Choice, subject: Subject, cursor: str) -> str:
+    """What happened in a request or a session, on client and server, oldest first."""
+    services = services_of(request)
+    kind, name = next(iter(subject.items()))
+    wanted = found.wanted_by(
+        Choice(zone=choice.zone, range="all"), limit=TIMELINE_ROWS, order="oldest", cursor=cursor or None
+    )
+    wanted = msgspec.structs.replace(wanted, **{kind: [literal(name)]})
+    timeout_ms = services.config.query_timeout_ms
+    rows, following = await services.call(found.page, services, wanted, caller_of(request).sight, timeout_ms)
+    if not rows and not cursor:
+        name = kind.removesuffix("_id")
+        raise WhodidError("not_found", f"No event belongs to this {name}.", "It may not be stored yet, or is too old.")
+    return frame.text(
+        "part_timeline.html",
+        moments=_moments(rows, _PAUSE_S[kind]),
+        numbers=_numbers(rows),
+        cursor=following,
+        zone=choice.zone,
+        kind=kind,
+    )
+
+
+PARTS: Final[dict[str, Part]] = {"history": history, "timeline": timeline}
+
+
+def _about(subject: Subject) -> dict[str, Any]:
+    if "login" in subject:
+        return {"user": [literal(subject["login"])]}
+    return {"entity": [(subject["type"], subject["id"])]}
+
+
+def _moments(rows: list[dict[str, Any]], pause_s: float) -> list[Moment]:
+    longest = max((row["duration_ms"] or 0 for row in rows), default=0)
+    made, before = [], None
+    for row in rows:
+        gap = (row["time"] - before).total_seconds() if before else 0.0
+        made.append(
+            Moment(
+                row,
+                (row["time"] - rows[0]["time"]) / timedelta(milliseconds=1),
+                words.duration(gap * 1_000) if gap > pause_s else "",
+                None if row["duration_ms"] is None or not longest else row["duration_ms"] / longest,
+            )
+        )
+        before = _ends(row)
+    return made
+
+
+def _ends(row: dict[str, Any]) -> datetime:
+    at: datetime = row["time"]
+    return at
+
+
+def _numbers(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the head of a timeline says."""
+    users = [row["acting_for"] or row["user"] for row in rows if row["acting_for"] or row["user"]]
+    lasted = rows[-1]["time"] - rows[0]["time"] if rows else timedelta()
+    return {
+        "events": len(rows),
+        "errors": sum(row["level"] == "error" or row["error_message"] is not None for row in rows),
+        "user": max(set(users), key=users.count) if users else None,
+        "started": rows[0]["time"] if rows else None,
+        "lasted_ms": lasted / timedelta(milliseconds=1),
+        "address": next((row["orig_address"] for row in rows if row["orig_address"]), None),
+        "nodes": sorted({row["node"] for row in rows if row["node"]}),
+        "sessions": sorted({str(row["session"]) for row in rows if row["session"]}),
+        "requests": sorted({row["request_id"] for row in rows if row["request_id"]})[:20],
+    }
+
+
+def _parameters(row: dict[str, Any]) -> Any:
+    try:
+        return msgspec.json.decode(row["parameters"]) if row["parameters"] else {}
+    except msgspec.DecodeError:
+        return {}
