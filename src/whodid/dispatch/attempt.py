@@ -108,6 +108,10 @@ class Attempt:
                     self._call(self._target.close)
                 except Exception as problem:
                     error = error or problem
+            try:
+                self._cursor.save(at_once=True)
+            except OSError as problem:
+                error = error or problem
             self._owner.ended(self, error)
         except GivenUp:
             if self._target is not None:

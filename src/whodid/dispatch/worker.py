@@ -9,6 +9,7 @@ starting ─► running ◄─► catching-up
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -239,6 +240,8 @@ class Worker:
         self._attempt = None
         self._hanging.append(attempt)
         attempt.give_up()
+        with contextlib.suppress(OSError):
+            self.cursor.save(at_once=True)
         self._note(TimeoutError(f"It did not answer within {self.row.deadline_s:g} s."))
         self._wait("hung", None)
 
