@@ -1,0 +1,245 @@
+"""Every route for every role, from the table of routes: who may ask it, and that nobody sees more than they may."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from support.reading import event
+from support.web import WebServer
+from whodid.directory.sign_in import COOKIE
+from whodid.web.routes import ROUTES, Route
+
+SECRET: Final = "hidden-from-readers"
+
+# For each rule who may: the status is then any but 401 and 403. Whoever is not named gets 403, strangers 401.
+ALLOWED: Final = {
+    "public": {"stranger", "nobody", "reader", "writer", "auditor", "admin"},
+    "known": {"nobody", "reader", "writer", "auditor", "admin"},
+    "read": {"auditor", "admin"},
+    "write": {"writer", "admin"},
+    "admin": {"admin"},
+    "scim": {"admin"},
+}
+ROLES: Final = ("stranger", "nobody", "reader", "writer", "auditor", "admin")
+
+# These say by themselves whom they refuse: a wrong password or token, a key instead of a sign-in, an unknown link, a
+# connection that is for others.
+SAY_THEMSELVES: Final = {
+    *("/sign-in", "/sign-out", "/password", "/sign-in/oidc/callback", "/account/password", "/v1/pane-tokens"),
+    *("/account/sign-ins/{id}/end", "/v1/connections/{name}", "/v1/connections/{name}/files"),
+}
+
+
+@pytest.fixture(scope="module")
+def browsers(server: WebServer) -> Iterator[dict[str, httpx.Client]]:
+    """A browser for each role; the reader sees the project CHEM, the query q-1 and what it did itself."""
+    directory, now = server.engine.directory, datetime.now(UTC)
+    clients = {"stranger": httpx.Client(base_url=server.url)}
+    for role in ROLES[1:]:
+        login = f"{role}-person"
+        directory.create_user(login, by="test")
+        if role == "reader":
+            directory.create_group("Chemists", by="test")
+            directory.add_member("Chemists", user=login, by="test")
+            directory.grant("reader", group="Chemists", projects=["CHEM"], entities=["query:q-1"], by="test")
+        elif role != "nobody":
+            directory.grant(role, user=login, by="test")
+        _, secret = directory.open_browser(login, way="password")
+        headers = {"origin": server.url}
+        clients[role] = httpx.Client(base_url=server.url, cookies={COOKIE: secret}, headers=headers, timeout=30)
+    at = now - timedelta(minutes=2)
+    server.store(
+        [
+            event("mine", at=at, user="reader-person"),
+            event("for-me", at=at, user="robot", acting_for="reader-person"),
+            event("query-run", at=at, user="otto", entities=[("query", "q-1", "Q")]),
+            event("job-run", at=at, user="otto", entities=[("job", "j-1", "J"), ("query", "q-1", "Q")]),
+            event("recipe-run", at=at, user="otto", parameters={"projectKey": "CHEM"}),
+            event("secret", at=at, user=SECRET, description=SECRET, function=SECRET, error_message=SECRET,
+                  level="error", duration_ms=7.0, parameters={"projectKey": SECRET},
+                  entities=[("query", SECRET, SECRET)]),
+        ]
+    )  # fmt: skip
+    yield clients
+    for client in clients.values():
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def secret_id(server: WebServer, browsers: dict[str, httpx.Client]) -> str:
+    sql = "SELECT CAST(id AS varchar) AS id FROM events WHERE type = 'secret'"
+    found = server.engine.store.query(sql, trusted=True).table
+    return str(found.column("id")[0].as_py())
+
+
+def address(route: Route, **names: str) -> str:
+    return re.sub(r"{(\w+)}", lambda name: names.get(name[1], "x"), route.path)
+
+
+def ask(client: httpx.Client, route: Route, path: str) -> int:
+    if route.path == "/v1/events/stream":
+        with client.stream("GET", path) as answer:
+            return answer.status_code
+    return client.request(route.method, path).status_code
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_each_route_lets_in_whom_its_rule_names(
+    server: WebServer, browsers: dict[str, httpx.Client], route: Route, role: str
+) -> None:
+    status = ask(browsers[role], route, address(route))
+    may = role in ALLOWED[route.scope] or (role == "reader" and route.limited)
+    if may:
+        assert status not in (401, 403) or route.path in SAY_THEMSELVES
+    elif role == "stranger":
+        assert status == 401
+    else:
+        assert status == 403
+
+
+def test_only_these_rules_there_are_and_limits_go_with_reading() -> None:
+    assert {route.scope for route in ROUTES} <= ALLOWED.keys()
+    assert {route.scope for route in ROUTES if route.limited or route.pane} == {"read"}
+    assert all(route.limited for route in ROUTES if route.pane)
+    assert not any(route.limited for route in ROUTES if route.path in ("/v1/query", "/v1/status", "/v1/rejects"))
+
+
+@pytest.mark.parametrize(
+    "route",
+    [route for route in ROUTES if (route.limited or route.scope == "known") and route.method == "GET"],
+    ids=lambda route: route.path,
+)
+def test_a_reader_sees_nothing_beyond_its_limits_at_any_route(
+    server: WebServer, browsers: dict[str, httpx.Client], secret_id: str, route: Route
+) -> None:
+    names = {"id": secret_id if "{id}" in route.path and "entities" not in route.path else SECRET}
+    names |= {"type": "query", "login": SECRET}
+    path = address(route, **names)
+    if route.path == "/v1/events/stream":
+        seen: list[str] = []
+        with browsers["reader"].stream("GET", path) as answer:
+            assert answer.status_code == 200
+            server.store(
+                [
+                    event("secret", user=SECRET, description=SECRET),
+                    event("mine", user="reader-person", description="own"),
+                ]
+            )
+            for line in answer.iter_lines():
+                seen.append(line)
+                if "reader-person" in line:
+                    break
+        told = "\n".join(seen)
+    else:
+        answer = browsers["reader"].get(path, headers={"accept": "*/*"})
+        told = answer.text if answer.status_code < 400 else ""
+    assert SECRET not in told.replace(path, "")
+
+
+def types(client: httpx.Client, **given: str) -> set[str]:
+    answer = client.get("/v1/events", params={"since": "10m", "limit": "1000", **given})
+    assert answer.status_code == 200, answer.text
+    return {row["type"] for row in answer.json()["events"]}
+
+
+def test_a_reader_sees_its_projects_its_entities_in_any_role_and_itself(browsers: dict[str, httpx.Client]) -> None:
+    seen = types(browsers["reader"])
+    assert {"mine", "for-me", "query-run", "job-run", "recipe-run"} <= seen
+    assert seen <= {"mine", "for-me", "query-run", "job-run", "recipe-run", "audit-read", "audit-exported"}
+    assert "secret" in types(browsers["auditor"])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"user": SECRET}, {"entity": f"query:{SECRET}"}, {"text": SECRET}, {"project": SECRET}, {"type": "secret"}],
+)
+def test_no_filter_widens_what_a_reader_sees(browsers: dict[str, httpx.Client], given: dict[str, str]) -> None:
+    assert types(browsers["auditor"], **given) >= {"secret"}
+    assert "secret" not in types(browsers["reader"], **given)
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "parquet", "arrow"])
+def test_exports_keep_the_limits_too(browsers: dict[str, httpx.Client], form: str) -> None:
+    # What a reader asked for is part of what it did itself, and so of what it sees.
+    given = {"since": "10m", "limit": "50000", "format": form, "level": ["error", "info"]}
+    assert SECRET.encode() not in browsers["reader"].get("/v1/events", params=given).content
+    if form in ("ndjson", "csv"):
+        assert SECRET.encode() in browsers["auditor"].get("/v1/events", params=given).content
+
+
+def test_numbers_count_only_what_a_reader_sees(browsers: dict[str, httpx.Client]) -> None:
+    mine = browsers["reader"].get("/v1/entities/query/q-1/usage").json()
+    assert mine["numbers"]["events"] == 2
+    hidden = browsers["reader"].get(f"/v1/entities/query/{SECRET}/usage").json()
+    assert hidden["numbers"]["events"] == 0
+    assert hidden["top_users"] == []
+
+
+def test_an_event_that_a_reader_may_not_see_is_as_good_as_none(
+    browsers: dict[str, httpx.Client], secret_id: str
+) -> None:
+    assert browsers["auditor"].get(f"/v1/events/{secret_id}").status_code == 200
+    answer = browsers["reader"].get(f"/v1/events/{secret_id}")
+    assert answer.status_code == 404
+    missing = browsers["reader"].get("/v1/events/00000000-0000-7000-8000-000000000000")
+    assert {**answer.json()["error"], "request_id": "", "message": ""} == {
+        **missing.json()["error"], "request_id": "", "message": "",
+    }  # fmt: skip
+
+
+def test_a_role_counts_as_soon_as_it_is_given_and_no_longer_than_it_is(server: WebServer) -> None:
+    directory = server.engine.directory
+    directory.create_user("late", by="test")
+    _, secret = directory.open_browser("late", way="password")
+    with httpx.Client(base_url=server.url, cookies={COOKIE: secret}) as client:
+        assert client.get("/v1/events").status_code == 403
+        grant = directory.grant("auditor", user="late", by="test")
+        assert client.get("/v1/events").status_code == 200
+        assert client.get("/v1/me").json()["roles"] == ["auditor"]
+        directory.revoke_grant(grant.id, by="test")
+        assert client.get("/v1/events").status_code == 403
+
+
+def test_roles_are_given_over_http_and_each_change_is_an_event(server: WebServer) -> None:
+    server.engine.directory.create_user("grantee", by="test")
+    made = server.client.post("/v1/grants", json={"role": "reader", "user": "grantee", "projects": ["P"], "own": False})
+    assert made.status_code == 201
+    again = server.client.post(
+        "/v1/grants", json={"role": "reader", "user": "grantee", "projects": ["P"], "own": False}
+    )
+    assert again.status_code == 409
+    assert made.json() in server.client.get("/v1/grants").json()["grants"]
+    assert server.client.delete(f"/v1/grants/{made.json()['id']}").status_code == 200
+    assert server.client.delete(f"/v1/grants/{made.json()['id']}").status_code == 404
+    granted, revoked = server.recorded("role-granted")[-1], server.recorded("role-revoked")[-1]
+    assert json.loads(granted["parameters"])["after"]["projects"] == ["P"]
+    assert json.loads(revoked["parameters"])["before"]["role"] == "reader"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"role": "king", "user": "grantee"},
+        {"role": "reader"},
+        {"role": "reader", "user": "grantee", "group": "Chemists"},
+        {"role": "reader", "user": "grantee", "own": False},
+        {"role": "auditor", "user": "grantee", "projects": ["P"]},
+        {"role": "reader", "user": "grantee", "entities": ["no-colon"]},
+        {"role": "reader", "user": "grantee", "projects": [""]},
+    ],
+)
+def test_a_grant_that_makes_no_sense_is_refused(server: WebServer, body: dict[str, Any]) -> None:
+    assert server.client.post("/v1/grants", json=body).status_code == 400
+
+
+def test_a_grant_for_somebody_who_is_not_there_is_refused(server: WebServer) -> None:
+    assert server.client.post("/v1/grants", json={"role": "admin", "user": "ghost"}).status_code == 404
+    assert server.client.post("/v1/grants", json={"role": "admin", "group": "ghosts"}).status_code == 404
