@@ -38,6 +38,7 @@ VERBS: Final[tuple[tuple[str, str], ...]] = (
     ("policy", "What is logged for whom: rules, what they would drop, captures."),
     ("connection", "Places with credentials, and who may use them."),
     ("dataset", "Files of a connection as data: partitions, preview, read, import, views for other engines."),
+    ("target", "Make, watch, test and change the targets that events are exported to."),
     ("status", "Journal, store, lag, rejects, disk: how it stands."),
     ("replay", "Take in again what was rejected, after it was mended or whodid learned to read it."),
 )

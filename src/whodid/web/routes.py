@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, NamedTuple
 
+from whodid.dispatch.management import NewTarget, TargetFields
 from whodid.reading.output import FORMATS
 from whodid.web import (
     account,
@@ -21,6 +22,7 @@ from whodid.web import (
     sign_in,
     sign_in_oidc,
     status,
+    targets,
 )
 from whodid.web.pages import assets, cards, entry, single, tiles
 from whodid.web.pages import events as found
@@ -141,6 +143,18 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("DELETE", "/v1/grants/{id}", "admin", grants.revoke_grant, "sign-in"),
     Route("POST", "/v1/pane-tokens", "read", panes.create_pane_token, "panes", body=panes.NewPaneToken, status=201),
     Route("DELETE", "/v1/pane-tokens", "admin", panes.end_pane_tokens, "panes"),
+    Route("GET", "/v1/targets", "admin", targets.list_targets, "targets"),
+    Route("POST", "/v1/targets", "admin", targets.create_target, "targets", body=NewTarget, status=201),
+    Route("GET", "/v1/targets/kinds", "admin", targets.list_kinds, "targets"),
+    Route("POST", "/v1/targets/dry-run", "admin", targets.dry_run, "targets", body=targets.DryRun),
+    Route("GET", "/v1/targets/{name}", "admin", targets.show_target, "targets"),
+    Route("PATCH", "/v1/targets/{name}", "admin", targets.change_target, "targets", body=TargetFields),
+    Route("DELETE", "/v1/targets/{name}", "admin", targets.delete_target, "targets", ("drop",)),
+    Route("POST", "/v1/targets/{name}/pause", "admin", targets.pause_target, "targets"),
+    Route("POST", "/v1/targets/{name}/resume", "admin", targets.resume_target, "targets"),
+    Route("POST", "/v1/targets/{name}/test", "admin", targets.test_target, "targets"),
+    Route("GET", "/v1/targets/{name}/dead-letters", "admin", targets.dead_letters, "targets", ("limit",)),
+    Route("POST", "/v1/targets/{name}/replay", "admin", targets.replay_dead_letters, "targets", body=targets.Replay),
     Route("GET", "/v1/status", "read", status.status, "status"),
     Route("GET", "/v1/rejects", "read", status.rejects, "status", ("limit", "offset", "format"), forms=_TABLES),
     Route("POST", "/v1/rejects/replay", "admin", replaying.replay_rejects, "status", body=replaying.Replay),

@@ -15,6 +15,7 @@ from whodid.datasets.dataset import Datasets
 from whodid.datasets.dataset_import import DatasetImports
 from whodid.datasets.listing import Listings
 from whodid.directory import Directory
+from whodid.dispatch.targets import Targets
 from whodid.errors import WhodidError
 from whodid.event import Event
 from whodid.policy.live import Policies
@@ -52,6 +53,7 @@ class Services:
     access: Access
     record: Callable[[Event], None]
     policies: Policies
+    dispatch: Targets
     datasets: Datasets
     listings: Listings
     dataset_imports: DatasetImports
