@@ -16,14 +16,15 @@ app = verb(
     """  whodid query "SELECT type, count(*) AS events FROM events GROUP BY type ORDER BY events DESC"
   whodid query "SELECT * FROM events WHERE \\"user\\" = \\$login" --param login=ada --output json
   whodid query --file top-users.sql --output parquet --to top-users.parquet
-  echo "SELECT count(*) FROM events" | whodid query""",
+  echo "SELECT count(*) FROM events" | whodid query
+  whodid query                                      a prompt with history and completion""",
 )
 
 
 @app.default
 def query(
     sql: Annotated[
-        str | None, Parameter(allow_leading_hyphen=True, help="One SELECT; - or nothing reads standard input.")
+        str | None, Parameter(allow_leading_hyphen=True, help="One SELECT; - or nothing reads standard input, or asks.")
     ] = None,
     /,
     *,
@@ -39,14 +40,25 @@ def query(
     """Ask in SQL, read-only.
 
     The table is events (whodid.events in PostgreSQL), with a column for every field of an event and parameters as
-    JSON. Times are UTC.
+    JSON. Times are UTC. On a terminal, without a SELECT, a prompt asks for one after the other.
     """
     from whodid.cli.answer import show
     from whodid.cli.reader import reader_of
 
+    if sql is None and file is None and sys.stdin.isatty():
+        _converse(place, limit=limit, timeout_ms=timeout_ms)
+        return
     statement = _statement(sql, file)
     with reader_of(place) as reader:
         show(reader.query(statement, _params(param), limit=limit, timeout_ms=timeout_ms), output)
+
+
+def _converse(place: Place, *, limit: int, timeout_ms: int) -> None:
+    from whodid.cli.console import Console, history_file
+    from whodid.cli.reader import reader_of
+
+    with reader_of(place) as reader:
+        Console(reader, history=history_file(), limit=limit, timeout_ms=timeout_ms).run()
 
 
 def _statement(sql: str | None, file: Path | None) -> str:
