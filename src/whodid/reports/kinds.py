@@ -14,6 +14,7 @@ from whodid import catalogue
 _KINDS: Final[dict[str, tuple[str, ...]]] = {
     "logins": ("login", "login-success", "user-logged-in", "sign-in", "logged-in", "user-impersonated"),
     "failed_logins": ("login-failure", "user-login-failed", "sign-in-failed", "login-failed", "impersonation-failed"),
+    "logouts": ("logout", "user-logged-out", "sign-out", "signed-out"),
     "refusals": (
         "denied", "*-denied", "not-admin", "unknown-api-key", "*-authorization-failure", "impersonation-failed",
         "access-refused", "forbidden",
@@ -25,7 +26,8 @@ _KINDS: Final[dict[str, tuple[str, ...]]] = {
         "security-admin-user-create", "security-admin-user-edit", "security-admin-user-patch",
         "security-admin-user-delete", "user-created", "user-changed", "user-deleted", "user-blocked", "group-created",
         "group-changed", "group-deleted", "role-granted", "role-revoked", "role-changed", "user-impersonated",
-        "admin-session-started", "admin-session-ended", "privilege*", "*-grant-*", "token-created", "pane-token-created",
+        "admin-session-started", "admin-session-ended", "privilege*", "*-grant-*", "token-created",
+        "pane-token-created",
     ),
     "keys": (
         "key-created", "key-revoked", "dev-key-generated", "*apikey-create", "*api-key-create", "*api-key-creation",

@@ -56,6 +56,12 @@ DERIVED: Final[dict[str, Callable[[dict[str, Any], Groups | None], Any]]] = {
     **{f"@{kind}": functools.partial(_types, kind) for kind in KINDS},
 }
 
+# Times that are said in words besides `since` and `until`.
+NAMED_TIMES: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
+    "before": lambda given: given["since"] - (given["until"] - given["since"]),
+    "since": lambda given: given["since"],
+}
+
 
 class Prepared(NamedTuple):
     """A report's statement in a store's words, its parameters, and the values it was asked with (times UTC)."""
@@ -246,15 +252,17 @@ def _values(chosen: Report, given: dict[str, Any], directory: Groups | None) -> 
             "invalid", f"{chosen.name} has no parameter {unknown[0][:100]!r}.", f"It has: {', '.join(asked)}."
         )
     now = datetime.now(UTC)
-    values = {name: _value(parameter, given.get(name), now) for name, parameter in asked.items()}
+    said = {name: parameter.default if given.get(name) is None else given[name] for name, parameter in asked.items()}
+    named = {name for name, parameter in asked.items() if parameter.type == "time" and str(said[name]) in NAMED_TIMES}
+    values = {name: _value(parameter, said[name], now) for name, parameter in asked.items() if name not in named}
+    values |= {name: NAMED_TIMES[str(said[name])](values) for name in named}
     for parameter in chosen.parameters:
         if parameter.is_derived:
             values[parameter.name] = DERIVED[parameter.default](values, directory)
     return values
 
 
-def _value(parameter: Parameter, given: Any, now: datetime) -> Any:
-    value = parameter.default if given is None else given
+def _value(parameter: Parameter, value: Any, now: datetime) -> Any:
     if parameter.type == "time":
         return instant(value, name=parameter.name, now=now)
     if parameter.type == "integer":

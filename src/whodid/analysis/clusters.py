@@ -1,0 +1,200 @@
+"""Ways of working: clusters of people by what they use.
+
+A person is the shares of types of use in all that they did, square-rooted (Hellinger), so that someone who does much
+and someone who does little of the same are near each other and rare types count neither too much nor nothing. k-means
+divides them, with fixed seed and order, so that the same events give the same clusters; the number of clusters is the
+one with the highest silhouette.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from sklearn.cluster import KMeans
+from sklearn.metrics import silhouette_samples, silhouette_score
+
+from whodid.analysis.compute import cut
+
+CLUSTERS_MAX: Final = 8
+FEATURES_MAX: Final = 200
+PEOPLE_MAX: Final = 20_000
+# So few have no structure to find.
+PEOPLE_LEAST: Final = 4
+SILHOUETTE_PEOPLE: Final = 2_000
+# One person is no way of working.
+_SHARE_OF_PEOPLE_LEAST: Final = 0.02
+_SEED: Final = 17
+_NAMED: Final = 3
+_FEATURES_TOLD: Final = 30
+_LIFT: Final = 1.3
+_SHARE_LEAST: Final = 0.02
+
+Matrix = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+
+
+class People(NamedTuple):
+    """`shares[p, f]`: the part of feature `f` in all uses of person `p`; both in order of their names."""
+
+    logins: list[str]
+    features: list[str]
+    shares: Matrix
+
+
+class Division(NamedTuple):
+    """Which cluster each person is in, how clearly they lie apart, and the silhouette of each number tried."""
+
+    labels: Labels
+    silhouette: float | None
+    tried: dict[int, float]
+
+
+def clusters(rows: pa.Table, asked: dict[str, Any], directory: Any) -> pa.Table:
+    """The step of report `user-clusters`: one row a cluster, the largest first."""
+    people = people_of(rows, least=asked["at_least"])
+    if not people.logins:
+        return cut([], asked["limit"])
+    division = divide(people, asked["clusters"])
+    return cut(_rows(people, division), asked["limit"])
+
+
+def people_of(rows: pa.Table, *, least: int) -> People:
+    """The people with enough uses, from rows of person, feature and uses."""
+    uses: dict[str, dict[str, int]] = {}
+    for row in rows.to_pylist():
+        uses.setdefault(row["person"], {})[row["feature"]] = row["uses"]
+    kept = sorted(login for login, own in uses.items() if sum(own.values()) >= least)[:PEOPLE_MAX]
+    used_by: dict[str, int] = {}
+    for login in kept:
+        for feature in uses[login]:
+            used_by[feature] = used_by.get(feature, 0) + 1
+    most = sorted(used_by, key=lambda feature: (-used_by[feature], feature))[:FEATURES_MAX]
+    features = sorted(most)
+    counted = np.array([[uses[login].get(feature, 0) for feature in features] for login in kept], dtype=np.float64)
+    counted = counted.reshape(len(kept), len(features))
+    totals = np.array([sum(uses[login].values()) for login in kept], dtype=np.float64)
+    return People(kept, features, counted / np.maximum(totals, 1)[:, None])
+
+
+def divide(people: People, wanted: int) -> Division:
+    """Divide people into `wanted` clusters; 1 stands for the number with the highest silhouette."""
+    points = np.sqrt(people.shares)
+    distinct = len(np.unique(points.round(9), axis=0))
+    most = min(CLUSTERS_MAX, len(people.logins) - 1, distinct)
+    if len(people.logins) < PEOPLE_LEAST or most < 2:
+        return Division(np.zeros(len(people.logins), dtype=np.int64), None, {})
+    numbers = [min(wanted, most)] if wanted > 1 else range(2, most + 1)
+    tried: dict[int, tuple[float, Labels]] = {}
+    for number in numbers:
+        labels = _k_means(points, number)
+        sizes = np.bincount(labels)
+        if len(sizes) > 1 and (wanted > 1 or sizes.min() >= max(2, _SHARE_OF_PEOPLE_LEAST * len(labels))):
+            tried[number] = (_silhouette(points, labels), labels)
+    if not tried:
+        return Division(np.zeros(len(people.logins), dtype=np.int64), None, {})
+    best = max(tried, key=lambda number: (round(tried[number][0], 6), -number))
+    told = {number: score for number, (score, _) in tried.items()}
+    return Division(_in_order(tried[best][1], people.logins), tried[best][0], told)
+
+
+def _k_means(points: Matrix, number: int) -> Labels:
+    found: Labels = KMeans(n_clusters=number, n_init=10, random_state=_SEED).fit_predict(points).astype(np.int64)
+    return found
+
+
+def _silhouette(points: Matrix, labels: Labels) -> float:
+    sample = SILHOUETTE_PEOPLE if len(points) > SILHOUETTE_PEOPLE else None
+    return float(silhouette_score(points, labels, sample_size=sample, random_state=_SEED))
+
+
+def _in_order(labels: Labels, logins: list[str]) -> Labels:
+    """Clusters by size, then by their first login: a number means the same at each run."""
+    numbers = np.unique(labels)
+    members = {number: np.flatnonzero(labels == number) for number in numbers}
+    order = sorted(numbers, key=lambda number: (-len(members[number]), logins[members[number][0]]))
+    place = {number: place for place, number in enumerate(order)}
+    return np.array([place[label] for label in labels], dtype=np.int64)
+
+
+def _rows(people: People, division: Division) -> list[dict[str, Any]]:
+    points = np.sqrt(people.shares)
+    numbers = np.unique(division.labels)
+    each = silhouette_samples(points, division.labels) if len(numbers) > 1 else np.full(len(points), np.nan)
+    why = _why(people, division)
+    rows, names = [], set[str]()
+    for number in numbers:
+        inside = division.labels == number
+        own, others = _mean(people.shares[inside]), _mean(people.shares[~inside])
+        more = _apart(people.features, own, others)
+        less = _apart(people.features, others, own)
+        name = _name(more, names, int(number))
+        centre = points[inside].mean(axis=0)
+        logins = [login for login, is_inside in zip(people.logins, inside, strict=True) if is_inside]
+        distances = np.linalg.norm(points[inside] - centre, axis=1).round(9)
+        nearest = [logins[place] for place in np.lexsort((np.arange(len(logins)), distances))[:_NAMED]]
+        rows.append(
+            {
+                "cluster": name,
+                "people": len(logins),
+                "share_percent": 100 * len(logins) / len(people.logins),
+                "sets_apart": _told(more),
+                "seldom": _told([(feature, there, here) for feature, here, there in less]),
+                "typical": ", ".join(nearest),
+                "members": json.dumps(logins),
+                "features": json.dumps(_features(people.features, own, others)),
+                "silhouette": None if len(numbers) < 2 else round(float(each[inside].mean()), 6),
+                "why": why,
+            }
+        )
+    return rows
+
+
+def _mean(shares: Matrix) -> Matrix:
+    found: Matrix = shares.mean(axis=0) if len(shares) else np.zeros(shares.shape[1])
+    return found
+
+
+def _apart(features: list[str], own: Matrix, others: Matrix) -> list[tuple[str, float, float]]:
+    """The features of which `own` has most more than `others`: name, share here, share there."""
+    found = [
+        (feature, float(here), float(there))
+        for feature, here, there in zip(features, own, others, strict=True)
+        if here >= _SHARE_LEAST and here >= _LIFT * there
+    ]
+    return sorted(found, key=lambda one: (round(float(np.sqrt(one[2]) - np.sqrt(one[1])), 9), one[0]))[:_NAMED]
+
+
+def _name(more: list[tuple[str, float, float]], taken: set[str], number: int) -> str:
+    name = ", ".join(feature for feature, _, _ in more) or ("everyone" if number == 0 else "of everything")
+    if name in taken:
+        name = f"{name} ({number + 1})"
+    taken.add(name)
+    return name
+
+
+def _told(apart: list[tuple[str, float, float]]) -> str:
+    return ", ".join(f"{feature} {100 * here:.1f} % against {100 * there:.1f} %" for feature, here, there in apart)
+
+
+def _features(features: list[str], own: Matrix, others: Matrix) -> list[dict[str, Any]]:
+    shares: list[tuple[str, float, float]] = [
+        (feature, round(100 * float(here), 3), round(100 * float(there), 3))
+        for feature, here, there in zip(features, own, others, strict=True)
+    ]
+    most = sorted(shares, key=lambda one: (-one[1], one[0]))[:_FEATURES_TOLD]
+    return [{"feature": feature, "share_percent": here, "others_percent": there} for feature, here, there in most]
+
+
+def _why(people: People, division: Division) -> str:
+    counted = f"{len(people.logins)} people by their shares of {len(people.features)} types of use."
+    if division.silhouette is None:
+        return f"{counted} They are too few, or too much alike, to be divided."
+    tried = ", ".join(f"{number}: {score:.3f}" for number, score in sorted(division.tried.items()))
+    number = len(np.unique(division.labels))
+    if len(division.tried) == 1:
+        return f"{counted} {number} clusters were asked for; silhouette {tried}."
+    return f"{counted} {number} clusters lie apart best: silhouette by number of clusters {tried}."
