@@ -74,6 +74,22 @@ class Provisioning(People):
         with self.reading() as connection:
             return int(connection.execute(found).scalar_one())
 
+    def groups_by_user(self, user_ids: list[str]) -> dict[str, list[Group]]:
+        """The groups that users, by their ids, are in by themselves; by name."""
+        relations, groups, users = tables.groups_relations.c, tables.groups, tables.users.c
+        found: dict[str, list[Group]] = {}
+        with self.reading() as connection:
+            for chunk in _chunks(user_ids, CHUNK):
+                joined = (
+                    select(groups, users.id.label("user_id"))
+                    .join(tables.groups_relations, relations.parent_id == groups.c.id)
+                    .join(tables.users, users.group_id == relations.child_id)
+                    .where(users.id.in_(chunk))
+                )
+                for row in connection.execute(joined.order_by(groups.c.name)):
+                    found.setdefault(row.user_id, []).append(group_of(row))
+        return found
+
     def make_group_record(self, profile: GroupProfile, *, by: str | None = None) -> GroupRecord:
         """Make a group with its members. Raises conflict for a name that is taken in any case, invalid."""
         group = Group(id=str(uuid.uuid4()), name=_checked(profile.name), friendly_name=profile.name)

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, get_args
 
 from msgspec import Struct
 
-Scope = Literal["write", "read", "admin"]
+Scope = Literal["write", "read", "admin", "scim"]
 SCOPES: Final[tuple[str, ...]] = get_args(Scope)
 
 Role = Literal["admin", "auditor", "reader", "writer"]

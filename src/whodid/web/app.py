@@ -21,6 +21,7 @@ from whodid.web.pages.frame import error_page, wants_page
 from whodid.web.requests import Req, routed_path, segments
 from whodid.web.rights import Right, admitted
 from whodid.web.routes import ROUTES, Route
+from whodid.web.scim.answers import scim_error
 from whodid.web.services import Services
 from whodid.web.sign_in import sign_in_first
 
@@ -66,6 +67,8 @@ def _handler(route: Route) -> HTTPRouteHandler:
     return HTTPRouteHandler(
         route.path.replace("}", ":str}"),
         http_method=route.method,
+        # Answers without a body say so themselves.
+        status_code=route.status if route.status != 204 else 200,
         opt={"right": Right(route.scope, route.limited, route.pane)},
     )(answer)
 
@@ -81,6 +84,8 @@ def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHan
 
 
 def _failed(request: Req, error: Exception) -> Response[Any]:
+    if request.url.path.startswith("/scim/"):
+        return scim_error(told_of(error), dict(error_answer(request, error).headers))
     if not wants_page(request):
         return error_answer(request, error)
     if isinstance(error, WhodidError) and error.code == "unauthorized" and request.method == "GET":
