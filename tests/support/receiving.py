@@ -16,8 +16,9 @@ import uvicorn
 
 from whodid.config import Config
 from whodid.directory import Directory
-from whodid.event import Event, Rejection, new_id
+from whodid.event import Event, Provenance, Rejection, new_id
 from whodid.journal.disk import DiskJournal
+from whodid.policy.live import Policies
 from whodid.receive.access import Access
 from whodid.receive.ingest import Ingest
 from whodid.receive.protocol import limited_protocol
@@ -56,7 +57,10 @@ class Receiver:
         )
         self.directory = Directory.open(f"sqlite:///{self.folder}/settings.db")
         self.access = Access(self.directory, local_key=LOCAL_KEY, loopback=self.loopback)
-        self.ingest = Ingest(self.journal, self.access, body_timeout_ms=self.config.body_timeout_ms)
+        self.policies = Policies(self.directory)
+        self.ingest = Ingest(
+            self.journal, self.access, body_timeout_ms=self.config.body_timeout_ms, gate=self.policies.gate
+        )
         self.protocol = limited_protocol(self.config, {b"/v1/events": self.ingest.at_once} if self.short_way else None)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.listener.getsockname()[1]
@@ -117,6 +121,12 @@ class Receiver:
 
     def key_ids(self) -> list[str | None]:
         return [key_id for key_id, _, _ in self._frames()]
+
+    def provenance(self) -> list[tuple[list[str], Provenance]]:
+        """The ids of the events of each frame, and what the frame tells of where they came from."""
+        self.journal.seal()
+        frames = [frame for batch in self.journal.sealed() for frame in batch.frames()]
+        return [([event.id for event in frame.events], frame.provenance) for frame in frames]
 
     def _frames(self) -> Iterator[tuple[str | None, list[Event], list[Rejection]]]:
         self.journal.seal()

@@ -16,6 +16,7 @@ from whodid.directory.settings import Told
 from whodid.errors import WhodidError
 from whodid.event import Entity
 from whodid.policy.capture import EVENTS_DEFAULT, EVENTS_MAX, SPAN_MAX, Capture
+from whodid.policy.capture_rows import write_row
 from whodid.policy.kept import KeptList
 from whodid.policy.pattern import is_glob
 from whodid.policy.rule import Seen, check_pattern, refuse_unknown
@@ -90,6 +91,7 @@ class CaptureBook:
         ended = sorted((each for each in kept.items if not each.is_running), key=lambda each: each.number)
         items = [*ended[-ENDED_KEPT:], *running, capture]
         self.list.write(items, kept.version, Told("capture-started", entity(capture), after=told(capture)), by=by)
+        write_row(self._directory, capture, 0)
         return capture
 
     def stop(self, which: str, *, events: int, by: str | None = None) -> Capture:
@@ -106,6 +108,7 @@ class CaptureBook:
         ended = msgspec.structs.replace(current, ended_at=at, ended_by=by, ended_why=why, events=events)
         items = [ended if each.id == ended.id else each for each in kept.items]
         self.list.write(items, kept.version, Told("capture-stopped", entity(ended), told(current), told(ended)), by=by)
+        write_row(self._directory, ended, events)
         return ended
 
     def running(self, which: str) -> Capture:

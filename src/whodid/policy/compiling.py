@@ -74,8 +74,12 @@ def compiled(
 
 
 def shadows(rules: Iterable[Rule], members: Members) -> Iterator[Shadow]:
-    """The rules that can never match, in their order."""
+    """The rules that can never match, in their order.
+
+    Rules for single users before it do not shadow that of a group: others may join it.
+    """
     taken: dict[str, Rule] = {}
+    taken_by_groups: dict[str, Rule] = {}
     everyone: Rule | None = None
     for rule in rules:
         if not rule.enabled:
@@ -83,10 +87,14 @@ def shadows(rules: Iterable[Rule], members: Members) -> Iterator[Shadow]:
         logins = members.of(rule)
         if everyone is not None:
             yield Shadow(rule, [everyone])
-        elif logins is not None and all(login in taken for login in logins):
-            yield Shadow(rule, list({taken[login].id: taken[login] for login in sorted(logins)}.values()))
+        elif logins is not None:
+            earlier = taken if rule.user is not None else taken_by_groups
+            if all(login in earlier for login in logins):
+                yield Shadow(rule, list({earlier[login].id: earlier[login] for login in sorted(logins)}.values()))
         if logins is None:
             everyone = everyone or rule
         else:
             for login in logins:
                 taken.setdefault(login, rule)
+                if rule.group is not None:
+                    taken_by_groups.setdefault(login, rule)

@@ -11,6 +11,7 @@ from whodid.directory import Directory
 from whodid.directory.database import now
 from whodid.errors import WhodidError
 from whodid.policy.capture import Capture
+from whodid.policy.capture_rows import write_row
 from whodid.policy.captures import CaptureBook, NewCapture
 from whodid.policy.compiling import Members, compiled
 from whodid.policy.counts import Count, CountBook
@@ -45,6 +46,7 @@ class Policies:
         self._running: list[Capture] = []
         self._known: tuple[list[Rule], list[Capture]] = ([], [])
         self._written: dict[str, int] = {}
+        self._shown: dict[str, int] = {}
         self._wires: dict[Any, dict[str, Any]] = {}
         self._stopped = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -180,6 +182,9 @@ class Policies:
             else:
                 # What other servers took; this one counts its own as it takes them.
                 limits[capture.id] = capture.events_max - (total - self._written.get(capture.id, 0))
+                if self._shown.get(capture.id, 0) != total:
+                    write_row(self._directory, capture, total)
+                    self._shown[capture.id] = total
         self.gate.allow(limits)
 
     def _end(self, capture: Capture, why: str, at: datetime, events: int) -> None:
