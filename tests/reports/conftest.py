@@ -10,7 +10,7 @@ import pytest
 from support import house
 from support.batches import Batches
 from support.postgresql import PostgreSQLServer
-from support.reporting import STORY, Memberships, story_memberships
+from support.reporting import STORY, Desk, Memberships, story_memberships
 from support.story import END, RECEIVED_AT, REJECTED
 from whodid import demo
 from whodid.event import Event
@@ -21,7 +21,8 @@ from whodid.stores.base import Store
 @pytest.fixture(scope="session")
 def told() -> list[Event]:
     """A short story of a platform and of whodid, ending at `END`."""
-    return [*demo.generate(**STORY, end=END), *house.events()]
+    story = list(demo.generate(**STORY, end=END))
+    return [*story, *house.events(), *house.outcomes(story)]
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +51,14 @@ def postgresql_store(
     store = load(STORES, "postgresql")(postgresql_server.create_database())
     yield _filled(store, tmp_path_factory.mktemp("reports"), told)
     store.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """An empty store, to put hand-made events into."""
+    desk = Desk(tmp_path, Memberships({"Chemistry": ["ann", "bob"], "Sales": ["cleo"], "Everyone": ["ann", "cleo"]}))
+    yield desk
+    desk.store.close()
 
 
 @pytest.fixture(params=sorted(STORES))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from support.batches import Batches
 from support.story import END
 from whodid import demo, reports
 from whodid.errors import WhodidError
+from whodid.event import Event
+from whodid.plugins import STORES, load
 from whodid.reports.report import Column, Report
 from whodid.stores.base import Store
 
@@ -46,7 +50,14 @@ class Memberships:
 
 
 def story_memberships() -> Memberships:
-    return Memberships({group.name: group.members for group in demo.groups(**STORY)})
+    """The story's groups, each with the members of the groups within it."""
+    groups = demo.groups(**STORY)
+
+    def members(name: str) -> set[str]:
+        own = {login for group in groups if group.name == name for login in group.members}
+        return own.union(*(members(group.name) for group in groups if group.parent == name))
+
+    return Memberships({group.name: sorted(members(group.name)) for group in groups})
 
 
 def asked(store: Store, report: Report, memberships: Memberships, **given: Any) -> reports.Reported:
@@ -75,3 +86,33 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def at(day: int, hour: float = 9.0, seconds: float = 0.0) -> datetime:
+    """A time on a day of November 2026 (UTC); the 2nd, 9th, 16th and 23rd are Mondays."""
+    return datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=day - 1, hours=hour, seconds=seconds)
+
+
+class Desk:
+    """A store of hand-made events, asked for reports of November 2026 (the 1st to the 21st) unless said otherwise."""
+
+    def __init__(self, folder: Path, memberships: Memberships | None = None):
+        self._batches = Batches(folder / "journal")
+        self._memberships = memberships or Memberships({})
+        self.store: Store = load(STORES, "duckdb")(folder / "events.duckdb", journal_path=folder / "journal")
+
+    def put(self, *events: Event) -> None:
+        self.store.write([self._batches.of(events)])
+
+    def rows(self, name: str, **given: Any) -> list[dict[str, Any]]:
+        """The rows of a report."""
+        return [dict(row) for row in self.answer(name, **given).table.to_pylist()]
+
+    def row(self, name: str, **given: Any) -> dict[str, Any]:
+        """The only row of a report."""
+        (row,) = self.rows(name, **given)
+        return row
+
+    def answer(self, name: str, **given: Any) -> reports.Reported:
+        span = {"since": at(1, 0), "until": at(21, 0)}
+        return reports.run(self.store, name, directory=self._memberships, **(span | given))
