@@ -87,8 +87,23 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
             f"{_size(filtered['bytes'])}{captures}",
         )
     yield "disk", f"{_size(journal['disk_free_bytes'])} free, {_size(journal['disk_free_bytes_min'])} kept in reserve"
+    for target in told["targets"]:
+        yield "target", printable(_target(target))
     for item in journal["quarantine"]:
         yield "put aside", printable(", ".join(f"{name} {value}" for name, value in item.items()))
+
+
+def _target(target: dict[str, Any]) -> str:
+    line = (
+        f"{target['name']} ({target['kind']}): {target['state']}, {target['waiting_events']:,} waiting, "
+        f"{target['sent']:,} sent, {target['rate']:,.0f} events/s"
+    )
+    if target["dead_letters"]:
+        line += f", {target['dead_letters']:,} dead letters"
+    if target["lost"]:
+        line += f", {target['lost']:,} lost"
+    trouble = target["reason"] or target["last_error"]
+    return f"{line}; {trouble}" if trouble else line
 
 
 def _size(size_bytes: float) -> str:

@@ -36,12 +36,27 @@ METRICS: Final[tuple[tuple[str, str, tuple[str, str], str], ...]] = (
 )
 
 
+# Metric, kind, field of `dispatch.worker.TargetStatus`, help; one value for each target.
+TARGET_METRICS: Final[tuple[tuple[str, str, str, str], ...]] = (
+    ("whodid_target_waiting_events", "gauge", "waiting_events", "Events that a target does not have yet."),
+    ("whodid_target_waiting_bytes", "gauge", "waiting_bytes", "Bytes of journal kept for a target."),
+    ("whodid_target_oldest_waiting_seconds", "gauge", "oldest_waiting_s", "Age of the oldest event that waits."),
+    ("whodid_target_sent_events_total", "counter", "sent", "Events that a target took since it was made."),
+    ("whodid_target_sent_bytes_total", "counter", "bytes", "Bytes sent to a target since it was made."),
+    ("whodid_target_refused_events_total", "counter", "refused", "Events that a target refused for good."),
+    ("whodid_target_lost_events_total", "counter", "lost", "Events that were gone before a target had them."),
+    ("whodid_target_dead_letters", "gauge", "dead_letters", "Refused events that are kept."),
+    ("whodid_target_events_per_second", "gauge", "rate", "Events a second that a target takes lately."),
+)
+
+
 def parts_of(services: Services) -> dict[str, Any]:
     """Journal and writer as plain values; nothing here waits for the store."""
     return {
         "policy": standing(services.policies),
         "journal": msgspec.to_builtins(services.journal.status()),
         "writer": msgspec.to_builtins(services.writer.status()),
+        "targets": msgspec.to_builtins(services.dispatch.dispatcher.status()),
     }
 
 
@@ -63,6 +78,7 @@ async def status(request: Req) -> Response[bytes]:
             "policy": parts["policy"],
             "journal": parts["journal"],
             "writer": parts["writer"],
+            "targets": parts["targets"],
             "events": store,
             "store_error": reason,
         }
@@ -101,6 +117,7 @@ async def metrics(request: Req) -> Response[bytes]:
         value = parts[part].get(field)
         if value is not None:
             lines += [f"# HELP {name} {help_text}", f"# TYPE {name} {kind}", f"{name} {value}"]
+    lines += _target_lines(parts["targets"])
     if counted := services.counted():
         name = "whodid_client_items_total"
         lines += [f"# HELP {name} What clients sent that is counted and not stored.", f"# TYPE {name} counter"]
@@ -110,6 +127,18 @@ async def metrics(request: Req) -> Response[bytes]:
     lines += ["# HELP whodid_ready Whether events can be taken, stored and found.", "# TYPE whodid_ready gauge"]
     lines += [f"whodid_ready {ready}", ""]
     return Response("\n".join(lines).encode(), media_type="text/plain; version=0.0.4")
+
+
+def _target_lines(targets: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for name, kind, field, help_text in TARGET_METRICS if targets else ():
+        lines += [f"# HELP {name} {help_text}", f"# TYPE {name} {kind}"]
+        lines += [f'{name}{{target="{target["name"]}",kind="{target["kind"]}"}} {target[field]}' for target in targets]
+    if targets:
+        name = "whodid_target_state"
+        lines += [f"# HELP {name} 1 for the state that a target is in.", f"# TYPE {name} gauge"]
+        lines += [f'{name}{{target="{target["name"]}",state="{target["state"]}"}} 1' for target in targets]
+    return lines
 
 
 async def _problems(services: Services, parts: dict[str, Any]) -> list[str]:
