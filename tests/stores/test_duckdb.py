@@ -46,6 +46,8 @@ def rows(store: DuckDBStore, sql: str, params: Any = None) -> list[dict[str, Any
     return found
 
 
+ALIKE = [*many(40), event(entities=[entity("a", "1"), entity("b", "2")], description="ü", duration_ms=1.5)]
+
 # The file
 
 
@@ -261,6 +263,22 @@ def test_segments_are_loaded_by_the_engine_and_not_event_by_event(
 ) -> None:
     monkeypatch.setattr(duckdb_careful, "stage", None)
     assert store.write([batches.of(many(1_200)), batches.of(many(3))]).events == 1_203
+
+
+def test_events_are_stored_alike_whether_read_from_arrays_or_from_frames(tmp_path: Path) -> None:
+    stored = []
+    for way in ("arrays", "frames"):
+        batches = Batches(tmp_path / way)
+        store = DuckDBStore(tmp_path / f"{way}.duckdb", journal_path=batches.folder)
+        batch = batches.of(ALIKE, frame_events=7)
+        if way == "frames":
+            batch.arrays = lambda: None  # type: ignore[method-assign]
+        assert store.write([batch]).events == len(ALIKE)
+        stored.append(rows(store, "SELECT * FROM events ORDER BY seq"))
+        store.close()
+    assert stored[0] == stored[1]
+    assert [row["seq"] for row in stored[0]] == list(range(1, len(ALIKE) + 1))
+    assert [row["id"] for row in stored[0]] == [each.id for each in ALIKE]
 
 
 def test_one_segment_the_reader_refuses_does_not_hold_up_its_neighbours(store: DuckDBStore, batches: Batches) -> None:

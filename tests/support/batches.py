@@ -10,7 +10,8 @@ import msgspec
 
 from whodid.event import Event, Rejection
 from whodid.journal import frame as frames
-from whodid.journal.base import Draft, Frame
+from whodid.journal.arrays import arrays_of
+from whodid.journal.base import Array, Draft, Frame
 
 RECEIVED_AT = datetime(2026, 5, 4, 10, 0, 0, 123456, tzinfo=UTC)
 
@@ -37,6 +38,9 @@ class FileBatch:
             text = line.rstrip(b"\n")
             assert frames.verify(text) is not None
             yield frames.decode(text)
+
+    def arrays(self) -> Sequence[Array] | None:
+        return arrays_of(self.path) if self.path else None
 
 
 class Batches:

@@ -148,13 +148,16 @@ class Importer:
         return [mark for mark in self._checkpoints.candidates(opened.head) if self._format in (None, mark.format)]
 
     def _pump(self, reading: _Reading, final: bool) -> None:
+        began_at = datetime.now(UTC)
         for block in reading.blocks():
             if not block.whole and not final:
                 break
             decoded = reading.decode(block)
             self.tally.add(reading.done, decoded)
             mark = reading.advance(block) if block.whole else None
-            for draft in drafts(decoded, reading.decoder.name, datetime.now(UTC)):
+            # A file is received when its reading began: what is of one provenance is stored at half the cost.
+            received_at = began_at if reading.source.size_bytes is not None else datetime.now(UTC)
+            for draft in drafts(decoded, reading.decoder.name, received_at):
                 self._sender.put(Parcel(draft, None))
             self._sender.put(Parcel(None, mark))
             self._progress.moved(reading.source, reading.opened.bytes_read(block.end.offset_bytes), self.tally.events)

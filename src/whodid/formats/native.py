@@ -35,12 +35,12 @@ from whodid.formats.base import Decoded, Span
 from whodid.formats.careful import careful_event
 from whodid.formats.rejecting import Unreadable, rejection
 from whodid.formats.repeats import Repeats
-from whodid.formats.strict import strict_events
+from whodid.formats.strict import strict_events, strict_lines
 from whodid.formats.text import BYTE_ORDER_MARK, elements
 
 Media = Literal["json", "ndjson"]
 
-_LINES_AT_ONCE: Final = 256
+_BYTES_AT_ONCE: Final = 128 * 1024
 _GROUP: Final = 32
 
 
@@ -183,8 +183,7 @@ class NativeDecoder:
         """Events and rejections of whole lines; see `Decoder.decode`."""
         if first_line == 1:
             lines = lines.removeprefix(BYTE_ORDER_MARK)
-        every = lines.removesuffix(b"\n").split(b"\n")
-        return _parts_at_once(every) or self._one_by_one(every, first_line)
+        return _parts_at_once(lines) or self._one_by_one(lines.removesuffix(b"\n").split(b"\n"), first_line)
 
     def _one_by_one(self, lines: list[bytes], first_line: int) -> Decoded:
         numbered = [(number, text) for number, line in enumerate(lines, first_line) if (text := line.strip())]
@@ -199,21 +198,25 @@ class NativeDecoder:
         self._repeats.restore(state)
 
 
-def _parts_at_once(lines: list[bytes]) -> Decoded | None:
+def _parts_at_once(lines: bytes) -> Decoded | None:
     """Lines that are all strict, read in parts that stay in the processor's cache; else None."""
     parts: list[tuple[bytes, int]] = []
     span = Span(topics={})
     seen: set[str] = set()
-    for start in range(0, len(lines), _LINES_AT_ONCE):
-        part = lines[start : start + _LINES_AT_ONCE]
-        payload = b"[%b]" % b",".join(part)
-        events = strict_events(payload) if b"" not in part else None
-        if events is None or len(events) != len(part) or {line[:1] + line[-1:] for line in part} != {b"{}"}:
+    count = start = 0
+    lines = lines if lines.endswith(b"\n") else lines + b"\n"
+    while start < len(lines):
+        end = lines.rfind(b"\n", start, start + _BYTES_AT_ONCE) + 1
+        part = lines[start:end]
+        events = strict_lines(part) if part else None
+        if not events:
             return None
+        count += len(events)
         seen.update([event.id for event in events])
         span.add([event.topic for event in events], [event.time for event in events])
-        parts.append((payload, len(part)))
-    return Decoded(parts=parts, span=span) if len(seen) == len(lines) else None
+        parts.append((b"[%b]" % part[:-1].replace(b"\n", b","), len(events)))
+        start = end
+    return Decoded(parts=parts, span=span) if len(seen) == count else None
 
 
 class NativeEncoder:

@@ -7,7 +7,7 @@ event by event reading of `formats/careful.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC
 from typing import Final
 
@@ -19,6 +19,7 @@ from whodid.formats.rejecting import Unreadable
 from whodid.formats.text import check_depth, readable_escapes, storable_numbers
 
 _EVENTS: Final = msgspec.json.Decoder(list[Event])
+_LINE: Final = msgspec.json.Decoder(Event)
 _RAWS: Final = msgspec.json.Decoder(list[Raw])
 _ENTRIES: Final = msgspec.json.Decoder(dict[str, Raw])
 
@@ -49,12 +50,31 @@ def strict_events(payload: bytes) -> list[Event] | None:
     """
     if b"\n" in payload or b"\r" in payload:
         return None
-    if b"\\" in payload and b"\\u0000" in payload and readable_escapes(payload) != payload:
+    events = _checked(payload, _EVENTS.decode)
+    if events and len(payload) > EVENT_BYTES_MAX and max(map(len, _RAWS.decode(payload))) > EVENT_BYTES_MAX:
+        return None
+    return events
+
+
+def strict_lines(lines: bytes) -> list[Event] | None:
+    """The events of whole lines, one a line, if every one of them may be stored as it stands, else None.
+
+    lines  ends with a line break; fewer than `EVENT_BYTES_MAX` bytes.
+    """
+    if b"\r" in lines:
+        return None
+    events = _checked(lines, _LINE.decode_lines)
+    # An event that takes two lines, or a line without one, makes their numbers differ.
+    return events if events is not None and len(events) == lines.count(b"\n") else None
+
+
+def _checked(text: bytes, decode: Callable[[bytes], list[Event]]) -> list[Event] | None:
+    if b"\\" in text and b"\\u0000" in text and readable_escapes(text) != text:
         return None
     try:
-        if not payload.isascii():
-            payload.decode()
-        events = _EVENTS.decode(payload)
+        if not text.isascii():
+            text.decode()
+        events = decode(text)
     except (ValueError, RecursionError):
         return None
     if not events:
@@ -65,11 +85,7 @@ def strict_events(payload: bytes) -> list[Event] | None:
         and parameters_are_strict([event.parameters for event in events])
     ):
         return None
-    if max([len(event.entities) for event in events]) > ENTITIES_MAX:
-        return None
-    if len(payload) > EVENT_BYTES_MAX and max(map(len, _RAWS.decode(payload))) > EVENT_BYTES_MAX:
-        return None
-    return events
+    return events if max([len(event.entities) for event in events]) <= ENTITIES_MAX else None
 
 
 def _ids_are_strict(events: list[Event]) -> bool:

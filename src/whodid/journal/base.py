@@ -58,6 +58,15 @@ class Frame(Struct, kw_only=True):
     rejects: list[Rejection] = []
 
 
+class Array(NamedTuple):
+    """A file with one JSON array of events of one provenance; their numbers follow each other from `seq` on."""
+
+    path: Path
+    provenance: Provenance
+    seq: int
+    events_count: int
+
+
 class Batch(Protocol):
     """A sealed part of one receiver's journal, taken as a whole: for the files on disk, a segment."""
 
@@ -83,6 +92,13 @@ class Batch(Protocol):
 
     def frames(self) -> Iterator[Frame]:
         """The frames in order, each verified."""
+
+    def arrays(self) -> Sequence[Array] | None:
+        """The events, verified and in order, as files beside `path`; they are gone with the batch.
+
+        Made when they are asked for. None when the events come in small frames of many provenances, or when there is
+        no room.
+        """
 
 
 class Journal(Protocol):

@@ -68,6 +68,13 @@ def read_pieces(path: Path) -> Iterator[Piece]:
                 yield from _pieces_of_bad(offset, bytes(line), ended)
 
 
+def read_frames(path: Path) -> Iterator[tuple[memoryview, frame.Header | None]]:
+    """Every line, good until the next is asked for, and its header if it is a whole frame."""
+    with path.open("rb", buffering=0) as file:
+        for _, line, ended in _lines(file):
+            yield line, frame.verify(line) if ended else None
+
+
 def survey(path: Path) -> Survey:
     """Count what a file holds."""
     frames = events = rejects = damaged = behind = torn = whole = 0

@@ -9,7 +9,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,8 @@ import msgspec
 
 from whodid.errors import WhodidError
 from whodid.journal import crash, files, frame, recovery
-from whodid.journal.base import Frame
+from whodid.journal.arrays import arrays_of
+from whodid.journal.base import Array, Frame
 from whodid.journal.quarantine import Quarantine
 
 _log = logging.getLogger(__name__)
@@ -166,6 +167,7 @@ class SealedSegment:
         self._quarantine = quarantine
         self._before_repair = before_repair
         self._held: recovery.Survey | None = None
+        self._arrays: Sequence[Array] | None = None
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -209,14 +211,29 @@ class SealedSegment:
         if left:
             raise self._changed(f"by {left} events")
 
+    def arrays(self) -> Sequence[Array] | None:
+        """See `Batch.arrays`."""
+        self.drop_arrays()
+        if self.path is not None:
+            self._arrays = arrays_of(self._path)
+        return self._arrays
+
+    def drop_arrays(self) -> None:
+        """Remove the files of `arrays`."""
+        for array in self._arrays or ():
+            array.path.unlink(missing_ok=True)
+        self._arrays = None
+
     def keep(self) -> None:
         """Say in the file's name that the store has it."""
+        self.drop_arrays()
         with self._lock:
             target = self._path.with_suffix(".stored")
             self._path.rename(target)
             self._path = target
 
     def delete(self) -> None:
+        self.drop_arrays()
         self._path.unlink(missing_ok=True)
 
     def _changed(self, how: str) -> WhodidError:

@@ -7,12 +7,14 @@ ids from `OWN_ROWS` on, so that no second copy of a load is ever written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 import duckdb
 
-from whodid.journal.base import Batch
+from whodid.event import EVENT_BYTES_MAX
+from whodid.journal.base import Array, Batch
 from whodid.stores import duckdb_mentions, migrate
 from whodid.stores.base import Mentions, Written
 
@@ -42,17 +44,26 @@ class Load:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection):
         self._connection = connection
-        self._events_sql = migrate.statement("duckdb", "load")
+        parts = migrate.statements("duckdb", "load")
+        self._frames_sql = f"{parts['rows']} {parts['frames']}"
+        self._array_sql = f"{parts['rows']} {parts['array']}"
         self._rejects_sql = migrate.statement("duckdb", "load_rejects")
         self._finish_sql = migrate.statements("duckdb", "finish")
 
     def add_files(self, batches: Sequence[Batch], line_bytes_max: int) -> int:
         """Insert the events and rejections of batches that have a file; returns how many rejections."""
-        paths = [str(batch.path) for batch in batches]
+        in_frames: list[str] = []
+        for batch in batches:
+            arrays = batch.arrays()
+            if arrays is None:
+                in_frames.append(str(batch.path))
+            for array in arrays or ():
+                self._add_array(array)
+        if in_frames:
+            self._connection.execute(
+                f"INSERT INTO events {self._frames_sql}", {"paths": in_frames, "line_bytes_max": line_bytes_max}
+            )
         with_rejects = [str(batch.path) for batch in batches if batch.rejects_count]
-        self._connection.execute(
-            f"INSERT INTO events {self._events_sql}", {"paths": paths, "line_bytes_max": line_bytes_max}
-        )
         if not with_rejects:
             return 0
         return _changed(
@@ -61,6 +72,22 @@ class Load:
                 {"paths": with_rejects, "line_bytes_max": line_bytes_max},
             )
         )
+
+    def _add_array(self, array: Array) -> None:
+        provenance = array.provenance
+        given = {
+            "paths": [str(array.path)],
+            "event_bytes_max": 2 * EVENT_BYTES_MAX,
+            "seq": array.seq,
+            "received_at": provenance.received_at.astimezone(UTC).replace(tzinfo=None),
+            "receiver": provenance.receiver,
+            "format": provenance.format,
+            "key_id": provenance.key_id,
+            "orig_address": provenance.orig_address,
+        }
+        added = _changed(self._connection.execute(f"INSERT INTO events {self._array_sql}", given))
+        if added != array.events_count:
+            raise duckdb.DataError(f"{array.path} has {added} events instead of {array.events_count}")
 
     def stage(self, batches: Sequence[Batch]) -> None:
         """Put batches, one by one, into temporary tables, the careful way where the engine's reader refuses one.
@@ -99,7 +126,7 @@ class Load:
         given = {"paths": [str(batch.path)], "line_bytes_max": LINE_BYTES_MAX}
         try:
             self._connection.execute("BEGIN")
-            self._connection.execute(f"INSERT INTO staged_events {self._events_sql}", given)
+            self._connection.execute(f"INSERT INTO staged_events {self._frames_sql}", given)
             self._connection.execute(f"INSERT INTO staged_rejected_events {self._rejects_sql}", given)
             self._connection.execute("COMMIT")
         except (duckdb.DataError, duckdb.ProgrammingError, duckdb.OutOfMemoryException):

@@ -32,6 +32,9 @@ class Apology:
     def frames(self) -> Iterator[Frame]:
         yield self._frame
 
+    def arrays(self) -> None:
+        return None
+
 
 def groups(batches: Sequence[Batch], size_bytes_max: int) -> Iterator[list[Batch]]:
     """Runs of batches of at most `size_bytes_max` bytes together; a larger batch is a run of its own."""

@@ -1,4 +1,6 @@
--- Segments as they are: one frame a line, one row an event.
+-- What a segment holds as rows of `events`: a select list, and where `event` and its provenance come from.
+
+-- name: rows
 SELECT
     event.id, event.time, received_at, event.type,
     coalesce(event.level, 'audit'), coalesce(event.topic, 'generic'), event.routing_key,
@@ -8,7 +10,10 @@ SELECT
     event.function, event.duration_ms, event.request_id, event.status,
     event.error_message, event.error_stack_trace, event.error_hash, event.node, event.node_type,
     orig_address, key_id, coalesce(format, 'native'), receiver, seq + place
-FROM (
+FROM
+
+-- name: frames
+(
     SELECT
         seq, received_at, receiver, format, key_id, orig_address,
         unnest(events) AS event, unnest(range(len(events))) AS place
@@ -29,3 +34,24 @@ FROM (
         }
     )
 )
+
+-- name: array
+-- Counting rows makes the engine read them in their order and by one thread, which fills whole row groups.
+(
+    SELECT
+        COLUMNS(*), row_number() OVER () - 1 AS place, $seq AS seq, $received_at::TIMESTAMP AS received_at,
+        $receiver::VARCHAR AS receiver, $format::VARCHAR AS format, $key_id::VARCHAR AS key_id,
+        $orig_address::VARCHAR AS orig_address
+    FROM read_json(
+        $paths,
+        format = 'array',
+        maximum_object_size = $event_bytes_max,
+        columns = {
+            id: 'UUID', time: 'TIMESTAMP', type: 'VARCHAR', level: 'VARCHAR', topic: 'VARCHAR', routing_key: 'VARCHAR',
+            source: 'VARCHAR', session: 'UUID', "user": 'VARCHAR', acting_for: 'VARCHAR', via: 'VARCHAR',
+            entities: 'JSON', description: 'VARCHAR', parameters: 'JSON', function: 'VARCHAR', duration_ms: 'DOUBLE',
+            request_id: 'VARCHAR', status: 'VARCHAR', error_message: 'VARCHAR', error_stack_trace: 'VARCHAR',
+            error_hash: 'UUID', node: 'VARCHAR', node_type: 'VARCHAR'
+        }
+    )
+) AS event
