@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -169,7 +169,11 @@ def test_who_will_come_may_be_meant(directory: Directory, policies: Policies) ->
 def test_names_are_their_own(policies: Policies) -> None:
     policies.create("one", fields(user="ada"))
     policies.create("two", fields(user="bob"))
-    for change in (lambda: policies.create("one", fields()), lambda: policies.change("two", fields(), name="one")):
+    changes: list[Callable[[], object]] = [
+        lambda: policies.create("one", fields()),
+        lambda: policies.change("two", fields(), name="one"),
+    ]
+    for change in changes:
         with pytest.raises(WhodidError) as refused:
             change()
         assert refused.value.code == "conflict"

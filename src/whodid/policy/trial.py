@@ -80,6 +80,16 @@ class _Row(NamedTuple):
     having: Mapping[str, int]
 
 
+class _One(NamedTuple):
+    """An event of a sampled type."""
+
+    user: str | None
+    type: str
+    topic: str
+    id: str
+    bytes: int
+
+
 def try_out(
     store: Store,
     compiled: Compiled | None,
@@ -104,71 +114,93 @@ def try_out(
     """
     at = datetime.now(UTC)
     begin = instant(since, name="since", now=at)
-    end = instant(until, name="until", now=at) if until is not None else at
+    end = instant(until, name="until", now=at) if until is not None else at.replace(tzinfo=None)
     question = _Question(store, begin, end, timeout_ms)
-    trial = Trial(since=begin, until=end, rules=[])
-    if compiled is None:
-        compiled = Compiled({}, None)
-    tried = {rule.id: RuleTrial(name=rule.name, types=[], parameters=[]) for rule in rules if rule.enabled}
+    trying = _Trying(compiled or Compiled({}, None), [rule for rule in rules if rule.enabled])
     hidden = list(dict.fromkeys(name for rule in rules if rule.enabled for name in _hidden_of(rule)))
-    types: dict[tuple[str, str], TypeCount] = {}
-    parameters: dict[tuple[str, str], ParameterCount] = {}
-    sampling: set[str] = set()
     for row in question.rows(hidden, users_of_keys):
-        trial.events += row.events
-        trial.bytes += row.bytes
-        plan = compiled.plan_of(row.user)
+        trying.add(row)
+    for one in question.ids(sorted(trying.sampling), users_of_keys):
+        trying.add_sampled(one)
+    return trying.trial(begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
+
+
+class _Trying:
+    """Takes in what is stored, and tells what became of it."""
+
+    def __init__(self, compiled: Compiled, rules: Sequence[Rule]):
+        self.sampling: set[str] = set()
+        self._compiled = compiled
+        self._told = {rule.id: RuleTrial(name=rule.name, types=[], parameters=[]) for rule in rules}
+        self._types: dict[tuple[str, str], TypeCount] = {}
+        self._parameters: dict[tuple[str, str], ParameterCount] = {}
+        self._events = self._bytes = 0
+
+    def add(self, row: _Row) -> None:
+        """Events that share their fate, unless their type is sampled: then they come again one by one."""
+        self._events += row.events
+        self._bytes += row.bytes
+        plan = self._compiled.plan_of(row.user)
         if plan is None:
-            continue
-        told = tried[plan.rule.id]
+            return
+        told = self._told[plan.rule.id]
         told.matched += row.events
         told.matched_bytes += row.bytes
         share = 1.0 if row.topic == PROTECTED_TOPIC else plan.share(row.type)
-        count = types.setdefault((plan.rule.id, row.type), TypeCount(type=row.type))
+        count = self._types.setdefault((plan.rule.id, row.type), TypeCount(type=row.type))
         count.of_events += row.events
         if share <= 0.0:
-            _drop(trial, told, count, row.events, row.bytes)
-            continue
+            self._drop(plan, row.type, row.events, row.bytes)
+            return
         if share < 1.0:
-            sampling.add(row.type)
+            self.sampling.add(row.type)
         if row.type not in protected() and row.topic != PROTECTED_TOPIC:
-            _hide(plan, row, parameters)
-    for user, kind, topic, identifier, size_bytes in question.ids(sorted(sampling), users_of_keys):
-        plan = compiled.plan_of(user)
-        if plan is None or topic == PROTECTED_TOPIC:
-            continue
-        share = plan.share(kind)
-        if 0.0 < share < 1.0 and not sampled(identifier, share):
-            _drop(trial, tried[plan.rule.id], types[plan.rule.id, kind], 1, size_bytes)
-    for (rule_id, _), count in sorted(types.items(), key=lambda item: (-item[1].events, item[1].type)):
-        if count.events and len(tried[rule_id].types) < TYPES_MAX:
-            tried[rule_id].types.append(count)
-    for (rule_id, _), parameter in parameters.items():
-        tried[rule_id].parameters.append(parameter)
-    trial.rules = list(tried.values())
-    return trial
+            self._hide(plan, row)
 
+    def add_sampled(self, one: _One) -> None:
+        """An event of a sampled type."""
+        plan = self._compiled.plan_of(one.user)
+        if plan is None or one.topic == PROTECTED_TOPIC:
+            return
+        share = plan.share(one.type)
+        if 0.0 < share < 1.0 and not sampled(one.id, share):
+            self._drop(plan, one.type, 1, one.bytes)
 
-def _drop(trial: Trial, told: RuleTrial, count: TypeCount, events: int, size_bytes: int) -> None:
-    for each in (told, count):
-        each.events += events
-        each.bytes += size_bytes
-    trial.dropped_events += events
-    trial.dropped_bytes += size_bytes
+    def trial(self, since: datetime, until: datetime) -> Trial:
+        """What came of all that was added."""
+        for (rule_id, _), count in sorted(self._types.items(), key=lambda item: (-item[1].events, item[1].type)):
+            if count.events and len(self._told[rule_id].types) < TYPES_MAX:
+                self._told[rule_id].types.append(count)
+        for (rule_id, _), parameter in self._parameters.items():
+            self._told[rule_id].parameters.append(parameter)
+        rules = list(self._told.values())
+        return Trial(
+            since=since,
+            until=until,
+            events=self._events,
+            bytes=self._bytes,
+            dropped_events=sum(rule.events for rule in rules),
+            dropped_bytes=sum(rule.bytes for rule in rules),
+            rules=rules,
+        )
+
+    def _drop(self, plan: Plan, kind: str, events: int, size_bytes: int) -> None:
+        for each in (self._told[plan.rule.id], self._types[plan.rule.id, kind]):
+            each.events += events
+            each.bytes += size_bytes
+
+    def _hide(self, plan: Plan, row: _Row) -> None:
+        for name, how in _hidden_of(plan.rule).items():
+            if row.having.get(name):
+                key = (plan.rule.id, name)
+                count = self._parameters.setdefault(key, ParameterCount(name=name, how=how))
+                count.events += row.having[name]
 
 
 def _hidden_of(rule: Rule) -> dict[str, str]:
     """The parameters that a rule hides, and how."""
     how = {"left_out": rule.left_out, "hashed": rule.hashed, "truncated": rule.truncated}
     return {name: place for place, names in how.items() for name in names}
-
-
-def _hide(plan: Plan, row: _Row, parameters: dict[tuple[str, str], ParameterCount]) -> None:
-    for name, how in _hidden_of(plan.rule).items():
-        if row.having.get(name):
-            key = (plan.rule.id, name)
-            count = parameters.setdefault(key, ParameterCount(name=name, how=how))
-            count.events += row.having[name]
 
 
 class _Question:
@@ -202,10 +234,8 @@ class _Question:
                 having={name: int(row[f"h{number}"]) for number, name in enumerate(hidden)},
             )
 
-    def ids(
-        self, kinds: Sequence[str], users_of_keys: Mapping[str, str | None]
-    ) -> Iterator[tuple[str | None, str, str, str, int]]:
-        """User, type, topic, id and size of every event of some types."""
+    def ids(self, kinds: Sequence[str], users_of_keys: Mapping[str, str | None]) -> Iterator[_One]:
+        """Every event of some types."""
         if not kinds:
             return
         params = {**self._params, **{f"t{number}": kind for number, kind in enumerate(kinds)}}
@@ -213,7 +243,7 @@ class _Question:
         sql = f'SELECT {_WHO}, CAST(e."id" AS varchar) AS id, {_SIZE} AS bytes {self._from} AND e."type" IN ({listed})'
         for row in self._asked(sql, params):
             user = row["user"] or users_of_keys.get(row["key_id"])
-            yield user, row["type"], row["topic"], row["id"], int(row["bytes"] or 0)
+            yield _One(user, row["type"], row["topic"], row["id"], int(row["bytes"] or 0))
 
     def _asked(self, sql: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
         found = self._store.query(sql, params, limit=ROWS_MAX, timeout_ms=self._timeout_ms, trusted=True)

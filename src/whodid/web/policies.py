@@ -23,6 +23,7 @@ from whodid.policy.wire import MAX_AGE_S
 from whodid.reading.dialect import dialect_of
 from whodid.receive.cors import cors_headers
 from whodid.web.answers import json_answer
+from whodid.web.events import record
 from whodid.web.requests import Req, body_of, caller_of, name_of, one, query_of, segments, services_of
 from whodid.web.services import Services
 
@@ -147,7 +148,9 @@ async def delete_rule(request: Req) -> Response[bytes]:
 async def test_rules(request: Req) -> Response[bytes]:
     """What a draft would have dropped of the events of a time, by rule, type and parameter; nothing is changed."""
     test, services = await body_of(request, RuleTest), services_of(request)
-    return json_answer(await services.call(_tried, services, test))
+    tried = await services.call(_tried, services, test)
+    await record(request, "audit-read", "policy test", {"since": test.since, "until": test.until, "which": test.which})
+    return json_answer(tried)
 
 
 async def hash_value(request: Req) -> Response[bytes]:
