@@ -129,8 +129,8 @@ def _rows(people: People, division: Division) -> list[dict[str, Any]]:
     for number in numbers:
         inside = division.labels == number
         own, others = _mean(people.shares[inside]), _mean(people.shares[~inside])
-        more = _apart(people.features, own, others)
-        less = _apart(people.features, others, own)
+        more = _apart(people.features, own, others) if len(numbers) > 1 else []
+        less = _apart(people.features, others, own) if len(numbers) > 1 else []
         name = _name(more, names, int(number))
         centre = points[inside].mean(axis=0)
         logins = [login for login, is_inside in zip(people.logins, inside, strict=True) if is_inside]
@@ -169,7 +169,9 @@ def _apart(features: list[str], own: Matrix, others: Matrix) -> list[tuple[str, 
 
 
 def _name(more: list[tuple[str, float, float]], taken: set[str], number: int) -> str:
-    name = ", ".join(feature for feature, _, _ in more) or ("everyone" if number == 0 else "of everything")
+    name = ", ".join(feature for feature, _, _ in more) or (
+        "everyone" if not taken and number == 0 else "no preference"
+    )
     if name in taken:
         name = f"{name} ({number + 1})"
     taken.add(name)

@@ -11,7 +11,7 @@ def groups_by_login(directory: Any) -> dict[str, list[str]]:
     if not hasattr(directory, "groups"):
         return found
     for group in directory.groups():
-        for login in directory.group_logins(group.id):
+        for login in directory.group_logins(group.name):
             found.setdefault(login, []).append(group.name)
     return found
 

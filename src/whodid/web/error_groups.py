@@ -1,0 +1,150 @@
+"""Groups of errors over HTTP: the list, one group, and what people decide about it; outcomes of predictions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from litestar import Response
+from msgspec import Struct
+
+from whodid.analysis import group_page, group_settings
+from whodid.analysis.error_report import groups
+from whodid.analysis.ground_truth import OUTCOMES_MAX, Outcome, events_of
+from whodid.analysis.group_settings import Split
+from whodid.errors import WhodidError
+from whodid.journal.base import Draft
+from whodid.reading.output import rows
+from whodid.reports.run import STEP_ROWS_MAX, prepare, run
+from whodid.web.answers import json_answer
+from whodid.web.events import record
+from whodid.web.requests import Req, body_of, caller_of, name_of, one, query_of, segments, services_of
+from whodid.web.services import Services
+
+REPORT = "error-groups"
+SPAN = ("since", "until")
+LISTED = (*SPAN, "state", "limit", "users", "groups", "entities", "projects", "topics", "types", "levels")
+
+GroupSplit = Split
+
+
+class GroupState(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The state of a group: open, muted (`until` a time), resolved (in a `version`)."""
+
+    state: str
+    until: datetime | None = None
+    version: str | None = None
+
+
+class GroupMerge(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The groups that are to count as this one."""
+
+    groups: list[str]
+
+
+class Outcomes(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What happened to the things that a service was asked about; `match` is the field of a query that holds a key."""
+
+    service: str
+    outcomes: list[Outcome]
+    match: str = "request_id"
+
+
+async def list_groups(request: Req) -> Response[bytes]:
+    """The groups of errors in a time: new, came back or known, with their states."""
+    services = services_of(request)
+    given: dict[str, Any] = {
+        name: values if name not in (*SPAN, "state", "limit") else one({name: values}, name)
+        for name, values in query_of(request, LISTED).items()
+    }
+    await record(request, "audit-read", "error groups", given)
+    answer = await services.call(run, services.store, REPORT, directory=services.directory, **given)
+    return json_answer({"groups": rows(answer.table), "total": answer.total, "truncated": answer.truncated})
+
+
+async def show_group(request: Req) -> Response[bytes]:
+    """One group: why it is one, samples side by side, versions, what was done before, what was decided."""
+    services, group = services_of(request), segments(request)[2]
+    given = {name: one({name: values}, name) for name, values in query_of(request, SPAN).items()}
+    await record(request, "audit-read", "error group", {"group": group, **given})
+    return json_answer(await services.call(_group, services, group, given))
+
+
+async def change_group(request: Req) -> Response[bytes]:
+    """Open, mute or resolve a group. The change is an event."""
+    services, group, wanted = services_of(request), segments(request)[2], await body_of(request, GroupState)
+    decided = await services.call(
+        group_settings.set_state,
+        services.directory,
+        group,
+        wanted.state,
+        by=name_of(caller_of(request)),
+        until=wanted.until,
+        version=wanted.version,
+    )
+    return json_answer({"group": group, **msgspec.to_builtins(decided)})
+
+
+async def merge_groups(request: Req) -> Response[bytes]:
+    """Count other groups as this one from now on."""
+    services, group, wanted = services_of(request), segments(request)[2], await body_of(request, GroupMerge)
+    by = name_of(caller_of(request))
+    await services.call(group_settings.merge, services.directory, wanted.groups, group, by=by)
+    return json_answer({"group": group, "merged": await services.call(_merged, services, group)})
+
+
+async def unmerge_group(request: Req) -> Response[bytes]:
+    """Take a group out of the one it was merged into."""
+    services, group = services_of(request), segments(request)[2]
+    decided = await services.call(group_settings.unmerge, services.directory, group, by=name_of(caller_of(request)))
+    return json_answer({"group": group, **msgspec.to_builtins(decided)})
+
+
+async def split_group(request: Req) -> Response[bytes]:
+    """Split a group by message, type, hash, or what contains a text."""
+    services, group, rule = services_of(request), segments(request)[2], await body_of(request, GroupSplit)
+    decided = await services.call(group_settings.split, services.directory, group, rule, by=name_of(caller_of(request)))
+    return json_answer({"group": group, **msgspec.to_builtins(decided)})
+
+
+async def join_group(request: Req) -> Response[bytes]:
+    """Take all rules away that split a group."""
+    services, group = services_of(request), segments(request)[2]
+    decided = await services.call(group_settings.split, services.directory, group, None, by=name_of(caller_of(request)))
+    return json_answer({"group": group, **msgspec.to_builtins(decided)})
+
+
+async def add_outcomes(request: Req) -> Response[bytes]:
+    """Tell what really happened, so that predictions are judged by it; the same outcome again changes nothing."""
+    services, given = services_of(request), await body_of(request, Outcomes)
+    if not 1 <= len(given.outcomes) <= OUTCOMES_MAX:
+        raise WhodidError("invalid", f"1 to {OUTCOMES_MAX:,} outcomes are taken at once.")
+    return json_answer(
+        {"outcomes": await services.call(_keep, services, given, name_of(caller_of(request)))}, status=201
+    )
+
+
+def _group(services: Services, group: str, given: dict[str, Any]) -> dict[str, Any]:
+    asked = prepare(services.store, REPORT, directory=services.directory, **given)
+    table = services.store.query(asked.sql, asked.params, limit=STEP_ROWS_MAX, trusted=True).table
+    found = group_page.one(table, group, services.directory)
+    told = groups(table, {**asked.values, "group": found.group.id, "state": "all", "limit": 1}, services.directory)
+    hashes, shapes = group_page.hashes_and_shapes(found)
+    before = run(services.store, "errors-before", hashes=hashes, shapes=shapes, **given)
+    row = rows(told)[0] if told.num_rows else {"group": found.group.id, "title": found.group.title, "errors": 0}
+    row.pop("of", None)
+    return {**group_page.detail(found, row, services.directory), "before": rows(before.table)}
+
+
+def _merged(services: Services, group: str) -> list[str]:
+    return group_settings.decisions(services.directory).merged_into(group)
+
+
+def _keep(services: Services, given: Outcomes, by: str) -> int:
+    at = datetime.now(UTC)
+    events = {event.id: event for event in events_of(given.service, given.outcomes, match=given.match, at=at, by=by)}
+    services.journal.append_blocking(
+        Draft(received_at=at, events=msgspec.json.encode(list(events.values())), count=len(events))
+    )
+    return len(events)
