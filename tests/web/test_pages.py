@@ -78,7 +78,7 @@ def test_the_overview_shows_the_numbers_and_the_events_as_text(server: WebServer
 
 def test_a_page_of_nothing_says_what_to_do(server: WebServer) -> None:
     page = server.client.get("/?full=1&since=2001-01-01&until=2001-01-02").text
-    assert "Nothing of this in" in page
+    assert "Nothing here in this time" in page
     assert "Choose a longer range" in page
 
 

@@ -14,12 +14,15 @@ _SIZES: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def count(value: float | None) -> str:
-    """A number with its thousands apart; of one with a fraction three digits that matter."""
+    """A number with its thousands apart; of one with a fraction as many digits as matter."""
     if value is None:
         return UNKNOWN
     if isinstance(value, int) or float(value).is_integer():
         return f"{int(value):,}"
-    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:,.3g}"
+    if 0 < abs(value) < 0.01:
+        return f"{'<' if value > 0 else '>−'}0.01"
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{digits}f}"
 
 
 def percent(part: int, whole: int) -> str:

@@ -79,6 +79,12 @@ def parameters(report: Report, tile: Tile, choice: Choice, subject: Mapping[str,
     return {name: value for name, value in given.items() if name in asked}
 
 
+def days_before(since: datetime, until: datetime) -> int:
+    """How much earlier the time before began: whole weeks for long times, so that workdays lie on workdays."""
+    days = ceil((until - since) / timedelta(days=1))
+    return days if days < 7 else ceil(days / 7) * 7
+
+
 def ignored(report: Report, choice: Choice) -> list[str]:
     """Conditions of a choice that a report does not take, by their labels."""
     asked = {parameter.name for parameter in report.parameters}
@@ -91,8 +97,9 @@ async def ask(services: Services, memory: Memory, tile: Tile, choice: Choice, su
     given = parameters(report, tile, choice, subject)
     answer = await memory.answer(services, tile.report, given, ignored(report, choice))
     if tile.previous and choice.range != "all":
-        days = ceil((given["until"] - given["since"]) / timedelta(days=1))
-        shifted = {**given, "since": given["since"] - timedelta(days=days), "until": given["since"]}
+        days = days_before(given["since"], given["until"])
+        shift = timedelta(days=days)
+        shifted = {**given, "since": given["since"] - shift, "until": given["until"] - shift}
         before = await memory.answer(services, tile.report, shifted, [])
         answer = answer._replace(before=before.rows, days=days)
     return answer

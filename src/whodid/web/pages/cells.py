@@ -14,6 +14,16 @@ from whodid.web.pages.choice import Choice
 
 # Columns that order an answer and say nothing.
 HIDDEN: Final = ("place",)
+# What stands out in a column, and how.
+TAGS: Final = {
+    ("status", "new"): "warning",
+    ("status", "came back"): "warning",
+    ("state", "back"): "bad",
+    ("state", "resolved"): "good",
+    ("verdict", "drifted"): "bad",
+    ("verdict", "shifted"): "warning",
+    ("kind", "export"): "warning",
+}
 _TEXT_MAX: Final = 300
 
 # How a number of a unit is written; what has no row is a number with its thousands apart.
@@ -24,8 +34,26 @@ UNITS: Final[dict[str, Callable[[Any], str]]] = {
     "bytes": words.size,
     "%": words.per_cent,
 }
+# How names end that have their unit last; the unit is said by itself.
+_UNIT_ENDINGS: Final = ("_gb_h", "_gb", "_ms", "_percent", "_bytes", "_usd", "_hours", "_h", "_s")
 # Units that are not said again beside numbers, as the number or the heading says them.
-_SAID: Final = ("ms", "s", "seconds", "bytes", "%", "rows", "events", "people", "sessions", "days", "users", "runs")
+_SAID: Final = (
+    "ms",
+    "s",
+    "seconds",
+    "bytes",
+    "rows",
+    "queries",
+    "logins",
+    "addresses",
+    "callers",
+    "events",
+    "people",
+    "sessions",
+    "days",
+    "users",
+    "runs",
+)
 
 
 class Head(NamedTuple):
@@ -68,10 +96,11 @@ def grid(
 ) -> Grid:
     """The first `show` rows of an answer that has `of` in all, in these columns or every one."""
     shown = [column for column in _chosen(report, columns) if not _belongs(column, report)]
+    drilled = _drilled(report, [column.name for column in shown])
     bar = _bar_column(report)
     top = max((abs(row[bar]) for row in rows if row.get(bar) is not None), default=0) if bar else 0
     lines = [
-        [_cell(column, row, choice, report, top if column.name == bar else 0) for column in shown]
+        [_cell(column, row, choice, report, drilled, top if column.name == bar else 0) for column in shown]
         for row in rows[:show]
     ]
     return Grid([_head(column) for column in shown], lines, of)
@@ -83,8 +112,9 @@ def number_text(column: Column, value: Any) -> str:
 
 
 def label_of(name: str) -> str:
-    """A column's name as people read it."""
-    return name.removesuffix("_ms").removesuffix("_percent").removesuffix("_bytes").replace("_", " ")
+    """A column's name as people read it; its unit stands beside it."""
+    ending = next((ending for ending in _UNIT_ENDINGS if name.endswith(ending)), "")
+    return name.removesuffix(ending).replace("_", " ")
 
 
 def _head(column: Column) -> Head:
@@ -118,9 +148,11 @@ def _bar_column(report: Report) -> str:
     return ""
 
 
-def _cell(column: Column, row: Mapping[str, Any], choice: Choice, report: Report, top: float) -> Cell:
+def _cell(
+    column: Column, row: Mapping[str, Any], choice: Choice, report: Report, drilled: str | None, top: float
+) -> Cell:
     value = row.get(column.name)
-    href = _href(column, row, choice, report)
+    href = _href(column, row, choice, report, drilled)
     if column.name == "entity_id" and "entity_type" in row:
         name = row.get("entity_name") or value
         return Cell(words.plain(name), words.plain(value), href, "text", note=words.plain(row.get("entity_type")))
@@ -139,6 +171,8 @@ def _cell(column: Column, row: Mapping[str, Any], choice: Choice, report: Report
     if column.type == "uuid" or column.name in ("session", "request_id"):
         return Cell(words.plain(value)[:8], words.plain(value), href, "code")
     text = words.plain(value)
+    if (column.name, text) in TAGS:
+        return Cell(text, href=href, kind=f"tagged {TAGS[column.name, text]}")
     return Cell(text[:_TEXT_MAX] + ("…" if len(text) > _TEXT_MAX else ""), href=href, kind="text")
 
 
@@ -160,16 +194,16 @@ def _json_cell(value: Any) -> Cell:
     return Cell(text[:_TEXT_MAX], text if len(text) > 40 else "", kind="text")
 
 
-def _href(column: Column, row: Mapping[str, Any], choice: Choice, report: Report) -> str | None:
-    if report.drill and column.name == _drilled(report):
+def _href(column: Column, row: Mapping[str, Any], choice: Choice, report: Report, drilled: str | None) -> str | None:
+    if report.drill and column.name == drilled:
         return links.drill(report.drill, row, choice)
     return links.link(column.name, row, choice)
 
 
-def _drilled(report: Report) -> str | None:
-    """The column that carries the drill-down: one that people read, rather than an id beside it."""
+def _drilled(report: Report, shown: Sequence[str]) -> str | None:
+    """The column that carries the drill-down: the one it names, else the first text beside it that people read."""
     named = links.drilled_column(report.drill or "")
     kinds = {column.name: column.type for column in report.columns}
-    if kinds.get(named or "") == "uuid":
-        return next((column.name for column in report.columns if column.type == "text"), named)
-    return named
+    if named in shown and kinds.get(named or "") != "uuid":
+        return named
+    return next((name for name in shown if kinds[name] in ("text", "time")), named)

@@ -38,10 +38,8 @@ KNOWN_HUES: Final[dict[str, str]] = {
     "server": "var(--hue-1)",
     "current": "var(--hue-1)",
 }
-PREVIOUS: Final = "before"
 _DRAWN: Final[dict[str, dict[str, Any]]] = {
     "line": {"point": {"size": 14, "filled": True}, "strokeWidth": 1.75, "invalid": "break-paths-show-path-domains"},
-    "bar": {"cornerRadiusEnd": 1},
     "point": {"filled": True, "size": 50, "opacity": 0.8},
     "circle": {"filled": True, "size": 50, "opacity": 0.8},
 }
@@ -53,6 +51,7 @@ _UNIT_STEPS: Final[dict[str, tuple[tuple[str, float], ...]]] = {
     "%": (("%", 1),),
 }
 _TIMES: Final = ("time", "local", "date")
+_WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MARKS: Final = ("line", "area", "bar", "point", "rect", "circle")
 
 
@@ -84,6 +83,13 @@ def spec(
     if used["x"].type == "text" and _is_number(used["y"]):
         return _columns(used, rows)
     return None
+
+
+def legend(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The categories of a specification and their colours; none for a single one."""
+    scale = found["encoding"].get("color", {}).get("scale", {})
+    named = list(zip(scale.get("domain", []), scale.get("range", []), strict=False))
+    return named if len(named) > 1 else []
 
 
 def parse_chart(text: str) -> Chart:
@@ -139,8 +145,8 @@ def events_over_time(rows: Sequence[Mapping[str, Any]], step: str) -> dict[str, 
 
 def hue(name: str, taken: Mapping[str, str]) -> str:
     """The colour of a category: its own everywhere, unless another of the same chart has it."""
-    if name in KNOWN_HUES:
-        return KNOWN_HUES[name]
+    if name in KNOWN_HUES or name.endswith(" days before"):
+        return KNOWN_HUES.get(name, "var(--grey)")
     first = crc32(name.encode()) % HUES
     order = [f"var(--hue-{(first + step) % HUES + 1})" for step in range(HUES)]
     return next((one for one in order if one not in taken.values()), order[0])
@@ -169,10 +175,11 @@ def _over_time(
         for row in rows[:POINTS_MAX]
         if row.get(x.name) is not None
     ]
+    earlier = f"{days} days before"
     if before:
-        series = [label_of(y.name), PREVIOUS]
-        values += [
-            {"x": row[x.name] + timedelta(days=days), "y": row.get(y.name), "c": PREVIOUS}
+        series = [label_of(y.name), earlier]
+        values = [{**value, "c": series[0]} for value in values] + [
+            {"x": row[x.name] + timedelta(days=days), "y": row.get(y.name), "c": earlier}
             for row in before[:POINTS_MAX]
             if row.get(x.name) is not None
         ]
@@ -183,14 +190,16 @@ def _over_time(
         "x": {"field": "x", "type": "temporal", "axis": _time_axis(step), "title": None, "scale": {"type": "utc"}},
         "y": {"field": "y", "type": "quantitative", "title": None, "axis": _axis(y), "scale": {"zero": True}},
         "tooltip": _tooltip(x, y, color),
-        "color": _color(shown) if shown else {"value": KNOWN_HUES.get(y.name, "var(--hue-1)")},
+        "color": _color(shown, first="var(--hue-1)" if before else "")
+        if shown
+        else {"value": KNOWN_HUES.get(y.name, "var(--hue-1)")},
     }
     if mark in ("bar", "area") and color:
         encoding["y"] |= {"aggregate": "sum", "stack": "zero"}
     if mark == "bar":
         encoding["x"] |= {"timeUnit": _unit(step), "bandPosition": 0}
     if before:
-        encoding["strokeDash"] = {"condition": {"test": f"datum.c === '{PREVIOUS}'", "value": [2, 3]}, "value": [1, 0]}
+        encoding["strokeDash"] = {"condition": {"test": f"datum.c === '{earlier}'", "value": [2, 3]}, "value": [1, 0]}
     drawn = _framed({"type": mark, "tooltip": True, **_DRAWN.get(mark, {})}, encoding, [_told(one) for one in values])
     if mark == "bar" or step in ("hour", "day", "week", "month"):
         drawn["params"] = [{"name": "brush", "select": {"type": "interval", "encodings": ["x"]}}]
@@ -247,7 +256,7 @@ def _columns(used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]]) -> d
         names = list(dict.fromkeys(value["c"] for value in values))
         encoding["color"] = _color(names)
         encoding["xOffset"] = {"field": "c", "type": "nominal", "sort": names}
-    return _framed({"type": "bar", "tooltip": True, "cornerRadiusEnd": 1}, encoding, values)
+    return _framed({"type": "bar", "tooltip": True}, encoding, values)
 
 
 def _scatter(mark: str, used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -287,25 +296,18 @@ def _heatmap(used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]]) -> d
         return None
     x, y = used["x"], used["y"]
     values = [
-        {"x": _label(row.get(x.name)), "y": _label(row.get(y.name)), "c": _plain(row.get(color.name))}
+        {"x": _label(x, row.get(x.name)), "y": _label(y, row.get(y.name)), "c": _plain(row.get(color.name))}
         for row in rows[:POINTS_MAX]
     ]
+    domains = {
+        channel: [_label(column, value) for value in sorted({row[column.name] for row in rows})]
+        for channel, column in (("x", x), ("y", y))
+    }
+    opacity = {"field": "c", "type": "quantitative", "legend": None, "scale": {"range": [0.04, 1], "zero": True}}
     encoding = {
-        "x": {
-            "field": "x",
-            "type": "ordinal",
-            "sort": None,
-            "title": label_of(x.name),
-            "axis": {"labelAngle": 0, "labelOverlap": "greedy"},
-        },
-        "y": {
-            "field": "y",
-            "type": "ordinal",
-            "sort": None,
-            "title": None,
-            "axis": {"labelLimit": 160, "labelOverlap": "greedy"},
-        },
-        "opacity": {"field": "c", "type": "quantitative", "legend": None, "scale": {"range": [0.04, 1], "zero": True}},
+        "x": {**_band("x", domains["x"]), "title": label_of(x.name)},
+        "y": {**_band("y", domains["y"]), "title": None},
+        "opacity": opacity,
         "color": {"value": "var(--hue-1)"},
         "tooltip": [
             {"field": "x", "type": "nominal", "title": label_of(x.name)},
@@ -314,6 +316,11 @@ def _heatmap(used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]]) -> d
         ],
     }
     return _framed({"type": "rect", "tooltip": True}, encoding, values)
+
+
+def _band(field: str, domain: list[str]) -> dict[str, Any]:
+    axis = {"labelAngle": 0, "labelOverlap": "greedy", "labelLimit": 160}
+    return {"field": field, "type": "ordinal", "scale": {"domain": domain}, "axis": axis}
 
 
 def _framed(mark: dict[str, Any], encoding: dict[str, Any], values: list[dict[str, Any]]) -> dict[str, Any]:
@@ -340,14 +347,18 @@ def _series(rows: Sequence[Mapping[str, Any]], color: Column, y: Column) -> list
     return ordered if len(ordered) <= SERIES_MAX else ordered[: SERIES_MAX - 1]
 
 
-def _color(names: Sequence[str]) -> dict[str, Any]:
+def _color(names: Sequence[str], first: str = "") -> dict[str, Any]:
+    """The colours of a chart's categories; `first` is that of the first, if it means nothing elsewhere."""
     chosen = hues(list(dict.fromkeys(names)))
+    if first:
+        chosen[names[0]] = first
     return {
         "field": "c",
         "type": "nominal",
         "title": None,
         "scale": {"domain": list(chosen), "range": list(chosen.values())},
-        "legend": {"orient": "top", "direction": "horizontal", "labelLimit": 180} if len(chosen) > 1 else None,
+        # The page writes it itself, so that names are whole and wrap.
+        "legend": None,
     }
 
 
@@ -421,5 +432,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _label(value: Any) -> str:
+def _label(column: Column, value: Any) -> str:
+    if column.name == "weekday" and value in range(1, 8):
+        return _WEEKDAYS[value - 1]
     return f"{value:%-d %b}" if isinstance(value, date) else str(value)

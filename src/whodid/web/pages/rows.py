@@ -37,7 +37,9 @@ class Tile(NamedTuple):
     chart
         Instead of the chart of the report's header, in the same words: `line x=period y=events`.
     previous
-        Whether the equal time before is drawn beside it, dotted.
+        Whether the time before is drawn beside it, dotted.
+    wraps
+        Whether the table's texts are shown whole, over several lines.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Tile(NamedTuple):
     sort: str = ""
     chart: str = ""
     previous: bool = False
+    wraps: bool = False
 
 
 class Page(NamedTuple):
@@ -67,6 +70,11 @@ class Page(NamedTuple):
     icon: str = ""
     lead: str = ""
     under: str = ""
+
+    @property
+    def is_for_readers(self) -> bool:
+        """Whether it has something for readers who do not see everything."""
+        return any(tile.form == "part" for tile in self.tiles)
 
     def tile(self, name: str) -> Tile | None:
         """The tile of this name."""

@@ -24,7 +24,7 @@ from whodid.web.pages.cells import Grid, grid, number_text
 from whodid.web.pages.choice import ADDRESS_NAMES, COMMON, Choice, choice_of
 from whodid.web.pages.rows import Page, Tile
 from whodid.web.pages.spans import day_words
-from whodid.web.requests import Req, query_of, segments, services_of
+from whodid.web.requests import Req, caller_of, query_of, segments, services_of
 
 # Rows of a table before "show all", by the height of its tile.
 ROWS: Final = {1: 3, 2: 6, 3: 10, 4: 18, 5: 30, 6: 40}
@@ -61,9 +61,10 @@ async def _page(page: Page, request: Req) -> Response[bytes]:
     given = query_of(request, PAGE_QUERY)
     choice = choice_of(given, frame.zone(request))
     subject = subject_of(page, request)
+    reads_all = "read" in caller_of(request).scopes
     await note(request, page.name, choice, subject)
     full = "full" in given
-    tiles = [framed(page, tile, choice, subject) for tile in page.tiles]
+    tiles = [framed(page, one, choice, subject) for one in page.tiles if reads_all or one.form == "part"]
     if full:
         tiles = list(await asyncio.gather(*(_filled(request, page, one, choice, subject) for one in tiles)))
     return frame.page(
@@ -164,6 +165,8 @@ def _asked(request: Req) -> tuple[Page, Tile, Choice, dict[str, str], dict[str, 
     one = page.tile(tile_name) if page else None
     if page is None or one is None:
         raise WhodidError("not_found", "There is no such tile.", f"Pages: {', '.join(page.name for page in PAGES)}.")
+    if one.form != "part" and "read" not in caller_of(request).scopes:
+        raise WhodidError("forbidden", "This tile counts everything.", "It needs the role auditor or admin.")
     names = [part[1:-1] for part in page.path.split("/") if part.startswith("{")]
     subject = dict(zip(names, given.get("about", []), strict=False))
     if len(subject) != len(names):
@@ -204,6 +207,7 @@ async def _body(
         answer=answer,
         choice=choice,
         spec=None if spec is None else encode(spec).decode(),
+        legend=[] if spec is None else charts.legend(spec),
         graph=graph.graph(answer.rows, (subject["type"], subject["id"])) if one.form == "graph" else None,
         numbers=_numbers(answer) if one.form == "numbers" else [],
         grid=_grid(one, answer, choice, given),
@@ -244,7 +248,7 @@ def _numbers(answer: answers.Answer) -> list[dict[str, Any]]:
     if {"measure", "value"} <= set(columns):
         return [
             {
-                "label": row["measure"],
+                "label": row["measure"].replace("active users, last", "users, last"),
                 "value": number_text(replace(columns["value"], unit=row.get("unit")), row["value"]),
                 "previous": row.get("previous"),
                 "change": row.get("change_percent"),

@@ -45,6 +45,8 @@
         ast: true, actions: false, renderer: "svg", defaultStyle: false, config: CONFIG,
         tooltip: (_handler, event, _item, value) => tip(event, value, spec),
       });
+      // The holder says what it is; its marks one by one would only be noise to listen to.
+      holder.querySelector("svg")?.setAttribute("aria-hidden", "true");
       watch(result.view, spec, holder);
     } catch (error) {
       // The table says the same.
