@@ -1,8 +1,8 @@
 """A process that uses a journal until it is killed: appends, seals, releases, and tells each step on stdout.
 
 `python journal_child.py FOLDER STEPS TASKS KEEPS`. Lines: `try ID…` before an append, `ok SEQ_NEXT SEGMENT ID…` after
-it, `released NUMBER` before a release, which with KEEPS 1 keeps what is released, and `dropped NUMBER` before all but the
-last of that is dropped. What is told survives the process; the pipe is the parent's.
+it, `released NUMBER` before a release, which with KEEPS 1 keeps what is released, and `dropped NUMBER` before all but
+the last of that is dropped. What is told survives the process; the pipe is the parent's.
 """
 
 from __future__ import annotations

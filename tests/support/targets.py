@@ -14,14 +14,21 @@ from typing import Any, ClassVar
 import msgspec
 
 from whodid.config import Config
+from whodid.dispatch.delivery import Form, Part, PartsDelivery
+from whodid.dispatch.lines import encode_of
 from whodid.dispatch.management import NewTarget
+from whodid.dispatch.row import Selection, Shaping
+from whodid.dispatch.selection import Selector
+from whodid.dispatch.shaping import Shaper
 from whodid.dispatch.worker import TargetStatus
 from whodid.engine import Engine
-from whodid.event import Event, new_id
+from whodid.event import Event, Provenance, new_id
 from whodid.journal.base import Draft
 from whodid.targets.base import BaseTarget, Context, Delivery, Refusal, Sent, TargetOption
 
 WAIT_S = 20.0
+ALL = Selection()
+AS_IS = Shaping()
 
 
 @dataclass
@@ -199,3 +206,21 @@ def watched(data: Path, **options: Any) -> Iterator[Watched]:
             if other.hangs is not None:
                 other.hangs.set()
         found.engine.close()
+
+
+def delivery_of(
+    events: Sequence[Event], *, receiver: str = "receiver-a", first: int = 1, form: Form | None = None
+) -> PartsDelivery:
+    """A delivery of these events with ascending numbers from `first`, in the native format unless said otherwise."""
+    provenance = Provenance(
+        received_at=datetime(2026, 5, 4, 10, tzinfo=UTC), receiver=receiver, orig_address="10.1.2.3"
+    )
+    seqs = range(first, first + len(events))
+    parts = [Part(provenance, seqs, [msgspec.json.encode(one) for one in events])]
+    return PartsDelivery(receiver, first, seqs[-1], count=len(events), parts=lambda: parts, form=form or form_of())
+
+
+def form_of(selection: Selection = ALL, shaping: Shaping = AS_IS, format: str = "native", groups: Any = None) -> Form:
+    """How events leave, with a fixed key for hashes."""
+    shaper = None if shaping.leaves_all else Shaper(shaping, lambda: b"key")
+    return Form(Selector(selection, groups), shaper, encode_of(format), native=format == "native")

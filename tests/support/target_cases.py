@@ -1,0 +1,80 @@
+"""Every kind of target with another side of its own, for the contract suite. A new kind adds a function to `CASES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from whodid.config import Config
+from whodid.serve import Server
+
+
+@dataclass(kw_only=True)
+class Case:
+    """A kind and its other side.
+
+    kind         as in `plugins.TARGETS`.
+    options      that work.
+    received     ids of the events that the other side has, in the order it has them; repeats included.
+    unreachable  options with which nothing answers: a temporary error. None where there is no such thing.
+    forbidden    options with which it is refused: a permanent error. None where there is no such thing.
+    """
+
+    kind: str
+    options: Mapping[str, Any]
+    received: Callable[[], list[str]]
+    unreachable: Mapping[str, Any] | None = None
+    forbidden: Mapping[str, Any] | None = None
+    format: str = "native"
+    ordered: bool = True
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+CaseMaker = Callable[[Path], AbstractContextManager[Case]]
+
+
+@contextmanager
+def another_whodid(folder: Path) -> Iterator[Case]:
+    server = Server(Config(data=str(folder / "other"), port=0, segment_age_ms_max=20))
+    server.start()
+    try:
+        _, key = server.engine.directory.create_key("forwarder", ["write"])
+        _, wrong = server.engine.directory.create_key("reader", ["read"])
+
+        def received() -> list[str]:
+            server.engine.flush()
+            sql = "SELECT CAST(id AS VARCHAR) AS id FROM events WHERE source = 'client' ORDER BY seq"
+            found: list[str] = server.engine.store.query(sql, trusted=True, limit=100_000).table["id"].to_pylist()
+            return found
+
+        yield Case(
+            kind="whodid",
+            options={"url": server.url, "key": key},
+            received=received,
+            unreachable={"url": "http://127.0.0.1:1", "key": key},
+            forbidden={"url": server.url, "key": wrong},
+            more={"server": server, "key": key},
+        )
+    finally:
+        server.close()
+
+
+@contextmanager
+def any_endpoint(folder: Path) -> Iterator[Case]:
+    from support.endpoint import Endpoint
+
+    with Endpoint(key="right") as endpoint:
+        yield Case(
+            kind="http",
+            options={"url": endpoint.url, "key": "right"},
+            received=endpoint.ids,
+            unreachable={"url": "http://127.0.0.1:1"},
+            forbidden={"url": endpoint.url, "key": "wrong"},
+            more={"endpoint": endpoint},
+        )
+
+
+CASES: dict[str, CaseMaker] = {"whodid": another_whodid, "http": any_endpoint}
