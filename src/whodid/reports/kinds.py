@@ -50,12 +50,15 @@ _KINDS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "readings": ("audit-read", "audit-exported", "query-run"),
     "own_changes": (
-        "settings-changed", "user-created", "user-changed", "user-deleted", "group-created", "group-changed",
-        "group-deleted", "key-created", "key-revoked", "policy-*", "capture-*", "target-*", "connection-*",
-        "role-*", "password-*", "server-key-rotated",
-        "dataset-definition-*", "retention-*", "rejects-replayed", "dead-letters-*", "error-group-*",
+        "settings-changed", "log-settings-changed", "user-created", "user-changed", "user-deleted", "group-created",
+        "group-changed", "group-deleted", "role-granted", "role-revoked", "password-changed", "password-removed",
+        "password-link-made", "pane-token-created", "server-key-rotated", "key-created", "key-revoked",
+        "capture-started", "capture-stopped", "session-ended", "target-created", "target-changed", "target-deleted",
+        "target-paused", "target-resumed", "target-tested", "target-replayed", "connection-created",
+        "connection-changed", "connection-deleted", "dataset-created", "dataset-changed", "dataset-deleted",
+        "rejects-replayed",
     ),
-    "losses": ("events-filtered", "dead-letter*", "events-dropped", "target-failed", "gap-found"),
+    "losses": ("target-lost-events", "target-dead-letters"),
 }  # fmt: skip
 
 
