@@ -8,19 +8,26 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place, verb
+from whodid.errors import WhodidError
 
 app = verb(
     "user",
     """  whodid user create ada --name 'Ada Lovelace' --email ada@example.com
   whodid user list --text love
   whodid user change ada --email ada@example.org
-  whodid user import people.csv                 columns: login, name, first_name, last_name, email, groups
+  whodid user sessions ada --open               where ada is signed in, and works
+  whodid user import people.csv                 columns: login, name, first_name, email, groups, …
+  whodid user password ada                      asks for a new password, twice
+  whodid user password ada --link               a link with which ada chooses one
+  whodid user export --to people.csv
   whodid user sign-in ada                       a link that signs one browser in, once
   whodid user delete ada""",
 )
 _COLUMNS = ("login", "name", "email", "made", "joined", "last_seen")
+_SESSION_COLUMNS = ("id", "started", "last_seen", "ended", "ended_by", "type", "ip", "client", "user_agent")
 _FIELDS = ("name", "first_name", "last_name", "friendly_name", "email")
 Text = str | None
+To = Annotated[Path | None, Parameter(help="Into this file instead of standard output.")]
 
 
 @app.command(name="list")
@@ -104,30 +111,71 @@ def delete(login: str, *, place: Place = ANYWHERE) -> None:
     print(f"Deleted the user {login}.")
 
 
+@app.command
+def sessions(
+    login: str,
+    *,
+    open: Annotated[bool | None, Parameter(help="Only those that go on, or (--no-open) that have ended.")] = None,
+    since: Annotated[Text, Parameter(help="Those that went on since then: 7d, 2026-11-01.")] = None,
+    limit: Annotated[int, Parameter(help="Sessions at most.")] = 100,
+    end: Annotated[Text, Parameter(help="End the session with this id.")] = None,
+    place: Place = ANYWHERE,
+    output: Output = AS_SUITS,
+) -> None:
+    """List the sessions of a user, those that began last first; or end one."""
+    from whodid.cli.answer import show_rows
+    from whodid.cli.backend import backend_of
+
+    is_open = None if open is None else str(open).lower()
+    with backend_of(place) as backend:
+        if end is not None:
+            if backend.ask("GET", "sessions", end)["user"] != login:
+                raise WhodidError("not_found", f"{login} has no session {end}.", f"See: whodid user sessions {login}")
+            backend.ask("DELETE", "sessions", end)
+            print(f"Ended the session {end}.")
+            return
+        params = {"user": login, "open": is_open, "since": since, "limit": limit}
+        found = backend.ask("GET", "sessions", params=params)["sessions"]
+    show_rows(found, output, columns=_SESSION_COLUMNS)
+
+
 @app.command(name="import")
 def import_users(
     file: Annotated[Path, Parameter(allow_leading_hyphen=True, help="CSV with a header; - for standard input.")],
     *,
+    dry_run: Annotated[bool, Parameter(help="Only say what would be done, and which rows are refused.")] = False,
     place: Place = ANYWHERE,
 ) -> int:
     """Make and change users from a CSV file.
 
-    Columns: login, and any of name, first_name, last_name, friendly_name, email, groups (names, separated by ;).
-    Users that are there are changed; groups that are not there are made. Nobody is deleted.
+    Columns: login, and any of name, first_name, last_name, friendly_name, email, active (yes or no), groups (names,
+    separated by ;). An empty field leaves what is there; groups that are not there are made. Nobody is deleted.
     """
     from whodid.cli.backend import backend_of
-    from whodid.cli.people import import_rows, read_csv, user_importer
+    from whodid.cli.people import import_csv
 
-    rows = read_csv(file, required=("login",), known=("login", *_FIELDS, "groups"))
     with backend_of(place, make=True) as backend:
-        return import_rows(rows, user_importer(backend), "user")
+        return import_csv(backend, "users", file, "user", dry_run=dry_run)
+
+
+@app.command(name="export")
+def export_users(*, to: To = None, place: Place = ANYWHERE) -> None:
+    """Write the users that were made as CSV, as `whodid user import` takes it."""
+    from whodid.cli.answer import written
+    from whodid.cli.backend import backend_of
+
+    with backend_of(place) as backend:
+        data = backend.text("users.csv")
+    written(data, Output(to=to))
 
 
 @app.command(name="sign-in")
 def sign_in(
     login: Annotated[Text, Parameter(help="As this user; nobody in particular by default.")] = None,
     *,
-    scope: Annotated[list[str] | None, Parameter(help="write, read or admin [default: all].")] = None,
+    scope: Annotated[
+        list[str] | None, Parameter(help="write, read or admin [default: the user's roles; for nobody, all].")
+    ] = None,
     place: Place = ANYWHERE,
 ) -> None:
     """Print a link that signs one browser in to the running server, once, within 15 minutes."""
@@ -135,7 +183,6 @@ def sign_in(
     from whodid.directory import Directory
     from whodid.directory.model import SCOPES
     from whodid.engine import directory_url
-    from whodid.errors import WhodidError
 
     config = place.config()
     server = server_of(place)
@@ -147,10 +194,52 @@ def sign_in(
         )
     directory = Directory.open(directory_url(config))
     try:
-        token = directory.create_sign_in_token(login, scope or SCOPES)
+        if login is not None:
+            directory.user(login)
+        token = directory.create_sign_in_token(login, scope or (SCOPES if login is None else ()))
     finally:
         directory.close()
-    print(f"{server.url}/sign-in?token={token}")
+    print(f"{config.public_url.rstrip('/') or server.url}/sign-in?token={token}")
+
+
+@app.command
+def password(
+    login: str,
+    *,
+    link: Annotated[bool, Parameter(help="Print a link with which the user chooses it, once, within a day.")] = False,
+    remove: Annotated[bool, Parameter(help="Take the password away.")] = False,
+    place: Place = ANYWHERE,
+) -> None:
+    """Give a user a password; it is asked for, or read from standard input. The user's browsers are signed out."""
+    from whodid.cli.backend import backend_of
+
+    if remove:
+        with backend_of(place) as backend:
+            backend.ask("DELETE", "users", login, "password")
+        print(f"{login} has no password any more.")
+        return
+    if link:
+        with backend_of(place) as backend:
+            print(backend.ask("POST", "users", login, "password-link")["link"])
+        return
+    new = _new_password(login)
+    with backend_of(place) as backend:
+        backend.ask("POST", "users", login, "password", body={"password": new})
+    print(f"{login} has a new password.")
+
+
+def _new_password(login: str) -> str:
+    """What is written twice on a terminal, or the first line of standard input. Never an argument: others see those."""
+    import getpass
+    import sys
+
+
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    new = getpass.getpass(f"New password of {login}: ")
+    if getpass.getpass("Once more: ") != new:
+        raise WhodidError("invalid", "The two passwords are not the same.", "Write both again.")
+    return new
 
 
 def _given(**fields: Any) -> dict[str, Any]:
