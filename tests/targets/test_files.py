@@ -15,6 +15,7 @@ from support.laid_out import content, data_files, filled, killed_until_done, num
 from support.targets import delivery_of, watched
 from whodid.datasets import listing
 from whodid.datasets.dataset import Dataset
+from whodid.dispatch.management import NewTarget
 from whodid.errors import WhodidError
 from whodid.formats import decoder
 from whodid.places import open_place
@@ -35,6 +36,12 @@ def written(tmp_path: Path, numbers: range, *, format: str = "native", **options
     target.flush()
     target.close()
     return tmp_path / "out"
+
+
+def asked(sql: str) -> list[Any]:
+    """The rows that DuckDB answers."""
+    with duckdb.connect() as connection:
+        return list(connection.execute(sql).fetchall())
 
 
 def test_events_lie_in_the_folder_of_their_topic_and_hour(tmp_path: Path) -> None:
@@ -79,12 +86,10 @@ def test_dss_envelopes_are_read_by_the_importer(tmp_path: Path, format: str) -> 
 def test_parquet_has_the_columns_of_every_store(tmp_path: Path) -> None:
     out = written(tmp_path, range(100), container="parquet", folders="/%{topic}/%Y/%M/%D")
     files = f"read_parquet('{out}/*/*/*/*/*.parquet')"
-    rows = duckdb.sql(
-        f"SELECT topic, count(*), count(DISTINCT id), min(time) FROM {files} GROUP BY 1 ORDER BY 1"
-    ).fetchall()
+    rows = asked(f"SELECT topic, count(*), count(DISTINCT id), min(time) FROM {files} GROUP BY 1 ORDER BY 1")
     assert [(topic, count, ids) for topic, count, ids, _ in rows] == [("apinode-query", 50, 50), ("generic", 50, 50)]
     assert str(rows[1][3]) == "2026-11-20 13:30:00"
-    columns = [column[0] for column in duckdb.sql(f"DESCRIBE SELECT * FROM {files}").fetchall()]
+    columns = [column[0] for column in asked(f"DESCRIBE SELECT * FROM {files}")]
     assert columns[:4] == ["id", "time", "received_at", "type"]
     assert {"entity_type", "parameters", "seq", "user"} <= set(columns)
 
@@ -144,7 +149,7 @@ def test_killed_at_any_point_each_event_is_there_once(tmp_path: Path, point: str
     }
     assert killed_until_done("files", tmp_path / "work", options, point, 60) >= 1
     if container == "parquet":
-        found = duckdb.sql(f"SELECT id FROM read_parquet('{tmp_path}/out/*/*/*/*/*.parquet') ORDER BY 1").fetchall()
+        found = asked(f"SELECT id FROM read_parquet('{tmp_path}/out/*/*/*/*/*.parquet') ORDER BY 1")
         numbers = [int(row[0][-12:], 16) for row in found]
     else:
         numbers = numbers_in(tmp_path / "out")
@@ -227,7 +232,8 @@ def test_bad_options_are_told(tmp_path: Path, options: dict[str, Any], format: s
 def test_the_whole_way_from_the_journal_to_files(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with watched(tmp_path / "data") as running:
-        running.create("archive", kind="files", options={"path": str(out), "folders": "/%{topic}/%Y", "close_s": 0.1})
+        options = {"path": str(out), "folders": "/%{topic}/%Y", "close_s": 0.1}
+        running.dispatch.book.create(NewTarget(name="archive", kind="files", options=options))
         sent = running.post(500)
         running.settled()
     rows = [row for path in data_files(out) for row in content(path)]

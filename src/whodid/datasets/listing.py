@@ -147,4 +147,7 @@ def _sorted(dataset: Dataset, kept: tuple[float, list[File]]) -> Listing:
 
 
 def _partition(pattern: PathPattern | None, path: str) -> Partition | None:
+    # As other engines do: what begins so is no data (manifests, files under way).
+    if any(part.startswith(("_", ".")) for part in path.split("/")):
+        return None
     return Partition((), None, None) if pattern is None else pattern.match(path)

@@ -26,12 +26,12 @@ _WHAT: Final = {
 
 
 class ObjectPlace:
-    """See `base.Place`. `store` is obstore's own, with paths from the prefix on."""
+    """See `base.Place`. `store` is obstore's own, with paths from the prefix on; `settings` are more of its own."""
 
-    def __init__(self, kind: str, options: Mapping[str, str]):
+    def __init__(self, kind: str, options: Mapping[str, str], **settings: Any):
         self.kind = kind
         self._options = options
-        self.store: Any = _MAKERS[kind](options)
+        self.store: Any = _MAKERS[kind](options, settings)
 
     @property
     def url(self) -> str:
@@ -105,26 +105,26 @@ def _client(options: Mapping[str, str]) -> Any:
     return {"timeout": TIMEOUT, "connect_timeout": CONNECT_TIMEOUT, **({"allow_http": True} if plain else {})}
 
 
-def _s3(options: Mapping[str, str]) -> Any:
+def _s3(options: Mapping[str, str], settings: dict[str, Any]) -> Any:
     from obstore.store import S3Store
 
     names = ("region", "endpoint", "access_key_id", "secret_access_key", "session_token")
     given: dict[str, Any] = {name: options[name] for name in names if name in options}
     if "endpoint" in given:
         given["virtual_hosted_style_request"] = False
-    return S3Store(options["bucket"], prefix=_prefix(options), client_options=_client(options), **given)
+    return S3Store(options["bucket"], prefix=_prefix(options), client_options=_client(options), **given, **settings)
 
 
-def _gcs(options: Mapping[str, str]) -> Any:
+def _gcs(options: Mapping[str, str], settings: dict[str, Any]) -> Any:
     from obstore.store import GCSStore
 
     given: dict[str, Any] = (
         {"service_account_key": options["service_account_key"]} if "service_account_key" in options else {}
     )
-    return GCSStore(options["bucket"], prefix=_prefix(options), client_options=_client(options), **given)
+    return GCSStore(options["bucket"], prefix=_prefix(options), client_options=_client(options), **given, **settings)
 
 
-def _azure(options: Mapping[str, str]) -> Any:
+def _azure(options: Mapping[str, str], settings: dict[str, Any]) -> Any:
     from obstore.store import AzureStore
 
     given: dict[str, Any] = {
@@ -138,6 +138,7 @@ def _azure(options: Mapping[str, str]) -> Any:
         prefix=_prefix(options),
         client_options=_client(options),
         **given,
+        **settings,
     )
 
 
