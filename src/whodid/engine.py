@@ -46,13 +46,14 @@ class Engine:
         journal: DiskJournal,
         store: Store,
         directory: Directory,
+        settle_s: float = 0.0,
     ):
         self.config = config
         self.lock = lock
         self.journal = journal
         self.store = store
         self.directory = directory
-        self.writer = StoreWriter(journal, store, directory)
+        self.writer = StoreWriter(journal, store, directory, settle_s=settle_s)
         self.policies = Policies(directory)
         self.dispatch = Targets(
             journal=journal,
@@ -74,8 +75,10 @@ class Engine:
         )
 
     @classmethod
-    def open(cls, config: Config, **owner: Any) -> Self:
+    def open(cls, config: Config, *, settle_s: float = 0.0, **owner: Any) -> Self:
         """Lock the data folder, recover its journal, open its store.
+
+        settle_s  the directory learns from the writes of this many seconds at once.
 
         Raises
         ------
@@ -102,7 +105,7 @@ class Engine:
             opened.append(store.close)
             directory = Directory.open(directory_url(config))
             opened.append(directory.close)
-            engine = cls(config, lock, journal, store, directory)
+            engine = cls(config, lock, journal, store, directory, settle_s)
             directory.on_change = engine.record
             engine.dispatch.dispatcher.prepare()
             engine.writer.start()

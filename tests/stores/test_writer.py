@@ -325,3 +325,32 @@ def test_the_writing_thread_gives_way_to_the_others(journal: DiskJournal, writer
     thread = writer._thread
     assert thread is not None
     assert os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) > os.getpriority(os.PRIO_PROCESS, os.getpid())
+
+
+def test_the_directory_can_be_told_of_many_writes_at_once(
+    journal: DiskJournal, store: TroubledStore, directory: Directory
+) -> None:
+    writer = StoreWriter(journal, store, directory, settle_s=3_600)
+    writer.start()
+    for number in range(3):
+        append(journal, [event(number, user="ann", entities=[entity("query", "q", "Q")])], sealed=True)
+        wait_until_stored(store, number + 1)
+    assert (directory.told, len(journal.sealed())) == ([], 3)
+    writer.flush(10)
+    writer.close(drain_s=0)
+    (told,) = directory.told
+    assert [(seen.login, (seen.last - seen.first).seconds) for seen in told.users] == [("ann", 2)]
+    assert [(seen.name, (seen.last - seen.first).seconds) for seen in told.entities] == [("Q", 2)]
+    assert list(journal.sealed()) == []
+
+
+def test_each_name_of_a_thing_is_told_even_when_many_writes_are_told_at_once(
+    journal: DiskJournal, store: TroubledStore, directory: Directory
+) -> None:
+    writer = StoreWriter(journal, store, directory, settle_s=3_600)
+    writer.start()
+    for number, name in enumerate(("old", "old", "new")):
+        append(journal, [event(number, entities=[entity("query", "q", name)])], sealed=True)
+        wait_until_stored(store, number + 1)
+    writer.close()
+    assert [[seen.name for seen in told.entities] for told in directory.told] == [["old"], ["new"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 # Loads of this size fill the store's row groups, and the directory is told seldom.
 _BULK_BYTES: Final = 128 * 1024 * 1024
 _BULK_AGE_MS: Final = 10_000
+_COLLECT_AFTER: Final = (100_000, 50, 100)
 
 
 class ServerAddress(NamedTuple):
@@ -54,6 +56,12 @@ def server_of(place: Place) -> ServerAddress | None:
     return ServerAddress(other.url, other.key)
 
 
+def _spare_collections() -> None:
+    """What is here now stays to the end of the program, and the many events to come form no cycles."""
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
+
+
 @contextmanager
 def engine_of(place: Place, *, make: bool = False, bulk: bool = False) -> Iterator[Engine]:
     """The engine on a data folder that nobody else owns; `make` it if it is not there yet.
@@ -73,9 +81,10 @@ def engine_of(place: Place, *, make: bool = False, bulk: bool = False) -> Iterat
             segment_bytes_max=max(config.segment_bytes_max, _BULK_BYTES),
             segment_age_ms_max=max(config.segment_age_ms_max, _BULK_AGE_MS),
         )
+        _spare_collections()
     if not make and store_kind(config) == "duckdb":
         data_folder(config.data)
-    engine = Engine.open(config)
+    engine = Engine.open(config, settle_s=_BULK_AGE_MS / 1000 if bulk else 0.0)
     try:
         yield engine
     finally:

@@ -63,25 +63,25 @@ COLUMNS: Final[tuple[Column, ...]] = (
 )
 
 
-class Seen(Struct, kw_only=True):
+class Seen(Struct, kw_only=True, gc=False):
     """A login, session or entity that stored events mention, with the span of those mentions (UTC)."""
 
     first: datetime
     last: datetime
 
 
-class SeenUser(Seen, kw_only=True):
+class SeenUser(Seen, kw_only=True, gc=False):
     login: str
 
 
-class SeenSession(Seen, kw_only=True):
+class SeenSession(Seen, kw_only=True, gc=False):
     id: str
     user: str | None
     orig_address: str | None
     source: str
 
 
-class SeenEntity(Seen, kw_only=True):
+class SeenEntity(Seen, kw_only=True, gc=False):
     type: str
     id: str
     name: str | None

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count
-from queue import Queue
+from queue import Empty, Queue
 from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
@@ -28,7 +28,7 @@ from whodid.errors import WhodidError
 from whodid.journal.base import Batch, Journal
 from whodid.stores.base import Mentions, Store, Written
 from whodid.stores.priority import give_way
-from whodid.stores.writer_batches import Apology, groups, mentions_of
+from whodid.stores.writer_batches import Apology, Gathered, groups, mentions_of
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,9 @@ GROUP_BYTES_MAX: Final = 256 * 1024 * 1024
 PAUSE_S_FIRST: Final = 0.1
 PAUSE_S_MAX: Final = 10.0
 RATE_SPAN_S: Final = 10.0
+MENTIONS_MAX: Final = 100_000
 _WAIT_S: Final = 0.25
+_LOOK_S: Final = 0.05
 
 # A single batch that fails this often with anything but these codes is put aside.
 TRIES_MAX: Final = 5
@@ -84,6 +86,8 @@ class StoreWriter:
         Told of users, sessions and entities after each write, before the journal lets go of the batches; or None.
     group_bytes_max
         Batches that wait are written together up to this size.
+    settle_s
+        The directory is told of the writes of this many seconds at once; a flush does not wait for that.
     """
 
     def __init__(
@@ -93,12 +97,14 @@ class StoreWriter:
         directory: Observer | None = None,
         *,
         group_bytes_max: int = GROUP_BYTES_MAX,
+        settle_s: float = 0.0,
         pause_s_max: float = PAUSE_S_MAX,
     ):
         self._journal = journal
         self._store = store
         self._directory = directory
         self._group_bytes_max = group_bytes_max
+        self._settle_s = settle_s
         self._pause_s_max = pause_s_max
         self.on_stored: Callable[[Sequence[Batch], Written], None] = lambda batches, written: None
         """Told of batches that are stored, before the journal lets go of them."""
@@ -107,6 +113,8 @@ class StoreWriter:
         self._progress = threading.Condition()
         self._taken = 0
         self._done = 0
+        self._wanted = 0
+        self._next: _Stored | None = None
         self._to_settle: Queue[_Stored | None] = Queue(1)
         self._counts = {"stored": 0, "duplicates": 0, "rejects": 0, "poisoned": 0}
         self._recent: deque[tuple[float, int]] = deque()
@@ -127,6 +135,7 @@ class StoreWriter:
         """
         number = self._journal.seal()
         with self._progress:
+            self._wanted = max(self._wanted, number)
             if not self._progress.wait_for(lambda: self._done >= number, timeout_s):
                 reason = self._last_error() or "The store is behind."
                 raise WhodidError("timeout", f"Not everything was stored within {timeout_s:g} s: {reason}")
@@ -223,16 +232,39 @@ class StoreWriter:
 
     def _settle_all(self) -> None:
         """Settle what is stored, in order; behind what a closing interrupted nothing more."""
-        closed = False
-        while (stored := self._to_settle.get()) is not None:
-            if closed:
-                continue
-            try:
+        try:
+            while (stored := self._gathered()) is not None:
                 self._until_done(partial(self._observe, stored.mentions), tries_max=TRIES_MAX)
                 self._until_done(partial(self._journal.release, stored.number))
                 self._is_done(stored.number)
-            except _Closed:
-                closed = True
+        except _Closed:
+            while self._to_settle.get() is not None:
+                pass
+
+    def _gathered(self) -> _Stored | None:
+        """What is to be settled next: all that is stored within `settle_s`, or until somebody waits for it."""
+        stored = self._next or self._to_settle.get()
+        self._next = None
+        if stored is None or not self._settle_s:
+            return stored
+        number, gathered = stored.number, Gathered(stored.mentions)
+        due_at_s = time.monotonic() + self._settle_s
+        while not self._is_wanted(number) and len(gathered) < MENTIONS_MAX and time.monotonic() < due_at_s:
+            with contextlib.suppress(Empty):
+                later = self._to_settle.get(timeout=_LOOK_S)
+                if later is None:
+                    # The end: it is to be found again.
+                    self._to_settle.put(None)
+                    break
+                if not gathered.add(later.mentions):
+                    self._next = later
+                    break
+                number = later.number
+        return _Stored(number, gathered.mentions)
+
+    def _is_wanted(self, number: int) -> bool:
+        with self._progress:
+            return self._done < self._wanted <= number
 
     def _is_done(self, number: int) -> None:
         with self._progress:

@@ -50,6 +50,39 @@ def groups(batches: Sequence[Batch], size_bytes_max: int) -> Iterator[list[Batch
         yield group
 
 
+class Gathered:
+    """Mentions of several writes as if they were of one."""
+
+    def __init__(self, mentions: Mentions):
+        self._users = {seen.login: seen for seen in mentions.users}
+        self._sessions = {seen.id: seen for seen in mentions.sessions}
+        self._entities = {(seen.type, seen.id): seen for seen in mentions.entities}
+
+    def __len__(self) -> int:
+        return len(self._users) + len(self._sessions) + len(self._entities)
+
+    def add(self, later: Mentions) -> bool:
+        """Take in the mentions of a later write; False, and nothing of them, when a thing has another name there."""
+        entities = self._entities
+        for seen in later.entities:
+            before = entities.get((seen.type, seen.id))
+            if before is not None and before.name != seen.name:
+                return False
+        for user in later.users:
+            _merge(self._users, user.login, user)
+        for session in later.sessions:
+            _merge(self._sessions, session.id, session)
+        for entity in later.entities:
+            _merge(entities, (entity.type, entity.id), entity)
+        return True
+
+    @property
+    def mentions(self) -> Mentions:
+        return Mentions(
+            users=[*self._users.values()], sessions=[*self._sessions.values()], entities=[*self._entities.values()]
+        )
+
+
 def mentions_of(batches: Sequence[Batch]) -> Mentions:
     """Whom and what batches mention, read frame by frame: for the few that a crash left behind."""
     users: dict[str, SeenUser] = {}
