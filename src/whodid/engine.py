@@ -23,6 +23,7 @@ from whodid.datasets.dataset_import import DatasetImports
 from whodid.datasets.listing import Listings
 from whodid.datasets.sinks import SharedJournalSink
 from whodid.directory import Directory
+from whodid.directory.database import ACTING_SESSION
 from whodid.directory.sealed import Sealer
 from whodid.dispatch.targets import Targets
 from whodid.errors import WhodidError
@@ -117,6 +118,8 @@ class Engine:
 
     def record(self, event: Event) -> None:
         """Make an event of whodid's own durable: changes of settings, readings of the audit."""
+        if event.session is None and (session := ACTING_SESSION.get()) is not None:
+            event = msgspec.structs.replace(event, session=session)
         self.journal.append_blocking(
             Draft(received_at=datetime.now(UTC), events=msgspec.json.encode([event]), count=1, format="native")
         )

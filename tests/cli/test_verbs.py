@@ -253,10 +253,10 @@ def test_users_and_groups_from_csv(data: Path, tmp_path: Path, capsys: Captured)
     people.write_text('\ufefflogin,name,groups\nada,Ada,analysts;everyone\ngrace,"Hopper, Grace",\n,nobody,\n', "utf-8")
     assert cli.main(["user", "import", str(people), *where]) == cli.DONE_IN_PART
     captured = capsys.readouterr()
-    assert "2 users made, 1 refused" in captured.out
+    assert "2 users made, 2 groups made, 1 refused" in captured.out
     assert "Line 4: It has no login." in captured.err
     assert cli.main(["user", "import", str(people), *where]) == cli.DONE_IN_PART
-    assert "2 users changed" in capsys.readouterr().out
+    assert "2 users as before" in capsys.readouterr().out
     groups = tmp_path / "groups.csv"
     groups.write_text("group,user,subgroup,admin\neveryone,grace,,yes\neveryone,,analysts,\nempty,,,\n")
     assert cli.main(["group", "import", str(groups), *where]) == cli.DONE
@@ -265,7 +265,7 @@ def test_users_and_groups_from_csv(data: Path, tmp_path: Path, capsys: Captured)
     assert sorted(rows_of(capsys)[0]["logins"]) == ["ada", "grace"]
     groups.write_text("team,user\n")
     assert cli.main(["group", "import", str(groups), *where]) == cli.WRONG_USE
-    assert "Columns: group, user, subgroup, admin." in capsys.readouterr().err
+    assert "Columns: group, description, user, subgroup, admin." in capsys.readouterr().err
 
 
 def test_replay_takes_in_what_can_be_read_once(data: Path, tmp_path: Path, capsys: Captured) -> None:

@@ -28,10 +28,14 @@ def activity(
     place: Place = ANYWHERE,
     output: Output = AS_SUITS,
 ) -> None:
-    """What happened to an entity, or what a user did; newest first."""
-    from whodid.cli.answer import show
+    """What happened to an entity, or what a user did; newest first.
+
+    A thing that is called otherwise now is shown as `then (now: …)`.
+    """
+    from whodid.cli.answer import show_events
     from whodid.cli.reader import reader_of
 
     entity, user = (which, None) if of == "entity" else (None, which)
     with reader_of(place) as reader:
-        show(reader.activity(entity=entity, user=user, since=since, until=until, limit=limit, cursor=cursor), output)
+        found = reader.activity(entity=entity, user=user, since=since, until=until, limit=limit, cursor=cursor)
+    show_events(found, output)

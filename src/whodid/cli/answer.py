@@ -28,6 +28,16 @@ def show(answer: Answer, output: Output, *, columns: Sequence[str] | None = None
         note("There are more rows: --limit N shows them.")
 
 
+def show_events(answer: Answer, output: Output) -> None:
+    """Write events; on a terminal in words."""
+    if output.format() == "table":
+        from whodid.reading import Answer
+        from whodid.reading.then_and_now import in_words
+
+        answer = Answer(in_words(answer.arrow()), truncated=answer.truncated, next_cursor=answer.next_cursor)
+    show(answer, output)
+
+
 def show_table(table: pa.Table, output: Output, *, columns: Sequence[str] | None = None) -> None:
     """Write the rows of an Arrow table; `columns` are what a table on a terminal shows."""
     form = output.format()

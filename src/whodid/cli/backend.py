@@ -28,6 +28,7 @@ class Backend:
         """The JSON that a route answers.
 
         parts  of the path behind /v1, unquoted: names may hold anything.
+        body   a value for JSON, or the bytes of a CSV file.
 
         Raises
         ------
@@ -47,6 +48,11 @@ class Backend:
             _value(response)
         return response
 
+    def text(self, *parts: str) -> bytes:
+        """What a route answers that answers no JSON."""
+        response = self._send("GET", "/v1/" + "/".join(quote(part, safe="") for part in parts), {}, None)
+        return response.content if response.is_success else bytes(_value(response))
+
     def _send(self, method: str, path: str, params: dict[str, Any], body: Any) -> httpx.Response:
         raise NotImplementedError
 
@@ -62,7 +68,7 @@ class _Remote(Backend):
 
     def _send(self, method: str, path: str, params: dict[str, Any], body: Any) -> httpx.Response:
         try:
-            return self._client.request(method, path, params=params, json=body)
+            return self._client.request(method, path, params=params, **_body(body))
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise WhodidError(
                 "unavailable", f"{self._url} cannot be reached: {error}.", "Is the server running? See: whodid serve"
@@ -90,7 +96,7 @@ class _Local(Backend):
         transport = httpx.ASGITransport(app=self._app)
         headers = {"authorization": f"Bearer {self._key}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:
-            return await client.request(method, path, params=params, json=body)
+            return await client.request(method, path, params=params, **_body(body))
 
 
 @contextmanager
@@ -107,6 +113,11 @@ def backend_of(place: Place, *, make: bool = False) -> Iterator[Backend]:
     with engine_of(place, make=make) as engine:
         engine.flush()
         yield _Local(engine)
+
+
+def _body(body: Any) -> dict[str, Any]:
+    """Bytes are sent as the CSV they are, everything else as JSON."""
+    return {"content": body, "headers": {"content-type": "text/csv"}} if isinstance(body, bytes) else {"json": body}
 
 
 def _value(response: httpx.Response) -> Any:

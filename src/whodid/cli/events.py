@@ -76,9 +76,9 @@ def events(
         if follow:
             _print_live(reader.follow(**wanted), output)
             return
-        from whodid.cli.answer import show
+        from whodid.cli.answer import show_events
 
-        show(reader.events(**wanted, since=since, until=until, order=order, limit=limit, cursor=cursor), output)
+        show_events(reader.events(**wanted, since=since, until=until, order=order, limit=limit, cursor=cursor), output)
 
 
 def _print_live(found: Iterator[dict[str, Any]], output: Output) -> None:

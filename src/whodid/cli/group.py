@@ -17,6 +17,7 @@ app = verb(
   whodid group add everyone --group analysts
   whodid group show analysts
   whodid group remove analysts --user ada
+  whodid group export --to groups.csv
   whodid group import groups.csv                columns: group, user or subgroup, admin""",
 )
 _COLUMNS = ("name", "friendly_name", "description", "personal")
@@ -132,19 +133,34 @@ def remove(
 def import_groups(
     file: Annotated[Path, Parameter(allow_leading_hyphen=True, help="CSV with a header; - for standard input.")],
     *,
+    dry_run: Annotated[bool, Parameter(help="Only say what would be done, and which rows are refused.")] = False,
     place: Place = ANYWHERE,
 ) -> int:
     """Make groups and put members into them from a CSV file.
 
-    Columns: group, then user or subgroup (or neither for an empty group), and admin (yes or no). Groups that are not
-    there are made. Nobody is taken out.
+    Columns: group, description, then user or subgroup (or neither for an empty group), and admin (yes or no). Groups
+    that are not there are made. Nobody is taken out.
     """
     from whodid.cli.backend import backend_of
-    from whodid.cli.people import group_importer, import_rows, read_csv
+    from whodid.cli.people import import_csv
 
-    rows = read_csv(file, required=("group",), known=("group", "user", "subgroup", "admin"))
     with backend_of(place, make=True) as backend:
-        return import_rows(rows, group_importer(backend), "line")
+        return import_csv(backend, "groups", file, "row", dry_run=dry_run)
+
+
+@app.command(name="export")
+def export_groups(
+    *,
+    to: Annotated[Path | None, Parameter(help="Into this file instead of standard output.")] = None,
+    place: Place = ANYWHERE,
+) -> None:
+    """Write the groups with their members as CSV, as `whodid group import` takes it."""
+    from whodid.cli.answer import written
+    from whodid.cli.backend import backend_of
+
+    with backend_of(place) as backend:
+        data = backend.text("groups.csv")
+    written(data, Output(to=to))
 
 
 def _members(users: Names, groups: Names) -> list[dict[str, str]]:

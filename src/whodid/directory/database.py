@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -24,6 +25,9 @@ VERSION: Final = 1
 BUSY_TIMEOUT_MS: Final = 10_000
 
 Dialect = Literal["sqlite", "postgresql"]
+
+# The session of the signed-in browser whose request is answered: events that whodid makes meanwhile belong to it.
+ACTING_SESSION: Final[ContextVar[str | None]] = ContextVar("whodid_acting_session", default=None)
 
 
 class Database:

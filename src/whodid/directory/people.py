@@ -110,7 +110,7 @@ class People(Groups):
             before = _person(connection, which, lock=True)
             profile = change(before)
             _checked(profile.login)
-            if _profile_of(before) == profile:
+            if _is(before, profile):
                 return before
             if profile.login != before.user.login:
                 self._rename(connection, before.user, profile.login)
@@ -217,16 +217,11 @@ def _person_of(row: Any) -> Person:
     return Person(user=user_of(row), attributes=row.attributes or {}, changed_at=row.changed_at or row.joined)
 
 
-def _profile_of(person: Person) -> Profile:
-    user = person.user
-    names = ("name", "first_name", "last_name", "friendly_name", "email", "picture")
-    return Profile(
-        login=user.login,
-        fields={name: getattr(user, name) for name in names},
-        active=user.active,
-        external_id=user.external_id,
-        attributes=person.attributes,
-    )
+def _is(person: Person, profile: Profile) -> bool:
+    """Whether a user is as the profile says already."""
+    user, told = person.user, (profile.login, profile.active, profile.external_id, profile.attributes)
+    same = all(getattr(user, name) == value for name, value in profile.fields.items())
+    return same and (user.login, user.active, user.external_id, person.attributes) == told
 
 
 def _told(person: Person) -> dict[str, Any]:

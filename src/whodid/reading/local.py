@@ -17,6 +17,7 @@ from whodid.reading.cells import encode
 from whodid.reading.filters import EventFilter, make_filter
 from whodid.reading.reader import LIMIT_DEFAULT, Reader
 from whodid.reading.tail import Tail
+from whodid.reading.then_and_now import then_and_now
 
 FOLLOW_S: Final = 0.5
 
@@ -92,7 +93,8 @@ class LocalReader(Reader):
     def _activity(self, wanted: EventFilter) -> Answer:
         self._record("audit-read", "activity", wanted)
         page = read.activity(self._engine.store, self._engine.directory, wanted)
-        return Answer(page.table, truncated=page.next_cursor is not None, next_cursor=page.next_cursor)
+        table = then_and_now(page.table, self._engine.directory)
+        return Answer(table, truncated=page.next_cursor is not None, next_cursor=page.next_cursor)
 
     def _usage(self, wanted: EventFilter) -> UsageAnswer:
         self._record("audit-read", "usage", wanted)

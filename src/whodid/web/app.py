@@ -10,6 +10,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
+from whodid.directory.database import ACTING_SESSION
 from whodid.errors import WhodidError
 from whodid.receive.answer import request_id, send_error
 from whodid.web import security
@@ -79,6 +80,7 @@ def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHan
         raise WhodidError("forbidden", "There is no rule who may do this.", "Add one to web/routes.py.")
     services: Services = connection.app.state.services
     caller = admitted(services.access, right, connection.scope, segments(Req(connection.scope)))
+    ACTING_SESSION.set(caller.session_id if caller is not None else None)
     if caller is not None:
         connection.state.caller = caller
 
