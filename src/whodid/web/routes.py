@@ -20,6 +20,7 @@ from whodid.web import (
     policies,
     query,
     replaying,
+    sessions,
     settings,
     sign_in,
     sign_in_oidc,
