@@ -20,7 +20,7 @@ from whodid.plugins import TARGETS, load
 from whodid.targets.base import Context, Target
 
 START = datetime(2026, 11, 20, 13, 30, tzinfo=UTC)
-_NAMES = ("folders", "container", "compression", "close_bytes", "close_s", "name")
+_NAMES = ("folders", "content", "compression", "close_bytes", "close_s", "name")
 
 
 def numbered(number: int, **fields: Any) -> Event:
@@ -64,10 +64,14 @@ def filled(target: Target, numbers: range, size: int = 10, **fields: Any) -> Non
 
 def content(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of a file, unpacked."""
-    data = path.read_bytes()
-    if path.suffix == ".gz":
+    return unpacked(path.name, path.read_bytes())
+
+
+def unpacked(name: str, data: bytes) -> Iterator[dict[str, Any]]:
+    """The lines of a file of this name, unpacked."""
+    if name.endswith(".gz"):
         data = gzip.decompress(data)
-    elif path.suffix == ".zst":
+    elif name.endswith(".zst"):
         data = zstandard.ZstdDecompressor().decompressobj().decompress(data)
     return (json.loads(line) for line in data.splitlines())
 

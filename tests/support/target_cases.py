@@ -77,4 +77,40 @@ def any_endpoint(folder: Path) -> Iterator[Case]:
         )
 
 
-CASES: dict[str, CaseMaker] = {"whodid": another_whodid, "http": any_endpoint}
+@contextmanager
+def files(folder: Path) -> Iterator[Case]:
+    from support.laid_out import content, data_files
+
+    out = folder / "out"
+    yield Case(
+        kind="files",
+        options={"path": str(out), "folders": "/all"},
+        received=lambda: [row["id"] for path in data_files(out) for row in content(path)] if out.exists() else [],
+        forbidden={"path": "/proc/version/out"},
+        ordered=False,
+    )
+
+
+@contextmanager
+def s3(folder: Path) -> Iterator[Case]:
+    from support.laid_out import unpacked
+    from support.s3 import s3_server
+
+    with s3_server() as server:
+        bucket = server.bucket("audit")
+
+        def received() -> list[str]:
+            found = (one for one in bucket.objects.all() if not one.key.startswith("_"))
+            return [row["id"] for one in found for row in unpacked(one.key, one.get()["Body"].read())]
+
+        yield Case(
+            kind="s3",
+            options={**server.options("audit"), "folders": "/all"},
+            received=received,
+            unreachable={**server.options("audit"), "endpoint": "http://127.0.0.1:1"},
+            forbidden={**server.options("audit"), "secret_access_key": "wrong-secret"},
+            ordered=False,
+        )
+
+
+CASES: dict[str, CaseMaker] = {"whodid": another_whodid, "http": any_endpoint, "files": files, "s3": s3}

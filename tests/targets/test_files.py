@@ -84,7 +84,7 @@ def test_dss_envelopes_are_read_by_the_importer(tmp_path: Path, format: str) -> 
 
 
 def test_parquet_has_the_columns_of_every_store(tmp_path: Path) -> None:
-    out = written(tmp_path, range(100), container="parquet", folders="/%{topic}/%Y/%M/%D")
+    out = written(tmp_path, range(100), content="parquet", folders="/%{topic}/%Y/%M/%D")
     files = f"read_parquet('{out}/*/*/*/*/*.parquet')"
     rows = asked(f"SELECT topic, count(*), count(DISTINCT id), min(time) FROM {files} GROUP BY 1 ORDER BY 1")
     assert [(topic, count, ids) for topic, count, ids, _ in rows] == [("apinode-query", 50, 50), ("generic", 50, 50)]
@@ -138,17 +138,17 @@ def test_what_is_not_closed_is_sent_again_and_not_doubled(tmp_path: Path) -> Non
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("container", ["lines", "parquet"])
+@pytest.mark.parametrize("content", ["lines", "parquet"])
 @pytest.mark.parametrize("point", POINTS)
-def test_killed_at_any_point_each_event_is_there_once(tmp_path: Path, point: str, container: str) -> None:
+def test_killed_at_any_point_each_event_is_there_once(tmp_path: Path, point: str, content: str) -> None:
     options = {
         "path": str(tmp_path / "out"),
         "close_bytes": 6_000,
-        "container": container,
+        "content": content,
         "folders": "/%{topic}/%Y/%M/%D",
     }
     assert killed_until_done("files", tmp_path / "work", options, point, 60) >= 1
-    if container == "parquet":
+    if content == "parquet":
         found = asked(f"SELECT id FROM read_parquet('{tmp_path}/out/*/*/*/*/*.parquet') ORDER BY 1")
         numbers = [int(row[0][-12:], 16) for row in found]
     else:
@@ -219,7 +219,7 @@ def test_a_full_disk_is_waited_out(tmp_path: Path, small_disk: Path) -> None:
         ({"path": "/x", "folders": "/%D"}, "native", "has %D without %Y"),
         ({"path": "/x", "folders": "/.*"}, "native", "regular expression"),
         ({"path": "/x", "folders": "/%{password}"}, "native", "names %{password}"),
-        ({"path": "/x", "container": "parquet"}, "dss-log4j", "native form"),
+        ({"path": "/x", "content": "parquet"}, "dss-log4j", "native form"),
         ({"path": "/proc/version/x"}, "native", "cannot be written"),
     ],
 )

@@ -18,9 +18,7 @@ LAYOUT: Final = (
         "pattern",
         "folder of an event by its time (UTC) and fields: %Y %M %D %H %{topic} %{routing_key} %{node_type} %{node}",
     ),
-    TargetOption(
-        "container", "lines", "name", "lines of JSON, or Parquet", kind="choice", choices=("lines", "parquet")
-    ),
+    TargetOption("content", "lines", "name", "lines of JSON, or Parquet", kind="choice", choices=("lines", "parquet")),
     TargetOption(
         "compression", "gz", "name", "of lines; Parquet packs by itself", kind="choice", choices=tuple(COMPRESSIONS)
     ),
@@ -51,4 +49,4 @@ def pattern_of(text: str) -> PathPattern:
 
 def suffix_of(options: Any) -> str:
     """What names of files end with."""
-    return ".parquet" if options["container"] == "parquet" else ".json" + COMPRESSIONS[options["compression"]]
+    return ".parquet" if options["content"] == "parquet" else ".json" + COMPRESSIONS[options["compression"]]

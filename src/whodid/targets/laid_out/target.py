@@ -63,12 +63,12 @@ class LaidOutTarget(BaseTarget):
     def __init__(self, options: Mapping[str, Any], context: Context):
         super().__init__(options, context)
         self._folders = pattern_of(options["folders"])
-        self._is_parquet = options["container"] == "parquet"
+        self._is_parquet = options["content"] == "parquet"
         if self._is_parquet and context.format != "native":
             raise WhodidError(
                 "invalid",
                 f"Parquet holds events in the native form, not as {context.format}.",
-                "Choose container=lines.",
+                "Choose content=lines.",
             )
         self._writing: Writing | None = None
         self._began_s = 0.0
