@@ -60,13 +60,13 @@ async def form_of(request: Req) -> dict[str, str]:
         It is no form, too long, or cannot be read.
     """
     services_of(request).access.refuse_forged(dict(request.scope["headers"]))
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-        raise WhodidError("unsupported", "This takes a form.", f"Send {FORM}.")
     data = bytearray()
     async for piece in request.stream():
         data += piece
         if len(data) > FORM_BYTES_MAX:
             raise WhodidError("too_large", f"The form is longer than {FORM_BYTES_MAX:,} bytes.")
+    if data and request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise WhodidError("unsupported", "This takes a form.", f"Send {FORM}.")
     try:
         return dict(parse_qsl(bytes(data).decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX))
     except ValueError as error:
