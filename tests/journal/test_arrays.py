@@ -85,18 +85,23 @@ def test_a_damaged_frame_is_in_no_array(journal: DiskJournal) -> None:
     fresh = SealedSegment(
         segment.path.parent, 1, "r", journal._quarantine, size_bytes=segment.size_bytes, before_repair=lambda: None
     )
+    assert fresh.arrays() is None
+    assert fresh.path is not None and fresh.count == 2
     arrays = fresh.arrays()
     assert arrays is not None and [array.seq for array in arrays] == [1, 3]
     assert [event["id"] for event in events_in(arrays)] == ids_of([drafts[0], drafts[2]])
 
 
-def test_arrays_are_gone_with_their_segment_and_after_a_crash(journal: DiskJournal, folder: Path) -> None:
-    segment = sealed(journal, [draft(1)])
-    assert segment.arrays() is not None and list(folder.glob("*.tmp"))
-    journal.release(segment.number)
-    assert not list(folder.glob("*.tmp"))
-    sealed(journal, [draft(1)]).arrays()
+def test_what_a_crash_leaves_of_arrays_is_gone_at_the_next_start(journal: DiskJournal, folder: Path) -> None:
+    assert sealed(journal, [draft(1)]).arrays() is not None
     journal.close()
     assert list(folder.glob("*.tmp"))
     open_journal(folder).close()
     assert not list(folder.glob("*.tmp"))
+
+
+def test_reading_for_arrays_counts_what_is_there(journal: DiskJournal) -> None:
+    rejects = [Rejection(index=0, code="not_json", message="m")]
+    segment = sealed(journal, [draft(2), draft(0, rejects=rejects), draft(3)])
+    assert segment.arrays() is not None
+    assert (segment.count, segment.rejects_count) == (5, 1)

@@ -40,7 +40,8 @@ class FileBatch:
             yield frames.decode(text)
 
     def arrays(self) -> Sequence[Array] | None:
-        return arrays_of(self.path) if self.path else None
+        written = arrays_of(self.path) if self.path else None
+        return written.arrays if written else None
 
 
 class Batches:

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -24,20 +24,34 @@ _REJECTS: Final = b'],"rejects":['
 _decoder: Final = msgspec.json.Decoder(Provenance)
 
 
-def arrays_of(source: Path) -> Sequence[Array] | None:
+class Written(NamedTuple):
+    """The arrays of a file, in order, and what was found in it."""
+
+    arrays: Sequence[Array]
+    survey: recovery.Survey
+
+
+def arrays_of(source: Path) -> Written | None:
     """Write the events of a segment's file to temporary files beside it, a run of frames of one provenance to each.
 
-    Returns  what was written, in order; None when a frame is damaged, provenances change too often, or there is no
-             room. Then nothing is left behind.
+    Returns  None when a frame is damaged, provenances change too often, or there is no room. Then nothing is left
+             behind.
     """
     writing = _Writing(source)
+    frames = rejects = whole_bytes = 0
     try:
         for line, header in recovery.read_frames(source):
             if header is None:
                 raise _Unfit
             if header.events_count:
                 writing.add(line, header)
-        return writing.done()
+            frames += 1
+            rejects += header.rejects_count
+            whole_bytes += len(line) + 1
+        arrays = writing.done()
+        events = sum(array.events_count for array in arrays)
+        seq_next = arrays[-1].seq + arrays[-1].events_count if arrays else None
+        return Written(arrays, recovery.Survey(frames, events, rejects, seq_next, 0, 0, 0, whole_bytes, intact=True))
     except (_Unfit, OSError):
         writing.drop()
         return None

@@ -94,10 +94,9 @@ class Batch(Protocol):
         """The frames in order, each verified."""
 
     def arrays(self) -> Sequence[Array] | None:
-        """The events, verified and in order, as files beside `path`; they are gone with the batch.
+        """The events, verified and in order, as files beside `path`, made for the caller, who removes them.
 
-        Made when they are asked for. None when the events come in small frames of many provenances, or when there is
-        no room.
+        None when the events come in small frames of many provenances, something is damaged, or there is no room.
         """
 
 

@@ -167,7 +167,6 @@ class SealedSegment:
         self._quarantine = quarantine
         self._before_repair = before_repair
         self._held: recovery.Survey | None = None
-        self._arrays: Sequence[Array] | None = None
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -212,28 +211,23 @@ class SealedSegment:
             raise self._changed(f"by {left} events")
 
     def arrays(self) -> Sequence[Array] | None:
-        """See `Batch.arrays`."""
-        self.drop_arrays()
-        if self.path is not None:
-            self._arrays = arrays_of(self._path)
-        return self._arrays
-
-    def drop_arrays(self) -> None:
-        """Remove the files of `arrays`."""
-        for array in self._arrays or ():
-            array.path.unlink(missing_ok=True)
-        self._arrays = None
+        """See `Batch.arrays`. Checks the bytes as well if nobody did yet: reading them twice costs as much again."""
+        written = arrays_of(self._path)
+        if written is None:
+            return None
+        with self._lock:
+            if self._held is None and written.survey.whole_bytes == self.size_bytes:
+                self._held = written.survey
+        return written.arrays
 
     def keep(self) -> None:
         """Say in the file's name that the store has it."""
-        self.drop_arrays()
         with self._lock:
             target = self._path.with_suffix(".stored")
             self._path.rename(target)
             self._path = target
 
     def delete(self) -> None:
-        self.drop_arrays()
         self._path.unlink(missing_ok=True)
 
     def _changed(self, how: str) -> WhodidError:

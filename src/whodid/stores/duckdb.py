@@ -16,7 +16,7 @@ from typing import Any, Final
 import duckdb
 
 from whodid.errors import WhodidError
-from whodid.journal.base import Batch
+from whodid.journal.base import Array, Batch
 from whodid.journal.crash import point, register
 from whodid.stores import duckdb_engine, guard
 from whodid.stores.base import Mentions, Result, StoreStats, Written
@@ -176,12 +176,35 @@ class DuckDBStore:
 
     def _straight(self, cursor: duckdb.DuckDBPyConnection, load: Load, batches: Sequence[Batch]) -> Written | None:
         """Load all files at once; None when the engine's reader refuses something in them."""
-        if any(batch.path is None for batch in batches):
-            return None
+        arrays: list[Array] = []
+        in_frames: list[Batch] = []
+        try:
+            for batch in batches:
+                made = batch.arrays()
+                if made is None:
+                    in_frames.append(batch)
+                arrays += made or ()
+            if any(batch.path is None for batch in in_frames):
+                return None
+            return self._load(cursor, load, batches, arrays, in_frames)
+        finally:
+            for array in arrays:
+                array.path.unlink(missing_ok=True)
+
+    def _load(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        load: Load,
+        batches: Sequence[Batch],
+        arrays: Sequence[Array],
+        in_frames: Sequence[Batch],
+    ) -> Written | None:
         while True:
             try:
                 with duckdb_engine.transaction(cursor):
-                    rejects = load.add_files(batches, self._line_bytes_max)
+                    load.add_arrays(arrays)
+                    load.add_frames(in_frames, self._line_bytes_max)
+                    rejects = load.add_rejects(batches, self._line_bytes_max)
                     written = load.finish(batches[0].receiver, batches[-1].number, rejects)
                     point("store.before-commit")
                 return written

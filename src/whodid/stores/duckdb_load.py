@@ -6,7 +6,7 @@ ids from `OWN_ROWS` on, so that no second copy of a load is ever written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -50,28 +50,24 @@ class Load:
         self._rejects_sql = migrate.statement("duckdb", "load_rejects")
         self._finish_sql = migrate.statements("duckdb", "finish")
 
-    def add_files(self, batches: Sequence[Batch], line_bytes_max: int) -> int:
-        """Insert the events and rejections of batches that have a file; returns how many rejections."""
-        in_frames: list[str] = []
-        for batch in batches:
-            arrays = batch.arrays()
-            if arrays is None:
-                in_frames.append(str(batch.path))
-            for array in arrays or ():
-                self._add_array(array)
-        if in_frames:
-            self._connection.execute(
-                f"INSERT INTO events {self._frames_sql}", {"paths": in_frames, "line_bytes_max": line_bytes_max}
-            )
-        with_rejects = [str(batch.path) for batch in batches if batch.rejects_count]
-        if not with_rejects:
+    def add_arrays(self, arrays: Iterable[Array]) -> None:
+        """Insert the events of arrays."""
+        for array in arrays:
+            self._add_array(array)
+
+    def add_frames(self, batches: Sequence[Batch], line_bytes_max: int) -> None:
+        """Insert the events of batches that have a file."""
+        if batches:
+            given = {"paths": [str(batch.path) for batch in batches], "line_bytes_max": line_bytes_max}
+            self._connection.execute(f"INSERT INTO events {self._frames_sql}", given)
+
+    def add_rejects(self, batches: Sequence[Batch], line_bytes_max: int) -> int:
+        """Insert the rejections of batches that have a file; returns how many."""
+        paths = [str(batch.path) for batch in batches if batch.rejects_count]
+        if not paths:
             return 0
-        return _changed(
-            self._connection.execute(
-                f"INSERT INTO rejected_events {self._rejects_sql}",
-                {"paths": with_rejects, "line_bytes_max": line_bytes_max},
-            )
-        )
+        given = {"paths": paths, "line_bytes_max": line_bytes_max}
+        return _changed(self._connection.execute(f"INSERT INTO rejected_events {self._rejects_sql}", given))
 
     def _add_array(self, array: Array) -> None:
         provenance = array.provenance
