@@ -11,6 +11,7 @@ import pytest
 from support.logging_server import Events, wait_until
 from support.serving import ServerProcess
 from whodid.client import Logger
+from whodid.errors import WhodidError
 
 MakeLogger = Callable[..., Logger]
 
@@ -106,6 +107,17 @@ def test_a_capture_makes_a_client_send_what_it_kept_back(
     kept = events.of(logger)
     assert [row["parameters"].get("capture") for row in kept if row["type"] == "click"] == ["all clicks"]
     server.request("DELETE", "/v1/captures/all%20clicks")
+
+
+def test_audit_sync_says_when_the_server_does_not_keep_an_event(
+    server: ServerProcess, rules: Callable[..., Any], events: Events, make_logger: MakeLogger
+) -> None:
+    rules("few", level="custom", types=["query-*"])
+    logger = make_logger(server.url, server.key, topic=events.topic)
+    with pytest.raises(WhodidError, match="policy leaves this event out"):
+        logger.audit_sync("x", type="made up")
+    logger.audit_sync("x", type="query-start")
+    assert (logger.stats().filtered, logger.stats().sent) == (1, 1)
 
 
 def test_a_user_of_a_session_has_its_own(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -47,11 +48,10 @@ def list_(*, place: Place = ANYWHERE, output: Output = AS_SUITS) -> None:
         return
     if not rules:
         note("There are no rules: everything is logged.")
-        return
-    show_rows([_shown(rule) for rule in rules], output, columns=_COLUMNS)
-    for rule in rules:
-        if rule["warning"]:
-            note(f"{rule['name']}: {rule['warning']}")
+    elif output.to is not None:
+        show_rows([_shown(rule) for rule in rules], output, columns=_COLUMNS)
+    else:
+        print("\n".join(line for rule in rules for line in _lines(rule)))
     for capture in told["captures"]:
         note(f"Capture {capture['name']} runs until {capture['ends_at'][:16].replace('T', ' ')} UTC.")
 
@@ -146,6 +146,19 @@ def _ask(place: Place, method: str, *parts: str, body: Any = None, make: bool = 
 
     with backend_of(place, make=make) as backend:
         return backend.ask(method, "policies", *parts, body=body)
+
+
+def _lines(rule: dict[str, Any]) -> Iterator[str]:
+    """A rule as lines for people."""
+    from whodid.reading.printable import printable
+
+    shown = _shown(rule)
+    state = "" if shown["state"] == "applied" else f" ({shown['state']})"
+    yield printable(f"{shown['position']}. {shown['name']}{state}: for {shown['for']}, {shown['level']}")
+    for text in (shown["logged"], shown["parameters"], rule["note"], rule["warning"]):
+        if text:
+            yield printable(f"     {text}")
+    yield f"     left out {shown['filtered']:,} events, {shown['bytes']:,} bytes"
 
 
 def _shown(rule: dict[str, Any]) -> dict[str, Any]:

@@ -60,6 +60,9 @@ class SyncSender:
                 reason = f"{type(error).__name__}: {error}"
             else:
                 if answer.is_taken and not answer.rejected:
+                    if answer.told.get("filtered"):
+                        self._counters.add(logged=1, filtered=1)
+                        raise _left_out()
                     self._counters.add(logged=1, sent=1)
                     return
                 if not answer.is_temporary:
@@ -88,6 +91,14 @@ class SyncSender:
                 self._idle.append(transport)
                 return
         transport.close()
+
+
+def _left_out() -> WhodidError:
+    return WhodidError(
+        "forbidden",
+        "The server's policy leaves this event out: it is not kept.",
+        "See its rules with: whodid policy list; one before them can log events of this type for this user.",
+    )
 
 
 def _refused(answer: Answer) -> WhodidError:
