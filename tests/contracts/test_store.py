@@ -258,11 +258,13 @@ def test_a_write_tells_whom_and_what_it_mentioned(store: Store, batches: Batches
     (seen,) = mentions.sessions
     assert (seen.id, seen.user, seen.orig_address, seen.source) == (session, "ann", "10.0.0.1", "client")
     assert (seen.first, seen.last) == (events[1].time, events[0].time)
-    entities = {(seen.type, seen.id): seen for seen in mentions.entities}
-    assert set(entities) == {("query", "q"), ("project", "p")}
-    assert entities["query", "q"].name == "New"
-    assert entities["project", "p"].name == "P"
-    assert (entities["project", "p"].first, entities["project", "p"].last) == (events[1].time, events[3].time)
+    entities = {(seen.type, seen.id, seen.name): (seen.first, seen.last) for seen in mentions.entities}
+    assert entities == {
+        ("query", "q", "New"): (events[0].time, events[0].time),
+        ("query", "q", "Old"): (events[1].time, events[1].time),
+        ("project", "p", "P"): (events[1].time, events[1].time),
+        ("project", "p", None): (events[3].time, events[3].time),
+    }
 
 
 def test_what_is_stored_already_mentions_nobody(store: Store, batches: Batches) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from support.directories import NOON, mentions
 from whodid.directory import Directory, tables
+from whodid.stores.base import Mentions
 
 THING = "e0000000-0000-4000-8000-000000000001"
 
@@ -18,6 +19,21 @@ def test_a_thing_keeps_its_names_with_the_time_it_had_them(directory: Directory)
     latest, before = directory.entity_names("query", "7")
     assert (latest.name, latest.first_seen) == ("Sales", NOON + timedelta(minutes=20))
     assert (before.name, before.first_seen, before.last_seen) == ("Draft", NOON, NOON + timedelta(minutes=10))
+
+
+def test_names_that_come_at_once_are_all_kept(directory: Directory, url: str) -> None:
+    at_once = mentions(entities=(("query", "7", "Draft"), ("query", "7", None)))
+    later = mentions(entities=(("query", "7", "Sales"),), minutes=10)
+    between = mentions(entities=(("query", "7", "Between"),), minutes=5)
+    directory.observe(
+        Mentions(entities=[*later.entities, *at_once.entities, *between.entities]),
+    )
+    assert [each.name for each in directory.entity_names("query", "7")] == ["Sales", "Between", "Draft"]
+    assert directory.entity("query", "7").name == "Sales"
+    elsewhere = Directory.open(url)
+    elsewhere.observe(Mentions(entities=[*mentions(entities=(("query", "7", "Old"),), minutes=-9).entities]))
+    assert elsewhere.entity("query", "7").name == "Sales"
+    elsewhere.close()
 
 
 def test_a_thing_with_a_uuid_may_change_its_type(directory: Directory, url: str) -> None:

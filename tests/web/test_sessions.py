@@ -33,14 +33,14 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     directory.add_member("everyone", subgroup="analysts")
     running.store(
         [
-            event("query-start", at=NOW - timedelta(days=3), user="ada", session="old",
+            event("query-start", at=NOW - timedelta(days=3), user="ada", session=foreign_id("old"),
                   entities=[("query", THING, "Draft")]),
-            event("query-start", at=NOW - timedelta(minutes=9), session="live"),
-            event("query-start", at=NOW - timedelta(minutes=8), user="ada", session="live",
+            event("query-start", at=NOW - timedelta(minutes=9), session=foreign_id("live")),
+            event("query-start", at=NOW - timedelta(minutes=8), user="ada", session=foreign_id("live"),
                   entities=[("query", THING, "Sales")]),
-            event("navigate", at=NOW - timedelta(minutes=7), session="live"),
-            event("job-run", at=NOW - timedelta(minutes=6), session="job-1", source="server"),
-            event("report-opened", at=NOW - timedelta(minutes=5), user="bob", session="bobs",
+            event("navigate", at=NOW - timedelta(minutes=7), session=foreign_id("live")),
+            event("job-run", at=NOW - timedelta(minutes=6), session=foreign_id("job-1"), source="server"),
+            event("report-opened", at=NOW - timedelta(minutes=5), user="bob", session=foreign_id("bobs"),
                   entities=[("report", THING, "Sales")]),
             event("click", at=NOW + timedelta(days=2), user="bob"),
         ],

@@ -39,6 +39,7 @@ class Observation(Entities):
         self._users: Known[str] = Known()
         self._sessions: Known[str] = Known()
         self._entities: Known[tuple[str, str]] = Known()
+        self._names: Known[tuple[str, str, str | None]] = Known()
 
     def observe(self, mentions: Mentions) -> None:
         """Learn whom and what events mention, in one transaction. Again it changes nothing.
@@ -54,19 +55,22 @@ class Observation(Entities):
             users = _news(self._users, mentions.users, lambda user: user.login, lambda _: None)
             sessions = _news(self._sessions, mentions.sessions, lambda one: one.id, lambda one: one.user, EXACT)
             entities = _news(self._entities, mentions.entities, lambda one: (one.type, one.id), lambda one: one.name)
-            if not (users or sessions or entities):
+            named = (one for one in mentions.entities if one.name is not None)
+            names = _news(self._names, named, lambda one: (one.type, one.id, one.name), lambda _: None)
+            if not (users or sessions or entities or names):
                 return
             logins = users.keys() | {each.item.user for each in sessions.values() if each.item.user is not None}
             with self.writing() as connection:
                 ids = self._learn_users(connection, users, logins)
                 self._learn_sessions(connection, sessions, ids)
-                self._learn_entities(connection, entities)
+                self._learn_entities(connection, entities, [(name, each.span) for name, each in names.items()])
             _remember(self._users, users)
             _remember(self._sessions, sessions)
             _remember(self._entities, entities)
+            _remember(self._names, names)
 
     def forget_known(self) -> None:
-        for known in (self._users, self._sessions, self._entities):
+        for known in (self._users, self._sessions, self._entities, self._names):
             known.clear()
 
     def _learn_users(
@@ -114,12 +118,16 @@ class Observation(Entities):
         _KNOWN_SESSIONS.run(connection, known)
         _SESSIONS.run(connection, rows)
 
-    def _learn_entities(self, connection: Connection, news: dict[tuple[str, str], News[SeenEntity]]) -> None:
+    def _learn_entities(
+        self,
+        connection: Connection,
+        news: dict[tuple[str, str], News[SeenEntity]],
+        named: list[tuple[tuple[str, str, str | None], Span]],
+    ) -> None:
         types = {kind: entity_hex("entity-type", kind) for kind in {kind for kind, _ in news}}
-        known, things, names, met, renamed, kinds = [], [], [], [], [], []
-        for (kind, identifier), (item, span, before) in news.items():
-            entity = entity_hex(kind, identifier)
-            name = item.name
+        known, things, met, renamed, kinds = [], [], [], [], []
+        for (kind, identifier), (_, span, before) in news.items():
+            entity, name = entity_hex(kind, identifier), span.note
             seen = (time_text(span.first), time_text(span.last))
             known.append((entity, kind, identifier, *seen))
             if entity == identifier.replace("-", "").lower():
@@ -127,13 +135,13 @@ class Observation(Entities):
                 kinds.append((entity, kind, *seen))
             if before is None:
                 things.append((entity, name, name, types[kind], False))
-            if name is not None:
-                alone = item.first is span.first and item.last is span.last
-                names.append((entity, name, *(seen if alone else (time_text(item.first), time_text(item.last)))))
-                if before is None:
-                    met.append(entity)
-                elif before.note != name:
-                    renamed.append(entity)
+                met.append(entity)
+            elif name is not None and before.note != name:
+                renamed.append(entity)
+        names = [
+            (entity_hex(kind, identifier), name, time_text(span.first), time_text(span.last))
+            for (kind, identifier, name), span in named
+        ]
         _TYPES.run(connection, [(types[kind], kind) for kind in types])
         if _ENTITIES.run(connection, things) < len(things):
             # Some were there already, and may have a later name.

@@ -15,7 +15,8 @@ class Collector:
     def __init__(self) -> None:
         self._users: dict[str, SeenUser] = {}
         self._sessions: dict[str, SeenSession] = {}
-        self._entities: dict[tuple[str, str], SeenEntity] = {}
+        # Each name of a thing by itself: it keeps all of them.
+        self._entities: dict[tuple[str, str, str | None], SeenEntity] = {}
 
     def add(self, event: Event, orig_address: str | None) -> None:
         """Take in an event that came from an address."""
@@ -65,14 +66,11 @@ class Collector:
         seen.orig_address = seen.orig_address or orig_address
 
     def _entity(self, entity: Entity, time: datetime) -> None:
-        key = (entity.type, entity.id)
+        key = (entity.type, entity.id, entity.name)
         seen = self._entities.get(key)
         if seen is None:
-            self._entities[key] = SeenEntity(type=key[0], id=key[1], name=entity.name, first=time, last=time)
-        elif time >= seen.last:
+            self._entities[key] = SeenEntity(type=key[0], id=key[1], name=key[2], first=time, last=time)
+        elif time > seen.last:
             seen.last = time
-            seen.name = entity.name or seen.name
-        else:
-            seen.name = seen.name or entity.name
-            if time < seen.first:
-                seen.first = time
+        elif time < seen.first:
+            seen.first = time

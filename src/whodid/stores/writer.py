@@ -114,7 +114,6 @@ class StoreWriter:
         self._taken = 0
         self._done = 0
         self._wanted = 0
-        self._next: _Stored | None = None
         self._to_settle: Queue[_Stored | None] = Queue(1)
         self._counts = {"stored": 0, "duplicates": 0, "rejects": 0, "poisoned": 0}
         self._recent: deque[tuple[float, int]] = deque()
@@ -243,8 +242,7 @@ class StoreWriter:
 
     def _gathered(self) -> _Stored | None:
         """What is to be settled next: all that is stored within `settle_s`, or until somebody waits for it."""
-        stored = self._next or self._to_settle.get()
-        self._next = None
+        stored = self._to_settle.get()
         if stored is None or not self._settle_s:
             return stored
         number, gathered = stored.number, Gathered(stored.mentions)
@@ -256,9 +254,7 @@ class StoreWriter:
                     # The end: it is to be found again.
                     self._to_settle.put(None)
                     break
-                if not gathered.add(later.mentions):
-                    self._next = later
-                    break
+                gathered.add(later.mentions)
                 number = later.number
         return _Stored(number, gathered.mentions)
 

@@ -56,25 +56,19 @@ class Gathered:
     def __init__(self, mentions: Mentions):
         self._users = {seen.login: seen for seen in mentions.users}
         self._sessions = {seen.id: seen for seen in mentions.sessions}
-        self._entities = {(seen.type, seen.id): seen for seen in mentions.entities}
+        self._entities = {(seen.type, seen.id, seen.name): seen for seen in mentions.entities}
 
     def __len__(self) -> int:
         return len(self._users) + len(self._sessions) + len(self._entities)
 
-    def add(self, later: Mentions) -> bool:
-        """Take in the mentions of a later write; False, and nothing of them, when a thing has another name there."""
-        entities = self._entities
-        for seen in later.entities:
-            before = entities.get((seen.type, seen.id))
-            if before is not None and before.name != seen.name:
-                return False
+    def add(self, later: Mentions) -> None:
+        """Take in the mentions of a later write."""
         for user in later.users:
             _merge(self._users, user.login, user)
         for session in later.sessions:
             _merge(self._sessions, session.id, session)
         for entity in later.entities:
-            _merge(entities, (entity.type, entity.id), entity)
-        return True
+            _merge(self._entities, (entity.type, entity.id, entity.name), entity)
 
     @property
     def mentions(self) -> Mentions:
@@ -87,7 +81,7 @@ def mentions_of(batches: Sequence[Batch]) -> Mentions:
     """Whom and what batches mention, read frame by frame: for the few that a crash left behind."""
     users: dict[str, SeenUser] = {}
     sessions: dict[str, SeenSession] = {}
-    entities: dict[tuple[str, str], SeenEntity] = {}
+    entities: dict[tuple[str, str, str | None], SeenEntity] = {}
     for frame in (frame for batch in batches for frame in batch.frames()):
         for event in frame.events:
             for login in filter(None, (event.user, event.acting_for)):
@@ -96,7 +90,7 @@ def mentions_of(batches: Sequence[Batch]) -> Mentions:
                 _merge(sessions, event.session, _session(event, frame.provenance))
             for one in event.entities:
                 seen = SeenEntity(type=one.type, id=one.id, name=one.name, first=event.time, last=event.time)
-                _merge(entities, (one.type, one.id), seen)
+                _merge(entities, (one.type, one.id, one.name), seen)
     return Mentions(users=[*users.values()], sessions=[*sessions.values()], entities=[*entities.values()])
 
 
@@ -118,3 +112,7 @@ def _merge(known: dict[_Key, _Seen], key: _Key, seen: _Seen) -> None:
     before = known.setdefault(key, seen)
     before.first = min(before.first, seen.first)
     before.last = max(before.last, seen.last)
+    if isinstance(before, SeenSession) and isinstance(seen, SeenSession):
+        # A login within the session makes it that user's.
+        before.user = before.user or seen.user
+        before.orig_address = before.orig_address or seen.orig_address

@@ -62,6 +62,8 @@ def create_app(services: Services) -> Litestar:
 
 def _handler(route: Route) -> HTTPRouteHandler:
     async def answer(request: Req) -> Any:
+        caller = getattr(request.state, "caller", None)
+        ACTING_SESSION.set(caller.session_id if caller is not None else None)
         return await route.handler(request)
 
     answer.__name__ = route.handler.__name__
@@ -80,7 +82,6 @@ def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHan
         raise WhodidError("forbidden", "There is no rule who may do this.", "Add one to web/routes.py.")
     services: Services = connection.app.state.services
     caller = admitted(services.access, right, connection.scope, segments(Req(connection.scope)))
-    ACTING_SESSION.set(caller.session_id if caller is not None else None)
     if caller is not None:
         connection.state.caller = caller
 

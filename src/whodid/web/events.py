@@ -12,6 +12,7 @@ from whodid.reading import read
 from whodid.reading.audit import Reading, kind_of, reading
 from whodid.reading.filters import EventFilter, literal
 from whodid.reading.output import rows
+from whodid.reading.then_and_now import then_and_now
 from whodid.web.answers import json_answer, page_answer, stream_answer
 from whodid.web.live import LiveAnswer, LiveTail
 from whodid.web.requests import FILTERS, Req, caller_of, filter_of, form_of, name_of, segments, services_of
@@ -54,7 +55,7 @@ async def one_event(request: Req) -> Response[bytes]:
     timeout_ms, sight = services.config.query_timeout_ms, caller_of(request).sight
     table = await services.call(read.event, services.store, event_id, sight=sight, timeout_ms=timeout_ms)
     await record(request, "audit-read", "event", {"id": event_id})
-    return json_answer(rows(table)[0])
+    return json_answer(rows(await services.call(then_and_now, table, services.directory))[0])
 
 
 async def stream_events(request: Req) -> Any:
@@ -81,7 +82,8 @@ async def _activity(request: Req, subject: dict[str, Any]) -> Response[bytes]:
     page = await services.call(
         read.activity, services.store, services.directory, wanted, sight=caller_of(request).sight, timeout_ms=timeout_ms
     )
-    return await services.call(page_answer, page.table, page.next_cursor, form, "activity")
+    table = await services.call(then_and_now, page.table, services.directory)
+    return await services.call(page_answer, table, page.next_cursor, form, "activity")
 
 
 async def _usage(request: Req, subject: dict[str, Any]) -> Response[bytes]:

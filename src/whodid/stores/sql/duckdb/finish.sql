@@ -46,14 +46,14 @@ SELECT
 FROM events WHERE rowid >= $own_rows AND session IS NOT NULL GROUP BY session
 
 -- name: entities
-SELECT type, id, min(first), max(last), arg_max(name, last) FROM (
-    SELECT entity_type AS type, entity_id AS id, min(time) AS first, max(time) AS last,
-        arg_max(entity_name, time) AS name
-    FROM events WHERE rowid >= $own_rows AND entity_id IS NOT NULL GROUP BY 1, 2
+-- Each name of a thing by itself: it keeps all of them.
+SELECT type, id, min(first), max(last), name FROM (
+    SELECT entity_type AS type, entity_id AS id, entity_name AS name, min(time) AS first, max(time) AS last
+    FROM events WHERE rowid >= $own_rows AND entity_id IS NOT NULL GROUP BY 1, 2, 3
     UNION ALL
-    SELECT type, id, min(time), max(time), arg_max(name, time)
-    FROM event_entities WHERE rowid >= $own_rows GROUP BY 1, 2
-) GROUP BY 1, 2
+    SELECT type, id, name, min(time), max(time)
+    FROM event_entities WHERE rowid >= $own_rows GROUP BY 1, 2, 3
+) GROUP BY type, id, name
 
 -- name: position
 INSERT INTO journal_position VALUES ($receiver, $number) ON CONFLICT (receiver) DO UPDATE SET number = $number
