@@ -16,8 +16,11 @@ import msgspec
 from whodid import catalogue as types
 from whodid.errors import WhodidError
 from whodid.event import TIME_MIN
+from whodid.reading.dialect import dialect_of
 from whodid.reading.read import JSON_MARK
 from whodid.reading.selection import Groups
+from whodid.reading.sight import EVERYTHING, Sight
+from whodid.reading.sight import condition as seen_by
 from whodid.reading.times import instant
 from whodid.reports.common import FIELDS, FILTERS, ZONE, Shift, condition, shifts
 from whodid.reports.kinds import KINDS, types_of
@@ -133,7 +136,13 @@ def report(name: str) -> Report:
 
 
 def run(
-    store: Store, name: str, *, directory: Groups | None = None, timeout_ms: int = TIMEOUT_MS, **parameters: Any
+    store: Store,
+    name: str,
+    *,
+    directory: Groups | None = None,
+    sight: Sight = EVERYTHING,
+    timeout_ms: int = TIMEOUT_MS,
+    **parameters: Any,
 ) -> Reported:
     """Run a report.
 
@@ -143,6 +152,8 @@ def run(
         One of `catalogue()`.
     directory
         Who is in which group; needed for the parameter `groups`.
+    sight
+        What the caller may see: the report is made of that alone.
     timeout_ms
         It is stopped after this long.
     parameters
@@ -155,10 +166,12 @@ def run(
         There is no such report, or no such group.
     WhodidError("invalid")
         It has no such parameter, or a value cannot be read.
+    WhodidError("forbidden")
+        It tells of more than a limited sight may see.
     WhodidError("timeout")
         It took too long; choose a later `since`.
     """
-    asked = prepare(store, name, directory=directory, **parameters)
+    asked = prepare(store, name, directory=directory, sight=sight, **parameters)
     step = _step(asked.report)
     rows_max = ROWS_MAX if step is None else STEP_ROWS_MAX
     found = store.query(asked.sql, asked.params, limit=rows_max, timeout_ms=timeout_ms, trusted=True)
@@ -188,12 +201,18 @@ def _step(chosen: Report) -> Callable[..., pa.Table] | None:
     return found
 
 
-def prepare(store: Store, name: str, *, directory: Groups | None = None, **parameters: Any) -> Prepared:
+def prepare(
+    store: Store, name: str, *, directory: Groups | None = None, sight: Sight = EVERYTHING, **parameters: Any
+) -> Prepared:
     """The statement that `run` would run; its parameters and errors are those of `run`."""
     chosen = report(name)
+    if sight.is_limited and not chosen.keeps_to_sight:
+        raise WhodidError("forbidden", f"Report {name} needs the sight of everything.", "Ask an administrator.")
     values = _values(chosen, parameters, directory)
     params = {name: value for name, value in values.items() if name not in FIELDS and name != ZONE.name}
-    where, zone = "TRUE", tuple[Shift, ...]()
+    seen, more = seen_by(sight, dialect_of(store.kind))
+    params |= more
+    where, zone = seen, tuple[Shift, ...]()
     if chosen.takes_filters:
 
         def find(sql: str, named: dict[str, Any]) -> list[str] | None:
@@ -202,11 +221,12 @@ def prepare(store: Store, name: str, *, directory: Groups | None = None, **param
 
         given = {name: values[name] for name in FIELDS if name in values}
         where, more = condition(given, store.kind, directory, find=find)
+        where = f"{where} AND {seen}" if sight.is_limited else where
         params |= more
     if chosen.takes_zone:
         zone = shifts(values[ZONE.name], values.get("before", values["since"]), values["until"])
         params |= zone_parameters(zone)
-    sql = statement(chosen.sql, store.kind, where, zone)
+    sql = statement(chosen.sql, store.kind, where, seen, zone)
     said = set(_SAID.findall(sql))
     return Prepared(chosen, sql, {name: value for name, value in params.items() if name in said}, values)
 

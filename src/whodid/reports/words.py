@@ -14,7 +14,8 @@ be named `e` where it says them.
     period($by, x)        where the hour, day, week or month of a time begins
     local(x)              a time in the reader's time zone: date_trunc('day', local(e.time)), …
     texts_of(json, '/a/b', …), elements_of(json, '/a'), number_of(text)   see `json_words`
-    chosen()              the condition that the common filters make; TRUE without any
+    chosen()              the condition that the common filters make, on what the caller may see; TRUE without any
+    seen()                the condition that the caller may see an event; every other look at events says it
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ _COMMON: Final = "duckdb"
 _PROGRAM: Final = "({} LIKE 'api:%' OR {} LIKE 'no:auth%')"
 
 _RELATIONS: Final = ("events", "event_entities", "rejected_events")
-# Stands for the condition until it is known.
+# Stand for the conditions until they are known.
 _CHOSEN: Final = "{chosen}"
+_SEEN: Final = "{seen}"
 
 # As many arguments as are given.
 ANY: Final = -1
@@ -101,20 +103,22 @@ WORDS: Final[dict[str, tuple[int, Say]]] = {
     "number_of": (1, json_words.number_of),
     "project": (0, lambda kind, _words: dialect_of(kind).project),
     "chosen": (0, lambda _kind, _words: _CHOSEN),
+    "seen": (0, lambda _kind, _words: _SEEN),
 }
 
 
-def statement(sql: str, kind: str, condition: str = "TRUE", zone: Sequence[Shift] = ()) -> str:
+def statement(sql: str, kind: str, chosen: str = "TRUE", seen: str = "TRUE", zone: Sequence[Shift] = ()) -> str:
     """A report's statement as the store of this kind understands it; parameters stay `$name`.
 
     Parameters
     ----------
-    condition
-        What `chosen()` stands for, in the store's words.
+    chosen, seen
+        What `chosen()` and `seen()` stand for, in the store's words.
     zone
         What `local()` adds; the times of its shifts are the parameters of `zone_parameters`.
     """
-    return translated(sql, kind, len(zone) if any(shift.seconds for shift in zone) else 0).replace(_CHOSEN, condition)
+    plain = translated(sql, kind, len(zone) if any(shift.seconds for shift in zone) else 0)
+    return plain.replace(_CHOSEN, chosen).replace(_SEEN, seen)
 
 
 def zone_parameters(zone: Sequence[Shift]) -> dict[str, Any]:

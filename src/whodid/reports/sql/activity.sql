@@ -13,15 +13,19 @@
 -- column: errors integer events | errors
 -- chart: line x=period y=users
 -- drill: /events?since={period}
-SELECT
-    CAST(period($by, local(e.time)) AS varchar) AS period,
-    count(DISTINCT who()) AS users,
-    count(DISTINCT e.session) AS sessions,
-    count(*) AS events,
-    count(*) FILTER (WHERE is_use()) AS uses,
-    count(*) FILTER (WHERE is_run()) AS runs,
-    count(*) FILTER (WHERE is_error()) AS errors
-FROM events e
-WHERE e.time >= $since AND e.time < $until AND chosen()
-GROUP BY 1
-ORDER BY 1
+WITH told AS (
+    SELECT
+        period($by, local(e.time)) AS period,
+        count(DISTINCT who()) AS users,
+        count(DISTINCT e.session) AS sessions,
+        count(*) AS events,
+        count(*) FILTER (WHERE is_use()) AS uses,
+        count(*) FILTER (WHERE is_run()) AS runs,
+        count(*) FILTER (WHERE is_error()) AS errors
+    FROM events e
+    WHERE e.time >= $since AND e.time < $until AND chosen()
+    GROUP BY 1
+)
+SELECT CAST(period AS varchar) AS period, users, sessions, events, uses, runs, errors
+FROM told
+ORDER BY period

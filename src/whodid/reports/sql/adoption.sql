@@ -15,7 +15,10 @@ WITH told AS (
     SELECT
         e.time >= $since AS is_current, who() AS person, project() AS project, e.type, e.node,
         date_trunc('day', local(e.time)) AS day,
-        is_use() AND e.via IS NULL AND coalesce(parameter('authSource'), 'USER_FROM_UI') = 'USER_FROM_UI' AS by_hand,
+        is_use() AND e.via IS NULL AND coalesce(
+            CASE WHEN e.format LIKE 'dss%' OR e.node_type IN ('design', 'automation') THEN parameter('authSource') END,
+            'USER_FROM_UI'
+        ) = 'USER_FROM_UI' AS by_hand,
         verb() IN ('made', 'edited') AS is_edit, e.time
     FROM events e
     WHERE e.time >= $before AND e.time < $until AND chosen()
@@ -39,6 +42,7 @@ WITH told AS (
         min(e.time) <= CAST($before AS timestamp) + (CAST($since AS timestamp) - CAST($before AS timestamp)) * 0.1
             AS has_previous
     FROM events e
+    WHERE seen()
 ), measures AS (
     SELECT is_current, 1 AS place, 'active people' AS measure, 'people' AS unit, people AS value, first, last FROM counted
     UNION ALL

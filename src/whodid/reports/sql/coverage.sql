@@ -1,7 +1,7 @@
 -- family: adoption
 -- title: Coverage
 -- question: From which nodes are events there, for which stretch of time, and with which gaps?
--- parameter: since time = 90d | from when on
+-- parameter: since time = 30d | from when on
 -- parameter: until time = now | until when
 -- parameter: limit integer = 100 | rows at most
 -- column: node text | the node that sent them; empty where none is told

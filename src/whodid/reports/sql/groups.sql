@@ -24,18 +24,26 @@ WITH members AS (
     SELECT DISTINCT m."group", m.login FROM (
         SELECT unnest(CAST($member_groups AS varchar[])) AS "group", unnest(CAST($member_logins AS varchar[])) AS login
     ) m
-), people AS (
+), present AS (
     SELECT
         who() AS login,
-        count(*) FILTER (WHERE e.time >= $since) AS events,
-        count(*) FILTER (WHERE e.time < $since) AS previous_events,
-        count(*) FILTER (WHERE e.time >= $since AND is_use()) AS uses,
-        count(DISTINCT CASE WHEN e.time >= $since THEN e.session END) AS sessions,
-        count(*) FILTER (WHERE e.time >= $since AND is_run()) AS runs,
-        count(*) FILTER (WHERE e.time >= $since AND is_error()) AS errors
+        count(*) AS events,
+        count(*) FILTER (WHERE is_use()) AS uses,
+        count(DISTINCT e.session) AS sessions,
+        count(*) FILTER (WHERE is_run()) AS runs,
+        count(*) FILTER (WHERE is_error()) AS errors
     FROM events e
-    WHERE e.time >= $before AND e.time < $until AND chosen() AND who() IS NOT NULL
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
     GROUP BY 1
+), past AS (
+    SELECT who() AS login, count(*) AS events
+    FROM events e
+    WHERE e.time >= $before AND e.time < $since AND chosen() AND who() IS NOT NULL
+    GROUP BY 1
+), people AS (
+    SELECT
+        coalesce(n.login, p.login) AS login, n.events, p.events AS previous_events, n.uses, n.sessions, n.runs, n.errors
+    FROM present n FULL JOIN past p ON p.login = n.login
 ), everybody AS (
     SELECT NULL AS "group", login FROM (SELECT login FROM members UNION SELECT login FROM people) b
     UNION ALL

@@ -9,13 +9,21 @@
 -- column: uses integer events | what users did on purpose
 -- column: errors integer events | errors met
 -- chart: rect x=hour y=weekday color=users
+WITH told AS (
+    SELECT
+        date_trunc('hour', local(e.time)) AS here, who() AS person,
+        count(*) FILTER (WHERE is_use()) AS uses,
+        count(*) FILTER (WHERE is_error()) AS errors
+    FROM events e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
+    GROUP BY 1, 2
+)
 SELECT
-    CAST(extract(isodow FROM local(e.time)) AS integer) AS weekday,
-    CAST(extract(hour FROM local(e.time)) AS integer) AS hour,
-    count(DISTINCT who()) AS users,
-    count(*) FILTER (WHERE is_use()) AS uses,
-    count(*) FILTER (WHERE is_error()) AS errors
-FROM events e
-WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
+    CAST(extract(isodow FROM here) AS integer) AS weekday,
+    CAST(extract(hour FROM here) AS integer) AS hour,
+    count(DISTINCT person) AS users,
+    CAST(sum(uses) AS bigint) AS uses,
+    CAST(sum(errors) AS bigint) AS errors
+FROM told
 GROUP BY 1, 2
 ORDER BY 1, 2

@@ -20,27 +20,39 @@
 , failures AS (
     SELECT e.session, e.request_id, e.time
     FROM events e
-    WHERE e.time >= $since AND e.time < CAST($until AS timestamp) + INTERVAL '5 seconds' AND is_error()
+    WHERE e.time >= $since AND e.time < CAST($until AS timestamp) + INTERVAL '5 seconds' AND is_error() AND seen()
         AND (e.session IS NOT NULL OR e.request_id IS NOT NULL)
+), touched AS (
+    SELECT e.id, e.type, CAST(e."parameters" AS varchar) AS told, e.time, e.session, e.request_id
+    FROM events e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.type IN (
+        'main-menu-item-click', 'menu click', 'menu-click', 'menu-item-click', 'dialog show', 'dialog-show',
+        'dialog-shown', 'command', 'input', 'click'
+    )
 ), followed AS (
-    SELECT u.id
-    FROM items_used u JOIN failures f ON f.session = u.session
+    SELECT u.id, u.type, u.told
+    FROM touched u JOIN failures f ON f.session = u.session
     WHERE f.time >= u.time AND f.time <= u.time + INTERVAL '5 seconds'
     UNION
-    SELECT u.id
-    FROM items_used u JOIN failures f ON f.request_id = u.request_id
+    SELECT u.id, u.type, u.told
+    FROM touched u JOIN failures f ON f.request_id = u.request_id
     WHERE f.time >= u.time AND f.time <= u.time + INTERVAL '5 seconds'
+), failed AS (
+    SELECT n.kind, n.item, count(*) AS errors_after
+    FROM followed f JOIN items_named n ON n.type = f.type AND n.told = f.told
+    GROUP BY 1, 2
 ), counted AS (
     SELECT
-        u.kind, u.item, count(*) AS uses, count(DISTINCT u.person) AS users, count(f.id) AS errors_after,
-        min(u.time) AS first, max(u.time) AS last
-    FROM items_used u LEFT JOIN followed f ON f.id = u.id
+        n.kind, n.item, CAST(sum(t.uses) AS bigint) AS uses, count(DISTINCT t.person) AS users,
+        min(t.first) AS first, max(t.last) AS last
+    FROM items_told t JOIN items_named n ON n.type = t.type AND n.told = t.told
+    WHERE n.item IS NOT NULL
     GROUP BY 1, 2
 )
 SELECT
-    kind, item, uses, users, errors_after,
-    100 * CAST(errors_after AS double precision) / uses AS errors_percent,
-    first, last, count(*) OVER () AS "of"
-FROM counted
-ORDER BY CASE WHEN CAST($order AS varchar) = 'errors' THEN errors_after END DESC NULLS LAST, uses DESC, kind, item
+    c.kind, c.item, c.uses, c.users, coalesce(f.errors_after, 0) AS errors_after,
+    100 * CAST(coalesce(f.errors_after, 0) AS double precision) / c.uses AS errors_percent,
+    c.first, c.last, count(*) OVER () AS "of"
+FROM counted c LEFT JOIN failed f ON f.kind = c.kind AND f.item = c.item
+ORDER BY CASE WHEN CAST($order AS varchar) = 'errors' THEN f.errors_after END DESC NULLS LAST, c.uses DESC, c.kind, c.item
 LIMIT $limit

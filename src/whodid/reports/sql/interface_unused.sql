@@ -26,7 +26,7 @@
             coalesce(parameter('package'), e.entity_id) AS by,
             e.time
         FROM events e
-        WHERE e.time < $until AND e.type IN ('package-published', 'interface-registered')
+        WHERE e.time < $until AND seen() AND e.type IN ('package-published', 'interface-registered')
         UNION ALL
         SELECT
             coalesce(parameter('kind'), 'menu'),
@@ -34,18 +34,19 @@
             coalesce(parameter('package'), e.entity_id),
             e.time
         FROM events e
-        WHERE e.time < $until AND e.type = 'interface-registered'
+        WHERE e.time < $until AND seen() AND e.type = 'interface-registered'
     ) told
     WHERE item IS NOT NULL
     GROUP BY 1, 2
 ), counted AS (
     SELECT
-        kind, item,
-        count(*) FILTER (WHERE time >= $since) AS uses,
-        count(DISTINCT CASE WHEN time >= $since THEN person END) AS users,
-        count(*) AS ever,
-        max(time) AS last
-    FROM items_used
+        n.kind, n.item,
+        CAST(coalesce(sum(CASE WHEN t.is_current THEN t.uses END), 0) AS bigint) AS uses,
+        count(DISTINCT CASE WHEN t.is_current THEN t.person END) AS users,
+        CAST(sum(t.uses) AS bigint) AS ever,
+        max(t.last) AS last
+    FROM items_told t JOIN items_named n ON n.type = t.type AND n.told = t.told
+    WHERE n.item IS NOT NULL
     GROUP BY 1, 2
 ), known AS (
     SELECT

@@ -20,81 +20,95 @@ WITH spans AS (
         CAST($until AS timestamp) - INTERVAL '30 days' AS month,
         CAST($until AS timestamp) - INTERVAL '60 days' AS month_before
 ), seen AS (
+    -- One scan for all windows: `stretch` counts the bounds of windows that lie behind an event.
     SELECT
-        who() AS login,
-        e.session,
-        count(*) FILTER (WHERE e.time >= $since) AS events,
-        count(*) FILTER (WHERE e.time >= $since AND is_run()) AS runs,
-        count(*) FILTER (WHERE e.time >= $since AND is_error()) AS errors,
-        count(*) FILTER (WHERE e.time >= $before AND e.time < $since) AS previous_events,
-        count(*) FILTER (WHERE e.time >= $before AND e.time < $since AND is_run()) AS previous_runs,
-        count(*) FILTER (WHERE e.time >= $before AND e.time < $since AND is_error()) AS previous_errors,
-        max(e.time) AS last,
-        count(*) FILTER (WHERE e.time >= s.day_before AND e.time < s.day) AS day_before,
-        count(*) FILTER (WHERE e.time >= s.week_before AND e.time < s.week) AS week_before,
-        count(*) FILTER (WHERE e.time < s.month AND e.time >= s.month_before) AS month_before
+        person() AS login,
+        CAST(e.time >= s.since AS integer) + CAST(e.time >= s.before AS integer)
+            + CAST(e.time >= s.day AS integer) + CAST(e.time >= s.day_before AS integer)
+            + CAST(e.time >= s.week AS integer) + CAST(e.time >= s.week_before AS integer)
+            + CAST(e.time >= s.month AS integer) + CAST(e.time >= s.month_before AS integer) AS stretch,
+        count(*) AS events,
+        count(*) FILTER (WHERE is_run()) AS runs,
+        count(*) FILTER (WHERE is_error()) AS errors
     FROM events e CROSS JOIN spans s
-    WHERE e.time >= least(CAST($before AS timestamp), CAST($until AS timestamp) - INTERVAL '60 days')
-        AND e.time < $until AND chosen()
-    GROUP BY 1, 2
-), first_seen AS (
-    SELECT who() AS login, min(e.time) AS at
-    FROM events e
     WHERE e.time < $until AND chosen()
-    GROUP BY 1
-), recorded AS (
-    SELECT min(e.time) AS since FROM events e
-), added AS (
-    SELECT
-        count(DISTINCT n.login) FILTER (WHERE n.last >= s.day) AS day,
-        count(DISTINCT n.login) FILTER (WHERE n.day_before > 0) AS day_before,
-        count(DISTINCT n.login) FILTER (WHERE n.last >= s.week) AS week,
-        count(DISTINCT n.login) FILTER (WHERE n.week_before > 0) AS week_before,
-        count(DISTINCT n.login) FILTER (WHERE n.last >= s.month) AS month,
-        count(DISTINCT n.login) FILTER (WHERE n.month_before > 0) AS month_before,
-        count(DISTINCT n.login) FILTER (WHERE n.events > 0) AS users,
-        count(DISTINCT n.login) FILTER (WHERE n.previous_events > 0) AS previous_users,
-        count(DISTINCT n.session) FILTER (WHERE n.events > 0) AS sessions,
-        count(DISTINCT n.session) FILTER (WHERE n.previous_events > 0) AS previous_sessions,
-        coalesce(sum(n.events), 0) AS events, coalesce(sum(n.previous_events), 0) AS previous_events,
-        coalesce(sum(n.runs), 0) AS runs, coalesce(sum(n.previous_runs), 0) AS previous_runs,
-        coalesce(sum(n.errors), 0) AS errors, coalesce(sum(n.previous_errors), 0) AS previous_errors
-    FROM seen n CROSS JOIN spans s
-), arrived AS (
-    SELECT
-        count(*) FILTER (WHERE at >= $since) AS users,
-        count(*) FILTER (WHERE at >= $before AND at < $since) AS previous_users
-    FROM first_seen
-    WHERE login IS NOT NULL
+    GROUP BY 1, 2
+), told AS (
+    SELECT CASE WHEN NOT is_program(login) THEN login END AS login, stretch, events, runs, errors FROM seen
+), bounds AS (
+    SELECT b.name, b.begins, b.ends,
+        CAST(b.begins >= s.since AS integer) + CAST(b.begins >= s.before AS integer)
+            + CAST(b.begins >= s.day AS integer) + CAST(b.begins >= s.day_before AS integer)
+            + CAST(b.begins >= s.week AS integer) + CAST(b.begins >= s.week_before AS integer)
+            + CAST(b.begins >= s.month AS integer) + CAST(b.begins >= s.month_before AS integer) AS from_stretch,
+        CASE
+            WHEN b.ends >= s.until THEN 9
+            ELSE CAST(b.ends >= s.since AS integer) + CAST(b.ends >= s.before AS integer)
+                + CAST(b.ends >= s.day AS integer) + CAST(b.ends >= s.day_before AS integer)
+                + CAST(b.ends >= s.week AS integer) + CAST(b.ends >= s.week_before AS integer)
+                + CAST(b.ends >= s.month AS integer) + CAST(b.ends >= s.month_before AS integer)
+        END AS to_stretch
+    FROM (
+        SELECT 'time' AS name, since AS begins, until AS ends FROM spans
+        UNION ALL SELECT 'before', before, since FROM spans
+        UNION ALL SELECT 'day', day, until FROM spans
+        UNION ALL SELECT 'day before', day_before, day FROM spans
+        UNION ALL SELECT 'week', week, until FROM spans
+        UNION ALL SELECT 'week before', week_before, week FROM spans
+        UNION ALL SELECT 'month', month, until FROM spans
+        UNION ALL SELECT 'month before', month_before, month FROM spans
+    ) b CROSS JOIN spans s
 ), counted AS (
-    SELECT 1 AS place, 'active users' AS measure, 'users' AS unit, a.users AS value, a.previous_users AS previous,
-        s.before AS begins, s.since AS ends
-    FROM added a CROSS JOIN spans s
+    SELECT
+        b.name, count(DISTINCT t.login) AS users, coalesce(sum(t.events), 0) AS events,
+        coalesce(sum(t.runs), 0) AS runs, coalesce(sum(t.errors), 0) AS errors
+    FROM bounds b LEFT JOIN told t ON t.stretch >= b.from_stretch AND t.stretch < b.to_stretch
+    GROUP BY 1
+), arrived AS (
+    SELECT b.name, count(f.login) AS users
+    FROM bounds b
+    LEFT JOIN (SELECT login, min(stretch) AS stretch FROM told WHERE login IS NOT NULL GROUP BY 1) f
+        ON f.stretch >= b.from_stretch AND f.stretch < b.to_stretch
+    GROUP BY 1
+), sessions AS (
+    SELECT 'time' AS name, count(DISTINCT e.session) AS sessions
+    FROM events e
+    WHERE e.time >= $since AND e.time < $until AND chosen()
     UNION ALL
-    SELECT 2, 'active users, last day', 'users', a.day, a.day_before, s.day_before, s.day
-    FROM added a CROSS JOIN spans s
+    SELECT 'before', count(DISTINCT e.session)
+    FROM events e
+    WHERE e.time >= $before AND e.time < $since AND chosen()
+), recorded AS (
+    SELECT min(e.time) AS since FROM events e WHERE seen()
+), measures AS (
+    SELECT 1 AS place, 'active users' AS measure, 'users' AS unit, name, users AS value FROM counted
+    WHERE name IN ('time', 'before')
     UNION ALL
-    SELECT 3, 'active users, last 7 days', 'users', a.week, a.week_before, s.week_before, s.week
-    FROM added a CROSS JOIN spans s
+    SELECT 2, 'active users, last day', 'users', name, users FROM counted WHERE name IN ('day', 'day before')
     UNION ALL
-    SELECT 4, 'active users, last 30 days', 'users', a.month, a.month_before, s.month_before, s.month
-    FROM added a CROSS JOIN spans s
+    SELECT 3, 'active users, last 7 days', 'users', name, users FROM counted WHERE name IN ('week', 'week before')
     UNION ALL
-    SELECT 5, 'new users', 'users', a.users, a.previous_users, s.before, s.since FROM arrived a CROSS JOIN spans s
+    SELECT 4, 'active users, last 30 days', 'users', name, users FROM counted WHERE name IN ('month', 'month before')
     UNION ALL
-    SELECT 6, 'sessions', 'sessions', a.sessions, a.previous_sessions, s.before, s.since
-    FROM added a CROSS JOIN spans s
+    SELECT 5, 'new users', 'users', name, users FROM arrived WHERE name IN ('time', 'before')
     UNION ALL
-    SELECT 7, 'events', 'events', a.events, a.previous_events, s.before, s.since FROM added a CROSS JOIN spans s
+    SELECT 6, 'sessions', 'sessions', name, sessions FROM sessions
     UNION ALL
-    SELECT 8, 'runs', 'runs', a.runs, a.previous_runs, s.before, s.since FROM added a CROSS JOIN spans s
+    SELECT 7, 'events', 'events', name, events FROM counted WHERE name IN ('time', 'before')
     UNION ALL
-    SELECT 9, 'errors', 'events', a.errors, a.previous_errors, s.before, s.since FROM added a CROSS JOIN spans s
+    SELECT 8, 'runs', 'runs', name, runs FROM counted WHERE name IN ('time', 'before')
+    UNION ALL
+    SELECT 9, 'errors', 'events', name, errors FROM counted WHERE name IN ('time', 'before')
 ), known AS (
     SELECT
-        c.place, c.measure, c.unit, CAST(c.value AS bigint) AS value,
-        CASE WHEN r.since <= c.begins + (c.ends - c.begins) * 0.1 THEN CAST(c.previous AS bigint) END AS previous
-    FROM counted c CROSS JOIN recorded r
+        m.place, m.measure, m.unit,
+        CAST(max(CASE WHEN b.ends = s.until THEN m.value END) AS bigint) AS value,
+        CAST(
+            max(CASE WHEN b.ends < s.until AND r.since <= b.begins + (b.ends - b.begins) * 0.1 THEN m.value END)
+            AS bigint
+        ) AS previous
+    FROM measures m JOIN bounds b ON b.name = m.name CROSS JOIN spans s CROSS JOIN recorded r
+    GROUP BY 1, 2, 3
 )
 SELECT
     measure,

@@ -42,7 +42,7 @@ WITH named AS (
         SELECT
             parameter('package') AS package, parameter('version') AS version, e.time, e.duration_ms, who() AS person
         FROM events e
-        WHERE e.time < $until
+        WHERE e.time < $until AND seen()
             AND e.type IN ('package-published', 'package-installed', 'plugin-install', 'plugin-installed')
     ) told
 )

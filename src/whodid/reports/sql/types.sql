@@ -9,7 +9,6 @@
 -- column: topic text | its topic
 -- column: events integer events | how many
 -- column: people integer people | persons who did it, or for whom a program did
--- column: sessions integer sessions | in how many sessions
 -- column: errors integer events | how many of them are errors
 -- column: first time | first in this time
 -- column: last time | last in this time
@@ -20,8 +19,7 @@ SELECT
     e.level,
     e.topic,
     count(*) AS events,
-    count(DISTINCT CASE WHEN NOT is_program(person()) THEN person() END) AS people,
-    count(DISTINCT e.session) AS sessions,
+    count(DISTINCT who()) AS people,
     count(*) FILTER (WHERE is_error()) AS errors,
     min(e.time) AS first,
     max(e.time) AS last,

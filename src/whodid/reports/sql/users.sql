@@ -20,21 +20,27 @@
 WITH counted AS (
     SELECT
         who() AS person,
-        count(*) FILTER (WHERE e.time >= $since) AS events,
-        count(*) FILTER (WHERE e.time < $since) AS previous_events,
-        count(*) FILTER (WHERE e.time >= $since AND is_use()) AS uses,
-        count(DISTINCT CASE WHEN e.time >= $since THEN e.session END) AS sessions,
-        count(DISTINCT CASE WHEN e.time >= $since THEN date_trunc('day', local(e.time)) END) AS active_days,
-        count(*) FILTER (WHERE e.time >= $since AND is_run()) AS runs,
-        count(*) FILTER (WHERE e.time >= $since AND is_error()) AS errors,
-        min(CASE WHEN e.time >= $since THEN e.time END) AS first,
-        max(CASE WHEN e.time >= $since THEN e.time END) AS last
+        count(*) AS events,
+        count(*) FILTER (WHERE is_use()) AS uses,
+        count(DISTINCT e.session) AS sessions,
+        count(DISTINCT date_trunc('day', local(e.time))) AS active_days,
+        count(*) FILTER (WHERE is_run()) AS runs,
+        count(*) FILTER (WHERE is_error()) AS errors,
+        min(e.time) AS first,
+        max(e.time) AS last
     FROM events e
-    WHERE e.time >= $before AND e.time < $until AND chosen() AND who() IS NOT NULL
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
+    GROUP BY 1
+), past AS (
+    SELECT who() AS person, count(*) AS events
+    FROM events e
+    WHERE e.time >= $before AND e.time < $since AND chosen() AND who() IS NOT NULL
     GROUP BY 1
 )
 SELECT
-    person, events, previous_events, uses, sessions, active_days, runs, errors, first, last, count(*) OVER () AS "of"
-FROM counted
-ORDER BY events DESC, previous_events DESC, person
+    coalesce(c.person, p.person) AS person, coalesce(c.events, 0) AS events, coalesce(p.events, 0) AS previous_events,
+    coalesce(c.uses, 0) AS uses, coalesce(c.sessions, 0) AS sessions, coalesce(c.active_days, 0) AS active_days,
+    coalesce(c.runs, 0) AS runs, coalesce(c.errors, 0) AS errors, c.first, c.last, count(*) OVER () AS "of"
+FROM counted c FULL JOIN past p ON p.person = c.person
+ORDER BY 2 DESC, 3 DESC, 1
 LIMIT $limit

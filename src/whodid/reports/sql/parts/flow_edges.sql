@@ -2,14 +2,27 @@
 -- Inputs and outputs are the entities with these roles. What runs is the event's first entity without one of these roles
 -- that is no project or the like, else the scenario, job, webapp or notebook that acted (`via`), else the function, else
 -- the type of event. Without roles: a build's dataset is the output of what acted, what a program reads is its input.
-flow_marked AS (
+flow_marked AS MATERIALIZED (
     SELECT DISTINCT x.event_id AS id
     FROM event_entities x
     WHERE x.time >= $since AND x.time < $until
         AND x.role IN ('input', 'source', 'read', 'output', 'target', 'result', 'written')
+), flow_runs AS MATERIALIZED (
+    -- What touched the same things in the same way is read once.
+    SELECT
+        row_number() OVER () AS id, told, via, function, event_type, person, runs, failed, first, last
+    FROM (
+        SELECT
+            CAST(e."entities" AS varchar) AS told, e.via, e.function, e.type AS event_type, person() AS person,
+            count(*) AS runs, count(*) FILTER (WHERE is_error() OR e.status = 'failed') AS failed,
+            min(e.time) AS first, max(e.time) AS last
+        FROM events e
+        WHERE e.time >= $since AND e.time < $until AND seen() AND e.id IN (SELECT m.id FROM flow_marked m)
+        GROUP BY 1, 2, 3, 4, 5
+    ) same
 ), flow_things AS (
     SELECT
-        id, time, person, via, function, event_type, is_failed,
+        id, via, function, event_type, person, runs, failed, first, last,
         told[1] AS type, told[2] AS thing, told[3] AS name,
         CASE
             WHEN told[4] IN ('input', 'source', 'read') THEN 'input'
@@ -18,14 +31,14 @@ flow_marked AS (
             ELSE 'doer'
         END AS part
     FROM (
-        SELECT id, time, person, via, function, event_type, is_failed,
+        SELECT
+            id, via, function, event_type, person, runs, failed, first, last,
             texts_of(entity, '/type', '/id', '/name', '/role') AS told
         FROM (
             SELECT
-                e.id, e.time, person() AS person, e.via, e.function, e.type AS event_type,
-                is_error() OR e.status = 'failed' AS is_failed, elements_of(e."entities", '') AS entity
-            FROM events e
-            WHERE e.time >= $since AND e.time < $until AND e.id IN (SELECT m.id FROM flow_marked m)
+                id, via, function, event_type, person, runs, failed, first, last,
+                elements_of(CAST(told AS jsonb), '') AS entity
+            FROM flow_runs
         ) touched
     ) read
 ), flow_done AS (
@@ -41,7 +54,7 @@ flow_marked AS (
         ordered AS (PARTITION BY id ORDER BY CASE WHEN part = 'doer' THEN 0 ELSE 1 END, type, thing)
 ), flow_steps AS (
     SELECT
-        part, type, thing, name, time, person, via, is_failed,
+        part, type, thing, name, person, via, runs, failed, first, last,
         CASE
             WHEN has_doer = 1 THEN doer_type
             WHEN via LIKE '_%:_%' THEN split_part(via, ':', 1)
@@ -59,16 +72,17 @@ flow_marked AS (
     UNION ALL
     SELECT
         CASE WHEN e.type IN ('dataset-read-data', 'dataset-read-data-sample') THEN 'input' ELSE 'output' END,
-        e.entity_type, e.entity_id, e.entity_name, e.time, person(), e.via,
-        is_error() OR e.status = 'failed',
+        e.entity_type, e.entity_id, max(e.entity_name), person(), e.via, count(*),
+        count(*) FILTER (WHERE is_error() OR e.status = 'failed'), min(e.time), max(e.time),
         split_part(e.via, ':', 1), substr(e.via, strpos(e.via, ':') + 1), NULL
     FROM events e
-    WHERE e.time >= $since AND e.time < $until AND e.via LIKE '_%:_%' AND e.entity_type = 'dataset'
+    WHERE e.time >= $since AND e.time < $until AND seen() AND e.via LIKE '_%:_%' AND e.entity_type = 'dataset'
         AND e.type IN (
             'flow-object-build-success', 'flow-object-build-failed', 'dataset-read-data', 'dataset-read-data-sample'
         )
         AND NOT EXISTS (SELECT 1 FROM flow_marked m WHERE m.id = e.id)
-), flow_edges AS (
+    GROUP BY e.type, e.entity_type, e.entity_id, e.via, person()
+), flow_edges AS MATERIALIZED (
     SELECT
         CASE WHEN part = 'input' THEN type ELSE doer_type END AS from_type,
         CASE WHEN part = 'input' THEN thing ELSE doer_thing END AS from_id,
@@ -76,10 +90,10 @@ flow_marked AS (
         CASE WHEN part = 'input' THEN doer_type ELSE type END AS to_type,
         CASE WHEN part = 'input' THEN doer_thing ELSE thing END AS to_id,
         max(CASE WHEN part = 'input' THEN doer_name ELSE name END) AS to_name,
-        count(*) AS runs,
-        count(*) FILTER (WHERE is_failed) AS failed,
-        min(time) AS first,
-        max(time) AS last,
+        CAST(sum(runs) AS bigint) AS runs,
+        CAST(sum(failed) AS bigint) AS failed,
+        min(first) AS first,
+        max(last) AS last,
         count(DISTINCT person) AS users,
         max(via) AS via
     FROM flow_steps
