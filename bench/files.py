@@ -10,7 +10,7 @@ import duckdb
 SQL = Path(__file__).with_name("sql")
 
 
-def write(kind: str, path: Path, *, events: int, days: int = 90, end: datetime | None = None) -> Path:
+def write(kind: str, path: Path, *, events: int, days: float = 90, end: datetime | None = None) -> Path:
     """Write `events` lines of `kind` ("native" or "dss_log4j") over the `days` before `end` (now) to `path`."""
     end = end or datetime.now(UTC)
     statement = (
