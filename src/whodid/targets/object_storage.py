@@ -73,7 +73,8 @@ class _ObjectsTarget(LaidOutTarget):
                 self._upload(self.working / file.working, file.path, file.size_bytes)
             self._put(commit.manifest_path, commit.manifest())
         except Exception as error:
-            if isinstance(error, OSError):
+            # obstore's own errors are OSErrors too in part, without a number.
+            if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise explained(error, self._place.url, "cannot be written to") from error
 
