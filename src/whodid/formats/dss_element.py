@@ -17,6 +17,7 @@ from whodid.formats.dss_envelope import Envelope
 from whodid.formats.dss_event import (
     DATASETS,
     DATASETS_IN,
+    DURATIONS,
     FUNCTIONS,
     KINDS,
     NOT_SIMPLE,
@@ -44,7 +45,6 @@ _NOTHING_UNUSUAL: Final = _UNUSUAL(astuple(Message()))
 _NOWHERE: Final = _PLACE(astuple(Message()))
 
 _HOUR_MS: Final = 3_600_000
-_DURATION_MS_MAX: Final = 10**15
 _VERSION: Final = bytes(0x80 | byte & 0x0F for byte in range(256))
 _VARIANT: Final = bytes(0x80 | byte & 0x3F for byte in range(256))
 _START: Final = b',{"id":"00000000-0000-0000-0000-000000000000","time":"'
@@ -134,10 +134,7 @@ def _who_and_calls(
     diagnostics = [envelope.mdc or _NOBODY for envelope in envelopes]
     users = [one.user for one in diagnostics]
     who = list(map(WHO.__getitem__, zip(map(_LOGINS, values), users, map(_AUTH_VIA, values), strict=True)))
-    durations = [
-        b'"duration_ms":%d,' % time if time.__class__ is int and 0 <= time < _DURATION_MS_MAX else b""
-        for time in map(_CALL_TIME, envelopes)
-    ]
+    durations = [DURATIONS[time] if time.__class__ is int else b"" for time in map(_CALL_TIME, envelopes)]
     return who, [FUNCTIONS[one.api_call] for one in diagnostics], durations
 
 

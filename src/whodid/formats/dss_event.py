@@ -19,6 +19,7 @@ from whodid.formats.dss_fields import (
 )
 
 _KEEP_MAX: Final = 20_000
+_DURATION_MS_MAX: Final = 10**15
 _TOPIC_OF_LOGGER: Final = "dku.audit."
 
 K = TypeVar("K", bound=Hashable)
@@ -224,3 +225,10 @@ def _function(name: Any) -> bytes:
 
 
 FUNCTIONS: Final[Memo[Any]] = Memo(_function)
+
+
+def _duration(time_ms: int) -> bytes:
+    return b'"duration_ms":%d,' % time_ms if 0 <= time_ms < _DURATION_MS_MAX else b""
+
+
+DURATIONS: Final[Memo[int]] = Memo(_duration)

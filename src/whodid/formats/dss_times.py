@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -12,11 +13,10 @@ from whodid.formats.rejecting import Unreadable
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _KEEP_MAX: Final = 20_000
-# Offsets of whole hours: with these, minutes and seconds are the same in UTC.
+# Offsets of whole hours: with these, minutes are the same in UTC.
 _OFFSETS: Final = frozenset(["Z", *(f"{sign}{hours:02}00" for sign in "+-" for hours in range(15))])
-_WITHIN: Final = slice(13, 23)
-_SHAPE: Final = b":00:00.000"
-_DIGITS: Final = bytes(48 if chr(byte) in "0123456789" else 0 if byte == 48 else byte for byte in range(256))
+_MINUTES_MS: Final = {f":{minute:02}": minute * 60_000 for minute in range(60)}
+_SECONDS: Final = re.compile(r":([0-5][0-9])\.([0-9]{3})").fullmatch
 
 
 class _Hours(dict[str, tuple[bytes, int]]):
@@ -32,10 +32,19 @@ class _Hours(dict[str, tuple[bytes, int]]):
         return made
 
 
+class _SecondsMs(dict[str, int]):
+    """From ":05.441" to milliseconds; there are 60,000 of them."""
+
+    def __missing__(self, key: str) -> int:
+        found = _SECONDS(key)
+        if found is None:
+            raise Unreadable("bad_time", f"The time {times.shown(key)} cannot be read at once.")
+        made = self[key] = int(found[1] + found[2])
+        return made
+
+
 _HOURS: Final = _Hours()
-_SECONDS_MS: Final = {
-    f":{minute:02}:{second:02}": (60 * minute + second) * 1000 for minute in range(60) for second in range(60)
-}
+_SECONDS_MS: Final = _SecondsMs()
 
 
 Stamps = tuple[list[bytes], list[bytes], list[int]]
@@ -64,15 +73,16 @@ def from_ms(at_ms: int) -> datetime:
 def _at_once(told: Sequence[Any]) -> Stamps | None:
     """The stamps of texts with milliseconds and an offset of whole hours, else None."""
     try:
-        within = [text[_WITHIN] for text in told]
-        joined = "".join(within).encode()
-        if joined.translate(_DIGITS) != _SHAPE * len(told) or set(map(len, within)) != {len(_SHAPE)}:
-            return None
+        after_ms = [_MINUTES_MS[text[13:16]] + _SECONDS_MS[text[16:23]] for text in told]
         hours = [_HOURS[text[:13] + text[23:]] for text in told]
-        at_ms = [hour[1] + _SECONDS_MS[text[:6]] + int(text[7:]) for hour, text in zip(hours, within, strict=True)]
     except (KeyError, TypeError, Unreadable):
         return None
-    return [hour[0] for hour in hours], [joined[at : at + 10] for at in range(0, len(joined), 10)], at_ms
+    ends = "".join([text[13:23] for text in told]).encode()
+    return (
+        [hour for hour, _ in hours],
+        [ends[at : at + 10] for at in range(0, len(ends), 10)],
+        [ms + after for (_, ms), after in zip(hours, after_ms, strict=True)],
+    )
 
 
 def _one(told: Any) -> tuple[bytes, bytes, int]:
