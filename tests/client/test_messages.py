@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import dataclasses
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import PurePosixPath
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -20,6 +22,7 @@ from support.logging_server import Events, Scripted
 from whodid.client import DROP, Logger, Message
 from whodid.client.encode import encoded
 from whodid.client.message import fresh_id
+from whodid.client.policy import Policy
 from whodid.event import Entity, Event
 from whodid.formats.strict import strict_events
 
@@ -312,6 +315,34 @@ def test_sessions_and_users_join_what_is_logged_within(logger: Logger, events: E
     assert two["parameters"] == {"tenant": 1, "step": 2}
     assert three["user"] == "eve" and three["session"] not in (None, outer.session) and three["via"] is None
     assert (four["user"], four["session"]) == (None, None)
+
+
+@pytest.mark.parametrize(("idle_ms", "silent_s", "another"), [(None, 1_799, False), (None, 1_801, True),
+                                                              (60_000, 59, False), (60_000, 61, True)])  # fmt: skip
+def test_a_session_is_followed_by_another_after_a_silence(
+    logger: Logger, events: Events, monkeypatch: pytest.MonkeyPatch, idle_ms: int | None, silent_s: float, another: bool
+) -> None:
+    at = time.monotonic()
+    monkeypatch.setattr("whodid.client.scope.time", SimpleNamespace(monotonic=lambda: at))
+    if idle_ms is not None:
+        assert logger._carrier is not None
+        logger._carrier.policies.applied["ann"] = Policy(session_idle_ms=idle_ms)
+    with logger.session(user="ann") as scope:
+        logger.audit("one")
+        at += silent_s
+        logger.audit("two")
+        with logger.session(params={"inner": True}):
+            at += 1
+            logger.audit("three")
+    with logger.session(user="ann", id="0b0e9f0a-7f50-4b0c-8f0e-1f2a3b4c5d6e"):
+        logger.audit("four")
+        at += 10_000
+        logger.audit("five")
+    one, two, three, four, five = (each["session"] for each in events.of(logger))
+    assert one == scope.session
+    assert (one != two) == another
+    assert two == three
+    assert four == five == "0b0e9f0a-7f50-4b0c-8f0e-1f2a3b4c5d6e"
 
 
 def test_contexts_of_tasks_and_threads_do_not_mix(told: Told) -> None:

@@ -70,6 +70,17 @@ def test_a_rule_counts_at_once_for_a_group_and_groups_within_it(policies: Polici
     assert filtered(policies, "ada") and not filtered(policies, "bob")
 
 
+def test_the_server_ends_no_session_earlier_than_any_rule_says(directory: Directory, policies: Policies) -> None:
+    half_an_hour = 30 * 60 * 1000
+    assert directory.session_idle_ms == half_an_hour
+    policies.create("short for one", fields(user="ada", session_idle_ms=60_000))
+    assert directory.session_idle_ms == half_an_hour
+    policies.create("for all", fields(session_idle_ms=120_000))
+    assert directory.session_idle_ms == 120_000
+    policies.create("long for one", fields(user="bob", session_idle_ms=7_200_000))
+    assert directory.session_idle_ms == 7_200_000
+
+
 def test_who_joins_a_group_gets_its_rule(directory: Directory, policies: Policies) -> None:
     policies.create("quiet", fields(group="outer"))
     policies.watch()

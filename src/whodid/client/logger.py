@@ -299,10 +299,26 @@ class Logger:
         if told:
             self._fill(message, told)
         if scope is not NOWHERE:
-            _situate(message, scope)
+            self._situate(message, scope)
         if "stackTrace" in message.params and message.stack_trace is None:
             _take_trace(message)
         return self._processed(message) if self._processors else message
+
+    def _situate(self, message: Message, scope: Scope) -> None:
+        if message.user is None:
+            message.user = scopes.user_of(scope.user)
+            message.acting_for = message.acting_for or scope.acting_for
+            message.via = message.via or scope.via
+        if message.session is None:
+            message.session = self._session(scope, message.user)
+        if message.request_id is None:
+            message.request_id = scope.request_id
+
+    def _session(self, scope: Scope, user: str | None) -> str | None:
+        if scope.begun is None:
+            return scope.session
+        policy = self._carrier.policies.of(user) if self._carrier is not None else None
+        return scope.begun.at(policy.session_idle_ms if policy is not None else None)
 
     def _merged(self, scope: Scope, params: Any) -> dict[str, Any]:
         merged = {**self._params, **scope.params}
@@ -362,17 +378,6 @@ class Logger:
     def _report(self, kind: str, text: str, error: Exception) -> None:
         if self._carrier is not None:
             self._carrier.counters.report(kind, text, error=error)
-
-
-def _situate(message: Message, scope: Scope) -> None:
-    if message.user is None:
-        message.user = scopes.user_of(scope.user)
-        message.acting_for = message.acting_for or scope.acting_for
-        message.via = message.via or scope.via
-    if message.session is None:
-        message.session = scope.session
-    if message.request_id is None:
-        message.request_id = scope.request_id
 
 
 def _take_trace(message: Message) -> None:

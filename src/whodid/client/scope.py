@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,14 +14,39 @@ from whodid.client.message import fresh_id
 
 User = str | Callable[[], str | None] | None
 
+# A session that is silent for so long is over, unless the policy says otherwise.
+SESSION_IDLE_MS: Final = 30 * 60 * 1000
+
 _NOTHING: Final[MappingProxyType[str, Any]] = MappingProxyType({})
 
 
+class Session:
+    """The id of a session that was begun here; after a silence it is another one."""
+
+    __slots__ = ("_last_s", "id")
+
+    def __init__(self) -> None:
+        self.id = fresh_id()
+        self._last_s = time.monotonic()
+
+    def at(self, idle_ms: int | None) -> str:
+        """The id for what happens at this moment. Two threads at once may each begin one: the later one stays."""
+        at_s = time.monotonic()
+        if at_s - self._last_s > (SESSION_IDLE_MS if idle_ms is None else idle_ms) / 1000:
+            self.id = fresh_id()
+        self._last_s = at_s
+        return self.id
+
+
 class Scope(NamedTuple):
-    """What messages get that do not say it themselves. `run` is the id of the run of an audited function."""
+    """What messages get that do not say it themselves. `run` is the id of the run of an audited function.
+
+    A session that was `begun` here is followed by another after a silence; `session` is the id that it began with.
+    """
 
     user: User = None
     session: str | None = None
+    begun: Session | None = None
     acting_for: str | None = None
     via: str | None = None
     request_id: str | None = None
@@ -57,7 +83,8 @@ def session(
     via: str | None = None,
     params: dict[str, Any] | None = None,
 ) -> Iterator[Scope]:
-    """Messages within the block belong to one session of `user`; a new one unless `id` names it (a UUID).
+    """Messages within the block belong to one session of `user`; a new one unless `id` names it (a UUID). A new one is
+    followed by another after a silence of `session_idle_ms` (the policy's, else 30 minutes).
 
     user    login, or a function that tells it when a message is made.
     params  parameters of every message within.
@@ -66,9 +93,17 @@ def session(
     """
     outer = CURRENT.get()
     same = user is None or user == outer.user
+    if id is not None:
+        name, begun = _session_id(id), None
+    elif same and outer.session is not None:
+        name, begun = outer.session, outer.begun
+    else:
+        begun = Session()
+        name = begun.id
     scope = outer._replace(
         user=outer.user if user is None else user,
-        session=_session_id(id) if id is not None else (outer.session if same else None) or fresh_id(),
+        session=name,
+        begun=begun,
         acting_for=acting_for if acting_for is not None else outer.acting_for if same else None,
         via=via if via is not None else outer.via if same else None,
         params=merged(outer.params, params),

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from whodid.directory import Directory
 from whodid.directory.database import now
+from whodid.directory.sessions import IDLE_MS
 from whodid.errors import WhodidError
 from whodid.policy.capture import Capture
 from whodid.policy.capture_rows import write_row
@@ -209,6 +210,7 @@ class Policies:
         self._known, self._running = (rules, running), running
         self._wires = {}
         self.gate.current = current
+        self._directory.session_idle_ms = _idle_ms(rules)
         self._snapshot = snapshot
         self.end_captures()
 
@@ -245,3 +247,10 @@ class Policies:
 
 
 _NOTHING: Final = wire_of(None)
+
+
+def _idle_ms(rules: list[Rule]) -> int:
+    """After which silence the server ends sessions: the longest of all rules, so that it ends none too early."""
+    told = [rule for rule in rules if rule.enabled and rule.session_idle_ms is not None]
+    idle = [rule.session_idle_ms or IDLE_MS for rule in told]
+    return max(idle if any(rule.is_for_everyone for rule in told) else [*idle, IDLE_MS])
