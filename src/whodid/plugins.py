@@ -23,6 +23,7 @@ STORES: dict[str, Plugin] = {
 # Each is a class of the contract in `targets/base.py`.
 TARGETS: dict[str, Plugin] = {
     "files": Plugin("whodid.targets.files:FilesTarget"),
+    "log-files": Plugin("whodid.targets.log_files:LogFilesTarget"),
     "s3": Plugin("whodid.targets.object_storage:S3Target", extra="s3"),
     "gcs": Plugin("whodid.targets.object_storage:GCSTarget", extra="s3"),
     "azure": Plugin("whodid.targets.object_storage:AzureTarget", extra="s3"),

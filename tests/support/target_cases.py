@@ -92,6 +92,19 @@ def files(folder: Path) -> Iterator[Case]:
 
 
 @contextmanager
+def log_files(folder: Path) -> Iterator[Case]:
+    from support.laid_out import content
+
+    path = folder / "out" / "audit.log"
+    yield Case(
+        kind="log-files",
+        options={"path": str(path)},
+        received=lambda: [row["id"] for file in sorted(path.parent.glob("audit.log*")) for row in content(file)],
+        forbidden={"path": "/proc/version/audit.log"},
+    )
+
+
+@contextmanager
 def s3(folder: Path) -> Iterator[Case]:
     from support.laid_out import unpacked
     from support.s3 import s3_server
@@ -113,4 +126,10 @@ def s3(folder: Path) -> Iterator[Case]:
         )
 
 
-CASES: dict[str, CaseMaker] = {"whodid": another_whodid, "http": any_endpoint, "files": files, "s3": s3}
+CASES: dict[str, CaseMaker] = {
+    "whodid": another_whodid,
+    "http": any_endpoint,
+    "files": files,
+    "log-files": log_files,
+    "s3": s3,
+}

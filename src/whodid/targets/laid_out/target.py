@@ -32,6 +32,8 @@ _OF_DISK: Final = {
     errno.EPERM: "forbidden",
     errno.EROFS: "forbidden",
     errno.ENOTDIR: "invalid",
+    errno.EEXIST: "invalid",
+    errno.EISDIR: "invalid",
 }
 _HINTS: Final = {
     "full": "Free some space there; then it goes on by itself.",
