@@ -16,7 +16,7 @@ from whodid.reading.output import names_of, rows
 from whodid.stores.base import Result
 from whodid.web.answers import TOTAL, TRUNCATED, file_answer, json_answer
 from whodid.web.events import record
-from whodid.web.requests import Req, body_of, form_of, one, query_of, segments, services_of
+from whodid.web.requests import Req, body_of, caller_of, form_of, one, query_of, segments, services_of
 
 if TYPE_CHECKING:
     from whodid.reports import Report, Reported
@@ -75,7 +75,8 @@ async def run_report(request: Req) -> Response[bytes]:
         if key != "format":
             given[key] = values if kinds.get(key) == "texts" else one({key: values}, key)
     await record(request, kind_of(form), f"report {name[:100]}", given, form)
-    answer = await services.call(reports.run, services.store, name, directory=services.directory, **given)
+    sight = caller_of(request).sight
+    answer = await services.call(reports.run, services.store, name, directory=services.directory, sight=sight, **given)
     return await services.call(_report_answer, reports.report(name), answer, form)
 
 
