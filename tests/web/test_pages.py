@@ -73,7 +73,7 @@ def test_the_overview_shows_the_numbers_and_the_events_as_text(server: WebServer
     assert "&lt;script&gt;" in page
     assert "query-start" in page
     assert "erika" in page
-    assert re.search(r'<div class="bad"><dt>errors</dt><dd>1</dd>', page)
+    assert re.search(r'<div class="bad"><dt title="errors">errors</dt><dd>1</dd>', page)
 
 
 def test_a_page_of_nothing_says_what_to_do(server: WebServer) -> None:
@@ -139,7 +139,7 @@ def test_a_sign_in_link_signs_one_browser_in_once(server: WebServer) -> None:
         assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and "Path=/" in cookie
         page = browser.get("/")
         assert page.status_code == 200
-        assert '<span class="who" title="Signed in">erika</span>' in page.text
+        assert '<a class="who" href="/account" title="Signed in; your account">erika</a>' in page.text
         assert browser.get("/v1/events").status_code == 200
         assert browser.get("/v1/keys").status_code == 403
         assert browser.get("/v1/events", headers={"sec-fetch-site": "cross-site"}).status_code == 403

@@ -68,7 +68,7 @@ async def show_group(request: Req) -> Response[bytes]:
     services, group = services_of(request), segments(request)[2]
     given = {name: one({name: values}, name) for name, values in query_of(request, SPAN).items()}
     await record(request, "audit-read", "error group", {"group": group, **given})
-    return json_answer(await services.call(_group, services, group, given))
+    return json_answer(await services.call(told_group, services, group, given))
 
 
 async def change_group(request: Req) -> Response[bytes]:
@@ -125,7 +125,8 @@ async def add_outcomes(request: Req) -> Response[bytes]:
     )
 
 
-def _group(services: Services, group: str, given: dict[str, Any]) -> dict[str, Any]:
+def told_group(services: Services, group: str, given: dict[str, Any]) -> dict[str, Any]:
+    """All about a group, of the errors in a time; see `group_page.detail`. Raises WhodidError("not_found")."""
     asked = prepare(services.store, REPORT, directory=services.directory, **given)
     table = services.store.query(asked.sql, asked.params, limit=STEP_ROWS_MAX, trusted=True).table
     found = group_page.one(table, group, services.directory)

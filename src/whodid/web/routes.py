@@ -28,6 +28,7 @@ from whodid.web import (
     targets,
 )
 from whodid.web.pages import assets, cards, entry, single, tiles
+from whodid.web.pages import errors as page_errors
 from whodid.web.pages import events as found
 from whodid.web.pages.catalogue import PAGES
 from whodid.web.requests import FILTERS, Req
@@ -222,18 +223,25 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/account/sign-ins/{id}/end", "known", account.end_sign_in_here, "sign-in", forms=_HTML, status=303),
     Route("GET", "/panes.js", "public", panes.panes_js, "panes", forms=("text/javascript",)),
     Route("GET", "/panes/{part}", "public", panes.pane_frame, "panes", panes.FRAME_QUERY, forms=_HTML),
-    *(Route("GET", one.path, "read", tiles.handler_of(one), "pages", tiles.PAGE_QUERY, forms=_HTML) for one in PAGES),
-    Route("GET", "/events", "read", found.page, "pages", found.PAGE_QUERY, forms=_HTML),
-    Route("GET", "/events/rows", "read", found.rows, "pages", found.PART_QUERY, forms=_HTML),
-    Route("GET", "/events/facets", "read", found.facets, "pages", found.PART_QUERY, forms=_HTML),
-    Route("GET", "/events/shape", "read", found.shape, "pages", found.PART_QUERY, forms=_HTML),
-    Route("GET", "/events/{id}", "read", single.event, "pages", forms=_HTML),
-    Route("GET", "/events/{id}/detail", "read", found.detail, "pages", forms=_HTML),
-    Route("GET", "/entities/{thing}", "read", single.thing, "pages", forms=_HTML),
-    *(Route("GET", f"/card/{kind}/{{name}}", "read", cards.card, "pages", forms=_HTML) for kind in cards.KINDS),
-    Route("GET", "/card/entities/{type}/{id}", "read", cards.card, "pages", forms=_HTML),
+    *(Route("GET", one.path, "read", tiles.handler_of(one), "pages", tiles.PAGE_QUERY, forms=_HTML,
+            limited=True) for one in PAGES),
+    Route("GET", "/errors/{group}", "read", page_errors.page, "pages", page_errors.QUERY, forms=_HTML),
+    Route("POST", "/errors/{group}/state", "admin", page_errors.change_state, "pages", forms=_HTML, status=303),
+    Route("POST", "/errors/{group}/merge", "admin", page_errors.merge, "pages", forms=_HTML, status=303),
+    Route("POST", "/errors/{group}/split", "admin", page_errors.split, "pages", forms=_HTML, status=303),
+    Route("GET", "/events", "read", found.page, "pages", found.PAGE_QUERY, forms=_HTML, limited=True),
+    Route("GET", "/events/rows", "read", found.rows, "pages", found.PART_QUERY, forms=_HTML, limited=True),
+    Route("GET", "/events/facets", "read", found.facets, "pages", found.PART_QUERY, forms=_HTML, limited=True),
+    Route("GET", "/events/shape", "read", found.shape, "pages", found.PART_QUERY, forms=_HTML, limited=True),
+    Route("GET", "/events/{id}", "read", single.event, "pages", forms=_HTML, limited=True),
+    Route("GET", "/events/{id}/detail", "read", found.detail, "pages", forms=_HTML, limited=True),
+    Route("GET", "/entities/{thing}", "read", single.thing, "pages", forms=_HTML, limited=True),
+    *(Route("GET", f"/card/{kind}/{{name}}", "read", cards.card, "pages", forms=_HTML, limited=True)
+      for kind in cards.KINDS),
+    Route("GET", "/card/entities/{type}/{id}", "read", cards.card, "pages", forms=_HTML, limited=True),
     Route("GET", "/suggest", "read", cards.suggest, "pages", ("field", "text")),
-    Route("GET", "/tiles/{page}/{tile}", "read", tiles.tile, "pages", tiles.TILE_QUERY, forms=_HTML),
-    Route("GET", "/tiles/{page}/{tile}/table", "read", tiles.tile_table, "pages", tiles.TILE_QUERY, forms=_HTML),
+    Route("GET", "/tiles/{page}/{tile}", "read", tiles.tile, "pages", tiles.TILE_QUERY, forms=_HTML, limited=True),
+    Route("GET", "/tiles/{page}/{tile}/table", "read", tiles.tile_table, "pages", tiles.TILE_QUERY, forms=_HTML,
+          limited=True),
 )
 # fmt: on

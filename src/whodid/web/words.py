@@ -108,6 +108,11 @@ def plain(value: Any) -> str:
     return "–" if value is None or value == "" else printable(str(value))
 
 
+def lines(value: Any) -> str:
+    """Text of several lines, each as `plain` shows it."""
+    return "\n".join(printable(line.replace("\t", "    ")) for line in str(value).splitlines())
+
+
 FILTERS: Final[dict[str, Callable[..., str]]] = {
     "count": count,
     "percent": percent,
@@ -120,4 +125,5 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "day": day,
     "ago": ago,
     "plain": plain,
+    "lines": lines,
 }

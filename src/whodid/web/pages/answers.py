@@ -13,9 +13,11 @@ from typing import Any, Final, NamedTuple
 from whodid import reports
 from whodid.reading.cells import python_rows
 from whodid.reading.filters import literal
+from whodid.reading.sight import Sight
 from whodid.reports import Report, Reported
 from whodid.web.pages.choice import COMMON, FIELDS, Choice
 from whodid.web.pages.rows import Tile
+from whodid.web.requests import Req, caller_of, services_of
 from whodid.web.services import Services
 
 _FILTERS: Final = frozenset(field.parameter for field in COMMON)
@@ -46,12 +48,14 @@ class Memory:
     def __init__(self) -> None:
         self._kept: OrderedDict[Any, tuple[float, asyncio.Future[Answer]]] = OrderedDict()
 
-    async def answer(self, services: Services, name: str, given: Mapping[str, Any], ignored: list[str]) -> Answer:
-        """The rows of a report. Raises as `reports.run`."""
-        key = (name, repr(sorted(given.items())))
+    async def answer(
+        self, services: Services, name: str, given: Mapping[str, Any], ignored: list[str], sight: Sight
+    ) -> Answer:
+        """The rows of a report, made of what `sight` may see. Raises as `reports.run`."""
+        key = (name, repr(sorted(given.items())), sight)
         kept = self._kept.get(key)
         if kept is None or time.monotonic() - kept[0] > REMEMBERED_S:
-            kept = (time.monotonic(), asyncio.ensure_future(_run(services, name, given, ignored)))
+            kept = (time.monotonic(), asyncio.ensure_future(_run(services, name, given, ignored, sight)))
             kept[1].add_done_callback(lambda done: done.cancelled() or done.exception())
             self._kept[key] = kept
             while len(self._kept) > REMEMBERED_MAX:
@@ -91,23 +95,24 @@ def ignored(report: Report, choice: Choice) -> list[str]:
     return [field.label.lower() for field in FIELDS if choice.of(field.name) and field.parameter not in asked]
 
 
-async def ask(services: Services, memory: Memory, tile: Tile, choice: Choice, subject: Mapping[str, str]) -> Answer:
+async def ask(request: Req, tile: Tile, choice: Choice, subject: Mapping[str, str]) -> Answer:
     """The answer of a tile; with the time before it where the tile shows that too."""
+    services, sight = services_of(request), caller_of(request).sight
+    memory: Memory = request.app.state.answers
     report = reports.report(tile.report)
     given = parameters(report, tile, choice, subject)
-    answer = await memory.answer(services, tile.report, given, ignored(report, choice))
+    answer = await memory.answer(services, tile.report, given, ignored(report, choice), sight)
     if tile.previous and choice.range != "all":
         days = days_before(given["since"], given["until"])
         shift = timedelta(days=days)
         shifted = {**given, "since": given["since"] - shift, "until": given["until"] - shift}
-        before = await memory.answer(services, tile.report, shifted, [])
+        before = await memory.answer(services, tile.report, shifted, [], sight)
         answer = answer._replace(before=before.rows, days=days)
     return answer
 
 
-async def _run(services: Services, name: str, given: Mapping[str, Any], left_out: list[str]) -> Answer:
-    timeout_ms = services.config.query_timeout_ms
-    found = await services.call(_rows, services, name, given, timeout_ms)
+async def _run(services: Services, name: str, given: Mapping[str, Any], left_out: list[str], sight: Sight) -> Answer:
+    found = await services.call(_rows, services, name, given, sight)
     reported, rows = found
     return Answer(
         reports.report(name),
@@ -119,10 +124,11 @@ async def _run(services: Services, name: str, given: Mapping[str, Any], left_out
 
 
 def _rows(
-    services: Services, name: str, given: Mapping[str, Any], timeout_ms: int
+    services: Services, name: str, given: Mapping[str, Any], sight: Sight
 ) -> tuple[Reported, list[dict[str, Any]]]:
+    timeout_ms = services.config.query_timeout_ms
     found_report = reports.report(name)
-    found = reports.run(services.store, name, directory=services.directory, timeout_ms=timeout_ms, **given)
+    found = reports.run(services.store, name, directory=services.directory, sight=sight, timeout_ms=timeout_ms, **given)
     local = [column.name for column in found_report.columns if column.type == "local"]
     rows = python_rows(found.table)
     for row in rows:

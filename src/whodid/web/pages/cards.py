@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+import pyarrow as pa
 from litestar import Response
 
-from whodid import catalogue
+from whodid import catalogue, reports
 from whodid.directory import Directory
 from whodid.errors import WhodidError
 from whodid.event import LEVELS
+from whodid.reading.cells import python_rows
 from whodid.reading.filters import literal
+from whodid.reading.sight import Sight
 from whodid.web.answers import json_answer
 from whodid.web.pages import found, frame
 from whodid.web.pages.audit import note
 from whodid.web.pages.choice import Choice
 from whodid.web.requests import Req, caller_of, one, query_of, segments, services_of
+from whodid.web.services import Services
 
 SUGGESTED_MAX: Final = 10
 SPAN: Final = "30d"
 # Kind of page → the condition on events that its subject is, and what the card calls it.
-_SUBJECTS: Final = {"users": "user", "sessions": "session", "requests": "request_id", "errors": "error_hash"}
-KINDS: Final = tuple(_SUBJECTS)
+_SUBJECTS: Final = {"users": "user", "sessions": "session", "requests": "request_id"}
+KINDS: Final = (*_SUBJECTS, "errors")
 _NAMES: Final = {"users": "user", "sessions": "session", "requests": "request", "errors": "error", "entities": "thing"}
 
 
@@ -32,6 +37,8 @@ async def card(request: Req) -> Response[bytes]:
     if kind not in _NAMES or not names:
         raise WhodidError("not_found", "There is no card for this.")
     services, sight = services_of(request), caller_of(request).sight
+    if kind == "errors":
+        return await _error_card(request, names[0])
     field = _SUBJECTS.get(kind, "entity")
     value = ":".join(names) if field == "entity" else literal(names[0])
     choice = Choice(zone=frame.zone(request), range=SPAN).with_value(field, value)
@@ -51,6 +58,31 @@ async def card(request: Req) -> Response[bytes]:
         line=_line(counts),
         zone=frame.zone(request),
     )
+
+
+async def _error_card(request: Req, group: str) -> Response[bytes]:
+    """The card of a group of errors."""
+    services, zone = services_of(request), frame.zone(request)
+    await note(request, "card error", Choice(zone=zone), {"group": group})
+    table = await services.call(_error_rows, services, group, caller_of(request).sight)
+    if not table.num_rows:
+        raise WhodidError("not_found", "This error was not seen in 30 days.")
+    row = python_rows(table)[0]
+    return frame.fragment(
+        "card.html",
+        title=row["title"],
+        kind=f"error, {row['status']}, {row['state']}",
+        events=row["errors"],
+        errors=0,
+        last={"time": row["last"], "type": row["version"] or "no version told"},
+        line=_line(msgspec.json.decode(row["trend"]) if isinstance(row["trend"], str) else row["trend"] or []),
+        zone=zone,
+    )
+
+
+def _error_rows(services: Services, group: str, sight: Sight) -> pa.Table:
+    asked: dict[str, Any] = {"since": SPAN, "group": group, "limit": 1}
+    return reports.run(services.store, "error-groups", directory=services.directory, sight=sight, **asked).table
 
 
 async def suggest(request: Req) -> Response[bytes]:

@@ -138,7 +138,8 @@ PAGES: Final[tuple[Page, ...]] = (
              columns=("node", "node_type", "events", "first", "last", "longest_gap_hours")),
     )),
     Page("user", "/users/{login}", "{login}", (
-        Tile("numbers", "overview", "numbers", "whole", 1, title="How much", parameters=_USER),
+        Tile("numbers", "overview", "numbers", "whole", 1, title="How much, against the equal time before",
+             parameters=_USER, columns=("sessions", "events", "runs", "errors")),
         Tile("history", "history", "part", "half", 5, title="What they did"),
         Tile("days", "activity", "chart", "half", 2, title="Events a day", parameters=_USER,
              chart="bar x=period y=events"),
@@ -152,7 +153,8 @@ PAGES: Final[tuple[Page, ...]] = (
              columns=("address", "logins", "failed", "first")),
     ), under="/users"),
     Page("group", "/groups/{group}", "{group}", (
-        Tile("numbers", "overview", "numbers", "whole", 1, title="How much", parameters=_GROUP),
+        Tile("numbers", "overview", "numbers", "whole", 1, title="How much, against the equal time before",
+             parameters=_GROUP, columns=("active users", "new users", "sessions", "events", "runs", "errors")),
         Tile("days", "activity", "chart", "two-thirds", 3, title="Active people a day", parameters=_GROUP,
              previous=True),
         Tile("people", "users", size="third", title="Who is most active", parameters=_GROUP,
@@ -172,7 +174,8 @@ PAGES: Final[tuple[Page, ...]] = (
              columns=("time", "person", "duration_ms", "status", "entity_id", "parameters")),
     ), under="/functions"),
     Page("entity", "/entities/{type}/{id}", "{id}", (
-        Tile("numbers", "overview", "numbers", "whole", 1, title="How much", parameters=_ENTITY),
+        Tile("numbers", "overview", "numbers", "whole", 1, title="How much, against the equal time before",
+             parameters=_ENTITY, columns=("active users", "new users", "sessions", "events", "runs", "errors")),
         Tile("history", "history", "part", "half", 5, title="What happened to it"),
         Tile("days", "activity", "chart", "half", 2, title="Events a day", parameters=_ENTITY,
              chart="bar x=period y=events"),

@@ -14,6 +14,7 @@ from zlib import crc32
 
 from whodid.reports import Chart, Column, Report
 from whodid.web.pages.cells import label_of
+from whodid.web.pages.choice import NAMES
 
 SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 HUES: Final = 7
@@ -203,7 +204,8 @@ def _over_time(
     drawn = _framed({"type": mark, "tooltip": True, **_DRAWN.get(mark, {})}, encoding, [_told(one) for one in values])
     if mark == "bar" or step in ("hour", "day", "week", "month"):
         drawn["params"] = [{"name": "brush", "select": {"type": "interval", "encodings": ["x"]}}]
-    return drawn | {"usermeta": {"step": step, "local": x.type != "time"}}
+    by = color.name if color is not None and color.name in NAMES else ""
+    return drawn | {"usermeta": {"step": step, "by": by, "level": "error" if y.name == "errors" else ""}}
 
 
 def _name(row: Mapping[str, Any], color: Column | None, series: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from whodid.reading.cells import python_rows
 from whodid.reading.dialect import dialect_of
 from whodid.reading.filters import LISTS, EventFilter, make_filter
 from whodid.reading.selection import conditions
+from whodid.reading.sight import EVERYTHING as EVERYTHING
 from whodid.reading.sight import Sight
 from whodid.reading.sight import condition as seen_by
 from whodid.reports.common import shifts
@@ -86,7 +87,7 @@ def _ask(services: Services, name: str, choice: Choice, sight: Sight, timeout_ms
     seen, seeing = seen_by(sight, dialect)
     text = _sql(name)
     zone = shifts(choice.zone, span.since, span.until) if "local(" in text else ()
-    sql = statement(text, store.kind, f"({where}) AND ({seen})", zone)
+    sql = statement(text, store.kind, f"({where}) AND ({seen})", zone=zone)
     values = {**params, **chosen, **seeing, **zone_parameters(zone)}
     return store.query(sql, values, limit=100_000, timeout_ms=timeout_ms, trusted=True).table
 

@@ -14,7 +14,7 @@ from whodid.receive.access import Caller
 from whodid.web import words
 from whodid.web.answers import error_answer, request_id_of, told_of
 from whodid.web.pages import assets, links
-from whodid.web.pages.navigation import NAVIGATION
+from whodid.web.pages.navigation import stops_for
 from whodid.web.pages.spans import RANGES, zone_of
 from whodid.web.requests import Req, name_of
 
@@ -53,7 +53,7 @@ def page(
     caller: Caller | None = getattr(request.state, "caller", None)
     frame = {
         "who": name_of(caller) if caller else "",
-        "stops": [stop for stop in NAVIGATION if caller and (stop.scope in caller.scopes or "admin" in caller.scopes)],
+        "stops": stops_for(caller) if caller else [],
         "theme": theme_of(request),
         "zone": zone(request),
         "at": request.url.path,

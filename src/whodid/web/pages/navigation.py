@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from whodid.reading.sight import NOTHING
+from whodid.receive.access import Caller
+
 
 class Stop(NamedTuple):
-    """A page of the navigation; `scope` is what a caller needs to see it, `icon` a symbol of `icons.html`."""
+    """A page of the navigation.
+
+    scope    what a caller needs to see it.
+    limited  readers who do not see everything see it too.
+    icon     a symbol of `icons.html`.
+    """
 
     path: str
     title: str
     icon: str
     scope: str = "read"
+    limited: bool = True
 
 
 NAVIGATION: Final[tuple[Stop, ...]] = (
@@ -27,3 +36,13 @@ NAVIGATION: Final[tuple[Stop, ...]] = (
     Stop("/compute", "Compute", "compute"),
     Stop("/events", "Events", "events"),
 )
+
+
+def stops_for(caller: Caller) -> list[Stop]:
+    """The pages that a caller may see."""
+    sees_some = caller.limited != NOTHING
+    return [
+        stop
+        for stop in NAVIGATION
+        if stop.scope in caller.scopes or "admin" in caller.scopes or (stop.limited and sees_some)
+    ]

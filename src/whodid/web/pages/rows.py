@@ -31,7 +31,7 @@ class Tile(NamedTuple):
     parameters
         Fixed parameters of the report; `{login}` and the like are what the page is about.
     columns
-        What the table shows, in this order; all that the report gives when empty.
+        What the table shows, in this order, or the measures of a strip of numbers; all when empty.
     sort
         Column that orders the table, with `-` for descending; the report's own order when empty.
     chart
@@ -70,11 +70,6 @@ class Page(NamedTuple):
     icon: str = ""
     lead: str = ""
     under: str = ""
-
-    @property
-    def is_for_readers(self) -> bool:
-        """Whether it has something for readers who do not see everything."""
-        return any(tile.form == "part" for tile in self.tiles)
 
     def tile(self, name: str) -> Tile | None:
         """The tile of this name."""

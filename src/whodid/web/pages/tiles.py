@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from whodid import reports
 from whodid.errors import WhodidError
 from whodid.reading.cells import encode
+from whodid.reading.filters import literal
 from whodid.reports import Report
 from whodid.web.answers import told_of
 from whodid.web.pages import answers, charts, frame, graph, parts
@@ -61,10 +62,9 @@ async def _page(page: Page, request: Req) -> Response[bytes]:
     given = query_of(request, PAGE_QUERY)
     choice = choice_of(given, frame.zone(request))
     subject = subject_of(page, request)
-    reads_all = "read" in caller_of(request).scopes
     await note(request, page.name, choice, subject)
     full = "full" in given
-    tiles = [framed(page, one, choice, subject) for one in page.tiles if reads_all or one.form == "part"]
+    tiles = [framed(page, one, choice, subject) for one in page.tiles if _may_see(request, one)]
     if full:
         tiles = list(await asyncio.gather(*(_filled(request, page, one, choice, subject) for one in tiles)))
     return frame.page(
@@ -98,10 +98,10 @@ async def tile_table(request: Req) -> Response[bytes]:
     if one.form == "part":
         raise WhodidError("not_found", "This tile is no table.", "Its events are on the page of events.")
     services = services_of(request)
-    answer = await answers.ask(services, request.app.state.answers, one, choice, subject)
-    asked = answers.parameters(answer.report, one, choice, subject)
+    answer = await answers.ask(request, one, choice, subject)
+    asked, sight = answers.parameters(answer.report, one, choice, subject), caller_of(request).sight
     prepared = await services.call(
-        partial(reports.prepare, services.store, one.report, directory=services.directory, **asked)
+        partial(reports.prepare, services.store, one.report, directory=services.directory, sight=sight, **asked)
     )
     chrome = framed(page, one, choice, subject)
     return frame.page(
@@ -165,13 +165,16 @@ def _asked(request: Req) -> tuple[Page, Tile, Choice, dict[str, str], dict[str, 
     one = page.tile(tile_name) if page else None
     if page is None or one is None:
         raise WhodidError("not_found", "There is no such tile.", f"Pages: {', '.join(page.name for page in PAGES)}.")
-    if one.form != "part" and "read" not in caller_of(request).scopes:
-        raise WhodidError("forbidden", "This tile counts everything.", "It needs the role auditor or admin.")
     names = [part[1:-1] for part in page.path.split("/") if part.startswith("{")]
     subject = dict(zip(names, given.get("about", []), strict=False))
     if len(subject) != len(names):
         raise WhodidError("invalid", "about is missing.", f"The page is about {', '.join(names)}.")
     return page, one, choice_of(given, frame.zone(request)), subject, given
+
+
+def _may_see(request: Req, one: Tile) -> bool:
+    """Whether a tile keeps to what the caller may see; readers are not shown those that tell of everything."""
+    return one.form == "part" or not caller_of(request).sight.is_limited or reports.report(one.report).keeps_to_sight
 
 
 async def _filled(request: Req, page: Page, chrome: Frame, choice: Choice, subject: Mapping[str, str]) -> Frame:
@@ -194,8 +197,7 @@ async def _body(
 ) -> Response[bytes]:
     if one.form == "part":
         return frame.html(await parts.PARTS[one.report](request, choice, subject, (given.get("cursor") or [""])[0]))
-    services = services_of(request)
-    answer = await answers.ask(services, request.app.state.answers, one, choice, subject)
+    answer = await answers.ask(request, one, choice, subject)
     spec = None
     if one.form == "chart":
         spec = charts.spec(answer.report, answer.rows, chart=one.chart, before=answer.before, days=answer.days)
@@ -207,9 +209,10 @@ async def _body(
         answer=answer,
         choice=choice,
         spec=None if spec is None else encode(spec).decode(),
+        drill=_drill(one, choice, subject),
         legend=[] if spec is None else charts.legend(spec),
         graph=graph.graph(answer.rows, (subject["type"], subject["id"])) if one.form == "graph" else None,
-        numbers=_numbers(answer) if one.form == "numbers" else [],
+        numbers=_numbers(answer, one.columns) if one.form == "numbers" else [],
         grid=_grid(one, answer, choice, given),
         **_sorting(page, one, choice, subject, given),
     )
@@ -242,8 +245,8 @@ def _sorting(
     }
 
 
-def _numbers(answer: answers.Answer) -> list[dict[str, Any]]:
-    """The cards of a strip of numbers: rows of measure, value and what it was before, or the columns of one row."""
+def _numbers(answer: answers.Answer, measures: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The cards of a strip: rows of measure, value and what it was before (all or these), or columns of one row."""
     columns = {column.name: column for column in answer.report.columns}
     if {"measure", "value"} <= set(columns):
         return [
@@ -255,6 +258,7 @@ def _numbers(answer: answers.Answer) -> list[dict[str, Any]]:
                 "bad": row["measure"] == "errors" and bool(row["value"]),
             }
             for row in answer.rows
+            if not measures or row["measure"] in measures
         ]
     first = answer.rows[0] if answer.rows else {}
     return [
@@ -268,6 +272,17 @@ def _numbers(answer: answers.Answer) -> list[dict[str, Any]]:
         for name, column in columns.items()
         if column.type in ("integer", "number")
     ]
+
+
+def _drill(one: Tile, choice: Choice, subject: Mapping[str, str]) -> str:
+    """The address of the events that a tile counts, without their time: what its marks lead to."""
+    narrowed = choice
+    fixed = {name: value for name, value in one.parameters if "{" in value}
+    for field in COMMON:
+        if field.parameter in fixed:
+            narrowed = narrowed.with_value(field.name, literal(fixed[field.parameter].format_map(subject)))
+    pairs = [(name, value) for name, values in narrowed.values for value in values]
+    return f"/events?{urlencode(pairs)}" if pairs else "/events"
 
 
 def _path(page: Page, subject: Mapping[str, str]) -> str:

@@ -77,26 +77,28 @@
       if (!holder.isConnected || !from) return;
       const moved = Math.abs(event.clientX - from);
       from = 0;
-      if (moved > 6 && range) setTimeout(() => go(location.pathname, +range[0], +range[1], step), 0);
+      if (moved > 6 && range) setTimeout(() => go(new URL(location.href), +range[0], +range[1], LENGTHS[step]), 0);
     });
     view.addEventListener("click", (_event, item) => {
       const at = item?.datum?.x ?? item?.datum?.utcyearmonthdate_x ?? Object.entries(item?.datum ?? {}).find(([name]) => /^utc.*_x$/.test(name))?.[1];
       if (at == null) return;
       const begin = typeof at === "number" ? at : Date.parse(at);
-      if (Number.isFinite(begin)) go("/events", begin, begin + LENGTHS[step], step, true);
+      if (!Number.isFinite(begin)) return;
+      const target = new URL(holder.dataset.drill ?? `/events${location.search}`, location.origin);
+      if (spec.usermeta.level || item.datum.c === "errors") target.searchParams.set("level", "error");
+      if (spec.usermeta.by && item.datum.c && item.datum.c !== "others") target.searchParams.set(spec.usermeta.by, item.datum.c);
+      go(target, begin, begin + LENGTHS[step], 1);
     });
   }
 
   const LENGTHS = { moment: 60e3, hour: 3600e3, day: 86400e3, week: 7 * 86400e3, month: 31 * 86400e3 };
 
-  function go(path, begin, end, step, exact = false) {
-    const length = exact ? 1 : LENGTHS[step] ?? 60e3;
-    const query = new URLSearchParams(location.search);
-    query.delete("range");
-    query.delete("full");
-    query.set("since", plain(Math.floor(begin / length) * length));
-    query.set("until", plain(Math.ceil(end / length) * length));
-    location.href = `${path}?${query}`;
+  // To an address with another time range, in whole steps of a length.
+  function go(target, begin, end, length) {
+    for (const name of ["range", "full", "cursor"]) target.searchParams.delete(name);
+    target.searchParams.set("since", plain(Math.floor(begin / length) * length));
+    target.searchParams.set("until", plain(Math.ceil(end / length) * length));
+    location.href = target.href;
   }
 
   // Without zone: the reader's own time.

@@ -1,0 +1,212 @@
+"""What people do on the pages: narrow, sort, drill, brush, search, follow; with a mouse and with keys."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+from browser.conftest import Watched
+from support.serving import ServerProcess
+from whodid.demo.story import FADING_USER, MOVED_DATASET
+
+
+def asked(watched: Watched) -> dict[str, list[str]]:
+    """What the address states."""
+    return parse_qs(urlsplit(watched.page.url).query)
+
+
+def test_a_filter_is_added_turned_round_and_taken_off(visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    page = watched.open("/?range=90d")
+    page.click('[data-pop="filter"] > summary')
+    page.fill('input[name="group"]', "Chemistry")
+    page.press('input[name="group"]', "Enter")
+    watched.settle()
+    assert asked(watched) == {"range": ["90d"], "group": ["Chemistry"]}
+    assert "Where group is Chemistry" in page.inner_text(".lead")
+    page.click(".chip .turn")
+    assert asked(watched)["group"] == ["!Chemistry"]
+    page.click(".chip .off")
+    assert asked(watched) == {"range": ["90d"]}
+
+
+def test_the_range_is_chosen_by_its_words(visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    page = watched.open("/users")
+    page.keyboard.press("t")
+    page.click("text=Last 7 days")
+    assert asked(watched) == {"range": ["7d"]}
+
+
+def test_a_table_sorts_in_place_and_shows_all(visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    page = watched.open("/?range=90d")
+    tile = page.locator("#tile-people")
+    tile.locator("thead a", has_text="person").click()
+    page.wait_for_selector('#tile-people th[aria-sort="ascending"]')
+    names = tile.locator("tbody th").all_inner_texts()
+    assert names == sorted(names) and len(names) == 10
+    tile.locator("[data-all]").click()
+    page.wait_for_function("() => document.querySelectorAll('#tile-people tbody tr').length > 10")
+    assert urlsplit(page.url).path == "/"
+
+
+def test_a_name_leads_to_its_page_and_shows_a_card(visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    page = watched.open("/?range=90d")
+    link = page.locator("#tile-people tbody th a").first
+    name = link.inner_text()
+    link.hover()
+    page.wait_for_selector(".beside:not([hidden])")
+    assert name in page.inner_text(".beside") and "last seen" in page.inner_text(".beside")
+    link.click()
+    page.wait_for_url(f"**/users/{name}*")
+    assert page.inner_text("h1") == name
+
+
+def test_brushing_a_chart_chooses_the_time_and_a_mark_leads_to_its_events(visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    page = watched.open("/?range=30d")
+    chart = page.locator("#tile-days .chart").bounding_box()
+    assert chart is not None
+    middle = chart["y"] + chart["height"] / 2
+    page.mouse.move(chart["x"] + chart["width"] * 0.4, middle)
+    page.mouse.down()
+    page.mouse.move(chart["x"] + chart["width"] * 0.6, middle, steps=8)
+    with page.expect_navigation():
+        page.mouse.up()
+    given = asked(watched)
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT00:00", given["since"][0]) and given["since"] < given["until"]
+
+    page = watched.open("/errors?range=90d")
+    bar = page.locator("#tile-days .chart path[aria-roledescription='bar'], #tile-days .mark-rect.marks path").first
+    with page.expect_navigation():
+        bar.click(force=True)
+    assert urlsplit(page.url).path == "/events" and asked(watched)["level"] == ["error"]
+    watched.settle()
+    assert page.locator("tr[data-event]").count() > 0
+
+
+def test_a_search_becomes_the_address_and_comes_back(visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    page = watched.open("/users")
+    page.keyboard.press("/")
+    page.wait_for_url("**/events*")
+    page.wait_for_selector("#search-help:not([hidden])")
+    page.keyboard.type("ty")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert page.input_value("#search") == "type:"
+    page.fill("#search", f'user:{FADING_USER.login} -type:login-success "a" after:2020-01-01')
+    page.keyboard.press("Escape")
+    with page.expect_navigation(url="**/events?since=*"):
+        page.keyboard.press("Enter")
+    watched.settle()
+    assert asked(watched) == {
+        "since": ["2020-01-01"], "user": [FADING_USER.login], "type": ["!login-success"], "text": ["a"],
+    }  # fmt: skip
+    assert page.input_value("#search") == f'user:{FADING_USER.login} -type:login-success "a"'
+    assert set(page.locator("tr[data-event] td:nth-child(2)").all_inner_texts()) <= {FADING_USER.login}
+
+
+def test_a_field_that_is_none_is_told_with_the_one_that_was_meant(visit: Callable[..., Watched]) -> None:
+    page = visit().open("/events?q=usr:erika")
+    assert "Did you mean user:" in page.inner_text(".problem")
+    assert page.input_value("#search") == "usr:erika"
+
+
+def test_a_row_opens_in_place_to_the_full_event(visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    page = watched.open(f"/events?range=90d&entity=dataset:{MOVED_DATASET.id}&type=dataset-save")
+    page.locator("tr[data-event] td.text").last.click()
+    page.wait_for_selector("tr.opened .raw")
+    page.click("tr.opened .raw summary")
+    raw = json.loads(page.inner_text("tr.opened .raw pre"))
+    assert raw["type"] == "dataset-save"
+    page.locator("tr[data-event] td.text").last.click()
+    page.wait_for_selector("tr.opened", state="detached")
+
+
+def test_the_next_rows_come_below(visit: Callable[..., Watched]) -> None:
+    page = visit().open("/events?range=90d")
+    page.click("[data-more]")
+    page.wait_for_function("() => document.querySelectorAll('tr[data-event]').length === 200")
+
+
+def test_the_live_tail_shows_what_comes_and_pauses(visit: Callable[..., Watched], story: ServerProcess) -> None:
+    page = visit().open("/events?type=hello-*")
+    page.goto(page.url.replace("hello-*", "login-success"))
+    page.wait_for_selector("tr[data-event]")
+    page.click("#live")
+    page.wait_for_selector('#live[aria-pressed="true"]')
+    page.wait_for_timeout(300)
+    body = json.dumps({"type": "login-success", "user": "somebody.new"}).encode()
+    headers = {"content-type": "application/json", "authorization": f"Bearer {story.key}"}
+    urllib.request.urlopen(urllib.request.Request(f"{story.url}/v1/events", body, headers), timeout=10)
+    page.wait_for_selector("tr.came >> text=somebody.new")
+    page.click("#live")
+    assert page.inner_text("#live-state") == "Paused after 1"
+
+
+def test_light_and_dark_are_switched_and_kept(visit: Callable[..., Watched]) -> None:
+    watched = visit(color_scheme="light")
+    page = watched.open("/users")
+    page.click("[data-theme-switch]")
+    assert page.get_attribute("html", "data-theme") == "dark"
+    page = watched.open("/errors")
+    assert page.get_attribute("html", "data-theme") == "dark"
+
+
+def test_help_opens_by_its_key(visit: Callable[..., Watched]) -> None:
+    page = visit().open("/users")
+    page.keyboard.press("?")
+    page.wait_for_selector("#help[open]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#help[open]", state="detached")
+
+
+def test_a_tile_that_fails_says_so_offers_another_try_and_leaves_the_rest(visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    watched.page.route("**/tiles/users/new*", lambda route: route.abort())
+    page = watched.open("/users")
+    assert "The server does not answer" in page.inner_text("#tile-new")
+    assert page.locator("#tile-people tbody tr").count() > 5
+    page.unroute("**/tiles/users/new*")
+    page.click("#tile-new button")
+    page.wait_for_selector("#tile-new table, #tile-new .empty")
+
+
+def test_under_900_px_the_navigation_folds(visit: Callable[..., Watched]) -> None:
+    page = visit(viewport={"width": 700, "height": 900}).open("/users")
+    assert not page.is_visible("#side")
+    page.click(".fold")
+    page.wait_for_selector("#side >> text=Errors")
+    page.click("#side >> text=Errors")
+    page.wait_for_url("**/errors")
+
+
+def test_a_session_and_a_request_show_client_and_server(visit: Callable[..., Watched], story: ServerProcess) -> None:
+    (row,) = story.query(
+        "SELECT CAST(session AS varchar) AS session FROM events WHERE session IS NOT NULL"
+        " GROUP BY session HAVING count(DISTINCT source) = 2 ORDER BY count(*) DESC LIMIT 1"
+    )
+    page = visit().open(f"/sessions/{row['session']}")
+    assert page.locator(".timeline tbody tr.client").count() > 0
+    assert page.locator(".timeline tbody tr.server").count() > 0
+    assert "lasted" in page.inner_text(".facts")
+
+
+def test_a_group_of_errors_is_explained_and_its_state_is_set(visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    page = watched.open("/errors?range=90d")
+    page.locator("#tile-groups tbody th a").first.click()
+    page.wait_for_selector("text=Why these are one group")
+    watched.settle()
+    assert page.locator(".frames.own").count() > 0
+    page.select_option('select[name="state"]', "muted")
+    page.fill('form[action$="/state"] input[name="until"]', "2099-01-01T00:00")
+    page.click('form[action$="/state"] button')
+    page.wait_for_selector("dd >> text=muted")
