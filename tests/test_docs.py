@@ -9,11 +9,14 @@ import pytest
 from whodid import reports
 from whodid.cli import VERBS
 from whodid.config import OPTIONS, Option
+from whodid.dispatch.row import implementation
 from whodid.formats import FORMATS
 from whodid.formats.rejecting import CODES
+from whodid.plugins import TARGETS
 from whodid.reading.read import definition
 from whodid.reports.common import FILTERS, ZONE
 from whodid.reports.definitions import DEFINITIONS, Definition
+from whodid.targets.base import TargetOption
 from whodid.web.routes import ROUTES, Route
 
 ROOT = Path(__file__).parent.parent
@@ -59,3 +62,20 @@ def test_verbs_are_documented(verb: str) -> None:
 @pytest.mark.parametrize("name", sorted([*FORMATS, *CODES]))
 def test_formats_and_their_codes_are_documented(name: str) -> None:
     assert f"`{name}`" in text("docs/formats.md")
+
+
+def option_row(option: TargetOption) -> str:
+    """As the row of an option stands in the documentation of its kind."""
+    needed = option.default is None and not option.optional
+    default = "needed" if needed else "–" if option.default in (None, "", {}, []) else option.default
+    if isinstance(default, bool):
+        default = "yes" if default else "no"
+    choices = f" ({', '.join(option.choices)})" if option.choices else ""
+    return f"| `{option.name}` | {default} | {option.unit} | {option.help}{choices}{' (secret)' * option.secret} |"
+
+
+@pytest.mark.parametrize("kind", sorted(TARGETS))
+def test_targets_and_their_options_are_documented(kind: str) -> None:
+    section = text("docs/targets.md").partition(f"### `{kind}`\n")[2].partition("\n### ")[0]
+    for option in implementation(kind).OPTIONS:
+        assert option_row(option) in section, f"{kind}: {option_row(option)}"

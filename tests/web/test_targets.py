@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.endpoint import Endpoint
 from support.targets import DoubleTarget, event, wait_until
 from support.web import WebServer
 from whodid.plugins import TARGETS, Plugin
@@ -92,6 +93,16 @@ def test_what_makes_no_sense_is_refused_with_the_reason(
     assert answer.status_code in (400, 404)
     assert message in answer.json()["error"]["message"]
     assert server.client.get("/v1/targets").json() == {"targets": []}
+
+
+def test_headers_of_requests_are_kept_like_secrets(server: WebServer) -> None:
+    with Endpoint() as endpoint:
+        options = {"url": endpoint.url, "headers": {"X-Api-Key": "hunter2"}}
+        made = server.client.post("/v1/targets", json={"name": "hook", "kind": "http", "options": options})
+        assert made.json()["options"]["headers"] == "***"
+        server.engine.flush()
+        wait_until(lambda: endpoint.requests)
+        assert endpoint.requests[0].headers["x-api-key"] == "hunter2"
 
 
 def test_a_name_is_taken_once(server: WebServer) -> None:

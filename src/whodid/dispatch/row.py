@@ -166,7 +166,7 @@ def sealed_options(row_name: str, options: Sequence[TargetOption], given: Mappin
     """What is stored: the options that were given, the secrets among them encrypted."""
     secret = {option.name for option in options if option.secret}
     return {
-        name: sealer.seal(str(value), _place(row_name, name))
+        name: sealer.seal(_as_text(value), _place(row_name, name))
         if name in secret and not is_sealed(value) and value is not None
         else value
         for name, value in given.items()
@@ -180,6 +180,10 @@ def opened_options(row: TargetRow, sealer: Sealer) -> dict[str, Any]:
         for name, value in row.options.items()
     }
     return read_options(implementation(row.kind).OPTIONS, clear)
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _place(row_name: str, option: str) -> str:
@@ -243,6 +247,8 @@ def _list(given: Any) -> list[str]:
 
 def _map(given: Any) -> dict[str, str]:
     """A JSON object, or text as people write it: `log => datagrok_log, * => other`."""
+    if isinstance(given, str) and given.startswith("{"):
+        given = msgspec.json.decode(given)
     if isinstance(given, Mapping):
         return {_text(name): _text(value) for name, value in given.items()}
     pairs = [pair.partition("=>") for pair in re.split(r"[,\n]", _text(given)) if pair.strip()]

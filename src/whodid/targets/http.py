@@ -42,7 +42,7 @@ class HttpTarget(BaseTarget):
         TargetOption("body", "ndjson", "name", "one line an event, or a JSON array", kind="choice",
                      choices=("ndjson", "array")),
         TargetOption("key", None, "key", "sent as Authorization: Bearer KEY", secret=True, optional=True),
-        TargetOption("headers", {}, "map", "more headers: Name => value, …", kind="map"),
+        TargetOption("headers", {}, "map", "more headers: Name => value, …", secret=True, kind="map"),
         *_CONNECTION,
     )  # fmt: skip
     EVENTS_MAX: ClassVar[int | None] = 2_000
