@@ -61,15 +61,21 @@ _KINDS: Final[dict[str, tuple[str, ...]]] = {
     "losses": ("target-lost-events", "target-dead-letters"),
 }  # fmt: skip
 
+# Kinds that are asked for at once: one condition is found faster than two of which one has to hold.
+_UNIONS: Final[dict[str, tuple[str, ...]]] = {
+    "login_tries": ("logins", "failed_logins"),
+    "takings": ("reads", "exports"),
+}
+
 
 @functools.cache
 def types_of(kind: str) -> list[str]:
     """The names of the types of a kind, in order."""
-    patterns = _KINDS[kind]
+    patterns = [name for part in _UNIONS.get(kind, (kind,)) for name in _KINDS[part]]
     plain = {name for name in patterns if "*" not in name}
     wild = [name for name in patterns if "*" in name]
     known = (name for name in catalogue.known_types() if any(fnmatchcase(name, pattern) for pattern in wild))
     return sorted(plain.union(known))
 
 
-KINDS: Final = tuple(_KINDS)
+KINDS: Final = (*_KINDS, *_UNIONS)

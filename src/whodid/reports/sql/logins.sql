@@ -3,7 +3,7 @@
 -- question: Who logs in, whose logins fail, from how many addresses?
 -- parameter: since time = 30d | from when on
 -- parameter: until time = now | until when
--- parameter: logins texts = @logins | types that tell of a login
+-- parameter: tries texts = @login_tries | types that tell of a login, whether it failed or not
 -- parameter: failures texts = @failed_logins | types that tell of a login that failed
 -- parameter: limit integer = 100 | rows at most
 -- column: account text | login that was used; for a failure, that was tried
@@ -26,7 +26,7 @@ WITH tries AS (
         e.time,
         date_trunc('hour', e.time) AS hour
     FROM events e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND (e.type = ANY($logins) OR e.type = ANY($failures))
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.type = ANY($tries)
 ), hours AS (
     SELECT account, hour, count(*) AS failed FROM tries WHERE has_failed GROUP BY 1, 2
 ), worst AS (

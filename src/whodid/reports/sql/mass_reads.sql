@@ -4,7 +4,7 @@
 -- parameter: since time = 30d | from when on
 -- parameter: until time = now | until when
 -- parameter: before time = @before | where the equal time before begins; both times say what is usual
--- parameter: reads texts = @reads | types that tell of reading data
+-- parameter: takings texts = @takings | types that tell of reading data or taking it out
 -- parameter: exports texts = @exports | types that tell of taking data out
 -- parameter: at_least integer = 10 | reads or exports on that day
 -- parameter: factor integer = 4 | times the usual, at least
@@ -33,7 +33,7 @@ WITH daily AS (
         max(e.time) AS last
     FROM events e
     WHERE e.time >= $before AND e.time < $until AND chosen()
-        AND (e.type = ANY($exports) OR e.type = ANY($reads)) AND who() IS NOT NULL
+        AND e.type = ANY($takings) AND who() IS NOT NULL
     GROUP BY 1, 2, 3
 ), own AS (
     SELECT person, kind, count(*) AS days, percentile(0.5, events) AS usual FROM daily GROUP BY 1, 2

@@ -3,7 +3,7 @@
 -- question: Who came from an address for the first time?
 -- parameter: since time = 30d | from when on
 -- parameter: until time = now | until when
--- parameter: logins texts = @logins | types that tell of a login
+-- parameter: tries texts = @login_tries | types that tell of a login, whether it failed or not
 -- parameter: failures texts = @failed_logins | types that tell of a login that failed
 -- parameter: limit integer = 100 | rows at most
 -- column: account text | login that was used or tried
@@ -23,7 +23,7 @@ WITH tries AS (
         e.type = ANY($failures) AS has_failed,
         e.time
     FROM events e
-    WHERE e.time < $until AND chosen() AND (e.type = ANY($logins) OR e.type = ANY($failures))
+    WHERE e.time < $until AND chosen() AND e.type = ANY($tries)
 ), pairs AS (
     SELECT
         account, address, min(time) AS first, max(time) AS last,

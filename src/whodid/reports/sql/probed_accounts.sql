@@ -3,7 +3,7 @@
 -- question: Which accounts did somebody try to get into?
 -- parameter: since time = 30d | from when on
 -- parameter: until time = now | until when
--- parameter: logins texts = @logins | types that tell of a login
+-- parameter: tries texts = @login_tries | types that tell of a login, whether it failed or not
 -- parameter: failures texts = @failed_logins | types that tell of a login that failed
 -- parameter: at_least integer = 4 | failed logins of one account on one day, from addresses it never logged in from
 -- parameter: limit integer = 100 | rows at most
@@ -24,14 +24,14 @@ WITH tries AS (
         coalesce(parameter('originalIP'), parameter('clientIP'), parameter('ip'), e.orig_address) AS address,
         e.time
     FROM events e
-    WHERE e.time < $until AND chosen() AND (e.type = ANY($logins) OR (e.type = ANY($failures) AND e.time >= $since))
+    WHERE e.time < $until AND chosen() AND e.type = ANY($tries)
 ), known AS (
     SELECT account, address, min(time) AS first, max(time) AS last FROM tries WHERE NOT has_failed GROUP BY 1, 2
 ), strange AS (
     SELECT t.account, t.address, t.time, k.last AS logged_in_last
     FROM tries t
     LEFT JOIN known k ON k.account = t.account AND k.address = t.address
-    WHERE t.has_failed AND (k.first IS NULL OR k.first > t.time)
+    WHERE t.has_failed AND t.time >= $since AND (k.first IS NULL OR k.first > t.time)
 )
 SELECT
     account,
