@@ -16,7 +16,10 @@ from whodid.targets.base import Offered
 Encode = Callable[[Sequence[Offered]], list[bytes]]
 
 # Forms by mapping tables: `module:name` of an `Encode`.
-MAPPED: Final[dict[str, Plugin]] = {}
+MAPPED: Final[dict[str, Plugin]] = {
+    "ocsf": Plugin("whodid.dispatch.mapped.ocsf:encode"),
+    "cloudevents": Plugin("whodid.dispatch.mapped.cloudevents:encode"),
+}
 
 
 def told(provenance: Provenance) -> bytes:

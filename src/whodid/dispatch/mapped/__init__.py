@@ -1,0 +1,1 @@
+"""Forms of other schemas for what leaves: OCSF and CloudEvents."""
