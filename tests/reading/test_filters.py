@@ -12,6 +12,7 @@ from support.reading import NOW, NoGroups, event
 from whodid.errors import WhodidError
 from whodid.event import foreign_id
 from whodid.reading import read
+from whodid.reading.dialect import part_without_letters
 from whodid.reading.filters import LISTS, literal, make_filter
 
 SESSION = "0190a000-0000-7000-8000-000000000001"
@@ -136,10 +137,20 @@ def found(store: Any, **given: Any) -> list[str]:
         ({"text": "äö"}, ["run"]),
         ({"text": "GRÜSSE"}, []),
         ({"text": "o'brien"}, ["fail"]),
+        ({"text": "A/~B"}, ["run"]),
+        ({"text": "a/~c"}, []),
     ],
 )
 def test_a_filter_finds_what_it_says(store: Any, given: dict[str, Any], expected: list[str]) -> None:
     assert found(store, **given) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [("value > 0.5", " > 0.5"), ("a1b22", "22"), ("a1b", ""), ("", ""), ("ä-ö_-", "_-"), ("K²", "")],
+)
+def test_the_part_of_a_text_that_is_the_same_in_any_case(text: str, part: str) -> None:
+    assert part_without_letters(text) == part
 
 
 ATTACKS = [

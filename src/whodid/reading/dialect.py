@@ -12,7 +12,8 @@ class Dialect(NamedTuple):
 
     `events`, `event_entities` and `rejected_events` are the relations to read from; `parameter_key` makes the
     right-hand side of `parameters ->> …` from a parameter's name. `json_search` is the condition that the JSON
-    `{column}` holds a text, in any case of its letters, and `json_pattern` makes its `{pattern}` from the text.
+    `{column}` holds a text, in any case of its letters, and `json_pattern` makes its `{pattern}` from the text;
+    `json_hint` is a quick condition on a `{part}` of the text that has no letters, or None where it gains nothing.
     `project` is the project of an event `e`: the one that its parameters name, else its first entity of that type.
     """
 
@@ -22,10 +23,14 @@ class Dialect(NamedTuple):
     parameter_key: Callable[[str], str]
     json_search: str
     json_pattern: Callable[[str], str]
+    json_hint: str | None
     project: str
 
 
+# Beyond ASCII it is the engine that knows what is a letter.
+_NO_LETTERS: Final = re.compile(r"[ -@\[-`{-~]+")
 _REGULAR: Final = "regexp_matches(CAST({column} AS varchar), CAST({pattern} AS varchar), 'i')"
+_CONTAINS: Final = "contains(CAST({column} AS varchar), CAST({part} AS varchar))"
 _LIKE: Final = r"CAST({column} AS varchar) ILIKE CAST({pattern} AS varchar) ESCAPE '\'"
 _DUCKDB_PROJECT: Final = (
     """coalesce(e."parameters" ->> '/projectKey', e."parameters" ->> '/project',"""
@@ -47,15 +52,21 @@ def like_escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
+def part_without_letters(text: str) -> str:
+    """The longest part of a text that is the same in any case of its letters; empty when that is but one character."""
+    longest = max(_NO_LETTERS.findall(text), key=len, default="")
+    return longest if len(longest) > 1 else ""
+
+
 def _like_pattern(text: str) -> str:
     return f"%{like_escaped(text)}%"
 
 
 # DuckDB's ILIKE makes a lower-case copy of every value first: 1.5 million parameters took it 115 to 390 ms,
-# a regular expression 100 ms whatever was sought.
+# a regular expression 100 ms whatever was sought; behind a look for the part without letters it took 50 ms.
 _DIALECTS: Final[dict[str, Dialect]] = {
     "duckdb": Dialect(
-        "events", "event_entities", "rejected_events", _json_pointer, _REGULAR, re.escape, _DUCKDB_PROJECT
+        "events", "event_entities", "rejected_events", _json_pointer, _REGULAR, re.escape, _CONTAINS, _DUCKDB_PROJECT
     ),
     "postgresql": Dialect(
         "whodid.events",
@@ -64,6 +75,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         str,
         _LIKE,
         _like_pattern,
+        None,
         _POSTGRESQL_PROJECT,
     ),
 }

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from whodid.errors import WhodidError
 from whodid.event import foreign_id
-from whodid.reading.dialect import Dialect, like_escaped
+from whodid.reading.dialect import Dialect, like_escaped, part_without_letters
 from whodid.reading.filters import EQUAL, LISTS, EventFilter, sides, split_entity
 from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reading.sight import condition as seen_by
@@ -184,11 +184,18 @@ class _Builder:
         pattern = self.add(f"%{like_escaped(text)}%")
         ways = [rf"""e."{column}" ILIKE CAST({pattern} AS varchar) ESCAPE '\'""" for column in TEXT_COLUMNS]
         for within in _as_in_json(text):
-            pattern = self.add(self.dialect.json_pattern(within))
-            ways += [
-                self.dialect.json_search.format(column=f'e."{column}"', pattern=pattern) for column in JSON_TEXT_COLUMNS
-            ]
+            search = self._json_search(within)
+            ways += [search.replace("{column}", f'e."{column}"') for column in JSON_TEXT_COLUMNS]
         self.conditions.append(f"({' OR '.join(ways)})")
+
+    def _json_search(self, text: str) -> str:
+        """The condition that the JSON `{column}` holds a text, in any case of its letters."""
+        pattern = self.add(self.dialect.json_pattern(text))
+        search = self.dialect.json_search.replace("{pattern}", pattern)
+        part = part_without_letters(text)
+        if self.dialect.json_hint is None or not part:
+            return search
+        return f"({self.dialect.json_hint.replace('{part}', self.add(part))} AND {search})"
 
     def entities(self, entities: Sequence[tuple[str, str]]) -> str:
         """The relation to read from: all events, or those that touched one of the entities, each once.
