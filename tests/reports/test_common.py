@@ -11,6 +11,7 @@ from support.events import entity, event
 from support.reporting import Desk, at
 from whodid import reports
 from whodid.errors import WhodidError
+from whodid.reading.sight import Sight
 from whodid.reports.common import Shift, shifts
 
 
@@ -105,3 +106,36 @@ def test_a_filter_costs_nothing_where_it_is_not_given(desk: Desk) -> None:
     chosen = reports.prepare(desk.store, "activity", since=at(1), until=at(2), users="ann", zone="Europe/Berlin")
     assert "ann" in chosen.params.values()
     assert "ann" not in chosen.sql
+
+
+@pytest.mark.parametrize("name", ["types", "overview", "origin", "interface-unused", "entity-history"])
+def test_a_limited_sight_gets_a_report_of_what_it_may_see(desk: Desk, name: str) -> None:
+    hidden = {"item": "hidden", "project": "HIDDEN"}
+    desk.put(
+        event(time=at(2), type="mine", user="ann"),
+        event(
+            time=at(2), type="click", user="hidden", session="00000000-0000-4000-8000-000000000001", parameters=hidden,
+            entities=[entity("dataset", "d-1", role="input"), entity("script", "hidden")], duration_ms=7.0,
+        ),
+    )  # fmt: skip
+    given = {"origin": {"entity": "dataset:d-1"}, "entity-history": {"entities": "dataset:d-1"}}.get(name, {})
+    whole = str(desk.rows(name, **given))
+    limited = str(desk.rows(name, sight=Sight(users=("ann",)), **given))
+    assert limited != whole
+    assert "hidden" not in limited
+    if name == "types":
+        assert "mine" in limited
+
+
+def test_a_report_that_tells_of_more_needs_the_sight_of_everything(desk: Desk) -> None:
+    for name in ("rejects", "groups"):
+        with pytest.raises(WhodidError) as refused:
+            desk.rows(name, sight=Sight(users=("ann",)))
+        assert refused.value.code == "forbidden"
+
+
+@pytest.mark.parametrize("report", reports.catalogue(), ids=lambda report: report.name)
+def test_every_look_at_events_says_whether_it_is_filtered(report: reports.Report) -> None:
+    if report.family in ("overview", "users", "functions", "interface", "entities", "adoption"):
+        known = {"groups", "group-features", "user-clusters"}
+        assert report.keeps_to_sight or report.name in known

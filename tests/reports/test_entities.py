@@ -125,6 +125,14 @@ def test_without_a_thing_that_runs_the_function_or_the_type_stands_for_it(desk: 
     assert found == [("function", "load"), ("type", "recipe-run")]
 
 
+def test_the_order_of_an_events_things_does_not_matter(desk: Desk) -> None:
+    desk.put(
+        step(2, dataset("raw", "input"), entity("script", "s-1")), step(3, dataset("orders", "output"), via="job:j")
+    )
+    assert ways(desk, "dataset:SALES.raw") == [("SALES.raw", "s-1", 1)]
+    assert ways(desk) == [("j", "SALES.orders", -1)]
+
+
 def test_builds_and_programs_that_read_are_known_without_roles(desk: Desk) -> None:
     build: dict[str, Any] = {"type": "flow-object-build-success", "via": "scenario:SALES.night"}
     read: dict[str, Any] = {"type": "dataset-read-data", "via": "webapp:SALES.shop"}

@@ -10,6 +10,7 @@ be named `e` where it says them.
     who()                 the same if it is a person, else NULL
     is_program(login)     whether a login is that of a program
     is_use(), is_run(), is_error(), project()   see docs/reports.md, "What the words mean"
+    has_roles()           whether the event may tell in which roles it touched its things: input, output, …
     verb()                what was done to the event's thing: made, edited, shared, run, read, exported, deleted, …
     period($by, x)        where the hour, day, week or month of a time begins
     local(x)              a time in the reader's time zone: date_trunc('day', local(e.time)), …
@@ -81,6 +82,12 @@ def _who(kind: str, words: list[exp.Expression]) -> str:
     return f"CASE WHEN NOT {_PROGRAM.format(login, login)} THEN {login} END"
 
 
+def _has_roles(kind: str, _words: list[exp.Expression]) -> str:
+    if kind == "duckdb":
+        return 'contains(CAST(e."entities" AS varchar), \'"role"\')'
+    return "jsonb_path_exists(e.\"entities\", '$[*].role')"
+
+
 def _defined(name: str) -> Say:
     return lambda _kind, _words: definition(name)
 
@@ -98,6 +105,7 @@ WORDS: Final[dict[str, tuple[int, Say]]] = {
     "is_error": (0, _defined("error")),
     "is_use": (0, _defined("use")),
     "verb": (0, _defined("verb")),
+    "has_roles": (0, _has_roles),
     "texts_of": (ANY, json_words.texts_of),
     "elements_of": (2, json_words.elements_of),
     "number_of": (1, json_words.number_of),

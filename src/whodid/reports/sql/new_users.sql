@@ -13,18 +13,25 @@
 -- column: errors integer events | errors met
 -- chart: bar x=active_days y=person
 -- drill: /users/{person}
-SELECT
-    who() AS person,
-    min(e.time) AS first,
-    max(e.time) AS last,
-    count(DISTINCT CASE WHEN e.time >= $since THEN date_trunc('day', local(e.time)) END) AS active_days,
-    count(*) AS events,
-    count(*) FILTER (WHERE is_use()) AS uses,
-    count(*) FILTER (WHERE is_error()) AS errors,
-    count(*) OVER () AS "of"
-FROM events e
-WHERE e.time < $until AND chosen() AND who() IS NOT NULL
-GROUP BY 1
-HAVING min(e.time) >= $since
-ORDER BY 2 DESC, 1
+WITH first_seen AS (
+    SELECT who() AS person, min(e.time) AS first
+    FROM events e
+    WHERE e.time < $until AND chosen() AND who() IS NOT NULL
+    GROUP BY 1
+), counted AS (
+    SELECT
+        who() AS person,
+        max(e.time) AS last,
+        count(DISTINCT date_trunc('day', local(e.time))) AS active_days,
+        count(*) AS events,
+        count(*) FILTER (WHERE is_use()) AS uses,
+        count(*) FILTER (WHERE is_error()) AS errors
+    FROM events e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
+    GROUP BY 1
+)
+SELECT f.person, f.first, c.last, c.active_days, c.events, c.uses, c.errors, count(*) OVER () AS "of"
+FROM first_seen f JOIN counted c ON c.person = f.person
+WHERE f.first >= $since
+ORDER BY f.first DESC, f.person
 LIMIT $limit

@@ -2,12 +2,7 @@
 -- Inputs and outputs are the entities with these roles. What runs is the event's first entity without one of these roles
 -- that is no project or the like, else the scenario, job, webapp or notebook that acted (`via`), else the function, else
 -- the type of event. Without roles: a build's dataset is the output of what acted, what a program reads is its input.
-flow_marked AS MATERIALIZED (
-    SELECT DISTINCT x.event_id AS id
-    FROM event_entities x
-    WHERE x.time >= $since AND x.time < $until
-        AND x.role IN ('input', 'source', 'read', 'output', 'target', 'result', 'written')
-), flow_runs AS MATERIALIZED (
+flow_runs AS MATERIALIZED (
     -- What touched the same things in the same way is read once.
     SELECT
         row_number() OVER () AS id, told, via, function, event_type, person, runs, failed, first, last
@@ -17,7 +12,7 @@ flow_marked AS MATERIALIZED (
             count(*) AS runs, count(*) FILTER (WHERE is_error() OR e.status = 'failed') AS failed,
             min(e.time) AS first, max(e.time) AS last
         FROM events e
-        WHERE e.time >= $since AND e.time < $until AND seen() AND e.id IN (SELECT m.id FROM flow_marked m)
+        WHERE e.time >= $since AND e.time < $until AND seen() AND has_roles()
         GROUP BY 1, 2, 3, 4, 5
     ) same
 ), flow_things AS (
@@ -52,7 +47,7 @@ flow_marked AS MATERIALIZED (
     WINDOW
         whole AS (PARTITION BY id),
         ordered AS (PARTITION BY id ORDER BY CASE WHEN part = 'doer' THEN 0 ELSE 1 END, type, thing)
-), flow_steps AS (
+), flow_steps AS MATERIALIZED (
     SELECT
         part, type, thing, name, person, via, runs, failed, first, last,
         CASE
@@ -80,7 +75,7 @@ flow_marked AS MATERIALIZED (
         AND e.type IN (
             'flow-object-build-success', 'flow-object-build-failed', 'dataset-read-data', 'dataset-read-data-sample'
         )
-        AND NOT EXISTS (SELECT 1 FROM flow_marked m WHERE m.id = e.id)
+        AND NOT has_roles()
     GROUP BY e.type, e.entity_type, e.entity_id, e.via, person()
 ), flow_edges AS MATERIALIZED (
     SELECT
