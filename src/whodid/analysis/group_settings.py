@@ -6,6 +6,7 @@ A setting is named `error-group:ID`; all its versions are kept, and every change
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -71,7 +72,9 @@ def decisions(directory: Any) -> Decisions:
     found = {}
     for setting in directory.settings():
         if setting.name.startswith(PREFIX) and setting.value is not None:
-            found[setting.name.removeprefix(PREFIX)] = msgspec.convert(setting.value, Decision)
+            # A setting can be written by hand; one that is no decision decides nothing.
+            with suppress(msgspec.ValidationError):
+                found[setting.name.removeprefix(PREFIX)] = msgspec.convert(setting.value, Decision)
     return Decisions(found)
 
 

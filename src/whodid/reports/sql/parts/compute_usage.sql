@@ -25,7 +25,7 @@ told AS (
         ) AS u
     FROM events e
     WHERE e.topic = 'compute-resource-usage' AND e.type LIKE 'compute-resource-usage-%'
-        AND e.time >= $lookback AND e.time < $until
+        AND e.time >= $lookback AND e.time < $until AND seen()
 ), each_day AS (
     SELECT
         u[1] AS id,

@@ -7,7 +7,7 @@ censuses AS (
         e."parameters" AS told
     FROM events e
     WHERE e.topic = 'compute-resource-usage' AND e.type = 'kubernetes-cluster-usage-status'
-        AND e.time >= $since AND e.time < $until
+        AND e.time >= $since AND e.time < $until AND seen()
 ), gaps AS (
     SELECT
         time, cluster, told,
