@@ -41,7 +41,7 @@ def grant(
     group: Annotated[Text, Parameter(help="Group whose members get it.")] = None,
     project: Annotated[Names, Parameter(help="A reader sees what happens in this project.")] = None,
     entity: Annotated[Names, Parameter(help="A reader sees what touches this: type:id, or type:* for all.")] = None,
-    own: Annotated[bool, Parameter(help="A reader sees what it did itself.")] = True,
+    own: Annotated[bool, Parameter(negative="--no-own", help="A reader sees what it did itself.")] = True,
     place: Place = ANYWHERE,
 ) -> None:
     """Give a role to a user or to all members of a group.
