@@ -33,7 +33,10 @@ DEFINITIONS: Final = (
     ),
     Definition("group", "All its members, through groups within it, as they are when the report runs."),
     Definition("time", "`since` belongs to it, `until` does not. Times are UTC, days and hours those of `zone`."),
-    Definition("previous", "The equal time that ends at `since`. Empty, not 0, when recording began later than in its first tenth."),
+    Definition(
+        "previous",
+        "The equal time that ends at `since`. Empty, not 0, when recording began later than in its first tenth.",
+    ),
     Definition("week", "From Monday on, in the reader's time zone."),
     Definition("of", "How many rows there are; `limit` of them are given, in an order that no two rows share."),
 )
