@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from whodid.analysis.error_groups import VERSION, group_of
 from whodid.analysis.messages import normalised
-from whodid.analysis.traces import parse
+from whodid.analysis.traces import parse, type_of
 from whodid.demo import errors
 from whodid.demo.vocabulary import trace
 
@@ -96,6 +96,41 @@ def test_frames_of_libraries_do_not_count(shape: str, library: str) -> None:
     without = "\n".join(line for line in told(shape).splitlines() if not re.search(rf"\b{library}\b", line))
     assert library not in {frame.member for frame in parse(told(shape)).frames if frame.in_app}
     assert group_of(without, None).id == group_of(told(shape), None).id
+
+
+def test_another_folder_of_the_same_code_makes_no_other_group() -> None:
+    one, other = (
+        f'Traceback:\n  File "{folder}/main.py", line 3, in run\nKeyError: 1' for folder in ("/srv/a", "/opt/b/c")
+    )
+    assert group_of(one, None) == group_of(other, None)
+
+
+def test_a_file_whose_name_says_nothing_counts_with_its_folder() -> None:
+    one, other = (f"Error: x\n    at run (https://x.org/{name}/index.js:3:9)" for name in ("grid", "chart"))
+    assert group_of(one, None).id != group_of(other, None).id
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("Error: boom", "Error"),
+        ("Uncaught TypeError: x", "TypeError"),
+        ("java.lang.IllegalStateException: y", "java.lang.IllegalStateException"),
+        ("Caused by: com.acme.OrderException", "com.acme.OrderException"),
+        ("RangeError (index): Index out of range", "RangeError"),
+        ("Nothing: at all", None),
+    ],
+)
+def test_the_type_stands_at_the_beginning_of_a_message(line: str, kind: str | None) -> None:
+    assert type_of(line) == kind
+
+
+def test_the_cause_gives_a_java_error_its_type() -> None:
+    read = parse(
+        "com.acme.Outer: failed\n\tat com.acme.A.run(A.java:10)\n"
+        "Caused by: java.io.IOException: disk 17\n\tat com.acme.C.read(C.java:3)\n\t... 2 more"
+    )
+    assert (read.type, read.message) == ("java.io.IOException", "disk 17")
 
 
 def test_the_type_of_an_error_counts() -> None:

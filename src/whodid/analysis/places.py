@@ -10,21 +10,7 @@ _VERSION: Final = re.compile(r"^v?\d+(?:\.\d+)+(?:[-+][\w.]+)?$")
 _HASHED: Final = re.compile(r"(?<=[.\-~_])(?=[0-9a-f]*\d)[0-9a-f]{6,64}(?=[.\-~_]|$)", re.IGNORECASE)
 _NUMBERED: Final = re.compile(r"\d{3,}")
 # File names that say nothing without their folder.
-_PLAIN_NAMES: Final = frozenset(
-    [
-        "__init__.py",
-        "__main__.py",
-        "main.py",
-        "app.py",
-        "script.py",
-        "index.js",
-        "index.mjs",
-        "index.ts",
-        "main.js",
-        "app.js",
-        "package.js",
-    ]
-)
+_PLAIN_NAMES: Final = frozenset(["__init__.py", "__main__.py", "index.js", "index.mjs", "index.ts", "package.js"])
 _PYTHON_INPUT: Final = re.compile(r"<ipython-input-\d+-\w+>|/ipykernel_\d+/\d+\.py$|<string>")
 
 _CLEANED_MEMBERS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (

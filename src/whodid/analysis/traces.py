@@ -79,7 +79,7 @@ _LANGUAGES: Final = (
 )
 _TYPE: Final = re.compile(
     r"(?:Uncaught |Unhandled |Caused by: |Exception in thread \"[^\"]*\" )?"
-    r"(?P<type>(?:[A-Za-z_$][\w$]*\.)*[A-Z_$][\w$]*(?:Error|Exception|Warning|Exit|Interrupt|Failure|Fault|Panic))"
+    r"(?P<type>(?:[A-Za-z_$][\w$]*\.)*(?:[A-Z_$][\w$]*)?(?:Error|Exception|Warning|Exit|Interrupt|Failure|Fault|Panic))"
     r"(?: \([^()\n]{0,80}\))?(?:: (?P<message>.*)|$)"
 )
 # Python's last line may name any class.
