@@ -13,6 +13,7 @@ import pytest
 from support.directories import mentions
 from support.receiving import LOCAL_KEY, Receiver, event, wait_until
 from whodid.directory import Directory
+from whodid.directory.model import SCOPES
 from whodid.directory.sign_in import COOKIE
 from whodid.errors import WhodidError
 from whodid.receive.access import Access
@@ -55,7 +56,7 @@ def test_writing_needs_the_scope(receiver: Receiver, scopes: list[str], expected
 
 def test_the_owner_of_the_data_folder_is_admin(receiver: Receiver) -> None:
     caller = receiver.access.caller({"headers": [(b"authorization", f"Bearer {LOCAL_KEY}".encode())]})
-    assert caller.scopes == {"write", "read", "admin"}
+    assert caller.scopes == frozenset(SCOPES)
     assert caller.key_id is None
 
 

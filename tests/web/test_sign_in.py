@@ -79,8 +79,10 @@ def test_a_password_signs_in_with_the_roles_of_the_user_until_signed_out(
     assert "Secure" not in cookie
     assert browser.get("/v1/me").json()["roles"] == ["auditor"]
     assert browser.get("/v1/events").status_code == 200
+    read = server.recorded("audit-read")[-1]
     session = server.engine.directory.browser_sessions()[0]
     assert server.engine.directory.session(session.id).user == "ada"
+    assert str(read["session"]) == session.id
     out = browser.post("/sign-out", data={})
     assert (out.status_code, out.headers["location"]) == (303, "/sign-in")
     assert "Max-Age=0" in out.headers["set-cookie"]

@@ -26,8 +26,10 @@ async def record(
     request: Req, kind: Reading, what: str, wanted: EventFilter | dict[str, Any], form: str = "json", **more: Any
 ) -> None:
     """Make the reading itself an event, before its answer is given."""
-    event: Event = reading(kind, by=name_of(caller_of(request)), what=what, wanted=wanted, form=form, **more)
-    services = services_of(request)
+    caller, services = caller_of(request), services_of(request)
+    event: Event = reading(kind, by=name_of(caller), what=what, wanted=wanted, form=form, **more)
+    if caller.session_id is not None:
+        event = msgspec.structs.replace(event, session=caller.session_id)
     await services.call(services.record, event)
 
 
