@@ -84,7 +84,8 @@ ROUTES: Final[tuple[Route, ...]] = (
           pane="usage"),
     Route("POST", "/v1/query", "read", query.run_query, "query", ("format",), query.Question, forms=_TABLES),
     Route("GET", "/v1/reports", "read", query.list_reports, "reports", limited=True),
-    Route("GET", "/v1/reports/{name}", "read", query.run_report, "reports", ("format",), forms=_TABLES, limited=True),
+    Route("GET", "/v1/reports/{name}", "read", query.run_report, "reports", query.REPORT_PARAMETERS, forms=_TABLES,
+          limited=True),
     Route("GET", "/v1/error-groups", "read", error_groups.list_groups, "errors", error_groups.LISTED),
     Route("GET", "/v1/error-groups/{id}", "read", error_groups.show_group, "errors", error_groups.SPAN),
     Route("PATCH", "/v1/error-groups/{id}", "admin", error_groups.change_group, "errors",
@@ -238,6 +239,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/entities/{thing}", "read", single.thing, "pages", forms=_HTML, limited=True),
     *(Route("GET", f"/card/{kind}/{{name}}", "read", cards.card, "pages", forms=_HTML, limited=True)
       for kind in cards.KINDS),
+    Route("GET", "/card/errors/{name}", "read", cards.card, "pages", forms=_HTML),
     Route("GET", "/card/entities/{type}/{id}", "read", cards.card, "pages", forms=_HTML, limited=True),
     Route("GET", "/suggest", "read", cards.suggest, "pages", ("field", "text")),
     Route("GET", "/tiles/{page}/{tile}", "read", tiles.tile, "pages", tiles.TILE_QUERY, forms=_HTML, limited=True),

@@ -26,7 +26,7 @@ SUGGESTED_MAX: Final = 10
 SPAN: Final = "30d"
 # Kind of page → the condition on events that its subject is, and what the card calls it.
 _SUBJECTS: Final = {"users": "user", "sessions": "session", "requests": "request_id"}
-KINDS: Final = (*_SUBJECTS, "errors")
+KINDS: Final = tuple(_SUBJECTS)
 _NAMES: Final = {"users": "user", "sessions": "session", "requests": "request", "errors": "error", "entities": "thing"}
 
 

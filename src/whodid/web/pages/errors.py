@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import Response
@@ -86,15 +87,18 @@ async def page(request: Req) -> Response[bytes]:
 async def change_state(request: Req) -> Response[bytes]:
     """Open, mute or resolve the group."""
 
+    zone = ZoneInfo(frame.zone(request))
+
     def change(services: Services, group: str, form: dict[str, str], by: str) -> None:
-        until = form.get("until") or None
+        state = form.get("state", "")
+        until = form.get("until") if state == "muted" else None
         group_settings.set_state(
             services.directory,
             group,
-            form.get("state", ""),
+            state,
             by=by,
-            until=datetime.fromisoformat(until) if until else None,
-            version=form.get("version") or None,
+            until=datetime.fromisoformat(until).replace(tzinfo=zone) if until else None,
+            version=form.get("version") or None if state == "resolved" else None,
         )
 
     return await _changed(request, change)
