@@ -14,6 +14,8 @@ from whodid.event import REQUEST_BYTES_MAX, REQUEST_EVENTS_MAX, Event
 from whodid.reading.filters import LISTS
 from whodid.reading.output import FORMATS
 from whodid.reading.read import USAGE_PARTS
+from whodid.reports.common import FIELDS, ZONE
+from whodid.reports.common import FILTERS as COMMON
 from whodid.web.pages.spans import RANGES
 from whodid.web.routes import ROUTES, Route
 
@@ -40,6 +42,7 @@ PARAMETERS: Final[dict[str, str]] = {
     "text": "Part of a description, name, error or parameter, in any case.",
     "order": "newest or oldest first.",
     "limit": "Rows at most.",
+    **{parameter.name: f"{parameter.help[0].upper()}{parameter.help[1:]}." for parameter in (*COMMON, ZONE)},
     "offset": "Rows to leave out.",
     "cursor": "next_cursor of the page before.",
     "format": f"{', '.join(FORMATS)}; instead of the Accept header.",
@@ -148,7 +151,7 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
 
 def _query_parameter(name: str) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string"}
-    if name in LISTS:
+    if name in LISTS or name in FIELDS:
         schema = {"type": "array", "items": {"type": "string"}}
     elif name in ("limit", "offset"):
         schema = {"type": "integer", "minimum": 1 if name == "limit" else 0}
@@ -164,7 +167,7 @@ def _query_parameter(name: str) -> dict[str, Any]:
         "required": False,
         "description": PARAMETERS[name],
         "schema": schema,
-        **({"style": "form", "explode": True} if name in LISTS else {}),
+        **({"style": "form", "explode": True} if name in LISTS or name in FIELDS else {}),
     }
 
 

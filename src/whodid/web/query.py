@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from litestar import Response
@@ -13,6 +13,7 @@ from whodid.reading import read
 from whodid.reading.audit import SQL_LENGTH_MAX, kind_of
 from whodid.reading.cells import type_name
 from whodid.reading.output import names_of, rows
+from whodid.reports.common import FIELDS, ZONE
 from whodid.stores.base import Result
 from whodid.web.answers import TOTAL, TRUNCATED, file_answer, json_answer
 from whodid.web.events import record
@@ -20,6 +21,9 @@ from whodid.web.requests import Req, body_of, caller_of, form_of, one, query_of,
 
 if TYPE_CHECKING:
     from whodid.reports import Report, Reported
+
+# Those that most reports take; what one takes besides stands in /v1/reports.
+REPORT_PARAMETERS: Final = ("format", "since", "until", *FIELDS, ZONE.name, "limit")
 
 
 class Question(Struct, kw_only=True, forbid_unknown_fields=True):
