@@ -24,6 +24,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Engine.open(Config(data=folder, store="duckdb")) as engine:
         engine.journal.append_blocking(Draft(received_at=end, events=msgspec.json.encode(told), count=len(told)))
         engine.flush()
+        for name in ("Research", "Chemists"):
+            engine.directory.create_group(name, by="test")
+        engine.directory.add_member("Research", subgroup="Chemists", by="test")
+        engine.directory.add_member("Chemists", user="ravi.banerjee", by="test")
+        engine.flush()
     return folder
 
 
@@ -45,6 +50,18 @@ def test_it_runs_a_report_for_a_time(folder: Path, capfd: pytest.CaptureFixture[
 def test_a_table_is_for_people(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "overview", "--output", "table", "--data", str(folder)]) == 0
     assert "active users" in capfd.readouterr().out
+
+
+def test_groups_are_those_of_the_directory_with_the_groups_within_them(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", "groups", "-o", "ndjson", "--data", str(folder)]) == 0
+    rows = {row["group"]: row for row in map(json.loads, capfd.readouterr().out.splitlines())}
+    assert set(rows) == {None, "Research", "Chemists"}
+    assert (rows["Research"]["members"], rows["Research"]["active"]) == (1, 1)
+    command = ["report", "users", "--group", "Research", "--since", "30d", "--zone", "Europe/Berlin", "-o", "ndjson"]
+    assert main([*command, "--data", str(folder)]) == 0
+    assert [json.loads(line)["person"] for line in capfd.readouterr().out.splitlines()] == ["ravi.banerjee"]
 
 
 def test_other_parameters_are_given_by_name(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
