@@ -81,8 +81,8 @@ def test_a_restart_goes_on_where_it_was(running: Watched) -> None:
 def test_what_came_while_nothing_ran_is_sent_out_of_the_store(running: Watched) -> None:
     other = running.create("siem")
     running.settled()
-    running.engine.close()
-    running.engine = type(running.engine).open(running.engine.config)
+    running.close()
+    running.open(dispatch=False)
     running.engine.journal.keeps = False
     sent = running.post(25)
     running.engine.flush()
@@ -197,7 +197,7 @@ def test_a_hanging_target_does_not_hold_up_the_end(tmp_path: Path) -> None:
         other.hangs = threading.Event()
         running.post(3)
         running.engine.flush()
-        ended = threading.Thread(target=running.engine.close)
+        ended = threading.Thread(target=running.close)
         ended.start()
         ended.join(15)
         assert not ended.is_alive()
@@ -214,7 +214,7 @@ def test_an_exactly_once_target_says_itself_where_it_is(running: Watched) -> Non
     running.settled()
     cursor = next(running.data.glob("dispatch/*/cursor.json"))
     held = json.loads(cursor.read_bytes())
-    running.engine.close()
+    running.close()
     held["places"][running.engine.journal.receiver] -= 20
     cursor.write_text(json.dumps(held))
     running.open()

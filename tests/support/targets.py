@@ -137,13 +137,20 @@ class Watched:
         self._options = {"segment_age_ms_max": 20, "disk_free_bytes_min": 0, **options}
         self.open()
 
-    def open(self) -> None:
+    def open(self, *, dispatch: bool = True) -> None:
         self.engine = Engine.open(Config(data=str(self.data), **self._options))
         self.dispatch = self.engine.dispatch
-        self.dispatch.dispatcher.start()
+        if dispatch:
+            self.dispatch.dispatcher.start()
+        self._is_open = True
+
+    def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self.engine.close()
 
     def restart(self) -> None:
-        self.engine.close()
+        self.close()
         self.open()
 
     def create(self, name: str, *, kind: str = "double", **fields: Any) -> Other:
@@ -205,7 +212,7 @@ def watched(data: Path, **options: Any) -> Iterator[Watched]:
         for other in DoubleTarget.OTHERS.values():
             if other.hangs is not None:
                 other.hangs.set()
-        found.engine.close()
+        found.close()
 
 
 def delivery_of(

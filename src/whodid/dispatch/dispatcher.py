@@ -118,6 +118,8 @@ class Dispatcher:
     def start(self) -> None:
         """Start the targets and the thread that looks after them."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Targets that another server's administrator made are seen within a second.
+        self._directory.watch()
         self.kept.dropped = self._load_dropped()
         known = {row.id for row in self.rows().values()}
         for folder in self.folder.iterdir():
@@ -248,10 +250,11 @@ class Dispatcher:
                     del self.workers[identifier]
                     if identifier not in wanted and not worker.letters.count:
                         shutil.rmtree(self.folder / identifier, ignore_errors=True)
-            for identifier, row in wanted.items():
-                if identifier not in self.workers:
-                    self.kept.raise_horizon(stored.head(self._store, self._journal.receiver))
-                    self.workers[identifier] = Worker(row, self.folder_of(row), self._parts())
+            begun = [row for identifier, row in wanted.items() if identifier not in self.workers]
+            if begun:
+                self.kept.raise_horizon(stored.head(self._store, self._journal.receiver))
+            for row in begun:
+                self.workers[row.id] = Worker(row, self.folder_of(row), self._parts())
 
     def _parts(self) -> Parts:
         return Parts(
