@@ -27,6 +27,7 @@ TARGETS: dict[str, Plugin] = {
     "s3": Plugin("whodid.targets.object_storage:S3Target", extra="s3"),
     "gcs": Plugin("whodid.targets.object_storage:GCSTarget", extra="s3"),
     "azure": Plugin("whodid.targets.object_storage:AzureTarget", extra="s3"),
+    "cloudwatch": Plugin("whodid.targets.cloudwatch:CloudWatchTarget", extra="aws"),
     "http": Plugin("whodid.targets.http:HttpTarget"),
     "whodid": Plugin("whodid.targets.http:WhodidTarget"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -126,10 +127,26 @@ def s3(folder: Path) -> Iterator[Case]:
         )
 
 
+@contextmanager
+def cloudwatch_logs(folder: Path) -> Iterator[Case]:
+    from support.cloudwatch import cloudwatch
+
+    with cloudwatch() as service:
+        yield Case(
+            kind="cloudwatch",
+            options=service.options(),
+            received=lambda: [json.loads(message)["id"] for message in service.messages()],
+            unreachable=service.options(endpoint="http://127.0.0.1:1"),
+            forbidden=service.options(secret_access_key="wrong-secret"),
+            ordered=False,
+        )
+
+
 CASES: dict[str, CaseMaker] = {
     "whodid": another_whodid,
     "http": any_endpoint,
     "files": files,
     "log-files": log_files,
+    "cloudwatch": cloudwatch_logs,
     "s3": s3,
 }
