@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 from litestar import Response
 from msgspec import Struct
@@ -55,7 +55,12 @@ async def create_pane_token(request: Req) -> Response[bytes]:
         )
     claims = _claims(new, caller.key_id)
     key = await services.call(services.directory.server_key, SERVER_KEY)
-    told = {"parts": claims.parts, "viewer": claims.viewer, "lifetime_s": new.lifetime_s, "of": new.entity or new.user}
+    told: dict[str, Any] = {
+        "parts": claims.parts,
+        "viewer": claims.viewer,
+        "lifetime_s": new.lifetime_s,
+        "of": new.entity or new.user,
+    }
     await services.call(services.record, happened("pane-token-created", name_of(caller), **told))
     ends = datetime.fromtimestamp(claims.expires_at, UTC)
     return json_answer({"token": signed(claims, key), "expires_at": ends, "parts": list(claims.parts)}, status=201)
