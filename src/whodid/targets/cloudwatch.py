@@ -281,7 +281,7 @@ def batches(entries: Sequence[Entry], events_max: int, bytes_max: int) -> Iterat
 
 
 def refusals(told: Mapping[str, int], batch: Sequence[Entry]) -> list[Refusal]:
-    """What the service did not take. The ends of "too old" and "expired" are exclusive; "too new" begins at its start."""
+    """What the service did not take: "too old" and "expired" end before, "too new" begins at the index told."""
     found = []
     too_old = max(told.get("tooOldLogEventEndIndex", 0), told.get("expiredLogEventEndIndex", 0))
     too_new = told.get("tooNewLogEventStartIndex", len(batch))
