@@ -8,15 +8,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import pytest
 
-from support.batches import Batches
+from support.batches import RECEIVED_AT, Batches
 from support.events import entity, event, many
 from whodid.errors import WhodidError
+from whodid.journal.base import Draft
 from whodid.stores import duckdb_careful, duckdb_load, migrate
 from whodid.stores.base import COLUMNS
 from whodid.stores.duckdb import DuckDBStore
@@ -265,20 +268,31 @@ def test_segments_are_loaded_by_the_engine_and_not_event_by_event(
     assert store.write([batches.of(many(1_200)), batches.of(many(3))]).events == 1_203
 
 
-def test_events_are_stored_alike_whether_read_from_arrays_or_from_frames(tmp_path: Path) -> None:
+def test_events_are_stored_alike_whether_read_from_an_array_or_from_frames(tmp_path: Path) -> None:
     stored = []
-    for way in ("arrays", "frames"):
+    for way in ("array", "frames"):
         batches = Batches(tmp_path / way)
         store = DuckDBStore(tmp_path / f"{way}.duckdb", journal_path=batches.folder)
-        batch = batches.of(ALIKE, frame_events=7)
+        made = [
+            Draft(
+                received_at=RECEIVED_AT + timedelta(seconds=start),
+                events=msgspec.json.encode(ALIKE[start : start + 10]),
+                count=len(ALIKE[start : start + 10]),
+                orig_address=f"10.0.0.{start}" if start else None,
+            )
+            for start in range(0, len(ALIKE), 10)
+        ]
+        batch = batches.of_drafts(made)
+        assert batch.array() is not None
         if way == "frames":
-            batch.arrays = lambda: None  # type: ignore[method-assign]
+            batch.array = lambda: None  # type: ignore[method-assign]
         assert store.write([batch]).events == len(ALIKE)
         stored.append(rows(store, "SELECT * FROM events ORDER BY seq"))
         store.close()
     assert stored[0] == stored[1]
     assert [row["seq"] for row in stored[0]] == list(range(1, len(ALIKE) + 1))
     assert [row["id"] for row in stored[0]] == [each.id for each in ALIKE]
+    assert stored[0][-1]["orig_address"] == "10.0.0.40"
 
 
 def test_one_segment_the_reader_refuses_does_not_hold_up_its_neighbours(store: DuckDBStore, batches: Batches) -> None:

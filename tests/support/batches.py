@@ -10,7 +10,7 @@ import msgspec
 
 from whodid.event import Event, Rejection
 from whodid.journal import frame as frames
-from whodid.journal.arrays import arrays_of
+from whodid.journal.arrays import array_of
 from whodid.journal.base import Array, Draft, Frame
 
 RECEIVED_AT = datetime(2026, 5, 4, 10, 0, 0, 123456, tzinfo=UTC)
@@ -39,9 +39,9 @@ class FileBatch:
             assert frames.verify(text) is not None
             yield frames.decode(text)
 
-    def arrays(self) -> Sequence[Array] | None:
-        written = arrays_of(self.path) if self.path else None
-        return written.arrays if written else None
+    def array(self) -> Array | None:
+        written = array_of(self.path) if self.path else None
+        return written.array if written else None
 
 
 class Batches:

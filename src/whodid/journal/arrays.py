@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -12,10 +11,11 @@ import msgspec
 
 from whodid.event import Provenance
 from whodid.journal import files, frame, recovery
-from whodid.journal.base import Array
+from whodid.journal.base import Array, Run
 
-# What has more provenances than this is small requests: reading their frames costs less than so many files.
-ARRAYS_MAX: Final = 8
+# Frames that hold fewer events than this are better read as they are.
+RUN_EVENTS_MIN: Final = 8
+_RUNS_FREE: Final = 8
 
 _HEAD_BYTES_MAX: Final = 4096
 _PROVENANCE: Final = b'"received_at":'
@@ -25,21 +25,22 @@ _decoder: Final = msgspec.json.Decoder(Provenance)
 
 
 class Written(NamedTuple):
-    """The arrays of a file, in order, and what was found in it."""
+    """The array of a file, and what was found in it."""
 
-    arrays: Sequence[Array]
+    array: Array
     survey: recovery.Survey
 
 
-def arrays_of(source: Path) -> Written | None:
-    """Write the events of a segment's file to temporary files beside it, a run of frames of one provenance to each.
+def array_of(source: Path) -> Written | None:
+    """Write the events of a segment's file to a temporary file beside it.
 
-    Returns  None when a frame is damaged, provenances change too often, or there is no room. Then nothing is left
+    Returns  None when a frame is damaged, most hold only a few events, or there is no room. Then nothing is left
              behind.
     """
-    writing = _Writing(source)
+    writing = None
     frames = rejects = whole_bytes = 0
     try:
+        writing = _Writing(source)
         for line, header in recovery.read_frames(source):
             if header is None:
                 raise _Unfit
@@ -48,12 +49,14 @@ def arrays_of(source: Path) -> Written | None:
             frames += 1
             rejects += header.rejects_count
             whole_bytes += len(line) + 1
-        arrays = writing.done()
-        events = sum(array.events_count for array in arrays)
-        seq_next = arrays[-1].seq + arrays[-1].events_count if arrays else None
-        return Written(arrays, recovery.Survey(frames, events, rejects, seq_next, 0, 0, 0, whole_bytes, intact=True))
+        array = writing.done()
+        survey = recovery.Survey(
+            frames, array.events_count, rejects, writing.seq_next, 0, 0, 0, whole_bytes, intact=True
+        )
+        return Written(array, survey)
     except (_Unfit, OSError):
-        writing.drop()
+        if writing is not None:
+            writing.drop()
         return None
 
 
@@ -62,48 +65,43 @@ class _Unfit(Exception):
 
 
 class _Writing:
-    """Arrays as they are written, each to a file of its own."""
+    """An array as it is written."""
 
     def __init__(self, source: Path):
-        self._source = source
-        self._arrays: list[Array] = []
+        # What a crash leaves of these is removed with all temporary files of the folder.
+        self._path = source.with_name(f"{source.name}.array.tmp")
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, files.FILE_MODE)
+        self._runs: list[Run] = []
+        self._events_count = 0
         self._provenance = b""
-        self._seq_next = -1
-        self._descriptor = -1
+        self.seq_next: int | None = None
 
     def add(self, line: memoryview, header: frame.Header) -> None:
         provenance, events = _parts(line, header)
-        if provenance != self._provenance or header.seq != self._seq_next:
+        if provenance != self._provenance or header.seq != self.seq_next:
             self._begin(provenance, header.seq)
-        else:
-            files.write_all(self._descriptor, b",")
+        files.write_all(self._descriptor, b",")
         files.write_all(self._descriptor, events)
-        array = self._arrays[-1]
-        self._arrays[-1] = array._replace(events_count=array.events_count + header.events_count)
-        self._seq_next = header.seq + header.events_count
+        self._events_count += header.events_count
+        self.seq_next = header.seq + header.events_count
 
-    def done(self) -> list[Array]:
-        if self._descriptor >= 0:
-            files.write_all(self._descriptor, b"]")
-            self._close()
-        return self._arrays
+    def done(self) -> Array:
+        files.write_all(self._descriptor, b"]" if self._runs else b"[]")
+        self._close()
+        return Array(self._path, self._runs, self._events_count)
 
     def drop(self) -> None:
         with contextlib.suppress(OSError):
             self._close()
-        for array in self._arrays:
-            array.path.unlink(missing_ok=True)
+        self._path.unlink(missing_ok=True)
 
     def _begin(self, provenance: bytes, seq: int) -> None:
-        self.done()
-        if len(self._arrays) == ARRAYS_MAX:
+        runs = len(self._runs)
+        if runs >= _RUNS_FREE and runs * RUN_EVENTS_MIN > self._events_count:
             raise _Unfit
-        # What a crash leaves of these is removed with all temporary files of the folder.
-        path = self._source.with_name(f"{self._source.name}-{len(self._arrays)}.tmp")
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, files.FILE_MODE)
-        self._arrays.append(Array(path, _decoder.decode(b"{%b}" % provenance), seq, 0))
+        files.write_all(self._descriptor, b'%b{"run":%d}' % (b"," if runs else b"[", runs))
+        self._runs.append(Run(self._events_count + runs, seq, _decoder.decode(b"{%b}" % provenance)))
         self._provenance = provenance
-        files.write_all(self._descriptor, b"[")
 
     def _close(self) -> None:
         if self._descriptor >= 0:

@@ -58,12 +58,20 @@ class Frame(Struct, kw_only=True):
     rejects: list[Rejection] = []
 
 
+class Run(NamedTuple):
+    """Events of one provenance that follow each other, in an array: behind the element at `place` (from 0) that says
+    `{"run": n}` with the number of the run, and with running numbers from `seq` on."""
+
+    place: int
+    seq: int
+    provenance: Provenance
+
+
 class Array(NamedTuple):
-    """A file with one JSON array of events of one provenance; their numbers follow each other from `seq` on."""
+    """A file with one JSON array of events and of the elements that begin their runs."""
 
     path: Path
-    provenance: Provenance
-    seq: int
+    runs: Sequence[Run]
     events_count: int
 
 
@@ -93,10 +101,10 @@ class Batch(Protocol):
     def frames(self) -> Iterator[Frame]:
         """The frames in order, each verified."""
 
-    def arrays(self) -> Sequence[Array] | None:
-        """The events, verified and in order, as files beside `path`, made for the caller, who removes them.
+    def array(self) -> Array | None:
+        """The events, verified and in order, in a file beside `path`, made for the caller, who removes it.
 
-        None when the events come in small frames of many provenances, something is damaged, or there is no room.
+        None when they come a few in a frame, something is damaged, or there is no room.
         """
 
 

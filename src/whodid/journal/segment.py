@@ -9,7 +9,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ import msgspec
 
 from whodid.errors import WhodidError
 from whodid.journal import crash, files, frame, recovery
-from whodid.journal.arrays import arrays_of
+from whodid.journal.arrays import array_of
 from whodid.journal.base import Array, Frame
 from whodid.journal.quarantine import Quarantine
 
@@ -210,15 +210,15 @@ class SealedSegment:
         if left:
             raise self._changed(f"by {left} events")
 
-    def arrays(self) -> Sequence[Array] | None:
-        """See `Batch.arrays`. Checks the bytes as well if nobody did yet: reading them twice costs as much again."""
-        written = arrays_of(self._path)
+    def array(self) -> Array | None:
+        """See `Batch.array`. Checks the bytes as well if nobody did yet: reading them twice costs as much again."""
+        written = array_of(self._path)
         if written is None:
             return None
         with self._lock:
             if self._held is None and written.survey.whole_bytes == self.size_bytes:
                 self._held = written.survey
-        return written.arrays
+        return written.array
 
     def keep(self) -> None:
         """Say in the file's name that the store has it."""

@@ -180,10 +180,11 @@ class DuckDBStore:
         in_frames: list[Batch] = []
         try:
             for batch in batches:
-                made = batch.arrays()
-                if made is None:
+                array = batch.array()
+                if array is None:
                     in_frames.append(batch)
-                arrays += made or ()
+                else:
+                    arrays.append(array)
             if any(batch.path is None for batch in in_frames):
                 return None
             return self._load(cursor, load, batches, arrays, in_frames)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import duckdb
 
 from whodid.event import EVENT_BYTES_MAX
-from whodid.journal.base import Array, Batch
+from whodid.journal.base import Array, Batch, Run
 from whodid.stores import duckdb_mentions, migrate
 from whodid.stores.base import Mentions, Written
 
@@ -53,7 +53,10 @@ class Load:
     def add_arrays(self, arrays: Iterable[Array]) -> None:
         """Insert the events of arrays."""
         for array in arrays:
-            self._add_array(array)
+            given = {"path": str(array.path), "event_bytes_max": 2 * EVENT_BYTES_MAX, **_columns_of(array.runs)}
+            added = _changed(self._connection.execute(f"INSERT INTO events {self._array_sql}", given))
+            if added != array.events_count:
+                raise duckdb.DataError(f"{array.path} has {added} events instead of {array.events_count}")
 
     def add_frames(self, batches: Sequence[Batch], line_bytes_max: int) -> None:
         """Insert the events of batches that have a file."""
@@ -68,22 +71,6 @@ class Load:
             return 0
         given = {"paths": paths, "line_bytes_max": line_bytes_max}
         return _changed(self._connection.execute(f"INSERT INTO rejected_events {self._rejects_sql}", given))
-
-    def _add_array(self, array: Array) -> None:
-        provenance = array.provenance
-        given = {
-            "paths": [str(array.path)],
-            "event_bytes_max": 2 * EVENT_BYTES_MAX,
-            "seq": array.seq,
-            "received_at": provenance.received_at.astimezone(UTC).replace(tzinfo=None),
-            "receiver": provenance.receiver,
-            "format": provenance.format,
-            "key_id": provenance.key_id,
-            "orig_address": provenance.orig_address,
-        }
-        added = _changed(self._connection.execute(f"INSERT INTO events {self._array_sql}", given))
-        if added != array.events_count:
-            raise duckdb.DataError(f"{array.path} has {added} events instead of {array.events_count}")
 
     def stage(self, batches: Sequence[Batch]) -> None:
         """Put batches, one by one, into temporary tables, the careful way where the engine's reader refuses one.
@@ -153,6 +140,19 @@ class Load:
 
     def _own(self, name: str, **params: object) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(self._finish_sql[name], {"own_rows": OWN_ROWS, **params})
+
+
+def _columns_of(runs: Sequence[Run]) -> dict[str, list[Any]]:
+    """What the statement for arrays has to know of their runs; rows are counted from 1."""
+    told = [run.provenance for run in runs]
+    return {
+        "seqs_before": [run.seq - run.place - 2 for run in runs],
+        "received_at": [one.received_at.astimezone(UTC).replace(tzinfo=None) for one in told],
+        "receivers": [one.receiver for one in told],
+        "formats": [one.format for one in told],
+        "key_ids": [one.key_id for one in told],
+        "orig_addresses": [one.orig_address for one in told],
+    }
 
 
 def _changed(done: duckdb.DuckDBPyConnection) -> int:

@@ -32,7 +32,7 @@ class Apology:
     def frames(self) -> Iterator[Frame]:
         yield self._frame
 
-    def arrays(self) -> None:
+    def array(self) -> None:
         return None
 
 

@@ -39,14 +39,13 @@ FROM
 -- Counting rows makes the engine read them in their order and by one thread, which fills whole row groups.
 (
     SELECT
-        COLUMNS(*), row_number() OVER () - 1 AS place, $seq AS seq, $received_at::TIMESTAMP AS received_at,
-        $receiver::VARCHAR AS receiver, $format::VARCHAR AS format, $key_id::VARCHAR AS key_id,
-        $orig_address::VARCHAR AS orig_address
+        COLUMNS(*), row_number() OVER () AS place, max(run) OVER (ROWS UNBOUNDED PRECEDING) AS of_run
     FROM read_json(
-        $paths,
+        $path,
         format = 'array',
         maximum_object_size = $event_bytes_max,
         columns = {
+            run: 'BIGINT',
             id: 'UUID', time: 'TIMESTAMP', type: 'VARCHAR', level: 'VARCHAR', topic: 'VARCHAR', routing_key: 'VARCHAR',
             source: 'VARCHAR', session: 'UUID', "user": 'VARCHAR', acting_for: 'VARCHAR', via: 'VARCHAR',
             entities: 'JSON', description: 'VARCHAR', parameters: 'JSON', function: 'VARCHAR', duration_ms: 'DOUBLE',
@@ -55,3 +54,14 @@ FROM
         }
     )
 ) AS event
+JOIN (
+    SELECT
+        generate_subscripts($seqs_before, 1) - 1 AS number,
+        unnest($seqs_before) AS seq,
+        unnest($received_at::TIMESTAMP[]) AS received_at,
+        unnest($receivers::VARCHAR[]) AS receiver,
+        unnest($formats::VARCHAR[]) AS format,
+        unnest($key_ids::VARCHAR[]) AS key_id,
+        unnest($orig_addresses::VARCHAR[]) AS orig_address
+) AS told ON event.of_run = told.number
+WHERE event.id IS NOT NULL
