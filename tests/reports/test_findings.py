@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from support.reporting import story_memberships
 from support.story import END
 from whodid import demo, reports
 from whodid.demo import story
+from whodid.errors import WhodidError
 from whodid.plugins import STORES, load
 from whodid.stores.base import Store
 
@@ -157,3 +159,12 @@ def test_what_policies_filtered_is_among_the_losses(duckdb_store: Store, tmp_pat
     told = {(row["what"], row["name"]): row["events"] for row in table.to_pylist()}
     assert told == {("filtered", "rule-1"): 17, ("rejected", "bad_json"): 2, ("rejected", "bad_time"): 1}
     directory.close()
+
+
+def test_a_report_that_needs_a_package_says_how_to_get_it(duckdb_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "whodid.analysis.clusters", raising=False)
+    monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
+    with pytest.raises(WhodidError) as refused:
+        rows(duckdb_store, "user-clusters")
+    assert refused.value.code == "invalid"
+    assert "pip install 'whodid[analysis]'" in str(refused.value.hint)
