@@ -13,30 +13,36 @@ SELECT
 FROM
 
 -- name: frames
+-- Counting rows makes the engine read them by one thread: the other processors stay free for receiving, and it fills
+-- whole row groups.
 (
     SELECT
         seq, received_at, receiver, format, key_id, orig_address,
         unnest(events) AS event, unnest(range(len(events))) AS place
-    FROM read_json(
-        $paths,
-        format = 'newline_delimited',
-        maximum_object_size = $line_bytes_max,
-        columns = {
-            seq: 'BIGINT', received_at: 'TIMESTAMP', receiver: 'VARCHAR', format: 'VARCHAR',
-            key_id: 'VARCHAR', orig_address: 'VARCHAR',
-            events: 'STRUCT(
-                id UUID, time TIMESTAMP, type VARCHAR, level VARCHAR, topic VARCHAR, routing_key VARCHAR,
-                source VARCHAR, session UUID, "user" VARCHAR, acting_for VARCHAR, via VARCHAR, entities JSON,
-                description VARCHAR, parameters JSON, function VARCHAR, duration_ms DOUBLE, request_id VARCHAR,
-                status VARCHAR, error_message VARCHAR, error_stack_trace VARCHAR, error_hash UUID,
-                node VARCHAR, node_type VARCHAR
-            )[]'
-        }
+    FROM (
+        SELECT COLUMNS(*), row_number() OVER () AS line
+        FROM read_json(
+            $paths,
+            format = 'newline_delimited',
+            maximum_object_size = $line_bytes_max,
+            columns = {
+                seq: 'BIGINT', received_at: 'TIMESTAMP', receiver: 'VARCHAR', format: 'VARCHAR',
+                key_id: 'VARCHAR', orig_address: 'VARCHAR',
+                events: 'STRUCT(
+                    id UUID, time TIMESTAMP, type VARCHAR, level VARCHAR, topic VARCHAR, routing_key VARCHAR,
+                    source VARCHAR, session UUID, "user" VARCHAR, acting_for VARCHAR, via VARCHAR, entities JSON,
+                    description VARCHAR, parameters JSON, function VARCHAR, duration_ms DOUBLE, request_id VARCHAR,
+                    status VARCHAR, error_message VARCHAR, error_stack_trace VARCHAR, error_hash UUID,
+                    node VARCHAR, node_type VARCHAR
+                )[]'
+            }
+        )
     )
+    WHERE line > 0
 )
 
 -- name: array
--- Counting rows makes the engine read them in their order and by one thread, which fills whole row groups.
+-- Rows are counted, which also makes the engine read them in their order.
 (
     SELECT
         COLUMNS(*), row_number() OVER () AS place, max(run) OVER (ROWS UNBOUNDED PRECEDING) AS of_run
