@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.kafka import KafkaCluster, KafkaMissing, kafka_cluster
 from support.postgresql import PostgreSQLMissing, PostgreSQLServer, short_folder
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and the programs they start with them.
@@ -38,6 +39,16 @@ def own_postgresql_server() -> Iterator[PostgreSQLServer]:
 def postgresql_url(postgresql_server: PostgreSQLServer) -> str:
     """The URL of a fresh, empty database."""
     return postgresql_server.create_database()
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
+    """One Kafka broker for the whole run (5 s). Tests must not stop it; see `support.kafka.kafka_cluster`."""
+    try:
+        with kafka_cluster(tmp_path_factory.mktemp("kafka")) as cluster:
+            yield cluster
+    except KafkaMissing as missing:
+        absent(str(missing))
 
 
 def _server() -> Iterator[PostgreSQLServer]:
