@@ -6,7 +6,7 @@
 
 What an event loop brings is handed over once per turn of it, so that the thread is not woken for the first frame of
 many. While the thread waits for the disk, the next commit gathers in the queue. Drafts wait as the bytes their callers
-hold anyway; only the commit being written is copied.
+hold anyway; only a small commit is copied before it is written.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ from whodid.journal.space import Rate, Reserve
 
 COMMIT_BYTES_MAX: Final = 8 * 1024 * 1024
 WAITING_BYTES_MAX: Final = 256 * 1024 * 1024
+COPIED_BYTES_MAX: Final = 128 * 1024
+"""Smaller commits are put together before they are written; copying larger ones costs more than writing in pieces."""
+
 NUMBERED_BYTES_MAX: Final = 64
 """More than a frame's sum and number take."""
 
@@ -261,10 +264,12 @@ class Committer:
             seq += append.prepared.events_count
             end += len(line[0]) + append.prepared.size_bytes
             positions.append(Position(segment.number, end))
-        data = b"".join(pieces)
+        size = end - segment.size_bytes
         events = seq - self.seq_next
+        if size < COPIED_BYTES_MAX:
+            pieces = [b"".join(pieces)]
         try:
-            segment.append(data, events)
+            segment.append(pieces, size, events)
         except OSError:
             with contextlib.suppress(OSError):
                 segment.mend()
@@ -272,7 +277,7 @@ class Committer:
         self.seq_next = seq
         self.frames += len(appends)
         self.events += events
-        self.bytes += len(data)
+        self.bytes += size
         self.rate.add(events)
         return positions
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
+
+# What the kernel takes at once (IOV_MAX).
+_PIECES_MAX: Final = 1024
 
 if sys.platform == "darwin":
     import fcntl
@@ -41,6 +45,15 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
     rest = memoryview(data)[written:]
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+
+
+def write_pieces(descriptor: int, pieces: Sequence[bytes]) -> None:
+    """Write every byte of every piece, in order; large ones without putting them together first."""
+    for start in range(0, len(pieces), _PIECES_MAX):
+        some = pieces[start : start + _PIECES_MAX]
+        written = os.writev(descriptor, some)
+        if written < sum(map(len, some)):
+            write_all(descriptor, memoryview(b"".join(some))[written:])
 
 
 def replace(path: Path, data: bytes) -> None:

@@ -9,7 +9,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -69,8 +69,10 @@ class OpenSegment:
             self.discard()
             raise
 
-    def append(self, data: bytes, events: int) -> None:
+    def append(self, pieces: Sequence[bytes], size_bytes: int, events: int) -> None:
         """Make bytes durable, all or none.
+
+        size_bytes  of all pieces together.
 
         Raises
         ------
@@ -80,12 +82,13 @@ class OpenSegment:
         self.dirty = True
         crash.point("journal.before-write")
         if crash.armed("journal.mid-write"):
+            data = b"".join(pieces)
             half = len(data) // 2
             files.write_all(self._descriptor, data[:half])
             crash.point("journal.mid-write")
             files.write_all(self._descriptor, data[half:])
         else:
-            files.write_all(self._descriptor, data)
+            files.write_pieces(self._descriptor, pieces)
         crash.point("journal.after-write")
         try:
             files.sync(self._descriptor)
@@ -96,7 +99,7 @@ class OpenSegment:
         self.dirty = False
         if not self.size_bytes:
             self.began_at_s = time.monotonic()
-        self.size_bytes += len(data)
+        self.size_bytes += size_bytes
         self.events += events
 
     def mend(self) -> None:
