@@ -117,7 +117,7 @@ def test_an_endpoint_that_refuses_everything_is_no_matter_of_the_events(endpoint
     target.close()
 
 
-def test_an_endpoint_that_never_answers_times_out_and_can_be_cancelled(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_an_endpoint_that_never_answers_times_out(endpoint: Endpoint, tmp_path: Path) -> None:
     endpoint.hangs = threading.Event()
     target = opened("http", tmp_path, url=endpoint.url, timeout_s=0.2)
     began = time.monotonic()
@@ -125,7 +125,29 @@ def test_an_endpoint_that_never_answers_times_out_and_can_be_cancelled(endpoint:
         target.send(delivery_of([event()]))
     assert caught.value.kind.temporary
     assert time.monotonic() - began < 5
-    target.cancel()
+    target.close()
+
+
+def test_a_call_that_hangs_is_broken_off(endpoint: Endpoint, tmp_path: Path) -> None:
+    endpoint.hangs = threading.Event()
+    target = opened("http", tmp_path, url=endpoint.url, timeout_s=60)
+    outcome: list[WhodidError] = []
+
+    def send() -> None:
+        try:
+            target.send(delivery_of([event()]))
+        except WhodidError as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while thread.is_alive() and time.monotonic() < deadline:
+        target.cancel()
+        thread.join(0.05)
+    assert not thread.is_alive()
+    assert outcome[0].kind.temporary
+    target.close()
 
 
 @pytest.mark.parametrize("url", ["siem.example.com", "ftp://host/x", "http://", "http://host:port/"])

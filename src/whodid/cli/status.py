@@ -87,6 +87,12 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
             f"{_size(filtered['bytes'])}{captures}",
         )
     yield "disk", f"{_size(journal['disk_free_bytes'])} free, {_size(journal['disk_free_bytes_min'])} kept in reserve"
+    if told["targets"]:
+        kept = told["dispatch"]
+        line = f"{_size(kept['kept_bytes'])} of {_size(kept['kept_bytes_max'])} of journal kept for them"
+        if kept["given_up_events"]:
+            line += f"; {kept['given_up_events']:,} events have to be read from the store"
+        yield "targets", printable(f"{line}; {kept['last_error']}" if kept["last_error"] else line)
     for target in told["targets"]:
         yield "target", printable(_target(target))
     for item in journal["quarantine"]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgspec
+from msgspec import Struct
 
 from whodid.directory import Directory
 from whodid.directory.sealed import Sealer
@@ -51,6 +52,19 @@ class Announce(Protocol):
     """Tells of what happened by itself: kind of event, the target, parameters."""
 
     def __call__(self, kind: str, row: TargetRow, told: dict[str, Any]) -> None: ...
+
+
+class Keeping(Struct, kw_only=True):
+    """Stored segments that are kept for targets.
+
+    given_up_events  those that some target has to read from the store: the limit was reached, or it was paused.
+    last_error       what keeps dispatch itself from working.
+    """
+
+    kept_bytes: int
+    kept_bytes_max: int
+    given_up_events: int
+    last_error: str | None
 
 
 class Dispatcher:
@@ -165,6 +179,15 @@ class Dispatcher:
         folder = self.folder / row.id
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
+
+    def keeping(self) -> Keeping:
+        """What the journal keeps for targets, and what it gave up before all of them had it."""
+        return Keeping(
+            kept_bytes=sum(segment.size_bytes for segment in self.kept.segments()),
+            kept_bytes_max=self._backlog_bytes_max,
+            given_up_events=sum(dropped.events for dropped in self.kept.dropped),
+            last_error=self._error,
+        )
 
     def status(self) -> list[TargetStatus]:
         """How every target stands, by name."""

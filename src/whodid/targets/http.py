@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
@@ -53,6 +55,7 @@ class HttpTarget(BaseTarget):
         self._compress, self._encoding = _compressor(options["compression"])
         self._url = _url(options["url"])
         self._accepted = False
+        self._sockets: list[socket.socket] = []
 
     def open(self) -> Mapping[str, int]:
         key = self.options.get("key")
@@ -83,7 +86,10 @@ class HttpTarget(BaseTarget):
             self._client.close()
 
     def cancel(self) -> None:
-        self.close()
+        # Closing the client from here would leave the thread that reads in its read.
+        for opened in self._sockets:
+            with contextlib.suppress(OSError):
+                opened.shutdown(socket.SHUT_RDWR)
 
     @property
     def _name(self) -> str:
@@ -131,12 +137,22 @@ class HttpTarget(BaseTarget):
         assert self._client is not None
         try:
             return self._client.request(
-                self.options.get("method", "POST"), self._url, content=data, headers={"content-type": media_type}
+                self.options.get("method", "POST"),
+                self._url,
+                content=data,
+                headers={"content-type": media_type},
+                extensions={"trace": self._trace},
             )
         except (httpx.HTTPError, OSError) as error:
             raise WhodidError(
                 "unavailable", f"{self._name} cannot be reached: {str(error) or type(error).__name__}."
             ) from error
+
+    def _trace(self, name: str, info: Mapping[str, Any]) -> None:
+        """Learn which socket the request goes over, so that it can be broken off."""
+        if name in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            found = info["return_value"].get_extra_info("socket")
+            self._sockets = [*self._sockets[-4:], found]
 
     def _failed(self, response: httpx.Response, answer: str) -> WhodidError:
         """What an answer other than yes means: permanent where only a person can mend it."""

@@ -27,6 +27,8 @@ METRICS: Final[tuple[tuple[str, str, tuple[str, str], str], ...]] = (
     ("whodid_journal_commits_total", "counter", ("journal", "commits"), "Commits (fdatasync) since the start."),
     ("whodid_journal_backlog_bytes", "gauge", ("journal", "backlog_bytes"), "Journal that waits for the store."),
     ("whodid_journal_sealed_segments", "gauge", ("journal", "sealed_segments"), "Segments that wait for the store."),
+    ("whodid_dispatch_kept_bytes", "gauge", ("dispatch", "kept_bytes"), "Stored journal that is kept for targets."),
+    ("whodid_dispatch_kept_bytes_max", "gauge", ("dispatch", "kept_bytes_max"), "Its limit."),
     ("whodid_disk_free_bytes", "gauge", ("journal", "disk_free_bytes"), "Free disk beside the journal."),
     ("whodid_stored_events_total", "counter", ("writer", "stored"), "Events stored since the start."),
     ("whodid_duplicate_events_total", "counter", ("writer", "duplicates"), "Events that were stored already."),
@@ -56,6 +58,7 @@ def parts_of(services: Services) -> dict[str, Any]:
         "policy": standing(services.policies),
         "journal": msgspec.to_builtins(services.journal.status()),
         "writer": msgspec.to_builtins(services.writer.status()),
+        "dispatch": msgspec.to_builtins(services.dispatch.dispatcher.keeping()),
         "targets": msgspec.to_builtins(services.dispatch.dispatcher.status()),
     }
 
@@ -78,6 +81,7 @@ async def status(request: Req) -> Response[bytes]:
             "policy": parts["policy"],
             "journal": parts["journal"],
             "writer": parts["writer"],
+            "dispatch": parts["dispatch"],
             "targets": parts["targets"],
             "events": store,
             "store_error": reason,
