@@ -67,6 +67,11 @@ def shape(services: Services, choice: Choice, sight: Sight, timeout_ms: int) -> 
     return Shape(step, [{**row, "at": datetime.fromisoformat(row["at"])} for row in python_rows(table)])
 
 
+def count(services: Services, choice: Choice, sight: Sight, timeout_ms: int) -> int:
+    """How many events a choice finds."""
+    return int(_ask(services, "count", choice, sight, timeout_ms).column("events")[0].as_py())
+
+
 def facets(services: Services, choice: Choice, sight: Sight, timeout_ms: int) -> dict[str, list[dict[str, Any]]]:
     """The most frequent values of each facet: rows of value, events and `of`, how many values there are."""
     found: dict[str, list[dict[str, Any]]] = {}

@@ -57,6 +57,7 @@ def page(
         "theme": theme_of(request),
         "zone": zone(request),
         "at": request.url.path,
+        "kept": content["choice"].address() if "choice" in content else "",
     }
     content = {**frame, **content}
     return Response(

@@ -14,6 +14,7 @@ class Stop(NamedTuple):
     scope    what a caller needs to see it.
     limited  readers who do not see everything see it too.
     icon     a symbol of `icons.html`.
+    keeps    the filter of the page one comes from goes along.
     """
 
     path: str
@@ -21,6 +22,7 @@ class Stop(NamedTuple):
     icon: str
     scope: str = "read"
     limited: bool = True
+    keeps: bool = True
 
 
 NAVIGATION: Final[tuple[Stop, ...]] = (

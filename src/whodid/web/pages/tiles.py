@@ -76,6 +76,7 @@ async def _page(page: Page, request: Req) -> Response[bytes]:
         subject=subject,
         title=page.title.format_map(subject) if subject else page.title,
         sentence=sentence(choice),
+        count_source=_counted(page, choice, subject),
         tiles=tiles,
         full=full,
         fields=COMMON,
@@ -283,6 +284,18 @@ def _drill(one: Tile, choice: Choice, subject: Mapping[str, str]) -> str:
             narrowed = narrowed.with_value(field.name, literal(fixed[field.parameter].format_map(subject)))
     pairs = [(name, value) for name, values in narrowed.values for value in values]
     return f"/events?{urlencode(pairs)}" if pairs else "/events"
+
+
+def _counted(page: Page, choice: Choice, subject: Mapping[str, str]) -> str:
+    """Where to ask how many events a page is about; empty for pages whose tiles say it."""
+    fixed = next((one for one in page.tiles if any("{" in value for _, value in one.parameters)), None)
+    if subject and fixed is None:
+        return ""
+    address = _drill(fixed, choice, subject) if fixed else f"/events{choice.address()}"
+    times = urlencode([pair for pair in choice.pairs() if pair[0] in ("range", "since", "until")])
+    if fixed and times:
+        address = f"{address}{'&' if '?' in address else '?'}{times}"
+    return address.replace("/events", "/events/count", 1)
 
 
 def _path(page: Page, subject: Mapping[str, str]) -> str:

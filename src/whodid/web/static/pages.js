@@ -55,6 +55,7 @@
   }
 
   function failed(content, error) {
+    if (!content.matches(".content")) { content.textContent = ""; return; }
     const retry = element("button", { type: "button", className: "button", textContent: "Try again" });
     retry.addEventListener("click", () => load(content));
     const message = error instanceof TypeError ? "The server does not answer." : error.message;
@@ -79,7 +80,7 @@
       load(entry.target);
     }
   }, { rootMargin: "600px" });
-  for (const content of $$(".content[data-source]")) near.observe(content);
+  for (const content of $$("[data-source]")) near.observe(content);
 
   // Clicks: sorting in place, showing all, copying a link, closing what is open
 

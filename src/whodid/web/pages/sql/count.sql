@@ -1,0 +1,4 @@
+-- How many events there are.
+SELECT count(*) AS events
+FROM events e
+WHERE chosen()

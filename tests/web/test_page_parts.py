@@ -1,0 +1,135 @@
+"""Ranges, filters, numbers, charts and graphs, as pages write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from whodid import reports
+from whodid.reports.report import Chart, Column
+from whodid.web import words
+from whodid.web.pages import charts
+from whodid.web.pages.answers import days_before
+from whodid.web.pages.catalogue import PAGES
+from whodid.web.pages.choice import Choice
+from whodid.web.pages.graph import NODE_WIDTH, graph
+from whodid.web.pages.spans import day_words, span_of
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("name", "zone", "since", "until"),
+    [
+        ("24h", "UTC", "2026-11-19T12:00", "2026-11-20T12:00"),
+        ("today", "Europe/Berlin", "2026-11-19T23:00", "2026-11-20T12:00"),
+        ("30d", "Europe/Berlin", "2026-10-21T22:00", "2026-11-20T12:00"),
+        ("yesterday", "America/New_York", "2026-11-19T05:00", "2026-11-20T05:00"),
+        ("last-month", "UTC", "2026-10-01T00:00", "2026-11-01T00:00"),
+        ("nonsense", "UTC", "2026-10-22T00:00", "2026-11-20T12:00"),
+    ],
+)
+def test_ranges_are_days_of_the_reader(name: str, zone: str, since: str, until: str) -> None:
+    span = span_of(name, zone, now=NOW)
+    assert (span.since.isoformat()[:16], span.until.isoformat()[:16]) == (since, until)
+
+
+def test_times_of_an_address_are_the_readers_own() -> None:
+    span = span_of("30d", "Europe/Berlin", since="2026-11-01", until="2026-11-02T12:00", now=NOW)
+    assert span.since == datetime(2026, 10, 31, 23)
+    assert span.until == datetime(2026, 11, 2, 11)
+    assert day_words(span.since, span.until, "Europe/Berlin") == "1 Nov – 2 Nov 2026"
+
+
+def test_a_choice_is_turned_round_and_back() -> None:
+    choice = Choice(zone="UTC").with_value("user", "erika").with_value("type", "a")
+    (chip, _) = choice.chips()
+    assert chip.turned.address() == "?user=%21erika&type=a"
+    assert chip.turned.chips()[0].turned.address() == choice.address() == "?user=erika&type=a"
+    assert chip.removed.address() == "?type=a"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(1234567, "1,234,567"), (0.5, "0.50"), (12.345, "12.3"), (456.7, "457"), (0.0004, "<0.01"), (None, "unknown")],
+)
+def test_numbers_have_the_digits_that_matter(value: float | None, told: str) -> None:
+    assert words.count(value) == told
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(0, "0 B"), (999, "999 B"), (1_500, "1.5 kB"), (123_456_789, "123 MB"), (None, "unknown")]
+)
+def test_sizes_are_told_in_the_largest_unit(value: float | None, told: str) -> None:
+    assert words.size(value) == told
+
+
+@pytest.mark.parametrize(("days", "shift"), [(1, 1), (7, 7), (30, 35), (90, 91)])
+def test_the_time_before_lies_weekday_on_weekday(days: int, shift: int) -> None:
+    since = datetime(2026, 1, 1)
+    assert days_before(since, datetime.fromordinal(since.toordinal() + days)) == shift
+
+
+def report_of(*columns: tuple[str, str], chart: str) -> reports.Report:
+    made = [Column(name=name, type=kind, unit=None, help="") for name, kind in columns]
+    mark, *encodings = chart.split()
+    return reports.Report(
+        name="made", family="overview", title="", question="", parameters=[], columns=made,
+        chart=Chart(mark=mark, encodings=dict(one.split("=") for one in encodings)), drill=None, step=None, sql="",
+    )  # fmt: skip
+
+
+def test_a_line_breaks_where_days_have_no_data_and_axes_begin_at_zero() -> None:
+    report = report_of(("period", "local"), ("users", "integer"), chart="line x=period y=users")
+    rows = [{"period": datetime(2026, 11, day), "users": day} for day in (1, 2, 5)]
+    spec = charts.spec(report, rows)
+    assert spec is not None
+    values: list[dict[str, Any]] = spec["data"]["values"]
+    assert [(value["x"][:10], value["y"]) for value in values] == [
+        ("2026-11-01", 1), ("2026-11-02", 2), ("2026-11-03", None), ("2026-11-05", 5)
+    ]  # fmt: skip
+    assert spec["encoding"]["y"]["scale"] == {"zero": True}
+
+
+def test_a_category_has_one_colour_everywhere_and_red_is_for_errors() -> None:
+    assert charts.hues(["audit", "usage"])["audit"] == charts.hues(["audit", "error", "x"])["audit"]
+    assert charts.hues(["error", "x"])["error"] == "var(--bad)"
+    many = [f"type-{number}" for number in range(7)]
+    assert len(set(charts.hues(many).values())) == 7
+    assert "var(--bad)" not in charts.hues(many).values()
+
+
+def test_what_is_beyond_seven_categories_is_told_as_others() -> None:
+    report = report_of(("period", "local"), ("type", "text"), ("n", "integer"), chart="bar x=period y=n color=type")
+    rows = [{"period": datetime(2026, 11, 1), "type": f"t{place}", "n": 20 - place} for place in range(12)]
+    spec = charts.spec(report, rows)
+    assert spec is not None
+    names = [name for name, _ in charts.legend(spec)]
+    assert len(names) == 7 and names[-1] == charts.OTHERS
+
+
+def test_a_graph_lies_from_left_to_right_with_the_thing_in_its_place() -> None:
+    def way(begin: str, end: str, depth: int) -> dict[str, Any]:
+        names = {"from_name": None, "to_name": None, "from_type": "dataset", "to_type": "dataset"}
+        return {**names, "from_id": begin, "to_id": end, "depth": depth, "runs": 3, "failed": 0, "last": NOW}
+
+    drawn = graph([way("raw", "thing", -1), way("older", "raw", -2), way("thing", "after", 1)], ("dataset", "thing"))
+    left_to_right = [node.name for node in sorted(drawn.nodes, key=lambda node: node.x)]
+    assert left_to_right == ["older", "raw", "thing", "after"]
+    assert [node.name for node in drawn.nodes if node.is_subject] == ["thing"]
+    assert drawn.width >= 4 * NODE_WIDTH and len(drawn.edges) == 3
+
+
+def test_every_tile_names_a_report_and_columns_that_there_are() -> None:
+    known = {report.name: report for report in reports.catalogue()}
+    for page in PAGES:
+        assert len({tile.name for tile in page.tiles}) == len(page.tiles)
+        for tile in page.tiles:
+            if tile.form == "part":
+                continue
+            columns = {column.name for column in known[tile.report].columns}
+            asked = {parameter.name for parameter in known[tile.report].parameters}
+            assert {name for name, _ in tile.parameters} <= asked, (page.name, tile.name)
+            assert tile.form == "numbers" or set(tile.columns) <= columns, (page.name, tile.name)
