@@ -163,7 +163,7 @@ def test_the_view_for_duckdb_reads_the_same_rows(parts: Connected, tmp_path: Pat
     with duckdb.connect() as connection:
         connection.execute(engine_sql.view(dataset, url, "duckdb", []))
         found = connection.execute(
-            "SELECT node_type, year, month, day, count(*) FROM audit GROUP BY ALL ORDER BY ALL"
+            "SELECT COLUMNS('partition_.*'), count(*) FROM audit GROUP BY ALL ORDER BY ALL"
         ).fetchall()
     assert found == [
         ("api", "2026", "11", "20", 1),
@@ -186,7 +186,10 @@ def test_athena_projects_the_partitions_of_the_pattern(parts: Connected) -> None
     text = engine_sql.view(dataset, "s3://lake/x", "athena", columns)
     assert "CREATE EXTERNAL TABLE audit_log" in text
     assert "`calltime` bigint" in text
-    assert "PARTITIONED BY (node_type string, year string, month string, day string)" in text
-    assert "'storage.location.template' = 's3://lake/x/audit/${node_type}/${year}/${month}/${day}/'" in text
+    assert "PARTITIONED BY (partition_node_type string, partition_year string, partition_month string, " in text
+    assert (
+        "'storage.location.template' = 's3://lake/x/audit/${partition_node_type}/${partition_year}/${partition_month}/${partition_day}/'"
+        in text
+    )
     with pytest.raises(WhodidError, match="no engine 'oracle'"):
         engine_sql.view(dataset, "s3://lake", "oracle", columns)

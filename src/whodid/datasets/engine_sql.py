@@ -74,7 +74,7 @@ def _parts(pattern: PathPattern, root: str) -> list[dict[str, str]]:
     """The dimensions and levels of time, each as a column that is read out of the file's name."""
     found = []
     for place, token in enumerate(_TOKEN.finditer(pattern.text), start=1):
-        name = token[2] or _NAMES[token[1]]
+        name = _column(token)
         regular = _regular(pattern)
         whole = _quoted(re.escape(root) + regular)
         spark = _quoted(regular.replace("\\", "\\\\"))
@@ -95,6 +95,11 @@ def _parts(pattern: PathPattern, root: str) -> list[dict[str, str]]:
     return found
 
 
+def _column(token: re.Match[str]) -> str:
+    """The name of a dimension's or level's column; the records have columns like `topic` of their own."""
+    return f"partition_{token[2] or _NAMES[token[1]]}"
+
+
 def _regular(pattern: PathPattern) -> str:
     return _TOKEN.sub(lambda token: f"([0-9]{{{_RANGES[token[1]][1]}}})" if token[1] else "([^/]+)", pattern.text)
 
@@ -110,7 +115,7 @@ def _folders(root: str, pattern: PathPattern) -> str:
 
 
 def _template(pattern: PathPattern) -> str:
-    text = _TOKEN.sub(lambda token: f"${{{token[2] or _NAMES[token[1]]}}}", pattern.text)
+    text = _TOKEN.sub(lambda token: f"${{{_column(token)}}}", pattern.text)
     return text.rpartition("/")[0] + "/"
 
 

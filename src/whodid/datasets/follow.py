@@ -7,7 +7,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -30,13 +30,23 @@ class Follower:
     that is rotated away is finished first, by its open descriptor; files it was rotated to meanwhile (`audit.log.1`,
     `audit.log-20261120.gz`, …) are read as far as they are new.
 
-    paths  as for `sources.find`; files that appear later under a folder or pattern are followed too.
+    paths    as for `sources.find`; files that appear later under a folder or pattern are followed too. A function is
+             asked again and again which they are.
+    on_look  called after each look at all of them.
     """
 
-    def __init__(self, importer: Importer, checkpoints: Checkpoints, paths: Sequence[str]):
+    def __init__(
+        self,
+        importer: Importer,
+        checkpoints: Checkpoints,
+        paths: Sequence[str] | Callable[[], Sequence[str]],
+        *,
+        on_look: Callable[[], None] = lambda: None,
+    ):
         self._importer = importer
         self._checkpoints = checkpoints
-        self._paths = paths
+        self._paths = paths if callable(paths) else lambda: paths
+        self._on_look = on_look
         self._followed: dict[Path, _Followed] = {}
 
     def run(self, stop: threading.Event, *, look_every_s: float = LOOK_EVERY_S) -> None:
@@ -48,6 +58,7 @@ class Follower:
                     self._list()
                 for followed in self._followed.values():
                     followed.look()
+                self._on_look()
                 rounds += 1
                 if stop.wait(look_every_s):
                     return
@@ -57,8 +68,9 @@ class Follower:
             self._importer.flush()
 
     def _list(self) -> None:
-        plain = [Path(path) for path in self._paths if not Path(path).is_dir() and not _is_pattern(path)]
-        listed = [source.path for source in find(self._paths).sources if source.path is not None]
+        paths = self._paths()
+        plain = [Path(path) for path in paths if not Path(path).is_dir() and not _is_pattern(path)]
+        listed = [source.path for source in find(paths).sources if source.path is not None]
         for path in [*plain, *listed]:
             if path not in self._followed:
                 self._followed[path] = _Followed(path, self._importer, self._checkpoints)
