@@ -193,10 +193,10 @@ PAGES: Final[tuple[Page, ...]] = (
     ), under="/entities"),
     Page("session", "/sessions/{session}", "Session {session}", (
         Tile("timeline", "timeline", "part", "whole", 6, title="What happened, on client and server"),
-    ), under="/users"),
+    ), under="/users", narrowed=False),
     Page("request", "/requests/{request_id}", "Request {request_id}", (
         Tile("timeline", "timeline", "part", "whole", 6, title="What happened, on client and server"),
-    ), under="/events"),
+    ), under="/events", narrowed=False),
 )
 # fmt: on
 _BY_NAME: Final = {page.name: page for page in PAGES}

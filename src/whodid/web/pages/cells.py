@@ -98,7 +98,7 @@ def grid(
     shown = [column for column in _chosen(report, columns) if not _belongs(column, report)]
     drilled = _drilled(report, [column.name for column in shown])
     bar = _bar_column(report)
-    top = max((abs(row[bar]) for row in rows if row.get(bar) is not None), default=0) if bar else 0
+    top = max((abs(row[bar]) for row in rows[:show] if row.get(bar) is not None), default=0) if bar else 0
     lines = [
         [_cell(column, row, choice, report, drilled, top if column.name == bar else 0) for column in shown]
         for row in rows[:show]

@@ -199,6 +199,8 @@ def _over_time(
         encoding["y"] |= {"aggregate": "sum", "stack": "zero"}
     if mark == "bar":
         encoding["x"] |= {"timeUnit": _unit(step), "bandPosition": 0}
+    if y.type == "integer" and (ticks := _few_ticks(values, stacked="stack" in encoding["y"])):
+        encoding["y"]["axis"] = {"values": ticks, "format": "d", "grid": True}
     if before:
         encoding["strokeDash"] = {"condition": {"test": f"datum.c === '{earlier}'", "value": [2, 3]}, "value": [1, 0]}
     drawn = _framed({"type": mark, "tooltip": True, **_DRAWN.get(mark, {})}, encoding, [_told(one) for one in values])
@@ -218,6 +220,16 @@ def _name(row: Mapping[str, Any], color: Column | None, series: Sequence[str]) -
 
 def _told(value: dict[str, Any]) -> dict[str, Any]:
     return {**value, "x": _plain(value["x"]), "y": _plain(value["y"])}
+
+
+def _few_ticks(values: Sequence[Mapping[str, Any]], *, stacked: bool) -> list[int]:
+    """The marks of an axis of small whole numbers, which has no halves; none for one of larger numbers."""
+    tops: dict[Any, float] = {}
+    for value in values:
+        here = value["y"] or 0
+        tops[value["x"]] = tops.get(value["x"], 0) + here if stacked else max(tops.get(value["x"], 0), here)
+    top = max(tops.values(), default=0)
+    return list(range(int(top) + 1)) if 0 < top <= 4 else []
 
 
 def _with_gaps(values: list[dict[str, Any]], step: str) -> list[dict[str, Any]]:

@@ -59,17 +59,16 @@ class Tile(NamedTuple):
 class Page(NamedTuple):
     """A page of tiles.
 
-    `path` may hold what the page is about (`/users/{login}`); `icon` is that of the navigation, empty for pages that
-    are reached from others; `lead` says in a few words what the page is for.
+    `path` may hold what the page is about (`/users/{login}`); `under` is the path of the navigation that it lies
+    under. One that is not `narrowed` shows everything of what it is about, whatever the filter bar said before.
     """
 
     name: str
     path: str
     title: str
     tiles: tuple[Tile, ...]
-    icon: str = ""
-    lead: str = ""
     under: str = ""
+    narrowed: bool = True
 
     def tile(self, name: str) -> Tile | None:
         """The tile of this name."""
