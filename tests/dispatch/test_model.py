@@ -1,7 +1,7 @@
 """Any order of posting, failing, refusing, pausing, restarting and crashing: nothing is lost, nothing out of order.
 
-After a crash the cursor on disk is any that was ever written, or none; the other side keeps what it has. A target that holds its
-place itself gets everything once all the same.
+After a crash the cursor on disk is any that was ever written, or none; the other side keeps what it has. A target that
+holds its place itself gets everything once all the same.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from whodid.targets.base import Offered, Refusal
 
 NAME: Final = "dead-letters.ndjson"
 BYTES_MAX: Final = 1024**3
+RECENT_MAX: Final = 20_000
 
 Key = tuple[str, int]
 
@@ -38,13 +40,31 @@ class DeadLetter(Struct, kw_only=True):
         return self.provenance.receiver, self.seq
 
 
+class _Recent:
+    """The last keys: what a crash or a new attempt makes a target refuse again lies among them."""
+
+    def __init__(self) -> None:
+        self._keys: dict[Key, None] = {}
+
+    def adds(self, key: Key) -> bool:
+        """Whether a key is new here."""
+        if key in self._keys:
+            return False
+        self._keys[key] = None
+        if len(self._keys) > RECENT_MAX:
+            del self._keys[next(iter(self._keys))]
+        return True
+
+
 class DeadLetters:
     """The dead letters of one target. Safe to use from several threads."""
 
     def __init__(self, folder: Path):
         self._path = folder / NAME
         self._lock = threading.Lock()
-        self.count = sum(1 for _ in self.read())
+        self._is_whole = False
+        self._recent = _Recent()
+        self.count = sum(1 for _ in self._letters(self._recent))
 
     def add(self, refusals: Sequence[Refusal], originals: Iterable[Offered]) -> None:
         """Keep refused events; they are on disk when this returns.
@@ -74,22 +94,13 @@ class DeadLetters:
                     f"{self._path} has reached {BYTES_MAX:,} bytes.",
                     "See: whodid target dead-letters; then whodid target replay, with --drop to throw them away.",
                 )
-            known = self._keys() if self.count else frozenset()
-            letters = [letter for letter in letters if letter.key not in known]
+            letters = [letter for letter in letters if self._recent.adds(letter.key)]
             self._append(letters)
             self.count += len(letters)
 
     def read(self, limit: int | None = None) -> Iterator[DeadLetter]:
         """The oldest `limit` of them, each event once."""
-        seen: set[Key] = set()
-        for line in self._lines():
-            letter = msgspec.json.decode(line, type=DeadLetter)
-            if letter.key in seen:
-                continue
-            if limit is not None and len(seen) >= limit:
-                return
-            seen.add(letter.key)
-            yield letter
+        return islice(self._letters(_Recent()), limit)
 
     def remove(self, keys: Collection[Key]) -> None:
         """Take these out; what came meanwhile stays."""
@@ -101,15 +112,25 @@ class DeadLetters:
             else:
                 self._path.unlink(missing_ok=True)
             self.count = len(left)
+            self._recent = _Recent()
+            for letter in left[-RECENT_MAX:]:
+                self._recent.adds(letter.key)
 
-    def _keys(self) -> frozenset[Key]:
-        return frozenset(letter.key for letter in self.read())
+    def _letters(self, recent: _Recent) -> Iterator[DeadLetter]:
+        for line in self._lines():
+            letter = msgspec.json.decode(line, type=DeadLetter)
+            if recent.adds(letter.key):
+                yield letter
 
     def _append(self, letters: Sequence[DeadLetter]) -> None:
         if not letters:
             return
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, files.FILE_MODE)
         try:
+            if not self._is_whole:
+                # What stands behind the last whole line is of a process that died in the middle of it.
+                os.ftruncate(descriptor, sum(map(len, self._lines())))
+                self._is_whole = True
             size = os.fstat(descriptor).st_size
             try:
                 files.write_all(descriptor, b"".join(msgspec.json.encode(letter) + b"\n" for letter in letters))
