@@ -12,12 +12,12 @@ from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place, verb
 app = verb(
     "key",
     """  whodid key create etl --scope write
-  whodid key create apinode-7 --scope write --topic apinode-query --node api-7
+  whodid key create apinode-7 --scope write --topic apinode-query --node api-7 --node-type api
   whodid key create me --scope admin --user ada --expires 2027-01-31T00:00:00Z
   whodid key list
   whodid key revoke etl""",
 )
-_COLUMNS = ("name", "prefix", "scopes", "topics", "nodes", "routing_keys", "user", "expires_at", "last_used_at")
+_COLUMNS = ("name", "prefix", "scopes", "topics", "nodes", "routing_keys", "node_type", "user", "expires_at", "last_used_at")
 Names = list[str] | None
 
 
@@ -29,6 +29,7 @@ def create(
     topic: Annotated[Names, Parameter(help="May write events of this topic only.")] = None,
     node: Annotated[Names, Parameter(help="May write events of this node only.")] = None,
     routing_key: Annotated[Names, Parameter(help="May write events of this routing key only.")] = None,
+    node_type: Annotated[str | None, Parameter(help="May write events of this type of node only.")] = None,
     user: Annotated[str | None, Parameter(help="Login of the person whose key it is.")] = None,
     expires: Annotated[datetime | None, Parameter(help="When it ends, with zone: 2027-01-31T00:00:00Z.")] = None,
     place: Place = ANYWHERE,
@@ -48,6 +49,7 @@ def create(
         "topics": topic or [],
         "nodes": node or [],
         "routing_keys": routing_key or [],
+        "node_type": node_type,
         "user": user,
         "expires_at": expires.isoformat() if expires else None,
     }

@@ -8,6 +8,7 @@ from whodid.directory.database import open_engine
 from whodid.directory.grants import Grants
 from whodid.directory.identities import Identities
 from whodid.directory.keys import Keys
+from whodid.directory.nodes import Nodes
 from whodid.directory.observe import Observation
 from whodid.directory.passwords import Passwords
 from whodid.directory.server_keys import ServerKeys
@@ -15,7 +16,7 @@ from whodid.directory.settings import Settings
 from whodid.event import Event
 
 
-class Directory(Observation, Keys, Settings, Grants, Identities, Passwords, ServerKeys):
+class Directory(Observation, Keys, Settings, Grants, Identities, Passwords, ServerKeys, Nodes):
     """Users, groups, sessions, entities, keys, roles, browsers and settings, in SQLite or PostgreSQL.
 
     All methods block (a few hundred microseconds on SQLite): call them from threads. All are safe to call at once,

@@ -34,6 +34,7 @@ class Keys(Watched):
         user: str | None = None,
         expires_at: datetime | None = None,
         *,
+        node_type: str | None = None,
         by: str | None = None,
     ) -> tuple[Key, str]:
         """Make a key. The first one ends access without a key.
@@ -43,6 +44,7 @@ class Keys(Watched):
         topics, nodes, routing_keys
                       what the key may write; empty: anything. A key of one node sets the node of its events.
         user          login of the person whose key it is.
+        node_type     of the events that it writes; empty: any.
         expires_at    aware; from then on the key counts no more.
         by            login of who does this.
         Returns       the key and its secret, which cannot be had again.
@@ -57,6 +59,7 @@ class Keys(Watched):
             topics=_names(topics, "topic"),
             nodes=_names(nodes, "node"),
             routing_keys=_names(routing_keys, "routing key"),
+            node_type=_names((node_type,), "node type")[0] if node_type is not None else None,
             user=user,
             created_at=at,
             created_by=by,
@@ -128,7 +131,7 @@ def _entity(key: Key) -> Entity:
 
 
 def _told(key: Key) -> dict[str, Any]:
-    names = ("name", "scopes", "topics", "nodes", "routing_keys", "user", "expires_at")
+    names = ("name", "scopes", "topics", "nodes", "routing_keys", "node_type", "user", "expires_at")
     return {name: getattr(key, name) for name in names}
 
 

@@ -65,6 +65,7 @@ class Key(Struct, kw_only=True, frozen=True):
     topics: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()
     routing_keys: tuple[str, ...] = ()
+    node_type: str | None = None
     user: str | None = None
     created_at: datetime
     created_by: str | None = None

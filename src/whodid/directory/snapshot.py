@@ -167,6 +167,7 @@ def key_of(row: Any) -> Key:
         topics=tuple(row.topics),
         nodes=tuple(row.nodes),
         routing_keys=tuple(row.routing_keys),
+        node_type=row.node_type,
         user=row.user,
         created_at=row.created_at,
         created_by=row.created_by,

@@ -220,6 +220,7 @@ keys: Final = Table(
     Column("topics", JSON, nullable=False),
     Column("nodes", JSON, nullable=False),
     Column("routing_keys", JSON, nullable=False),
+    Column("node_type", Text),
     Column("user", Text),
     Column("created_at", UtcTime, nullable=False),
     Column("created_by", Text),
@@ -335,6 +336,93 @@ server_keys: Final = Table(
     Column("name", Text, primary_key=True),
     Column("secret", LargeBinary, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    schema=SCHEMA,
+)
+
+nodes: Final = Table(
+    "nodes",
+    metadata,
+    Column("node", Text, primary_key=True),
+    Column("node_type", Text),
+    Column("first_seen", UtcTime, nullable=False),
+    # When anything of it arrived: events or a sign of life of its agent.
+    Column("last_seen", UtcTime, nullable=False),
+    Column("last_event_at", UtcTime),
+    Column("heartbeat_at", UtcTime),
+    # Events that arrived, each once unless its sender was killed in between.
+    Column("events", BigInteger, nullable=False),
+    Column("clock_ahead_ms", BigInteger),
+    Column("waiting_events", BigInteger),
+    Column("waiting_bytes", BigInteger),
+    Column("version", Text),
+    Column("address", Text),
+    Column("agent", Text),
+    Column("silent_at", UtcTime),
+    Column("retired_at", UtcTime),
+    Column("retired_by", Text),
+    schema=SCHEMA,
+)
+
+due_work: Final = Table(
+    "due_work",
+    metadata,
+    # What is to be done at a time by one of the servers: runs of schedules, notices of alerts.
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("due", UtcTime, primary_key=True),
+    Column("state", Text, nullable=False),
+    # Of one channel, such as a mail server, no server does two things at once.
+    Column("channel", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", UtcTime, nullable=False),
+    Column("owner", Text),
+    Column("claimed_until", UtcTime),
+    Column("started_at", UtcTime),
+    Column("finished_at", UtcTime),
+    Column("given", JSON, nullable=False),
+    Column("outcome", JSON),
+    schema=SCHEMA,
+)
+
+leases: Final = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    schema=SCHEMA,
+)
+
+alert_firings: Final = Table(
+    "alert_firings",
+    metadata,
+    _uuid("id", primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    # Rule and fingerprint while the same finding is no second firing; empty afterwards.
+    Column("open_key", Text, unique=True),
+    Column("state", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("details", JSON, nullable=False),
+    Column("findings", Integer, nullable=False),
+    Column("first_at", UtcTime, nullable=False),
+    Column("last_at", UtcTime, nullable=False),
+    Column("told_at", UtcTime),
+    Column("muted_until", UtcTime),
+    Column("ended_at", UtcTime),
+    Column("ended_by", Text),
+    schema=SCHEMA,
+)
+
+alert_marks: Final = Table(
+    "alert_marks",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("checked_at", UtcTime, nullable=False),
+    Column("problem", Text),
     schema=SCHEMA,
 )
 

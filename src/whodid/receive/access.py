@@ -50,7 +50,7 @@ _COOKIE: Final = COOKIE.encode() + b"="
 
 
 class Caller(NamedTuple):
-    """Who is asking. Empty `topics`, `nodes`, `routing_keys` bind to none.
+    """Who is asking. Empty `topics`, `nodes`, `routing_keys` and no `node_type` bind to none.
 
     scopes   what it may do without limits; admin includes the others.
     limited  what it may see where it may not read everything.
@@ -67,6 +67,7 @@ class Caller(NamedTuple):
     session_id: str | None = None
     limited: Sight = NOTHING
     roles: tuple[str, ...] = ()
+    node_type: str | None = None
 
     @property
     def sight(self) -> Sight:
@@ -75,7 +76,7 @@ class Caller(NamedTuple):
 
     @property
     def is_bound(self) -> bool:
-        return bool(self.topics or self.nodes or self.routing_keys)
+        return bool(self.topics or self.nodes or self.routing_keys or self.node_type)
 
 
 LOCAL_PROGRAM: Final = Caller("program on this machine", frozenset(("write", "read")))
@@ -318,6 +319,7 @@ def _caller_of(key: Key) -> Caller:
         topics=frozenset(key.topics),
         nodes=frozenset(key.nodes),
         routing_keys=frozenset(key.routing_keys),
+        node_type=key.node_type,
     )
 
 

@@ -21,6 +21,7 @@ class NewKey(Struct, kw_only=True, forbid_unknown_fields=True):
     topics: list[str] = []
     nodes: list[str] = []
     routing_keys: list[str] = []
+    node_type: str | None = None
     user: str | None = None
     expires_at: datetime | None = None
 
