@@ -23,7 +23,7 @@ def test_every_event_is_sent_once_whoever_received_it(tmp_path: Path, postgresql
         gone.close()
         other = one.create("lake", start="beginning")
         recent = one.create("live")
-        wait_until(lambda: "lake" in two.dispatch.dispatcher.rows())
+        wait_until(lambda: "live" in two.dispatch.dispatcher.rows())
         later = [identifier for _ in range(10) for each in (one, two) for identifier in each.post(3)]
         one.settled()
         two.settled()
