@@ -32,6 +32,8 @@ PAGES = {
     "user": f"/users/{FADING_USER.login}?range=90d",
     "group": "/groups/Chemistry",
     "entity": f"/entities/dataset/{MOVED_DATASET.id}?range=90d",
+    "function": "/functions/Chem:Descriptors?range=90d",
+    "event-search": "/events?range=90d&level=error&type=!login-*",
     "table": "/tiles/users/people/table",
     "nothing-here": "/users?since=2001-01-01&until=2001-01-02",
     "no-such-page": "/no-such-page",

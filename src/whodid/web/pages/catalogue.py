@@ -138,6 +138,7 @@ PAGES: Final[tuple[Page, ...]] = (
              columns=("node", "node_type", "events", "first", "last", "longest_gap_hours")),
     )),
     Page("user", "/users/{login}", "{login}", (
+        Tile("who", "person", "part", "whole", 0, title="Who"),
         Tile("numbers", "overview", "numbers", "whole", 1, title="How much, against the equal time before",
              parameters=_USER, columns=("sessions", "events", "runs", "errors")),
         Tile("history", "history", "part", "half", 5, title="What they did"),
@@ -149,6 +150,7 @@ PAGES: Final[tuple[Page, ...]] = (
              columns=("entity_id", "uses", "runs", "last")),
         Tile("errors", "error-groups", size="half", title="Which errors they met", parameters=_USER,
              columns=("title", "errors", "last")),
+        Tile("sessions", "sessions", "part", "half", 3, title="Their sessions"),
         Tile("addresses", "new-addresses", size="half", title="Addresses never seen before", parameters=_USER,
              columns=("address", "logins", "failed", "first")),
     ), under="/users"),
@@ -174,6 +176,7 @@ PAGES: Final[tuple[Page, ...]] = (
              columns=("time", "person", "duration_ms", "status", "entity_id", "parameters")),
     ), under="/functions"),
     Page("entity", "/entities/{type}/{id}", "{id}", (
+        Tile("what", "thing", "part", "whole", 0, title="What"),
         Tile("numbers", "overview", "numbers", "whole", 1, title="How much, against the equal time before",
              parameters=_ENTITY, columns=("active users", "new users", "sessions", "events", "runs", "errors")),
         Tile("history", "history", "part", "half", 5, title="What happened to it"),
@@ -187,7 +190,7 @@ PAGES: Final[tuple[Page, ...]] = (
              columns=("title", "errors", "people", "last")),
         Tile("origin", "origin", "graph", "whole", 3, title="Where it comes from, and where it goes on",
              parameters=(("entity", "{type}:{id}"),)),
-        Tile("changes", "entity-history", size="whole", title="What was changed, from what to what",
+        Tile("changes", "entity-history", size="whole", wraps=True, title="What was changed, from what to what",
              parameters=(*_ENTITY, ("verb", "edited")),
              columns=("time", "person", "type", "changed", "before", "after", "status")),
     ), under="/entities"),

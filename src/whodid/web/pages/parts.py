@@ -12,7 +12,7 @@ import msgspec
 from whodid.errors import WhodidError
 from whodid.reading.filters import literal
 from whodid.web import words
-from whodid.web.pages import found, frame
+from whodid.web.pages import about, found, frame
 from whodid.web.pages.changes import Change, changes_of
 from whodid.web.pages.choice import Choice
 from whodid.web.requests import Req, caller_of, services_of
@@ -88,7 +88,15 @@ async def timeline(request: Req, choice: Choice, subject: Subject, cursor: str) 
     )
 
 
-PARTS: Final[dict[str, Part]] = {"history": history, "timeline": timeline}
+PARTS: Final[dict[str, Part]] = {
+    "history": history,
+    "timeline": timeline,
+    "person": about.person,
+    "sessions": about.sessions,
+    "thing": about.thing,
+}
+# Parts that keep to what a limited reader may see.
+KEEP_TO_SIGHT: Final = ("history", "timeline")
 
 
 def _about(subject: Subject) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from whodid.web.pages.spans import day_words
 from whodid.web.requests import Req, caller_of, query_of, segments, services_of
 
 # Rows of a table before "show all", by the height of its tile.
-ROWS: Final = {1: 3, 2: 6, 3: 10, 4: 18, 5: 30, 6: 40}
+ROWS: Final = {0: 1, 1: 3, 2: 6, 3: 10, 4: 18, 5: 30, 6: 40}
 ROWS_MAX: Final = 1_000
 EXPORTS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("JSON", "json"))
 PAGE_QUERY: Final = (*ADDRESS_NAMES, "full")
@@ -75,7 +75,7 @@ async def _page(page: Page, request: Req) -> Response[bytes]:
         choice=choice,
         subject=subject,
         title=page.title.format_map(subject) if subject else page.title,
-        sentence=sentence(choice),
+        sentence=sentence(choice, about=list(subject.values())[-1] if subject else ""),
         count_source=_counted(page, choice, subject),
         tiles=tiles,
         full=full,
@@ -151,11 +151,13 @@ def subject_of(page: Page, request: Req) -> dict[str, str]:
     return {name: value for name, value in zip(names, segments(request), strict=False) if name}
 
 
-def sentence(choice: Choice) -> str:
-    """What is shown, in words."""
+def sentence(choice: Choice, about: str = "") -> str:
+    """What is shown, in words; `about` is whom or what the page is about."""
     span = choice.span()
     parts = [f"{chip.field.label.lower()} {'is not' if chip.negated else 'is'} {chip.value}" for chip in choice.chips()]
-    who = f"Where {', '.join(parts)}" if parts else "Everyone"
+    who = f"Where {', '.join(parts)}" if parts else about or "Everyone"
+    if about and parts:
+        who = f"{about}, where {', '.join(parts)}"
     return f"{who}, {day_words(span.since, span.until, choice.zone)}, times in {choice.zone}"
 
 
@@ -175,7 +177,11 @@ def _asked(request: Req) -> tuple[Page, Tile, Choice, dict[str, str], dict[str, 
 
 def _may_see(request: Req, one: Tile) -> bool:
     """Whether a tile keeps to what the caller may see; readers are not shown those that tell of everything."""
-    return one.form == "part" or not caller_of(request).sight.is_limited or reports.report(one.report).keeps_to_sight
+    if not caller_of(request).sight.is_limited:
+        return True
+    if one.form == "part":
+        return one.report in parts.KEEP_TO_SIGHT
+    return reports.report(one.report).keeps_to_sight
 
 
 async def _filled(request: Req, page: Page, chrome: Frame, choice: Choice, subject: Mapping[str, str]) -> Frame:
@@ -196,6 +202,8 @@ async def _body(
     subject: Mapping[str, str],
     given: Mapping[str, list[str]],
 ) -> Response[bytes]:
+    if not _may_see(request, one):
+        raise WhodidError("forbidden", "This tile tells of more than you may see.", "Ask an administrator.")
     if one.form == "part":
         return frame.html(await parts.PARTS[one.report](request, choice, subject, (given.get("cursor") or [""])[0]))
     answer = await answers.ask(request, one, choice, subject)
