@@ -21,7 +21,7 @@ from support.events import entity, event, many
 from whodid.errors import WhodidError
 from whodid.journal.base import Draft
 from whodid.stores import duckdb_careful, duckdb_load, migrate
-from whodid.stores.base import COLUMNS
+from whodid.stores.base import COLUMNS, WORKED_OUT
 from whodid.stores.duckdb import DuckDBStore
 from whodid.stores.duckdb_load import _neighbours
 from whodid.stores.duckdb_query import _Watch
@@ -56,7 +56,7 @@ ALIKE = [*many(40), event(entities=[entity("a", "1"), entity("b", "2")], descrip
 
 def test_columns_are_those_of_the_contract(store: DuckDBStore) -> None:
     kinds = {row["column_name"]: row["column_type"].lower() for row in rows(store, "DESCRIBE events")}
-    assert list(kinds.items()) == [(column.name, column.sql_type) for column in COLUMNS]
+    assert list(kinds.items()) == [(column.name, column.sql_type) for column in (*COLUMNS, *WORKED_OUT)]
 
 
 def test_closing_leaves_one_file_with_everything_in_it(store: DuckDBStore, path: Path, batches: Batches) -> None:
@@ -101,6 +101,7 @@ def test_an_older_file_is_upgraded_without_loss(path: Path, batches: Batches) ->
     assert (store.stats().events, store.position("receiver-a")) == (1, 7)
     (found,) = rows(store, "SELECT type, id, name, role FROM event_entities")
     assert found == {"type": "query", "id": "q", "name": "Q", "role": "input"}
+    assert rows(store, "SELECT project FROM events") == [{"project": "p"}]
     store.close()
 
 
@@ -293,6 +294,16 @@ def test_events_are_stored_alike_whether_read_from_an_array_or_from_frames(tmp_p
     assert [row["seq"] for row in stored[0]] == list(range(1, len(ALIKE) + 1))
     assert [row["id"] for row in stored[0]] == [each.id for each in ALIKE]
     assert stored[0][-1]["orig_address"] == "10.0.0.40"
+
+
+def test_large_segments_are_read_two_at_once(
+    store: DuckDBStore, batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duckdb_load, "LARGE_EVENTS_MIN", 20)
+    made = [many(count) for count in (30, 5, 25, 40)]
+    assert store.write([batches.of(events) for events in made]).events == 100
+    stored = rows(store, "SELECT id FROM events ORDER BY seq")
+    assert [row["id"] for row in stored] == [event.id for events in made for event in events]
 
 
 def test_one_segment_the_reader_refuses_does_not_hold_up_its_neighbours(store: DuckDBStore, batches: Batches) -> None:

@@ -6,7 +6,8 @@ ids from `OWN_ROWS` on, so that no second copy of a load is ever written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
@@ -14,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import duckdb
 
 from whodid.event import EVENT_BYTES_MAX
-from whodid.journal.base import Array, Batch, Run
+from whodid.journal.base import Array, Batch
 from whodid.stores import duckdb_mentions, migrate
 from whodid.stores.base import Mentions, Written
 
@@ -28,6 +29,9 @@ LINE_BYTES_MAX: Final = 96 * 1024 * 1024
 # Ids of version 7 and 8 begin with their time in ms; this many leading hex digits are a span of 4.7 hours.
 _SPAN_DIGITS: Final = 6
 _SPANS_MAX: Final = 16
+
+# More than what comes in between two loads of a server: these are of imports.
+LARGE_EVENTS_MIN: Final = 150_000
 
 _ALL_IDS: Final = ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff")
 
@@ -50,13 +54,14 @@ class Load:
         self._rejects_sql = migrate.statement("duckdb", "load_rejects")
         self._finish_sql = migrate.statements("duckdb", "finish")
 
-    def add_arrays(self, arrays: Iterable[Array]) -> None:
-        """Insert the events of arrays."""
-        for array in arrays:
-            given = {"path": str(array.path), "event_bytes_max": 2 * EVENT_BYTES_MAX, **_columns_of(array.runs)}
-            added = _changed(self._connection.execute(f"INSERT INTO events {self._array_sql}", given))
-            if added != array.events_count:
-                raise duckdb.DataError(f"{array.path} has {added} events instead of {array.events_count}")
+    def add_arrays(self, arrays: Sequence[Array]) -> None:
+        """Insert the events of arrays: each is read by one thread, two large ones at once."""
+        for group in _pairs(arrays):
+            sql = " UNION ALL ".join(f"({_numbered(self._array_sql, number)})" for number in range(len(group)))
+            given = {f"{name}_{number}": told for number, array in enumerate(group) for name, told in _given(array)}
+            added = _changed(self._connection.execute(f"INSERT INTO events {sql}", given))
+            if added != sum(array.events_count for array in group):
+                raise duckdb.DataError(f"{group[0].path} gave {added} events instead of {group[0].events_count}")
 
     def add_frames(self, batches: Sequence[Batch], line_bytes_max: int) -> None:
         """Insert the events of batches that have a file."""
@@ -142,17 +147,37 @@ class Load:
         return self._connection.execute(self._finish_sql[name], {"own_rows": OWN_ROWS, **params})
 
 
-def _columns_of(runs: Sequence[Run]) -> dict[str, list[Any]]:
-    """What the statement for arrays has to know of their runs; rows are counted from 1."""
-    told = [run.provenance for run in runs]
-    return {
-        "seqs_before": [run.seq - run.place - 2 for run in runs],
-        "received_at": [one.received_at.astimezone(UTC).replace(tzinfo=None) for one in told],
-        "receivers": [one.receiver for one in told],
-        "formats": [one.format for one in told],
-        "key_ids": [one.key_id for one in told],
-        "orig_addresses": [one.orig_address for one in told],
-    }
+def _pairs(arrays: Sequence[Array]) -> Iterator[Sequence[Array]]:
+    """Neighbours that are both large; others by themselves, so that receiving has a processor of its own."""
+    waiting: list[Array] = []
+    for array in arrays:
+        if array.events_count < LARGE_EVENTS_MIN:
+            yield [array]
+            continue
+        waiting.append(array)
+        if len(waiting) == 2:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+def _numbered(sql: str, number: int) -> str:
+    """The statement with parameters of its own."""
+    return re.sub(r"\$(\w+)", rf"$\1_{number}", sql)
+
+
+def _given(array: Array) -> Iterator[tuple[str, Any]]:
+    """The parameters of the statement for an array; rows are counted from 1."""
+    told = [run.provenance for run in array.runs]
+    yield "path", str(array.path)
+    yield "event_bytes_max", 2 * EVENT_BYTES_MAX
+    yield "seqs_before", [run.seq - run.place - 2 for run in array.runs]
+    yield "received_at", [one.received_at.astimezone(UTC).replace(tzinfo=None) for one in told]
+    yield "receivers", [one.receiver for one in told]
+    yield "formats", [one.format for one in told]
+    yield "key_ids", [one.key_id for one in told]
+    yield "orig_addresses", [one.orig_address for one in told]
 
 
 def _changed(done: duckdb.DuckDBPyConnection) -> int:
