@@ -124,3 +124,36 @@ def test_every_kind_of_object_storage_opens_without_asking(kind: str, monkeypatc
     known = {option.name for option in KINDS[kind].options}
     place = open_place(kind, {name: value for name, value in given.items() if name in known})
     assert place.url == {"s3": "s3://audit/logs", "gcs": "gs://audit/logs", "azure": "az://audit/logs"}[kind]
+
+
+def test_a_file_is_written_whole_and_replaces_none(place: Place) -> None:
+    place.write("reports/2026/users.csv", b"person\r\nerika\r\n")
+    with place.open("reports/2026/users.csv") as stream:
+        assert stream.read() == b"person\r\nerika\r\n"
+    with pytest.raises(WhodidError) as caught:
+        place.write("reports/2026/users.csv", b"other")
+    assert caught.value.code == "conflict"
+    with place.open("reports/2026/users.csv") as stream:
+        assert stream.read() == b"person\r\nerika\r\n"
+    assert [file.path for file in place.files("reports")] == ["reports/2026/users.csv"]
+
+
+def test_nothing_is_written_outside_of_a_folder(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "way").symlink_to(tmp_path)
+    place = open_place("folder", {"path": str(root)})
+    for path in ("../secret.csv", "/tmp/secret.csv", "way/secret.csv"):
+        with pytest.raises(WhodidError, match="leads out of"):
+            place.write(path, b"x")
+    assert [path.name for path in tmp_path.iterdir()] == ["root"]
+
+
+def test_a_folder_that_may_not_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(WhodidError, match="cannot be written") as caught:
+        open_place("folder", {"path": str(tmp_path)}).write("file/below.csv", b"x")
+    assert caught.value.code == "forbidden"
+    with pytest.raises(WhodidError) as caught:
+        open_place("folder", {"path": str(tmp_path / "nowhere")}).write("a.csv", b"x")
+    assert caught.value.code == "not_found"

@@ -42,6 +42,15 @@ class Place(Protocol):
     def open(self, path: str) -> BinaryIO:
         """A file's bytes from its start; raises OSError when it cannot be read."""
 
+    def write(self, path: str, data: bytes) -> None:
+        """Put a file there that appears whole or not at all, and takes the place of none.
+
+        Raises  WhodidError("conflict")     permanent: there is a file of this path.
+                WhodidError("unavailable")  temporary: the place does not answer.
+                WhodidError("full")         temporary: no space.
+                WhodidError("forbidden")    permanent: the credentials may not write, or the path leads elsewhere.
+        """
+
     def close(self) -> None: ...
 
 
@@ -153,6 +162,11 @@ def open_place(kind: str, options: Mapping[str, Any]) -> Place:
     """
     implementation = load(_PLACES, kind_of(kind).name)
     return implementation(kind, checked(kind_of(kind), options))  # type: ignore[no-any-return]
+
+
+def taken(path: str, url: str) -> WhodidError:
+    """What is said of a path at which there is a file already."""
+    return WhodidError("conflict", f"There is a file {path!r} in {url} already.", "Choose another path.")
 
 
 def _help(kind: Kind, name: str) -> str:

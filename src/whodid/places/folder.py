@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
 from whodid.errors import WhodidError
-from whodid.places.base import File
+from whodid.places.base import File, taken
+
+_CODES: Final = {
+    errno.EACCES: "forbidden", errno.EPERM: "forbidden", errno.EROFS: "forbidden", errno.ENOTDIR: "forbidden",
+    errno.EEXIST: "forbidden",
+    errno.ENOSPC: "full", errno.EDQUOT: "full", errno.ENAMETOOLONG: "invalid",
+}  # fmt: skip
 
 
 class FolderPlace:
@@ -35,6 +43,30 @@ class FolderPlace:
 
     def open(self, path: str) -> BinaryIO:
         return cast("BinaryIO", self._inside(path).open("rb"))
+
+    def write(self, path: str, data: bytes) -> None:
+        if not self.root.is_dir():
+            raise WhodidError("not_found", f"There is no folder {self.root}.", "Make it, or change the connection.")
+        target = self._inside(path)
+        # Hidden until it is whole; a link fails where there is a file, which a renaming would replace.
+        beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with beside.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(beside, target)
+            except FileExistsError:
+                raise taken(path, self.url) from None
+            finally:
+                beside.unlink()
+        except OSError as error:
+            code = _CODES.get(error.errno or 0, "unavailable")
+            raise WhodidError(
+                code, f"{target} cannot be written: {error.strerror}.", "Let the user of the server write there."
+            ) from None
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, BinaryIO, Final
 
 from whodid.errors import WhodidError
-from whodid.places.base import File
+from whodid.places.base import File, taken
 
 CHUNK_BYTES: Final = 8 * 1024 * 1024
 TIMEOUT: Final = timedelta(seconds=30)
@@ -59,6 +59,17 @@ class ObjectPlace:
         except Exception as error:
             raise OSError(None, f"cannot be read: {reason(error)}", f"{self.url}/{path}") from error
         return io.BufferedReader(Chunks(iter(stream)), 1024 * 1024)
+
+    def write(self, path: str, data: bytes) -> None:
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+        try:
+            # One request, so that it is whole at once: parts could not be told to leave a file alone.
+            self.store.put(path, data, mode="create", use_multipart=False)
+        except (AlreadyExistsError, PreconditionError):
+            raise taken(path, self.url) from None
+        except Exception as error:
+            raise explained(error, f"{self.url}/{path}", "cannot be written") from error
 
     def close(self) -> None:
         """obstore keeps connections by itself and lets them go with the store."""
