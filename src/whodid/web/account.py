@@ -111,10 +111,16 @@ async def remove_password(request: Req) -> Response[bytes]:
 
 async def password_link(request: Req) -> Response[bytes]:
     """A link with which a user chooses a password itself, once, within a day."""
-    services, login = services_of(request), segments(request)[2]
+    link = await password_link_of(request, segments(request)[2])
+    return json_answer({"link": link, "lifetime_s": PASSWORD_TOKEN_LIFETIME_S}, status=201)
+
+
+async def password_link_of(request: Req, login: str) -> str:
+    """Make such a link; an event tells of it. Raises not_found for an unknown user."""
+    services = services_of(request)
     token = await services.call(_password_token, services, login, name_of(caller_of(request)))
     base = services.config.public_url.rstrip("/") or str(request.base_url).rstrip("/")
-    return json_answer({"link": f"{base}/password?token={token}", "lifetime_s": PASSWORD_TOKEN_LIFETIME_S}, status=201)
+    return f"{base}/password?token={token}"
 
 
 def _password_token(services: Services, login: str, by: str) -> str:

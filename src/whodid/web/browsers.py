@@ -49,7 +49,7 @@ def browser_of(request: Req) -> dict[str, Any]:
     }
 
 
-async def form_of(request: Req) -> dict[str, str]:
+async def form_of(request: Req, *, bytes_max: int = FORM_BYTES_MAX, fields_max: int = FIELDS_MAX) -> dict[str, str]:
     """The fields of a form that a page of ours sent.
 
     Raises
@@ -63,12 +63,12 @@ async def form_of(request: Req) -> dict[str, str]:
     data = bytearray()
     async for piece in request.stream():
         data += piece
-        if len(data) > FORM_BYTES_MAX:
-            raise WhodidError("too_large", f"The form is longer than {FORM_BYTES_MAX:,} bytes.")
+        if len(data) > bytes_max:
+            raise WhodidError("too_large", f"The form is longer than {bytes_max:,} bytes.")
     if data and request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise WhodidError("unsupported", "This takes a form.", f"Send {FORM}.")
     try:
-        return dict(parse_qsl(bytes(data).decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX))
+        return dict(parse_qsl(bytes(data).decode(), keep_blank_values=True, max_num_fields=fields_max))
     except ValueError as error:
         raise WhodidError("invalid", "The form cannot be read.", "Send it again.") from error
 

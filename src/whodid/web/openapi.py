@@ -70,6 +70,7 @@ PARAMETERS: Final[dict[str, str]] = {
     "partition": "Partition of the dataset.",
     "engine": "Engine that the view is for.",
     "refresh": "true: look at the files again instead of what is remembered.",
+    "done": "What the page says was done.",
     "drop": "true: also take away what was made of it.",
     "open": "true: only sessions that go on; false: only those that have ended.",
     "dry_run": "true: nothing is done, it is only said what would be.",

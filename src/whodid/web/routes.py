@@ -31,6 +31,7 @@ from whodid.web.pages import assets, cards, entry, single, tiles
 from whodid.web.pages import errors as page_errors
 from whodid.web.pages import events as found
 from whodid.web.pages.catalogue import PAGES
+from whodid.web.pages.settings.routes import SETTINGS
 from whodid.web.requests import FILTERS, Req
 from whodid.web.rights import Rule
 from whodid.web.scim import answers as scim_answers
@@ -242,6 +243,7 @@ ROUTES: Final[tuple[Route, ...]] = (
       for kind in cards.KINDS),
     Route("GET", "/card/errors/{name}", "read", cards.card, "pages", forms=_HTML),
     Route("GET", "/card/entities/{type}/{id}", "read", cards.card, "pages", forms=_HTML, limited=True),
+    *(Route(one.method, one.path, "admin", one.handler, "pages", one.query, forms=_HTML) for one in SETTINGS),
     Route("GET", "/suggest", "read", cards.suggest, "pages", ("field", "text")),
     Route("GET", "/tiles/{page}/{tile}", "read", tiles.tile, "pages", tiles.TILE_QUERY, forms=_HTML, limited=True),
     Route("GET", "/tiles/{page}/{tile}/table", "read", tiles.tile_table, "pages", tiles.TILE_QUERY, forms=_HTML,

@@ -21,6 +21,7 @@ from whodid.web.requests import Req, segments, services_of
 CHARTS: Final = "vega.js"
 _FILES: Final = {
     "whodid.css": "text/css",
+    "settings.css": "text/css",
     "pages.js": "text/javascript",
     "charts.js": "text/javascript",
     "events.js": "text/javascript",

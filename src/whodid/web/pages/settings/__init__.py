@@ -1,0 +1,1 @@
+"""Pages of settings: lists, forms and what is asked before something dangerous is done."""

@@ -1,0 +1,172 @@
+"""What all pages of settings share: their frame, notices after a change, forms that failed, what is asked before."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlencode
+
+from litestar import Response
+
+from whodid.errors import WhodidError
+from whodid.web import browsers, words
+from whodid.web.pages import forms, frame
+from whodid.web.pages.blocks import Asked, Block, Button, Item
+from whodid.web.pages.forms import Field, Form, Problems
+from whodid.web.requests import Req, caller_of, name_of, one, query_of
+
+FIELDS_MAX: Final = 200
+FORM_BYTES_MAX: Final = 512 * 1024
+NOTICE_MAX: Final = 200
+
+
+class Section(NamedTuple):
+    """A part of the settings."""
+
+    path: str
+    title: str
+    lead: str
+
+
+SECTIONS: Final[tuple[Section, ...]] = (
+    Section("/settings/users", "Users", "Who they are, what they may, where they are signed in."),
+    Section("/settings/groups", "Groups", "Users under one name: for roles, rules, filters and connections."),
+    Section("/settings/keys", "Keys", "What programs show instead of a sign-in."),
+)
+
+
+def section_of(path: str) -> Section:
+    """The section that an address lies in."""
+    path = path.replace("/settings/add/", "/settings/", 1)
+    return next((one for one in SECTIONS if path == one.path or path.startswith(f"{one.path}/")), SECTIONS[0])
+
+
+def show(
+    request: Req,
+    title: str,
+    blocks: Sequence[Block],
+    *,
+    buttons: Sequence[Button] = (),
+    back: tuple[str, str] | None = None,
+    lead: str = "",
+    status: int = 200,
+) -> Response[bytes]:
+    """A page of settings. `back` is where it belongs to: address and words; `done` of the address is its notice."""
+    section = section_of(request.url.path)
+    return frame.page(
+        request,
+        "settings.html",
+        status=status,
+        at="/settings",
+        title=title,
+        section=section,
+        sections=SECTIONS,
+        blocks=[block for block in blocks if block is not None],
+        buttons=buttons,
+        back=back,
+        lead=lead,
+        done=(request.query_params.get("done") or "")[:NOTICE_MAX],
+    )
+
+
+async def sent(request: Req) -> dict[str, str]:
+    """The fields of a form of settings."""
+    return await browsers.form_of(request, bytes_max=FORM_BYTES_MAX, fields_max=FIELDS_MAX)
+
+
+def by(request: Req) -> str:
+    """Who does it."""
+    return name_of(caller_of(request))
+
+
+def asked(request: Req, *names: str) -> dict[str, str]:
+    """The query parameters of a page of settings, `done` besides."""
+    given = query_of(request, [*names, "done"])
+    return {name: one(given, name) for name in names}
+
+
+def to(path: str, done: str = "", **query: str) -> Response[bytes]:
+    """On to another page by GET, with a notice of what was done."""
+    pairs = {**query, **({"done": done[:NOTICE_MAX]} if done else {})}
+    return browsers.goes_on(f"{path}?{urlencode(pairs)}" if pairs else path)
+
+
+class Failed(NamedTuple):
+    """A form that could not be taken: which of the page, what stood in it, what is wrong, and the status to answer."""
+
+    which: str
+    values: Mapping[str, Any]
+    problems: Mapping[str, str]
+    status: int
+
+
+async def tried(
+    request: Req,
+    which: str,
+    fields: Sequence[Field],
+    given: Mapping[str, str],
+    work: Callable[[dict[str, Any]], Awaitable[Response[bytes]]],
+    again: Callable[[Failed], Awaitable[Response[bytes]]],
+) -> Response[bytes]:
+    """Read a form and do its work; what is wrong is shown in the form `which` of the page `again`, beside its field."""
+    try:
+        return await work(forms.read(fields, given, frame.zone(request)))
+    except Problems as problems:
+        return await again(Failed(which, forms.kept(fields, given), problems.by_field, 400))
+    except WhodidError as error:
+        if error.code == "internal":
+            raise
+        told = forms.about(error, fields, given)
+        return await again(Failed(which, forms.kept(fields, given), told, error.kind.status))
+
+
+def ask(
+    failed: Failed | None,
+    which: str,
+    action: str,
+    fields: Sequence[Field],
+    submits: str | Sequence[tuple[str, str]],
+    values: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Asked:
+    """A form of a page: with `values`, or as it was sent when it was this one that failed."""
+    buttons = [("", submits)] if isinstance(submits, str) else submits
+    if failed is not None and failed.which == which:
+        return Asked(Form(action, fields, buttons, failed.values, failed.problems, **more))
+    return Asked(Form(action, fields, buttons, values or {}, **more))
+
+
+def confirm(
+    request: Req, title: str, sentences: Sequence[str], *, action: str, words: str, back: str, **fields: str
+) -> Response[bytes]:
+    """The page that says in numbers what something dangerous will do, with the button that does it."""
+    hidden = [Field(name, name, "hidden") for name in fields]
+    form = Form(action, hidden, [("", words)], values=fields, danger=True)
+    return frame.page(
+        request,
+        "confirm.html",
+        at="/settings",
+        title=title,
+        section=section_of(request.url.path),
+        sections=SECTIONS,
+        sentences=sentences,
+        form=Asked(form),
+        back=back,
+    )
+
+
+def many(count: int, singular: str, plural: str = "") -> str:
+    """A number with its noun."""
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def segment(name: str) -> str:
+    """A name as a part of an address."""
+    return quote(name, safe="")
+
+
+def moment_item(value: Any, request: Req, never: str = "never") -> Item:
+    """A time: how long ago, exactly on hovering."""
+    if value is None:
+        return Item(never, kind="time")
+    return Item(words.ago(value), title=words.moment(value, frame.zone(request)), kind="time")

@@ -1,0 +1,32 @@
+"""The first page of the settings: every part with how much there is of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from litestar import Response
+
+from whodid.web.pages import frame
+from whodid.web.pages.settings.common import SECTIONS, asked, many
+from whodid.web.requests import Req, services_of
+from whodid.web.services import Services
+
+# What is said of a part in a few words, by its address.
+_SAID: Final[dict[str, Callable[[Services], str]]] = {
+    "/settings/users": lambda services: many(sum(one.made for one in services.directory.users(limit=10_000)), "user"),
+    "/settings/groups": lambda services: many(len(services.directory.groups()), "group"),
+    "/settings/keys": lambda services: f"{many(len(services.directory.keys()), 'key')} that count",
+    "/settings/policy": lambda services: many(len(services.policies.rules.read().items), "rule"),
+    "/settings/targets": lambda services: many(len(services.dispatch.shown()), "target"),
+    "/settings/connections": lambda services: many(len(services.datasets.connections.all()), "connection"),
+    "/settings/datasets": lambda services: many(len(services.datasets.all()), "dataset"),
+}
+
+
+async def home(request: Req) -> Response[bytes]:
+    """Settings: what there is."""
+    asked(request)
+    services = services_of(request)
+    said = await services.call(lambda: {one.path: _SAID[one.path](services) for one in SECTIONS if one.path in _SAID})
+    return frame.page(request, "settings_home.html", at="/settings", sections=SECTIONS, said=said)

@@ -1,0 +1,62 @@
+"""The pages of settings and the forms on them: rows for the one table of routes. All of them are for administrators."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Literal, NamedTuple
+
+from whodid.web.pages.settings import groups, home, keys, roles, users
+from whodid.web.requests import Req
+
+DONE: Final = "done"
+
+
+class SettingRoute(NamedTuple):
+    """A page (GET) or what a form on one does (POST)."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    handler: Callable[[Req], Awaitable[Any]]
+    query: tuple[str, ...] = ()
+
+
+_USER: Final = "/settings/users/{login}"
+_GROUP: Final = "/settings/groups/{group}"
+_KEY: Final = "/settings/keys/{key}"
+
+# fmt: off
+SETTINGS: Final[tuple[SettingRoute, ...]] = (
+    SettingRoute("GET", "/settings", home.home, (DONE,)),
+    SettingRoute("GET", "/settings/users", users.users, ("text", "offset", DONE)),
+    SettingRoute("GET", "/settings/add/users", users.new_user, (DONE,)),
+    SettingRoute("POST", "/settings/add/users", users.create_user),
+    SettingRoute("GET", _USER, users.user, (DONE,)),
+    SettingRoute("POST", _USER, users.change_user),
+    SettingRoute("POST", f"{_USER}/roles", users.grant_role),
+    SettingRoute("POST", f"{_USER}/groups", users.join_group),
+    SettingRoute("POST", f"{_USER}/password-link", users.password_link),
+    SettingRoute("POST", f"{_USER}/password-removed", users.remove_password),
+    SettingRoute("POST", f"{_USER}/sign-out", users.end_sign_in),
+    SettingRoute("GET", f"{_USER}/deactivate", users.confirm_action, (DONE,)),
+    SettingRoute("POST", f"{_USER}/active", users.set_active),
+    SettingRoute("GET", f"{_USER}/delete", users.confirm_action, (DONE,)),
+    SettingRoute("POST", f"{_USER}/delete", users.delete_user),
+    SettingRoute("GET", "/settings/groups", groups.groups, (DONE,)),
+    SettingRoute("GET", "/settings/add/groups", groups.new_group, (DONE,)),
+    SettingRoute("POST", "/settings/add/groups", groups.create_group),
+    SettingRoute("GET", _GROUP, groups.group, (DONE,)),
+    SettingRoute("POST", _GROUP, groups.change_group),
+    SettingRoute("POST", f"{_GROUP}/members", groups.add_member),
+    SettingRoute("POST", f"{_GROUP}/remove", groups.remove_member),
+    SettingRoute("POST", f"{_GROUP}/roles", groups.grant_role),
+    SettingRoute("GET", f"{_GROUP}/delete", groups.confirm_delete, (DONE,)),
+    SettingRoute("POST", f"{_GROUP}/delete", groups.delete_group),
+    SettingRoute("POST", "/settings/roles/{id}/revoke", roles.revoke),
+    SettingRoute("GET", "/settings/keys", keys.keys, ("revoked", DONE)),
+    SettingRoute("GET", "/settings/add/keys", keys.new_key, (DONE,)),
+    SettingRoute("POST", "/settings/add/keys", keys.create_key),
+    SettingRoute("GET", _KEY, keys.key, (DONE,)),
+    SettingRoute("GET", f"{_KEY}/revoke", keys.confirm_revoke, (DONE,)),
+    SettingRoute("POST", f"{_KEY}/revoke", keys.revoke_key),
+)
+# fmt: on

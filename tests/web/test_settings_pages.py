@@ -1,0 +1,126 @@
+"""The pages of settings: lists, forms that say what is wrong, what is asked before something dangerous is done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from support.web import WebServer
+from whodid.directory.sign_in import COOKIE
+
+NASTY = "<script>alert('x')</script>"
+
+
+@pytest.fixture
+def admin(server: WebServer) -> Iterator[httpx.Client]:
+    """The browser of an administrator."""
+    directory = server.engine.directory
+    if not any(one.login == "root" for one in directory.users(text="root")):
+        directory.create_user("root", by="test")
+        directory.grant("admin", user="root", by="test")
+    _, secret = directory.open_browser("root", way="password")
+    with httpx.Client(base_url=server.url, cookies={COOKIE: secret}, headers={"origin": server.url}) as client:
+        yield client
+
+
+def posted(client: httpx.Client, path: str, **fields: str) -> httpx.Response:
+    return client.post(path, data=fields)
+
+
+def done(answer: httpx.Response) -> str:
+    """Where a form that was taken leads to."""
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
+
+
+def test_a_user_is_added_changed_and_deleted_on_its_pages(admin: httpx.Client, server: WebServer) -> None:
+    where = done(posted(admin, "/settings/add/users", login="ada", name="Ada", email="ada@example.org"))
+    assert where.startswith("/settings/users/ada?done=ada+is+added")
+    assert "ada is added" in admin.get(where).text
+    done(posted(admin, "/settings/users/ada", name="Ada L.", first_name="Ada", email="ada@example.org"))
+    assert server.engine.directory.user("ada").name == "Ada L."
+    done(posted(admin, "/settings/users/ada/roles", role="reader", projects="CHEM\nBIO", own="1"))
+    page = admin.get("/settings/users/ada").text
+    assert "projects CHEM, BIO; what it did itself" in page
+    grant = re.search(r"/settings/roles/([^/]+)/revoke", page)
+    assert grant
+    done(posted(admin, f"/settings/roles/{grant[1]}/revoke", back="/settings/users/ada"))
+    server.engine.directory.create_key("of-ada", ["write"], user="ada", by="test")
+    asked = admin.get("/settings/users/ada/delete").text
+    assert "with 1 key, 0 roles, 0 memberships and 0 signed-in browsers" in asked
+    done(posted(admin, "/settings/users/ada/delete"))
+    assert admin.get("/settings/users/ada").status_code == 404
+
+
+def test_what_is_wrong_stands_beside_its_field_and_what_was_written_stays(admin: httpx.Client) -> None:
+    answer = posted(admin, "/settings/add/users", login="", name=NASTY)
+    assert answer.status_code == 400
+    assert 'id="f1-login-wrong">This is needed.' in answer.text
+    assert "&lt;script&gt;" in answer.text and NASTY not in answer.text
+    answer = posted(admin, "/settings/add/users", login="root")
+    assert answer.status_code == 409 and "f1-login-wrong" in answer.text
+
+
+def test_a_password_link_is_shown_once_and_works(admin: httpx.Client, server: WebServer) -> None:
+    server.engine.directory.create_user("grace", by="test")
+    page = posted(admin, "/settings/users/grace/password-link")
+    assert page.status_code == 200
+    link = re.search(r"(/password\?token=[\w-]+)", page.text)
+    assert link and server.stranger.get(link[1]).status_code == 200
+    assert "token=" not in admin.get("/settings/users/grace").text
+
+
+def test_a_user_is_deactivated_after_it_was_said_what_that_does(admin: httpx.Client, server: WebServer) -> None:
+    directory = server.engine.directory
+    directory.create_user("linus", by="test")
+    directory.open_browser("linus", way="password")
+    assert "signed out of 1 browser" in admin.get("/settings/users/linus/deactivate").text
+    done(posted(admin, "/settings/users/linus/active", active="0"))
+    assert not directory.user("linus").active
+    done(posted(admin, "/settings/users/linus/active", active="1"))
+    assert directory.user("linus").active
+
+
+def test_a_group_gets_members_roles_and_goes_again(admin: httpx.Client, server: WebServer) -> None:
+    directory = server.engine.directory
+    directory.create_user("mary", by="test")
+    done(posted(admin, "/settings/add/groups", name="Chemistry", description="All chemists"))
+    done(posted(admin, "/settings/groups/Chemistry/members", user="mary", is_admin="1"))
+    assert directory.group_logins("Chemistry") == ["mary"]
+    assert posted(admin, "/settings/groups/Chemistry/members", user="nobody-there").status_code == 404
+    done(posted(admin, "/settings/groups/Chemistry/roles", role="auditor"))
+    assert "1 member with 1 person stay, but lose 1 role" in admin.get("/settings/groups/Chemistry/delete").text
+    done(posted(admin, "/settings/groups/Chemistry/remove", user="mary"))
+    done(posted(admin, "/settings/groups/Chemistry/delete"))
+    assert admin.get("/settings/groups/Chemistry").status_code == 404
+
+
+def test_a_keys_secret_is_shown_once_and_it_counts_until_it_is_revoked(admin: httpx.Client, server: WebServer) -> None:
+    fields = {"name": "loader", "scopes.write": "1", "scopes.read": "1", "topics": "generic\n", "user": "root"}
+    answer = admin.post("/settings/add/keys", data=fields)
+    assert answer.status_code == 201 and answer.headers["cache-control"] == "no-store"
+    secret = re.search(r"Bearer ([\w-]+)", answer.text)
+    assert secret
+    assert server.as_caller(secret[1]).get("/v1/me").json()["scopes"] == ["read", "write"]
+    page = admin.get("/settings/keys").text
+    assert "loader" in page and secret[1] not in page
+    key = server.engine.directory.key("loader")
+    assert key.topics == ("generic",)
+    assert "0 events of the last 7 days" in admin.get(f"/settings/keys/{key.id}/revoke").text
+    done(posted(admin, f"/settings/keys/{key.id}/revoke"))
+    assert server.engine.directory.key(key.id).revoked_at is not None
+
+
+def test_forms_of_other_sites_change_nothing(admin: httpx.Client, server: WebServer) -> None:
+    answer = admin.post("/settings/add/users", data={"login": "eve"}, headers={"origin": "https://evil.example"})
+    assert answer.status_code == 403
+    assert "eve" not in [one.login for one in server.engine.directory.users()]
+
+
+def test_every_part_of_the_settings_is_reached_from_the_first_page(admin: httpx.Client) -> None:
+    page = admin.get("/settings").text
+    for path in set(re.findall(r'href="(/settings/[a-z]+)"', page)):
+        assert admin.get(path).status_code == 200, path
