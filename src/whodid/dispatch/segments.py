@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from whodid.event import Provenance
 from whodid.journal.base import Batch
 from whodid.stores.base import Store
 
+_HEADER: Final = re.compile(rb'\{"sum":"[0-9a-f]{16}","seq":([0-9]+),"count":([0-9]+),')
 _RAWS: Final = msgspec.json.Decoder(list[Raw])
 
 
@@ -88,10 +90,10 @@ def survey(batch: Batch, store: Store, *, clean: bool) -> Segment:
     if path is not None:
         with path.open("rb") as file:
             for text in file:
-                line = _LINES.decode(text)
-                if line.count:
-                    ranges.append(range(line.seq, line.seq + line.count))
-                    received_at = received_at or line.received_at
+                seq, events = _numbers(text)
+                if events:
+                    ranges.append(range(seq, seq + events))
+                    received_at = received_at or _LINES.decode(text).received_at
     if ranges:
         first, last, count = ranges[0][0], ranges[-1][-1], sum(map(len, ranges))
     left_out = () if clean or not count else stored.missing(store, batch.receiver, ranges)
@@ -106,6 +108,15 @@ def survey(batch: Batch, store: Store, *, clean: bool) -> Segment:
         received_at=received_at,
         left_out=left_out,
     )
+
+
+def _numbers(text: bytes) -> tuple[int, int]:
+    """The number of a frame's first event, and how many there are: from its beginning, where it always stands."""
+    found = _HEADER.match(text)
+    if found:
+        return int(found[1]), int(found[2])
+    line = _LINES.decode(text)
+    return line.seq, line.count
 
 
 def _provenance(line: _Line) -> Provenance:
