@@ -21,7 +21,7 @@ from whodid.cli.answer import show
 from whodid.cli.options import Output
 from whodid.cli.terminal import note, print_error
 from whodid.errors import WhodidError
-from whodid.stores.base import COLUMNS
+from whodid.stores.base import COLUMNS, WORKED_OUT
 
 if TYPE_CHECKING:
     from whodid.reading import Reader
@@ -61,7 +61,8 @@ class SqlCompleter(Completer):
     """Columns, keywords and functions; within quotation marks, the names of types."""
 
     def __init__(self) -> None:
-        columns = [(f'"{column.name}"' if column.name == "user" else column.name, column.help) for column in COLUMNS]
+        known = (*COLUMNS, *WORKED_OUT)
+        columns = [(f'"{column.name}"' if column.name == "user" else column.name, column.help) for column in known]
         self._words = [*columns, ("events", "the table")]
         self._words += [(word, "") for word in _KEYWORDS] + [(f"{name}(", "") for name in _FUNCTIONS]
         self._types = sorted(catalogue.known_types())
@@ -152,7 +153,7 @@ class Console:
         if name in (r"\?", r"\h", r"\help"):
             note(HELP)
         elif name == r"\d":
-            for column in COLUMNS:
+            for column in (*COLUMNS, *WORKED_OUT):
                 print(f"{column.name:<18} {column.sql_type:<10} {column.help}")
         elif name == r"\examples":
             print("\n".join(EXAMPLES))

@@ -14,7 +14,7 @@ class Dialect(NamedTuple):
     right-hand side of `parameters ->> …` from a parameter's name. `json_search` is the condition that the JSON
     `{column}` holds a text, in any case of its letters, and `json_pattern` makes its `{pattern}` from the text;
     `json_hint` is a quick condition on a `{part}` of the text that has no letters, or None where it gains nothing.
-    `project` is the project of an event `e`: the one that its parameters name, else its first entity of that type.
+    `project` is the project of an event `e`; `stores.base.WORKED_OUT` says which that is.
     """
 
     events: str
@@ -31,15 +31,8 @@ class Dialect(NamedTuple):
 _NO_LETTERS: Final = re.compile(r"[ -@\[-`{-~]+")
 _REGULAR: Final = "regexp_matches(CAST({column} AS varchar), CAST({pattern} AS varchar), 'i')"
 _CONTAINS: Final = "contains(CAST({column} AS varchar), CAST({part} AS varchar))"
+_PROJECT: Final = 'e."project"'
 _LIKE: Final = r"CAST({column} AS varchar) ILIKE CAST({pattern} AS varchar) ESCAPE '\'"
-_DUCKDB_PROJECT: Final = (
-    """coalesce(e."parameters" ->> '/projectKey', e."parameters" ->> '/project',"""
-    """ (e."entities" ->> '$[*].id')[list_position(e."entities" ->> '$[*].type', 'project')])"""
-)
-_POSTGRESQL_PROJECT: Final = (
-    """coalesce(e."parameters" ->> 'projectKey', e."parameters" ->> 'project',"""
-    """ jsonb_path_query_first(e."entities", '$[*] ? (@.type == "project").id') #>> '{}')"""
-)
 
 
 def _json_pointer(name: str) -> str:
@@ -66,7 +59,7 @@ def _like_pattern(text: str) -> str:
 # a regular expression 100 ms whatever was sought; behind a look for the part without letters it took 50 ms.
 _DIALECTS: Final[dict[str, Dialect]] = {
     "duckdb": Dialect(
-        "events", "event_entities", "rejected_events", _json_pointer, _REGULAR, re.escape, _CONTAINS, _DUCKDB_PROJECT
+        "events", "event_entities", "rejected_events", _json_pointer, _REGULAR, re.escape, _CONTAINS, _PROJECT
     ),
     "postgresql": Dialect(
         "whodid.events",
@@ -76,7 +69,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         _LIKE,
         _like_pattern,
         None,
-        _POSTGRESQL_PROJECT,
+        _PROJECT,
     ),
 }
 

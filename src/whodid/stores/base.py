@@ -1,8 +1,8 @@
 """The contract of a store: batches of a journal in, exactly once; SQL out, read-only and bounded.
 
-Every store shows one relation `events` (PostgreSQL: the view `whodid.events`) with the columns of `COLUMNS`, so that
-what is written against it in the common dialect of DuckDB and PostgreSQL runs on all. Times are UTC without zone;
-sessions run with time zone UTC.
+Every store shows one relation `events` (PostgreSQL: the view `whodid.events`) with the columns of `COLUMNS` and
+`WORKED_OUT`, so that what is written against it in the common dialect of DuckDB and PostgreSQL runs on all. Times are
+UTC without zone; sessions run with time zone UTC.
 """
 
 from __future__ import annotations
@@ -60,6 +60,11 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("format", "varchar", "native, dss-log4j, dss-event-server, …"),
     Column("receiver", "varchar", "receiver that made it durable"),
     Column("seq", "bigint", "running number at that receiver"),
+)
+
+# Further columns of `events`, worked out by the store from those above: to ask by, never part of an event.
+WORKED_OUT: Final[tuple[Column, ...]] = (
+    Column("project", "varchar", "the project that its parameters name, else its first entity of that type"),
 )
 
 

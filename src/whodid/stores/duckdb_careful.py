@@ -24,6 +24,8 @@ from whodid.stores.base import COLUMNS
 _CHUNK_ROWS: Final = 2_000
 _CHUNK_BYTES: Final = 4 * 1024 * 1024
 _REPLACEMENT: Final = "\ufffd"
+# What a table has behind the columns of its rows.
+_WORKED_OUT: Final = {"staged_events": ", project_of(parameters::JSON, entities::JSON)", "staged_rejected_events": ""}
 _NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _ARROW_TYPES: Final = {"timestamp": pa.timestamp("us"), "double": pa.float64(), "bigint": pa.int64()}
 _EVENTS: Final = pa.schema([(column.name, _ARROW_TYPES.get(column.sql_type, pa.string())) for column in COLUMNS])
@@ -117,7 +119,7 @@ def _insert_events(connection: duckdb.DuckDBPyConnection, items: Sequence[_Item]
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, schema: pa.Schema, rows: Sequence[Row]) -> None:
     connection.register("careful_rows", pa.Table.from_pylist(list(rows), schema=schema))
     try:
-        connection.execute(f"INSERT INTO {table} FROM careful_rows")
+        connection.execute(f"INSERT INTO {table} SELECT *{_WORKED_OUT[table]} FROM careful_rows")  # noqa: S608
     finally:
         connection.unregister("careful_rows")
 

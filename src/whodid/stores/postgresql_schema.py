@@ -178,21 +178,31 @@ def _make(connection: Connection, month: str) -> None:
         "within": within,
         "begin": begin,
         "end": end,
+        "columns": sql.SQL(", ").join(map(sql.Identifier, _written_columns(connection))),
     }
 
     def run(text: LiteralString) -> None:
         connection.execute(sql.SQL(text).format(**parts))
 
     connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT_MS))
-    run("CREATE TABLE {name} (LIKE public.events INCLUDING DEFAULTS, CHECK ({within}))")
+    run("CREATE TABLE {name} (LIKE public.events INCLUDING DEFAULTS INCLUDING GENERATED, CHECK ({within}))")
     run("CREATE UNIQUE INDEX {index} ON {name} (id)")
     run("LOCK TABLE public.events_default IN ACCESS EXCLUSIVE MODE")
     run(
         "WITH moved AS (DELETE FROM public.events_default WHERE {within} RETURNING *) "
-        "INSERT INTO {name} SELECT * FROM moved"
+        "INSERT INTO {name} ({columns}) SELECT {columns} FROM moved"
     )
     run("ALTER TABLE public.events ATTACH PARTITION {name} FOR VALUES FROM ({begin}) TO ({end})")
     connection.execute("SET LOCAL lock_timeout = 0")
+
+
+def _written_columns(connection: Connection) -> list[str]:
+    """The columns of events but those that PostgreSQL works out itself."""
+    rows = connection.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'public.events'::regclass AND attnum > 0 "
+        "AND NOT attisdropped AND attgenerated = ''"
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def _name(month: str) -> str:

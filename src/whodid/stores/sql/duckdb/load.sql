@@ -9,7 +9,8 @@ SELECT
     coalesce(event.entities, '[]'::JSON), event.description, coalesce(event.parameters, '{}'::JSON),
     event.function, event.duration_ms, event.request_id, event.status,
     event.error_message, event.error_stack_trace, event.error_hash, event.node, event.node_type,
-    orig_address, key_id, coalesce(format, 'native'), receiver, seq + place
+    orig_address, key_id, coalesce(format, 'native'), receiver, seq + place,
+    project_of(event.parameters, event.entities)
 FROM
 
 -- name: frames
