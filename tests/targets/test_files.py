@@ -10,9 +10,11 @@ from typing import Any
 
 import duckdb
 import pytest
+from msgspec import Raw
 
-from support.laid_out import content, data_files, filled, killed_until_done, numbered, numbers_in, target_of
-from support.targets import delivery_of, watched
+from support.laid_out import content as rows_of
+from support.laid_out import data_files, filled, killed_until_done, numbered, numbers_in, target_of
+from support.targets import delivery_of, event, watched
 from whodid.datasets import listing
 from whodid.datasets.dataset import Dataset
 from whodid.dispatch.management import NewTarget
@@ -46,7 +48,7 @@ def asked(sql: str) -> list[Any]:
 
 def test_events_lie_in_the_folder_of_their_topic_and_hour(tmp_path: Path) -> None:
     out = written(tmp_path, range(8))
-    folders = {str(path.parent.relative_to(out)): len(list(content(path))) for path in data_files(out)}
+    folders = {str(path.parent.relative_to(out)): len(list(rows_of(path))) for path in data_files(out)}
     assert folders == {
         "generic/none/2026/11/20/13": 1,
         "apinode-query/none/2026/11/20/13": 1,
@@ -61,7 +63,7 @@ def test_events_lie_in_the_folder_of_their_topic_and_hour(tmp_path: Path) -> Non
 def test_lines_are_whole_in_every_compression(tmp_path: Path, compression: str) -> None:
     out = written(tmp_path, range(200), compression=compression, folders="/all")
     assert numbers_in(out) == list(range(200))
-    row = next(content(data_files(out)[0]))
+    row = next(rows_of(data_files(out)[0]))
     assert (row["user"], row["receiver"], row["orig_address"], row["seq"]) == ("ada", "receiver-a", "10.1.2.3", 0)
 
 
@@ -102,7 +104,7 @@ def test_a_manifest_tells_count_and_digest_of_each_file(tmp_path: Path) -> None:
     for path in data_files(out):
         file = told[str(path.relative_to(out))]
         assert file["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-        assert (file["size_bytes"], file["events"]) == (path.stat().st_size, len(list(content(path))))
+        assert (file["size_bytes"], file["events"]) == (path.stat().st_size, len(list(rows_of(path))))
 
 
 def test_the_dataset_pattern_finds_what_was_written(tmp_path: Path) -> None:
@@ -229,12 +231,23 @@ def test_bad_options_are_told(tmp_path: Path, options: dict[str, Any], format: s
     assert not caught.value.kind.temporary
 
 
-def test_the_whole_way_from_the_journal_to_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["lines", "parquet"])
+def test_the_whole_way_from_the_journal_to_files(tmp_path: Path, content: str) -> None:
     out = tmp_path / "out"
     with watched(tmp_path / "data") as running:
-        options = {"path": str(out), "folders": "/%{topic}/%Y", "close_s": 0.1}
+        options = {"path": str(out), "folders": "/%{topic}/%Y", "close_s": 0.1, "content": content}
         running.dispatch.book.create(NewTarget(name="archive", kind="files", options=options))
-        sent = running.post(500)
+        odd = event(parameters=Raw(b'{"a":1,"a":2}'), topic="it's / 100 %")
+        events = [*(event(topic=f"t{number % 3}") for number in range(500)), odd]
+        running.post(events)
+        running.engine.flush()
+        running.post([*events[:50], later := event(topic="t1")])
         running.settled()
-    rows = [row for path in data_files(out) for row in content(path)]
-    assert sorted(row["id"] for row in rows if row["id"] in set(sent)) == sorted(sent)
+    sent = sorted(one.id for one in [*events, later])
+    assert sorted(found for found in ids_in(out, content) if found in set(sent)) == sent
+
+
+def ids_in(out: Path, content: str) -> list[str]:
+    if content == "parquet":
+        return [row[0] for row in asked(f"SELECT id FROM read_parquet('{out}/*/*/*.parquet', union_by_name = true)")]
+    return [row["id"] for path in data_files(out) for row in rows_of(path)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,7 +91,10 @@ class Commits:
     def tidy(self) -> None:
         """Take away files that belong to no commit: their events are sent again."""
         for path in self.working.glob("*.part*"):
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, data: bytes) -> None:

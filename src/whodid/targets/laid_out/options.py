@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from whodid.errors import WhodidError
 from whodid.pattern import PathPattern
@@ -47,6 +47,6 @@ def pattern_of(text: str) -> PathPattern:
     return pattern
 
 
-def suffix_of(options: Any) -> str:
-    """What names of files end with."""
-    return ".parquet" if options["content"] == "parquet" else ".json" + COMPRESSIONS[options["compression"]]
+def suffix_of(compression: str) -> str:
+    """What names of files of lines end with."""
+    return ".json" + COMPRESSIONS[compression]

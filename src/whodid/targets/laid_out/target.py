@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from whodid.errors import WhodidError
 from whodid.event import new_id
@@ -21,6 +21,9 @@ from whodid.targets.base import BaseTarget, Context, Delivery, Sent
 from whodid.targets.laid_out.commit import Commit, Commits
 from whodid.targets.laid_out.options import pattern_of, suffix_of
 from whodid.targets.laid_out.writing import Writing
+
+if TYPE_CHECKING:
+    from whodid.targets.laid_out.parquet import ParquetWriting
 
 # A commit has at most so many bytes before compression: what is not committed is sent again after a crash.
 COMMIT_BYTES_MAX: Final = 4 * 1024**3
@@ -72,7 +75,7 @@ class LaidOutTarget(BaseTarget):
                 f"Parquet holds events in the native form, not as {context.format}.",
                 "Choose content=lines.",
             )
-        self._writing: Writing | None = None
+        self._writing: Writing | ParquetWriting | None = None
         self._began_s = 0.0
         self._finishing: Future[None] | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="whodid-files")
@@ -150,14 +153,14 @@ class LaidOutTarget(BaseTarget):
     def cancel(self) -> None:
         self._cancelled = True
 
-    def _new_writing(self) -> Writing:
-        return Writing(
-            self.working,
-            self._folders,
-            "none" if self._is_parquet else self.options["compression"],
-            prefix=self.options["name"],
-            suffix=suffix_of(self.options),
-        )
+    def _new_writing(self) -> Writing | ParquetWriting:
+        name = self.options["name"]
+        if self._is_parquet:
+            from whodid.targets.laid_out.parquet import ParquetWriting
+
+            return ParquetWriting(self.working, self._folders, prefix=name)
+        compression = self.options["compression"]
+        return Writing(self.working, self._folders, compression, prefix=name, suffix=suffix_of(compression))
 
     def _commit(self) -> None:
         """Begin to finish what was collected; waits for the commit before it."""
@@ -167,13 +170,9 @@ class LaidOutTarget(BaseTarget):
         writing, self._writing = self._writing, None
         self._finishing = self._pool.submit(self._finish, writing)
 
-    def _finish(self, writing: Writing) -> None:
+    def _finish(self, writing: Writing | ParquetWriting) -> None:
         try:
             written = writing.close()
-            if self._is_parquet:
-                from whodid.targets.laid_out.parquet import converted
-
-                written = converted(self.working, written)
             self._check()
             commit = self._commits.make(new_id(), written, writing.places)
         except BaseException:

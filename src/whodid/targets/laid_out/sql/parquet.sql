@@ -1,24 +1,38 @@
--- Lines of the native form as Parquet: the columns of every store, times as UTC timestamps, parameters as JSON text.
-COPY (
+-- name: row
+-- The columns of every store, times as UTC timestamps, parameters and entities as JSON text.
+SELECT
+    event.id, event.time, received_at, event.type, coalesce(event.level, 'audit') AS level,
+    coalesce(event.topic, 'generic') AS topic, event.routing_key, coalesce(event.source, 'client') AS source,
+    event.session, event."user", event.acting_for, event.via,
+    event.entities ->> '$[0].type' AS entity_type, event.entities ->> '$[0].id' AS entity_id,
+    event.entities ->> '$[0].name' AS entity_name, coalesce(event.entities::VARCHAR, '[]') AS entities,
+    event.description, coalesce(event.parameters::VARCHAR, '{}') AS parameters, event.function, event.duration_ms,
+    event.request_id, event.status, event.error_message, event.error_stack_trace, event.error_hash,
+    event.node, event.node_type, orig_address, key_id, coalesce(format, 'native') AS format, receiver, seq
+FROM
+
+-- name: segments
+(
     SELECT
-        id, time, received_at, type, coalesce(level, 'audit') AS level, coalesce(topic, 'generic') AS topic, routing_key,
-        coalesce(source, 'client') AS source, session, "user", acting_for, via,
-        entities[1].type AS entity_type, entities[1].id AS entity_id, entities[1].name AS entity_name,
-        coalesce(to_json(entities)::VARCHAR, '[]') AS entities, description,
-        coalesce(parameters::VARCHAR, '{}') AS parameters, function, duration_ms, request_id, status,
-        error_message, error_stack_trace, error_hash, node, node_type, orig_address, key_id,
-        coalesce(format, 'native') AS format, receiver, seq
+        seq + unnest(range(len(events))) AS seq, received_at, receiver, format, key_id, orig_address,
+        unnest(events) AS event
     FROM read_json(
-        $lines, format = 'newline_delimited', maximum_object_size = 33554432,
+        $paths, format = 'newline_delimited', maximum_object_size = $line_bytes_max,
         columns = {
-            id: 'VARCHAR', time: 'TIMESTAMP', received_at: 'TIMESTAMP', type: 'VARCHAR', level: 'VARCHAR',
-            topic: 'VARCHAR', routing_key: 'VARCHAR', source: 'VARCHAR', session: 'VARCHAR', user: 'VARCHAR',
-            acting_for: 'VARCHAR', via: 'VARCHAR',
-            entities: 'STRUCT(role VARCHAR, type VARCHAR, id VARCHAR, name VARCHAR)[]',
-            description: 'VARCHAR', parameters: 'JSON', function: 'VARCHAR', duration_ms: 'DOUBLE',
-            request_id: 'VARCHAR', status: 'VARCHAR', error_message: 'VARCHAR', error_stack_trace: 'VARCHAR',
-            error_hash: 'VARCHAR', node: 'VARCHAR', node_type: 'VARCHAR', orig_address: 'VARCHAR', key_id: 'VARCHAR',
-            format: 'VARCHAR', receiver: 'VARCHAR', seq: 'BIGINT'
+            seq: 'BIGINT', received_at: 'TIMESTAMP', receiver: 'VARCHAR', format: 'VARCHAR',
+            key_id: 'VARCHAR', orig_address: 'VARCHAR', events: 'STRUCT($fields)[]'
         }
     )
-) TO $parquet (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)
+)
+
+-- name: lines
+(
+    SELECT seq, received_at, receiver, format, key_id, orig_address, line AS event
+    FROM read_json(
+        $paths, format = 'newline_delimited', maximum_object_size = $line_bytes_max,
+        columns = {
+            seq: 'BIGINT', received_at: 'TIMESTAMP', receiver: 'VARCHAR', format: 'VARCHAR',
+            key_id: 'VARCHAR', orig_address: 'VARCHAR', $columns
+        }
+    ) AS line
+)
