@@ -173,6 +173,14 @@ def _prepare(connection: Connection) -> None:
     connection.execute(
         text("CREATE INDEX IF NOT EXISTS users_sessions_open ON users_sessions (id) WHERE ended IS NULL")
     )
+    # Said here: an index of PostgreSQL's own kind would load all of its dialect at every start, which takes 0.1 s.
+    known_sessions = f"{tables.SCHEMA}.known_sessions" if connection.dialect.name == "postgresql" else "known_sessions"
+    connection.execute(
+        text(
+            f"CREATE INDEX IF NOT EXISTS known_sessions_closed ON {known_sessions} (closed_at) "
+            "WHERE closed_at IS NOT NULL"
+        )
+    )
     state = tables.directory_state
     found = connection.execute(select(state.c.version)).scalar()
     if found is None:

@@ -24,7 +24,6 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     Uuid,
-    text,
 )
 
 SCHEMA: Final = "whodid"
@@ -204,10 +203,8 @@ known_sessions: Final = Table(
     Column("closed_by", Text),
     Column("user_agent", Text),
     Column("client", Text),
-    Index("known_sessions_closed", "closed_at", sqlite_where=text("closed_at IS NOT NULL"),
-          postgresql_where=text("closed_at IS NOT NULL")),
     schema=SCHEMA,
-)  # fmt: skip
+)
 
 keys: Final = Table(
     "keys",
