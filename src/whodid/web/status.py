@@ -11,6 +11,7 @@ from whodid import __version__
 from whodid.errors import WhodidError
 from whodid.reading import read
 from whodid.web.answers import json_answer
+from whodid.web.nodes import node_metrics, nodes_standing, summed
 from whodid.web.policies import policy_metrics, standing
 from whodid.web.query import result_answer
 from whodid.web.requests import Req, bounded, form_of, query_of, services_of
@@ -26,12 +27,20 @@ METRICS: Final[tuple[tuple[str, str, tuple[str, str], str], ...]] = (
     ("whodid_journal_bytes_total", "counter", ("journal", "bytes"), "Bytes made durable since the start."),
     ("whodid_journal_commits_total", "counter", ("journal", "commits"), "Commits (fdatasync) since the start."),
     ("whodid_journal_backlog_bytes", "gauge", ("journal", "backlog_bytes"), "Journal that waits for the store."),
+    ("whodid_journal_quarantined", "gauge", ("journal", "quarantine"), "Damaged pieces of the journal, put aside."),
     ("whodid_journal_sealed_segments", "gauge", ("journal", "sealed_segments"), "Segments that wait for the store."),
     ("whodid_dispatch_kept_bytes", "gauge", ("dispatch", "kept_bytes"), "Stored journal that is kept for targets."),
     ("whodid_dispatch_kept_bytes_max", "gauge", ("dispatch", "kept_bytes_max"), "Its limit."),
     ("whodid_disk_free_bytes", "gauge", ("journal", "disk_free_bytes"), "Free disk beside the journal."),
     ("whodid_stored_events_total", "counter", ("writer", "stored"), "Events stored since the start."),
     ("whodid_duplicate_events_total", "counter", ("writer", "duplicates"), "Events that were stored already."),
+    ("whodid_rejected_events_total", "counter", ("writer", "rejects"), "Rejections stored since the start."),
+    (
+        "whodid_poisoned_batches_total",
+        "counter",
+        ("writer", "poisoned"),
+        "Batches the store could not take, put aside.",
+    ),
     ("whodid_lag_batches", "gauge", ("writer", "lag_batches"), "Sealed batches that are not stored yet."),
     ("whodid_lag_bytes", "gauge", ("writer", "lag_bytes"), "Bytes that are not stored yet."),
     ("whodid_lag_seconds", "gauge", ("writer", "lag_seconds"), "Age of the oldest batch that is not stored yet."),
@@ -60,6 +69,7 @@ def parts_of(services: Services) -> dict[str, Any]:
         "writer": msgspec.to_builtins(services.writer.status()),
         "dispatch": msgspec.to_builtins(services.dispatch.dispatcher.keeping()),
         "targets": msgspec.to_builtins(services.dispatch.dispatcher.status()),
+        "nodes": nodes_standing(services),
     }
 
 
@@ -83,6 +93,7 @@ async def status(request: Req) -> Response[bytes]:
             "writer": parts["writer"],
             "dispatch": parts["dispatch"],
             "targets": parts["targets"],
+            "nodes": summed(parts["nodes"]),
             "events": store,
             "store_error": reason,
         }
@@ -119,9 +130,11 @@ async def metrics(request: Req) -> Response[bytes]:
     lines = []
     for name, kind, (part, field), help_text in METRICS:
         value = parts[part].get(field)
+        value = len(value) if isinstance(value, list) else value
         if value is not None:
             lines += [f"# HELP {name} {help_text}", f"# TYPE {name} {kind}", f"{name} {value}"]
     lines += _target_lines(parts["targets"])
+    lines += node_metrics(parts["nodes"])
     if counted := services.counted():
         name = "whodid_client_items_total"
         lines += [f"# HELP {name} What clients sent that is counted and not stored.", f"# TYPE {name} counter"]
