@@ -76,7 +76,7 @@ def test_a_page_is_sound_in_light_and_dark_on_desk_and_phone(
             fits(page)
             page.screenshot(path=pictures / f"{name}-{scheme}-{size}.png", full_page=True)
             accessible(page)
-    assert not page.query_selector_all(".failed")
+    assert not page.locator(".failed").all_inner_texts()
     if name != "no-such-page":
         assert not watched.complaints
 

@@ -154,6 +154,8 @@ def _cell(
     value = row.get(column.name)
     href = _href(column, row, choice, report, drilled)
     if column.name == "entity_id" and "entity_type" in row:
+        if not value:
+            return Cell("–", kind="text")
         name = row.get("entity_name") or value
         return Cell(words.plain(name), words.plain(value), href, "text", note=words.plain(row.get("entity_type")))
     if isinstance(value, datetime) and column.type == "local":

@@ -15,6 +15,7 @@ from zlib import crc32
 from whodid.reports import Chart, Column, Report
 from whodid.web.pages.cells import label_of
 from whodid.web.pages.choice import NAMES
+from whodid.web.words import local
 
 SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 HUES: Final = 7
@@ -63,10 +64,12 @@ def spec(
     chart: str = "",
     before: Sequence[Mapping[str, Any]] = (),
     days: int = 0,
+    zone: str = "UTC",
 ) -> dict[str, Any] | None:
     """The chart of an answer; None when the report has none, or one that a table shows better.
 
-    `chart` takes the place of the header's; `before` are rows of a time that began so many `days` earlier.
+    `chart` takes the place of the header's; `before` are rows of a time that began so many `days` earlier. Moments are
+    drawn in the reader's time zone.
     """
     wanted = parse_chart(chart) if chart else report.chart
     if wanted is None or wanted.mark not in _MARKS or not rows:
@@ -77,6 +80,9 @@ def spec(
         return None
     if wanted.mark == "rect":
         return _heatmap(used, rows)
+    if used["x"].type == "time":
+        name = used["x"].name
+        rows = [{**row, name: local(row[name], zone).replace(tzinfo=None)} for row in rows if row.get(name)]
     if used["x"].type in _TIMES and _is_number(used["y"]):
         return _over_time(wanted.mark, used, rows, before, days)
     if _is_number(used["x"]) and _is_number(used["y"]):
@@ -188,7 +194,13 @@ def _over_time(
         values = _with_gaps(values, step)
     shown = [*series, OTHERS] if any(value["c"] == OTHERS for value in values) else series
     encoding: dict[str, Any] = {
-        "x": {"field": "x", "type": "temporal", "axis": _time_axis(step), "title": None, "scale": {"type": "utc"}},
+        "x": {
+            "field": "x",
+            "type": "temporal",
+            "axis": _time_axis(_told_step(step, values)),
+            "title": None,
+            "scale": {"type": "utc"},
+        },
         "y": {"field": "y", "type": "quantitative", "title": None, "axis": _axis(y), "scale": {"zero": True}},
         "tooltip": _tooltip(x, y, color),
         "color": _color(shown, first="var(--hue-1)" if before else "")
@@ -204,8 +216,7 @@ def _over_time(
     if before:
         encoding["strokeDash"] = {"condition": {"test": f"datum.c === '{earlier}'", "value": [2, 3]}, "value": [1, 0]}
     drawn = _framed({"type": mark, "tooltip": True, **_DRAWN.get(mark, {})}, encoding, [_told(one) for one in values])
-    if mark == "bar" or step in ("hour", "day", "week", "month"):
-        drawn["params"] = [{"name": "brush", "select": {"type": "interval", "encodings": ["x"]}}]
+    drawn["params"] = [{"name": "brush", "select": {"type": "interval", "encodings": ["x"]}}]
     by = color.name if color is not None and color.name in NAMES else ""
     return drawn | {"usermeta": {"step": step, "by": by, "level": "error" if y.name == "errors" else ""}}
 
@@ -407,6 +418,13 @@ def _in_units(steps: Sequence[tuple[str, float]]) -> str:
 def _time_axis(step: str) -> dict[str, Any]:
     formats = {"hour": "%-d %b %H:%M", "day": "%-d %b", "week": "%-d %b", "month": "%b %Y", "moment": "%-d %b %H:%M"}
     return {"format": formats[step], "grid": False, "labelAngle": 0, "labelOverlap": "greedy", "tickCount": 6}
+
+
+def _told_step(step: str, values: Sequence[Mapping[str, Any]]) -> str:
+    """What an axis tells: over many days no hours."""
+    times = [value["x"] for value in values]
+    many_days = bool(times) and max(times) - min(times) > timedelta(days=3)
+    return "day" if step in ("moment", "hour") and many_days else step
 
 
 def _unit(step: str) -> str:

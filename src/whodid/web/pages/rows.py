@@ -25,7 +25,8 @@ class Tile(NamedTuple):
     size
         Of the page's width, where there is room.
     height
-        0 is a line of facts, 1 a strip of numbers, 2 is low, 3 usual, 4 tall. It is kept while the tile loads, so that nothing jumps.
+        0 is a line of facts, 1 a strip of numbers, 2 is low, 3 usual, 4 tall. It is kept while the tile loads, so
+        that nothing jumps.
     title
         The question, when it is not the report's own title.
     parameters

@@ -22,7 +22,7 @@ from whodid.web.pages import answers, charts, frame, graph, parts
 from whodid.web.pages.audit import note
 from whodid.web.pages.catalogue import PAGES, page_of
 from whodid.web.pages.cells import Grid, grid, number_text
-from whodid.web.pages.choice import ADDRESS_NAMES, COMMON, Choice, choice_of
+from whodid.web.pages.choice import ADDRESS_NAMES, COMMON, FIELDS, Choice, choice_of
 from whodid.web.pages.rows import Page, Tile
 from whodid.web.pages.spans import day_words
 from whodid.web.requests import Req, caller_of, query_of, segments, services_of
@@ -209,7 +209,9 @@ async def _body(
     answer = await answers.ask(request, one, choice, subject)
     spec = None
     if one.form == "chart":
-        spec = charts.spec(answer.report, answer.rows, chart=one.chart, before=answer.before, days=answer.days)
+        spec = charts.spec(
+            answer.report, answer.rows, chart=one.chart, before=answer.before, days=answer.days, zone=choice.zone
+        )
     chrome = framed(page, one, choice, subject)
     return frame.fragment(
         "tile_body.html",
@@ -287,9 +289,9 @@ def _drill(one: Tile, choice: Choice, subject: Mapping[str, str]) -> str:
     """The address of the events that a tile counts, without their time: what its marks lead to."""
     narrowed = choice
     fixed = {name: value for name, value in one.parameters if "{" in value}
-    for field in COMMON:
-        if field.parameter in fixed:
-            narrowed = narrowed.with_value(field.name, literal(fixed[field.parameter].format_map(subject)))
+    for field in FIELDS:
+        if (value := fixed.get(field.parameter or field.name)) is not None:
+            narrowed = narrowed.with_value(field.name, literal(value.format_map(subject)))
     pairs = [(name, value) for name, values in narrowed.values for value in values]
     return f"/events?{urlencode(pairs)}" if pairs else "/events"
 
