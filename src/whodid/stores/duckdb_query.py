@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from whodid.errors import WhodidError
 from whodid.stores.base import Result
+from whodid.stores.stopping import STOP, is_stopped, stopped
 
 _CHUNK_ROWS: Final = 2_048
 _LOOK_S: Final = 0.05
@@ -39,6 +40,8 @@ def run(
     ------
     duckdb.InterruptException
         The statement ran longer than `timeout_ms`.
+    WhodidError("timeout")
+        Who asked it stopped it (`stopping.stoppable`).
     WhodidError("too_large")
         The rows have more than `bytes_max` bytes, or the process came to hold more than `process_bytes_max`.
     """
@@ -46,6 +49,8 @@ def run(
         try:
             table, kinds, truncated = _answer(cursor, sql, params, limit, bytes_max)
         except (duckdb.Error, OSError) as problem:
+            if is_stopped():
+                raise stopped() from problem
             if watch.too_large:
                 raise WhodidError(
                     "too_large",
@@ -127,6 +132,7 @@ class _Watch:
         self._timeout_s = timeout_ms / 1000
         self._process_bytes_max = process_bytes_max
         self._over = threading.Event()
+        self._stopped_by = STOP.get()
         self._thread = threading.Thread(target=self._watch, name="whodid-query-watch", daemon=True)
 
     def __enter__(self) -> _Watch:
@@ -141,7 +147,8 @@ class _Watch:
         deadline = time.monotonic() + self._timeout_s
         while not self._over.wait(max(0.0, min(_LOOK_S, deadline - time.monotonic()))):
             self.too_large = self.too_large or _process_bytes() > self._process_bytes_max
-            if self.too_large or time.monotonic() >= deadline:
+            is_unwanted = self._stopped_by is not None and self._stopped_by.is_set()
+            if self.too_large or is_unwanted or time.monotonic() >= deadline:
                 # Asked again while it goes on: an interruption that comes between two steps of it is lost.
                 self._stop()
 

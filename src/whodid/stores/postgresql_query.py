@@ -17,6 +17,7 @@ from whodid.stores.base import Result
 from whodid.stores.postgresql_connect import Connection
 from whodid.stores.postgresql_params import bound
 from whodid.stores.postgresql_schema import READER_ROLE
+from whodid.stores.stopping import cancelled_by_stop, is_stopped, stopped
 
 ANSWER_BYTES_MAX: Final = 512 * 1024 * 1024
 WORK_MEMORY: Final = "64MB"
@@ -57,13 +58,19 @@ def run(
 
     as_reader  whether `READER_ROLE` is there to ask in the name of.
     Raises     psycopg.Error        the engine's complaint; QueryCanceled after `timeout_ms`.
+               WhodidError("timeout")    who asked it stopped it (`stopping.stoppable`).
                WhodidError("invalid")    parameters are missing.
                WhodidError("too_large")  the answer has more than `ANSWER_BYTES_MAX` bytes.
     """
     statement = bound(connection, text, params).strip().rstrip(";")
-    with _read_only(connection, timeout_ms, as_reader):
-        # A subquery, so that nothing but a SELECT fits, and with parallel plans, which a cursor would not get.
-        return _answer(connection, f"SELECT * FROM (\n{statement}\n) AS answer LIMIT {limit + 1}", limit)  # noqa: S608
+    try:
+        with _read_only(connection, timeout_ms, as_reader), cancelled_by_stop(connection.cancel_safe):
+            # A subquery, so that nothing but a SELECT fits, and with parallel plans, which a cursor would not get.
+            return _answer(connection, f"SELECT * FROM (\n{statement}\n) AS answer LIMIT {limit + 1}", limit)  # noqa: S608
+    except errors.QueryCanceled as problem:
+        if is_stopped():
+            raise stopped() from problem
+        raise
 
 
 @contextmanager
