@@ -82,11 +82,12 @@ def test_what_came_while_nothing_ran_is_sent_out_of_the_store(running: Watched) 
     other = running.create("siem")
     running.settled()
     running.close()
+    kept = list((running.data / "journal").glob("*.stored"))
     running.open(dispatch=False)
     running.engine.journal.keeps = False
     sent = running.post(25)
     running.engine.flush()
-    assert not list((running.data / "journal").glob("*.stored"))
+    assert list((running.data / "journal").glob("*.stored")) == kept
     running.restart()
     running.settled()
     assert other.ids[1:] == sent
@@ -315,3 +316,18 @@ def test_a_deleted_target_leaves_nothing_behind(running: Watched) -> None:
     running.post(5)
     running.engine.flush()
     wait_until(lambda: not list((running.data / "journal").glob("*.stored")))
+
+
+def test_a_damaged_cursor_stops_its_target_alone(running: Watched) -> None:
+    damaged, good = running.create("damaged"), running.create("good")
+    running.settled()
+    running.close()
+    path = running.data / "dispatch" / running.dispatch.book.row("damaged").id / "cursor.json"
+    path.write_bytes(b"{")
+    running.open()
+    sent = running.post(5)
+    status = running.until("damaged", "paused")
+    assert status.reason is not None and str(path) in status.reason
+    wait_until(lambda: set(sent) <= set(good.ids))
+    assert not set(sent) & set(damaged.ids)
+    assert path.read_bytes() == b"{"

@@ -11,7 +11,6 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from whodid.errors import WhodidError
 from whodid.journal import crash, files
 
 SAVE_EVERY_S: Final = 0.2
@@ -44,13 +43,17 @@ class Progress(Struct, kw_only=True):
 
 
 class Cursor:
-    """A target's progress, in memory and on disk. One thread moves it; any may read."""
+    """A target's progress, in memory and on disk. One thread moves it; any may read.
+
+    `damage` says what is wrong with the file; then nothing is written, and the target cannot run.
+    """
 
     def __init__(self, folder: Path):
         self._path = folder / NAME
         self._saved_at_s = 0.0
         self._dirty = False
         self._lock = threading.Lock()
+        self.damage: str | None = None
         self.progress = self._load()
 
     def place(self, receiver: str) -> int | None:
@@ -74,7 +77,7 @@ class Cursor:
     def save(self, *, at_once: bool = False) -> None:
         """Write it down, a few times a second at most unless it has to be `at_once`."""
         with self._lock:
-            if not self._dirty or (not at_once and time.monotonic() - self._saved_at_s < SAVE_EVERY_S):
+            if self.damage or not self._dirty or (not at_once and time.monotonic() - self._saved_at_s < SAVE_EVERY_S):
                 return
             crash.point("dispatch.before-cursor")
             self._dirty = False
@@ -92,6 +95,5 @@ class Cursor:
         except FileNotFoundError:
             return Progress()
         except msgspec.MsgspecError as error:
-            raise WhodidError(
-                "conflict", f"{self._path} is damaged: {error}.", "Restore it, or delete the target and make it anew."
-            ) from error
+            self.damage = f"{self._path} is damaged: {error}. Restore it, or delete the target and make it anew."
+            return Progress()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -21,6 +22,8 @@ from whodid.targets.base import Offered, Refusal
 NAME: Final = "dead-letters.ndjson"
 BYTES_MAX: Final = 1024**3
 RECENT_MAX: Final = 20_000
+
+_log = logging.getLogger(__name__)
 
 Key = tuple[str, int]
 
@@ -118,7 +121,11 @@ class DeadLetters:
 
     def _letters(self, recent: _Recent) -> Iterator[DeadLetter]:
         for line in self._lines():
-            letter = msgspec.json.decode(line, type=DeadLetter)
+            try:
+                letter = msgspec.json.decode(line, type=DeadLetter)
+            except msgspec.MsgspecError as error:
+                _log.error("A line of %s is damaged and passed over: %s", self._path, error)
+                continue
             if recent.adds(letter.key):
                 yield letter
 

@@ -43,11 +43,13 @@ class TargetFields(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaul
     selection: Selection | UnsetType = UNSET
     shaping: Shaping | UnsetType = UNSET
     format: str | UnsetType = UNSET
+    keys: list[str] | UnsetType = UNSET
     deadline_s: float | UnsetType = UNSET
 
 
 class NewTarget(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A target to make. `start`: now, beginning, or a time (`2026-06-01`, `30d`)."""
+    """A target to make. `start`: now, beginning, or a time (`2026-06-01`, `30d`). `keys`: names of the keys that may
+    write what its selection takes."""
 
     name: str
     kind: str
@@ -56,6 +58,7 @@ class NewTarget(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=
     shaping: Shaping = Shaping()
     format: str = "native"
     start: str = "now"
+    keys: list[str] = []
     deadline_s: float = DEADLINE_S_DEFAULT
     running: bool = True
 
@@ -89,6 +92,7 @@ class TargetBook:
             format=new.format,
             start=start_of(new.start, now),
             backfilled_by=self._journal.receiver,
+            keys=new.keys,
             deadline_s=new.deadline_s,
             running=new.running,
             created_at=now,
@@ -96,6 +100,7 @@ class TargetBook:
         )
         check(row)
         self._check_groups(row.selection)
+        self._check_keys(row)
         read_options(kind.OPTIONS, new.options)
         return msgspec.structs.replace(row, options=self._sealed(row.name, kind.OPTIONS, new.options))
 
@@ -134,6 +139,7 @@ class TargetBook:
         row = msgspec.structs.replace(before, **given)
         check(row)
         self._check_groups(row.selection)
+        self._check_keys(row)
         self._save(row, "target-changed", by=by, before=before)
         return row
 
@@ -183,6 +189,16 @@ class TargetBook:
         merged = {name: value for name, value in merged.items() if value is not None}
         read_options(options, merged)
         return self._sealed(row.name, options, merged)
+
+    def _check_keys(self, row: TargetRow) -> None:
+        for name in row.keys:
+            self._directory.key(name)
+        if row.keys and not (row.selection.topics or row.selection.routing_keys):
+            raise WhodidError(
+                "invalid",
+                "With required keys a target claims its topics or routing keys, and this one selects none.",
+                "Name them: --topic apinode-query, --routing-key team-a.",
+            )
 
     def _check_groups(self, selection: Selection) -> None:
         for name in selection.groups:

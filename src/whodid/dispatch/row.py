@@ -74,6 +74,7 @@ class TargetRow(Struct, kw_only=True, frozen=True, omit_defaults=True):
     start        now, beginning, or the time since which events that were stored before are sent as well.
     boundary     by receiver, `seq` of the last event that was there when the target was made: up to it the receiver
                  `backfilled_by` sends, out of the store; behind it every receiver its own.
+    keys         names of the keys that may write what the selection takes; any other key's are rejected at the door.
     deadline_s   a call of the target that takes longer is given up.
     reason       why it was paused by itself.
     revision     counts the changes, so that one there and back is one, too.
@@ -89,6 +90,7 @@ class TargetRow(Struct, kw_only=True, frozen=True, omit_defaults=True):
     start: str = "now"
     boundary: dict[str, int] = {}
     backfilled_by: str = ""
+    keys: list[str] = []
     deadline_s: float = DEADLINE_S_DEFAULT
     running: bool = True
     reason: str | None = None

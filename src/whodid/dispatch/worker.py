@@ -103,6 +103,8 @@ class Worker:
         self._retry_at_s = 0.0
         self._state: State = "starting" if row.running else "paused"
         self._reason: str | None = row.reason
+        if self.cursor.damage:
+            self._state, self._reason = "paused", self.cursor.damage
         self._last_error: str | None = None
         self._last_error_at: datetime | None = None
         self._last_sent_at: datetime | None = None
