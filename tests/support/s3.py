@@ -11,9 +11,7 @@ import boto3
 import httpx
 from moto.server import ThreadedMotoServer
 
-_EVERYTHING = json.dumps(
-    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-)
+_EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 
 
 class S3Server(NamedTuple):

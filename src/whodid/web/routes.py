@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from whodid.dispatch.management import NewTarget, TargetFields
 from whodid.reading.output import FORMATS
+from whodid.schedules.row import NewSchedule, ScheduleFields
 from whodid.web import (
     account,
     connections,
@@ -15,11 +16,13 @@ from whodid.web import (
     events,
     grants,
     logger,
+    nodes,
     panes,
     people_csv,
     policies,
     query,
     replaying,
+    schedules,
     sessions,
     settings,
     sign_in,
@@ -31,10 +34,12 @@ from whodid.web.pages import assets, cards, entry, single, tiles
 from whodid.web.pages import errors as page_errors
 from whodid.web.pages import events as found
 from whodid.web.pages.catalogue import PAGES
+from whodid.web.pages.console import page as console
 from whodid.web.pages.settings.routes import SETTINGS
 from whodid.web.requests import FILTERS, Req
 from whodid.web.rights import Rule
 from whodid.web.scim import answers as scim_answers
+from whodid.web.scim.answers import QUERY as SCIM_QUERY
 from whodid.web.scim import handlers as scim
 
 
@@ -64,6 +69,7 @@ _TABLES: Final = tuple(form.media_type.partition(";")[0] for form in FORMATS.val
 _PANE: Final = ("since", "until", "limit", "cursor", "format")
 _USAGE: Final = ("since", "until", "part", "format")
 _HTML: Final = ("text/html",)
+_EXPORTS: Final = ("text/csv", "application/vnd.apache.parquet", "application/json")
 _SCIM: Final = (scim_answers.MEDIA_TYPE,)
 _STATIC: Final = ("text/css", "text/javascript", "image/svg+xml")
 _STREAM: Final = ("text/event-stream",)
@@ -131,6 +137,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/v1/connections", "admin", connections.create_connection, "datasets",
           body=connections.NewConnection, status=201),
     Route("GET", "/v1/connections/kinds", "admin", connections.list_kinds, "datasets"),
+    Route("GET", "/v1/connections/extensions", "admin", connections.list_extensions, "datasets"),
+    Route("POST", "/v1/connections/extensions/{name}", "admin", connections.switch_on_extension, "datasets",
+          body=connections.SwitchOn, status=201),
+    Route("DELETE", "/v1/connections/extensions/{name}", "admin", connections.switch_off_extension, "datasets"),
     Route("GET", "/v1/connections/{name}", "read", connections.show_connection, "datasets"),
     Route("PATCH", "/v1/connections/{name}", "admin", connections.change_connection, "datasets",
           body=connections.ConnectionFields),
@@ -173,6 +183,24 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/v1/targets/{name}/test", "admin", targets.test_target, "targets"),
     Route("GET", "/v1/targets/{name}/dead-letters", "admin", targets.dead_letters, "targets", ("limit",)),
     Route("POST", "/v1/targets/{name}/replay", "admin", targets.replay_dead_letters, "targets", body=targets.Replay),
+    Route("GET", "/v1/nodes", "read", nodes.list_nodes, "nodes", ("retired",)),
+    Route("GET", "/v1/nodes/{node}", "read", nodes.show_node, "nodes"),
+    Route("DELETE", "/v1/nodes/{node}", "admin", nodes.retire_node, "nodes"),
+    Route("GET", "/v1/schedules", "admin", schedules.list_schedules, "schedules"),
+    Route("POST", "/v1/schedules", "admin", schedules.create_schedule, "schedules", body=NewSchedule, status=201),
+    Route("POST", "/v1/schedules/dry-run", "admin", schedules.dry_run_new, "schedules", body=NewSchedule),
+    Route("GET", "/v1/schedules/{name}", "admin", schedules.show_schedule, "schedules"),
+    Route("PATCH", "/v1/schedules/{name}", "admin", schedules.change_schedule, "schedules", body=ScheduleFields),
+    Route("DELETE", "/v1/schedules/{name}", "admin", schedules.delete_schedule, "schedules"),
+    Route("POST", "/v1/schedules/{name}/pause", "admin", schedules.pause_schedule, "schedules"),
+    Route("POST", "/v1/schedules/{name}/resume", "admin", schedules.resume_schedule, "schedules"),
+    Route("POST", "/v1/schedules/{name}/run", "admin", schedules.run_schedule, "schedules"),
+    Route("POST", "/v1/schedules/{name}/dry-run", "admin", schedules.dry_run_schedule, "schedules"),
+    Route("GET", "/v1/schedules/{name}/runs", "admin", schedules.list_runs, "schedules", ("limit",)),
+    Route("GET", "/v1/mail", "admin", schedules.show_mail, "schedules"),
+    Route("PUT", "/v1/mail", "admin", schedules.set_mail, "schedules", body=schedules.MailFields),
+    Route("DELETE", "/v1/mail", "admin", schedules.delete_mail, "schedules"),
+    Route("POST", "/v1/mail/test", "admin", schedules.test_mail, "schedules", body=schedules.MailTest),
     Route("GET", "/v1/status", "read", status.status, "status"),
     Route("GET", "/v1/rejects", "read", status.rejects, "status", ("limit", "offset", "format"), forms=_TABLES),
     Route("POST", "/v1/rejects/replay", "admin", replaying.replay_rejects, "status", body=replaying.Replay),
@@ -191,14 +219,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/scim/v2/Schemas", "scim", scim.schemas, "scim", forms=_SCIM),
     Route("GET", "/scim/v2/Schemas/{urn}", "scim", scim.schemas, "scim", forms=_SCIM),
     Route("POST", "/scim/v2/.search", "scim", scim.search_all, "scim", (), scim.ScimSearch, _SCIM),
-    Route("GET", "/scim/v2/Users", "scim", scim.list_users, "scim", scim.QUERY, forms=_SCIM),
+    Route("GET", "/scim/v2/Users", "scim", scim.list_users, "scim", SCIM_QUERY, forms=_SCIM),
     Route("POST", "/scim/v2/Users", "scim", scim.create_user, "scim", scim.SHAPE, scim.ScimUser, _SCIM, 201),
     Route("POST", "/scim/v2/Users/.search", "scim", scim.search_users, "scim", (), scim.ScimSearch, _SCIM),
     Route("GET", "/scim/v2/Users/{id}", "scim", scim.show_user, "scim", scim.SHAPE, forms=_SCIM),
     Route("PUT", "/scim/v2/Users/{id}", "scim", scim.replace_user, "scim", scim.SHAPE, scim.ScimUser, _SCIM),
     Route("PATCH", "/scim/v2/Users/{id}", "scim", scim.patch_user, "scim", scim.SHAPE, scim.ScimPatch, _SCIM),
     Route("DELETE", "/scim/v2/Users/{id}", "scim", scim.delete_user, "scim", forms=_SCIM, status=204),
-    Route("GET", "/scim/v2/Groups", "scim", scim.list_groups, "scim", scim.QUERY, forms=_SCIM),
+    Route("GET", "/scim/v2/Groups", "scim", scim.list_groups, "scim", SCIM_QUERY, forms=_SCIM),
     Route("POST", "/scim/v2/Groups", "scim", scim.create_group, "scim", scim.SHAPE, scim.ScimGroup, _SCIM, 201),
     Route("POST", "/scim/v2/Groups/.search", "scim", scim.search_groups, "scim", (), scim.ScimSearch, _SCIM),
     Route("GET", "/scim/v2/Groups/{id}", "scim", scim.show_group, "scim", scim.SHAPE, forms=_SCIM),
@@ -243,6 +271,15 @@ ROUTES: Final[tuple[Route, ...]] = (
       for kind in cards.KINDS),
     Route("GET", "/card/errors/{name}", "read", cards.card, "pages", forms=_HTML),
     Route("GET", "/card/entities/{type}/{id}", "read", cards.card, "pages", forms=_HTML, limited=True),
+    Route("GET", "/console", "read", console.console, "pages", console.QUERY, forms=_HTML),
+    Route("POST", "/console", "read", console.ask, "pages", forms=_HTML),
+    Route("POST", "/console/answer", "read", console.answer, "pages", forms=_HTML),
+    Route("POST", "/console/export", "read", console.export, "pages", forms=_EXPORTS),
+    Route("POST", "/console/stop", "read", console.stop, "pages", forms=_HTML),
+    Route("GET", "/console/history", "read", console.past, "pages", forms=_HTML),
+    Route("POST", "/console/queries", "read", console.save, "pages", forms=_HTML, status=303),
+    Route("POST", "/console/queries/{id}", "read", console.rename, "pages", forms=_HTML, status=303),
+    Route("POST", "/console/queries/{id}/delete", "read", console.delete, "pages", forms=_HTML, status=303),
     *(Route(one.method, one.path, "admin", one.handler, "pages", one.query, forms=_HTML) for one in SETTINGS),
     Route("GET", "/suggest", "read", cards.suggest, "pages", ("field", "text")),
     Route("GET", "/tiles/{page}/{tile}", "read", tiles.tile, "pages", tiles.TILE_QUERY, forms=_HTML, limited=True),
