@@ -53,7 +53,7 @@ def create_app(services: Services) -> Litestar:
         guards=[_guard],
         exception_handlers={WhodidError: _failed, HTTPException: _failed, Exception: _failed},
         before_send=[_add_headers],
-        state=State({"services": services, "answers": Memory(), "looks": Looks()}),
+        state=State({"services": services, "answers": Memory(), "looks": Looks(), "running": {}}),
         openapi_config=None,
         logging_config=None,
         request_max_body_size=None,

@@ -25,6 +25,7 @@ _FILES: Final = {
     "pages.js": "text/javascript",
     "charts.js": "text/javascript",
     "events.js": "text/javascript",
+    "console.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 _FOREVER: Final = "public, max-age=31536000, immutable"

@@ -37,6 +37,7 @@ NAVIGATION: Final[tuple[Stop, ...]] = (
     Stop("/api-nodes", "API nodes", "api"),
     Stop("/compute", "Compute", "compute"),
     Stop("/events", "Events", "events"),
+    Stop("/console", "Console", "console", limited=False),
     Stop("/settings", "Settings", "settings", "admin", limited=False),
 )
 

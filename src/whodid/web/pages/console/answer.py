@@ -1,0 +1,163 @@
+"""The answer to a statement: rows as they are shown, and the chart that suits their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+
+from whodid.reading.cells import encode, python_rows, text_columns, type_name
+from whodid.reading.output import names_of
+from whodid.reports import Column, Report
+from whodid.stores.base import Result
+from whodid.web.pages import charts, links
+from whodid.web.pages.cells import label_of
+from whodid.web.pages.choice import Choice
+
+SHOWN_MAX: Final = 1_000
+TEXT_MAX: Final = 500
+BARS_MAX: Final = 25
+_KINDS: Final = {
+    "bigint": "integer",
+    "double": "number",
+    "decimal": "number",
+    "timestamp": "time",
+    "date": "date",
+    "varchar": "text",
+    "boolean": "text",
+}
+
+
+class Head(NamedTuple):
+    """A column."""
+
+    name: str
+    type: str
+    is_number: bool
+
+
+class Cell(NamedTuple):
+    """A value: as it is, where it leads, and whether it is no value at all."""
+
+    text: str
+    title: str
+    href: str | None
+    is_null: bool
+
+
+class Picture(NamedTuple):
+    """A chart: its specification as JSON, its categories, and what it shows in words."""
+
+    spec: str
+    legend: list[tuple[str, str]]
+    words: str
+
+
+class Answer(NamedTuple):
+    """What a statement gave: `of` rows, of which the first are shown; `truncated` if the store has more."""
+
+    heads: list[Head]
+    rows: list[list[Cell]]
+    of: int
+    truncated: bool
+    took_ms: float
+    picture: Picture | None
+
+
+def answer_of(result: Result, took_ms: float) -> Answer:
+    """An answer for the page; blocks, but not for long."""
+    table = result.table
+    names = names_of(table)
+    heads = [_head(name, field) for name, field in zip(names, table.schema, strict=True)]
+    first = table.slice(0, SHOWN_MAX)
+    texts = text_columns(first)
+    rows = [_row(heads, values) for values in zip(*texts, strict=True)] if texts else []
+    return Answer(heads, rows, table.num_rows, result.truncated, took_ms, picture_of(table))
+
+
+def picture_of(table: pa.Table) -> Picture | None:
+    """Time and a number: lines, a text apart; a text and a number: bars; anything else has no chart."""
+    if not 2 <= table.num_rows <= charts.POINTS_MAX:
+        return None
+    columns = [
+        Column(name=name, type=_KINDS.get(type_name(field), "json"), unit=_unit(name), help="")
+        for name, field in zip(names_of(table), table.schema, strict=True)
+    ]
+    if len({column.name for column in columns}) < len(columns):
+        return None
+    time = next((one for one in columns if one.type in ("time", "date")), None)
+    text = next((one for one in columns if one.type == "text"), None)
+    number = next((one for one in columns if one.type in ("integer", "number")), None)
+    if number is None or (time is None and text is None):
+        return None
+    shown, words = table, ""
+    if time is not None and columns.index(time) <= columns.index(number):
+        color = f" color={text.name}" if text is not None else ""
+        if text is None and _is_repeated(table, columns.index(time)):
+            return None
+        chart = f"line x={time.name} y={number.name}{color}"
+        words = f"{label_of(number.name)} over {label_of(time.name)}"
+        words += f", by {label_of(text.name)}" if text is not None else ""
+    elif text is not None:
+        if _is_repeated(table, columns.index(text)):
+            return None
+        chart = f"bar x={text.name} y={number.name}"
+        shown = table.slice(0, BARS_MAX)
+        words = f"{label_of(number.name)} by {label_of(text.name)}"
+        if table.num_rows > BARS_MAX:
+            words += f", the first {BARS_MAX} of {table.num_rows:,}"
+    else:
+        return None
+    return _drawn(columns, shown, chart, words)
+
+
+def _drawn(columns: list[Column], table: pa.Table, chart: str, words: str) -> Picture | None:
+    if any(set(column.name) & set(" =") for column in columns if f"={column.name}" in chart):
+        return None
+    report = Report(
+        name="console", family="", title="", question="", parameters=[], columns=columns, chart=None, drill=None,
+        step=None, sql="",
+    )  # fmt: skip
+    spec = charts.spec(report, python_rows(table), chart=chart)
+    if spec is None:
+        return None
+    spec.get("usermeta", {}).pop("step", None)
+    spec.pop("params", None)
+    return Picture(encode(spec).decode(), charts.legend(spec), words)
+
+
+def _is_repeated(table: pa.Table, place: int) -> bool:
+    column = table.column(place)
+    return len(column.unique()) < len(column)
+
+
+def _head(name: str, field: pa.Field) -> Head:
+    kind = type_name(field)
+    return Head(name, kind, kind in ("bigint", "double", "decimal"))
+
+
+def _unit(name: str) -> str | None:
+    if name.endswith("_ms"):
+        return "ms"
+    return "bytes" if name.endswith("_bytes") else None
+
+
+def _row(heads: list[Head], values: Sequence[str | None]) -> list[Cell]:
+    row: dict[str, Any] = {head.name: value for head, value in zip(heads, values, strict=True)}
+    return [_cell(head, value, row) for head, value in zip(heads, values, strict=True)]
+
+
+def _cell(head: Head, value: str | None, row: dict[str, Any]) -> Cell:
+    if value is None:
+        return Cell("null", "", None, True)
+    href = f"/events/{value}" if head.name == "id" and _is_event(value) else links.link(head.name, row, _EVERYTHING)
+    cut = value if len(value) <= TEXT_MAX else f"{value[:TEXT_MAX]}…"
+    return Cell(cut, value[:5_000] if len(value) > 60 else "", href, False)
+
+
+def _is_event(value: str) -> bool:
+    return len(value) == 36 and value.count("-") == 4
+
+
+_EVERYTHING: Final = Choice(zone="UTC", range="all")

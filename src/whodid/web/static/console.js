@@ -1,0 +1,104 @@
+// @ts-check
+/* The console: runs in place, can be stopped, sorts its answer, takes names of the schema into the statement. */
+(() => {
+  "use strict";
+  const { $, $$, element, told } = window.whodid;
+  const form = $("#ask"), sql = $("#sql"), answer = $("#answer"), stop = $("#stop"), running = $("#running");
+  const run = $("#run");
+  let leaving = false;
+
+  async function ask() {
+    const name = crypto.randomUUID?.() ?? String(Math.random());
+    form.elements.namedItem("run").value = name;
+    const begun = performance.now();
+    const ticking = setInterval(() => { running.textContent = `running, ${((performance.now() - begun) / 1000).toFixed(0)} s`; }, 500);
+    stop.hidden = false;
+    run.disabled = true;
+    stop.onclick = () => {
+      running.textContent = "stopping";
+      send("/console/stop", new URLSearchParams({ run: name }));
+    };
+    try {
+      const got = await send("/console/answer", new URLSearchParams(new FormData(form)));
+      if (!got.ok) throw await told(got);
+      const parsed = new DOMParser().parseFromString(await got.text(), "text/html");
+      answer.replaceChildren(...parsed.body.childNodes);
+      answer.dispatchEvent(new CustomEvent("whodid:filled", { bubbles: true }));
+      sql.setAttribute("aria-invalid", String(Boolean($(".b-text.bad", answer))));
+    } catch (error) {
+      const words = error instanceof TypeError ? "The server does not answer." : error.message;
+      answer.replaceChildren(element("p", { className: "wrong", role: "alert", textContent: words }));
+    }
+    clearInterval(ticking);
+    running.textContent = "";
+    stop.hidden = true;
+    run.disabled = false;
+  }
+
+  function send(path, body) {
+    return fetch(path, { method: "POST", body, credentials: "same-origin", headers: { accept: "text/html" } });
+  }
+
+  form.addEventListener("submit", (event) => {
+    if (event.submitter && event.submitter !== run) return;
+    event.preventDefault();
+    ask();
+  });
+
+  sql.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      if (!run.disabled) ask();
+    } else if (event.key === "Escape") {
+      leaving = true;
+      return;
+    } else if (event.key === "Tab" && !leaving && !event.shiftKey) {
+      event.preventDefault();
+      insert("  ");
+    }
+    leaving = false;
+  });
+
+  // Takes the place of what is chosen, in a way that can be undone.
+  function insert(text) {
+    sql.focus();
+    if (!document.execCommand("insertText", false, text)) sql.setRangeText(text, sql.selectionStart, sql.selectionEnd, "end");
+  }
+
+  document.addEventListener("click", (event) => {
+    const target = /** @type {Element} */ (event.target);
+    const name = target.closest("[data-insert]");
+    const whole = target.closest("a[data-sql]");
+    const sort = target.closest("button.sort");
+    if (name) {
+      const before = sql.value.slice(0, sql.selectionStart);
+      insert((before && !/[\s(,.]$/.test(before) ? " " : "") + name.dataset.insert);
+    } else if (whole && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      sql.select();
+      insert(whole.dataset.sql);
+      scrollTo({ top: 0 });
+    } else if (sort) {
+      order(sort.closest("th"));
+    }
+  });
+
+  function order(head) {
+    const body = $("tbody", head.closest("table")), place = head.cellIndex, isNumber = head.matches(".number");
+    const down = head.getAttribute("aria-sort") === "none" ? isNumber : head.getAttribute("aria-sort") === "ascending";
+    for (const other of head.parentElement.cells) other.setAttribute("aria-sort", "none");
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const key = (row) => {
+      const cell = row.cells[place];
+      if (cell.matches(".quiet")) return null;
+      return isNumber ? Number(cell.textContent) : cell.textContent;
+    };
+    const rows = [...body.rows].map((row) => ({ row, value: key(row) }));
+    rows.sort((one, other) => {
+      if (one.value === null || other.value === null) return (one.value === null) - (other.value === null);
+      const found = isNumber ? one.value - other.value : one.value.localeCompare(other.value);
+      return down ? -found : found;
+    });
+    body.append(...rows.map((one) => one.row));
+  }
+})();
