@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, NamedTuple
 
 from whodid.dispatch.management import NewTarget, TargetFields
+from whodid.policy.captures import NewCapture
 from whodid.reading.output import FORMATS
 from whodid.schedules.row import NewSchedule, ScheduleFields
 from whodid.web import (
@@ -39,7 +40,6 @@ from whodid.web.pages.settings.routes import SETTINGS
 from whodid.web.requests import FILTERS, Req
 from whodid.web.rights import Rule
 from whodid.web.scim import answers as scim_answers
-from whodid.web.scim.answers import QUERY as SCIM_QUERY
 from whodid.web.scim import handlers as scim
 
 
@@ -131,7 +131,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("DELETE", "/v1/policies/{rule}", "admin", policies.delete_rule, "policies"),
     Route("POST", "/v1/policies/{rule}/move", "admin", policies.move_rule, "policies", body=policies.RulePlace),
     Route("GET", "/v1/captures", "read", policies.list_captures, "policies"),
-    Route("POST", "/v1/captures", "admin", policies.start_capture, "policies", body=policies.NewCapture, status=201),
+    Route("POST", "/v1/captures", "admin", policies.start_capture, "policies", body=NewCapture, status=201),
     Route("DELETE", "/v1/captures/{capture}", "admin", policies.stop_capture, "policies"),
     Route("GET", "/v1/connections", "read", connections.list_connections, "datasets"),
     Route("POST", "/v1/connections", "admin", connections.create_connection, "datasets",
@@ -219,14 +219,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/scim/v2/Schemas", "scim", scim.schemas, "scim", forms=_SCIM),
     Route("GET", "/scim/v2/Schemas/{urn}", "scim", scim.schemas, "scim", forms=_SCIM),
     Route("POST", "/scim/v2/.search", "scim", scim.search_all, "scim", (), scim.ScimSearch, _SCIM),
-    Route("GET", "/scim/v2/Users", "scim", scim.list_users, "scim", SCIM_QUERY, forms=_SCIM),
+    Route("GET", "/scim/v2/Users", "scim", scim.list_users, "scim", scim_answers.QUERY, forms=_SCIM),
     Route("POST", "/scim/v2/Users", "scim", scim.create_user, "scim", scim.SHAPE, scim.ScimUser, _SCIM, 201),
     Route("POST", "/scim/v2/Users/.search", "scim", scim.search_users, "scim", (), scim.ScimSearch, _SCIM),
     Route("GET", "/scim/v2/Users/{id}", "scim", scim.show_user, "scim", scim.SHAPE, forms=_SCIM),
     Route("PUT", "/scim/v2/Users/{id}", "scim", scim.replace_user, "scim", scim.SHAPE, scim.ScimUser, _SCIM),
     Route("PATCH", "/scim/v2/Users/{id}", "scim", scim.patch_user, "scim", scim.SHAPE, scim.ScimPatch, _SCIM),
     Route("DELETE", "/scim/v2/Users/{id}", "scim", scim.delete_user, "scim", forms=_SCIM, status=204),
-    Route("GET", "/scim/v2/Groups", "scim", scim.list_groups, "scim", SCIM_QUERY, forms=_SCIM),
+    Route("GET", "/scim/v2/Groups", "scim", scim.list_groups, "scim", scim_answers.QUERY, forms=_SCIM),
     Route("POST", "/scim/v2/Groups", "scim", scim.create_group, "scim", scim.SHAPE, scim.ScimGroup, _SCIM, 201),
     Route("POST", "/scim/v2/Groups/.search", "scim", scim.search_groups, "scim", (), scim.ScimSearch, _SCIM),
     Route("GET", "/scim/v2/Groups/{id}", "scim", scim.show_group, "scim", scim.SHAPE, forms=_SCIM),
