@@ -16,12 +16,14 @@
     return made;
   }
 
-  // The time zone goes along as a cookie, so that the server counts days as the reader does.
+  // The time zone goes along as a cookie, so that the server counts days as the reader does; the first page comes twice.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (zone && document.body.dataset.zone !== zone && !document.cookie.includes(`whodid_zone=${zone};`)) {
-    const told = document.cookie.includes("whodid_zone=");
+  let leaving = false;
+  if (zone && document.body.dataset.zone !== zone) {
+    const isNew = !document.cookie.includes("whodid_zone=");
     keep("whodid_zone", zone);
-    if (!told && $(".lead") && document.cookie.includes("whodid_zone=")) location.reload();
+    leaving = isNew && Boolean($(".lead")) && document.cookie.includes("whodid_zone=");
+    if (leaving) location.reload();
   }
 
   // Tiles
@@ -80,7 +82,7 @@
       load(entry.target);
     }
   }, { rootMargin: "600px" });
-  for (const content of $$("[data-source]")) near.observe(content);
+  if (!leaving) for (const content of $$("[data-source]")) near.observe(content);
 
   // Clicks: sorting in place, showing all, copying a link, closing what is open
 
