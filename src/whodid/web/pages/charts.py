@@ -13,6 +13,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from whodid.reports import Chart, Column, Report
+from whodid.web.pages import axes
 from whodid.web.pages.cells import label_of
 from whodid.web.pages.choice import NAMES
 from whodid.web.words import local
@@ -44,13 +45,6 @@ _DRAWN: Final[dict[str, dict[str, Any]]] = {
     "line": {"point": {"size": 14, "filled": True}, "strokeWidth": 1.75, "invalid": "break-paths-show-path-domains"},
     "point": {"filled": True, "size": 50, "opacity": 0.8},
     "circle": {"filled": True, "size": 50, "opacity": 0.8},
-}
-# Units whose numbers are written in larger ones too, from the smallest.
-_UNIT_STEPS: Final[dict[str, tuple[tuple[str, float], ...]]] = {
-    "ms": (("ms", 1), ("s", 1e3), ("min", 6e4), ("h", 3.6e6), ("d", 8.64e7)),
-    "s": (("s", 1), ("min", 60), ("h", 3_600), ("d", 86_400)),
-    "bytes": (("B", 1), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12)),
-    "%": (("%", 1),),
 }
 _TIMES: Final = ("time", "local", "date")
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -123,8 +117,8 @@ def events_over_time(rows: Sequence[Mapping[str, Any]], step: str) -> dict[str, 
         "x": {
             "field": "x",
             "type": "temporal",
-            "timeUnit": _unit("moment" if step == "minute" else step),
-            "axis": _time_axis("moment" if step == "minute" else step),
+            "timeUnit": axes.unit("moment" if step == "minute" else step),
+            "axis": axes.time_axis("moment" if step == "minute" else step),
             "title": None,
             "bandPosition": 0,
         },
@@ -175,7 +169,7 @@ def _over_time(
     days: int,
 ) -> dict[str, Any]:
     x, y, color = used["x"], used["y"], used.get("color")
-    step = _step([row[x.name] for row in rows])
+    step = axes.step([row[x.name] for row in rows])
     series = _series(rows, color, y) if color else []
     values = [
         {"x": row[x.name], "y": row.get(y.name), "c": _name(row, color, series)}
@@ -197,11 +191,11 @@ def _over_time(
         "x": {
             "field": "x",
             "type": "temporal",
-            "axis": _time_axis(_told_step(step, values)),
+            "axis": axes.time_axis(axes.told_step(step, values)),
             "title": None,
             "scale": {"type": "utc"},
         },
-        "y": {"field": "y", "type": "quantitative", "title": None, "axis": _axis(y), "scale": {"zero": True}},
+        "y": {"field": "y", "type": "quantitative", "title": None, "axis": axes.axis(y), "scale": {"zero": True}},
         "tooltip": _tooltip(x, y, color),
         "color": _color(shown, first="var(--hue-1)" if before else "")
         if shown
@@ -210,8 +204,8 @@ def _over_time(
     if mark in ("bar", "area") and color:
         encoding["y"] |= {"aggregate": "sum", "stack": "zero"}
     if mark == "bar":
-        encoding["x"] |= {"timeUnit": _unit(step), "bandPosition": 0}
-    if y.type == "integer" and (ticks := _few_ticks(values, stacked="stack" in encoding["y"])):
+        encoding["x"] |= {"timeUnit": axes.unit(step), "bandPosition": 0}
+    if y.type == "integer" and (ticks := axes.few_ticks(values, stacked="stack" in encoding["y"])):
         encoding["y"]["axis"] = {"values": ticks, "format": "d", "grid": True}
     if before:
         encoding["strokeDash"] = {"condition": {"test": f"datum.c === '{earlier}'", "value": [2, 3]}, "value": [1, 0]}
@@ -231,16 +225,6 @@ def _name(row: Mapping[str, Any], color: Column | None, series: Sequence[str]) -
 
 def _told(value: dict[str, Any]) -> dict[str, Any]:
     return {**value, "x": _plain(value["x"]), "y": _plain(value["y"])}
-
-
-def _few_ticks(values: Sequence[Mapping[str, Any]], *, stacked: bool) -> list[int]:
-    """The marks of an axis of small whole numbers, which has no halves; none for one of larger numbers."""
-    tops: dict[Any, float] = {}
-    for value in values:
-        here = value["y"] or 0
-        tops[value["x"]] = tops.get(value["x"], 0) + here if stacked else max(tops.get(value["x"], 0), here)
-    top = max(tops.values(), default=0)
-    return list(range(int(top) + 1)) if 0 < top <= 4 else []
 
 
 def _with_gaps(values: list[dict[str, Any]], step: str) -> list[dict[str, Any]]:
@@ -273,7 +257,7 @@ def _columns(used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]]) -> d
             "title": None,
             "axis": {"labelAngle": 0, "labelOverlap": "greedy"},
         },
-        "y": {"field": "y", "type": "quantitative", "title": None, "axis": _axis(y), "scale": {"zero": True}},
+        "y": {"field": "y", "type": "quantitative", "title": None, "axis": axes.axis(y), "scale": {"zero": True}},
         "tooltip": _tooltip(x, y, color),
         "color": {"value": "var(--hue-1)"},
     }
@@ -299,14 +283,14 @@ def _scatter(mark: str, used: Mapping[str, Column], rows: Sequence[Mapping[str, 
             "field": "x",
             "type": "quantitative",
             "title": label_of(x.name),
-            "axis": _axis(x),
+            "axis": axes.axis(x),
             "scale": {"zero": False},
         },
         "y": {
             "field": "y",
             "type": "quantitative",
             "title": None,
-            "axis": _axis(y),
+            "axis": axes.axis(y),
             "scale": {"zero": mark != "point"},
         },
         "tooltip": _tooltip(x, y, color),
@@ -393,62 +377,6 @@ def _tooltip(x: Column, y: Column, color: Column | None) -> list[dict[str, Any]]
         {"field": "y", "type": "quantitative", "title": label_of(y.name)},
     ]
     return found + ([{"field": "c", "type": "nominal", "title": label_of(color.name)}] if color else [])
-
-
-def _axis(column: Column) -> dict[str, Any]:
-    """At most five gridlines; units are written with the numbers where a number needs them."""
-    unit = column.unit or ""
-    axis: dict[str, Any] = {"tickCount": 4, "grid": True}
-    if unit in _UNIT_STEPS:
-        axis["labelExpr"] = _in_units(_UNIT_STEPS[unit])
-    elif column.type == "integer":
-        axis["tickMinStep"] = 1
-    return axis
-
-
-def _in_units(steps: Sequence[tuple[str, float]]) -> str:
-    """The expression that writes a number in the largest unit that suits it; `steps` from the smallest."""
-    (name, size), *larger = steps
-    said = f"format(datum.value / {size}, '~r') + ' {name}'"
-    for name, size in larger:
-        said = f"abs(datum.value) >= {size} ? format(datum.value / {size}, '.3~r') + ' {name}' : {said}"
-    return said
-
-
-def _time_axis(step: str) -> dict[str, Any]:
-    formats = {"hour": "%-d %b %H:%M", "day": "%-d %b", "week": "%-d %b", "month": "%b %Y", "moment": "%-d %b %H:%M"}
-    return {"format": formats[step], "grid": False, "labelAngle": 0, "labelOverlap": "greedy", "tickCount": 6}
-
-
-def _told_step(step: str, values: Sequence[Mapping[str, Any]]) -> str:
-    """What an axis tells: over many days no hours."""
-    times = [value["x"] for value in values]
-    many_days = bool(times) and max(times) - min(times) > timedelta(days=3)
-    return "day" if step in ("moment", "hour") and many_days else step
-
-
-def _unit(step: str) -> str:
-    return {
-        "hour": "utcyearmonthdatehours",
-        "day": "utcyearmonthdate",
-        "week": "utcyearweek",
-        "month": "utcyearmonth",
-        "moment": "utcyearmonthdatehoursminutes",
-    }[step]
-
-
-def _step(times: Sequence[Any]) -> str:
-    """What the times of a chart are: hours, days, weeks, months, or any moments."""
-    found = [at if isinstance(at, datetime) else datetime(at.year, at.month, at.day) for at in times if at is not None]
-    if any(at.minute or at.second or at.microsecond for at in found):
-        return "moment"
-    if any(at.hour for at in found):
-        return "hour"
-    days = sorted(set(found))
-    gaps = {(after - before).days for before, after in pairwise(days)}
-    if gaps and min(gaps) >= 28:
-        return "month"
-    return "week" if gaps and all(gap % 7 == 0 for gap in gaps) else "day"
 
 
 def _is_number(column: Column) -> bool:
