@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -20,6 +21,7 @@ from whodid.config import Config
 from whodid.datasets.connections import Connections
 from whodid.datasets.dataset import Datasets
 from whodid.datasets.dataset_import import DatasetImports
+from whodid.datasets.extensions import Extensions
 from whodid.datasets.listing import Listings
 from whodid.datasets.sinks import SharedJournalSink
 from whodid.directory import Directory
@@ -33,8 +35,12 @@ from whodid.journal.disk import DiskJournal
 from whodid.journal.lock import FolderLock
 from whodid.plugins import STORES, load
 from whodid.policy.live import Policies
+from whodid.receive.nodes import NodeBook
 from whodid.stores.base import Store
 from whodid.stores.writer import StoreWriter
+
+if TYPE_CHECKING:
+    from whodid.beside import Beside
 
 
 class Engine:
@@ -70,9 +76,36 @@ class Engine:
         self.writer.on_stored = self.dispatch.dispatcher.stored
         self.sealer = Sealer(config.data_path, config.secret_key)
         self.datasets = Datasets(directory, Connections(directory, self.sealer))
+        self.extensions = Extensions(
+            directory,
+            self.datasets,
+            self.dispatch,
+            folder=config.data_path.absolute() / "exports",
+            connection=config.audit_connection,
+        )
+        self.nodes = NodeBook(
+            directory,
+            silent_s=config.node_silent_s,
+            quiet_s=config.node_quiet_s,
+            on_api=self.extensions.api_node_seen,
+        )
         self.listings = Listings(config.data_path / "listings")
         self.dataset_imports = DatasetImports(
             lambda: SharedJournalSink(self.journal, self.writer, self.store), config.data_path / "imports" / "files.db"
+        )
+
+    @cached_property
+    def beside(self) -> Beside:
+        """Schedules and alerts. Made when they are asked for: what they need to tell of events takes time to load."""
+        from whodid.beside import Beside
+
+        return Beside(
+            store=self.store,
+            directory=self.directory,
+            connections=self.datasets.connections,
+            sealer=self.sealer,
+            server=self.journal.receiver,
+            record=self.record,
         )
 
     @classmethod
@@ -136,6 +169,9 @@ class Engine:
 
     def close(self) -> None:
         """Store what was accepted, then let go of everything, in the order of the way of an event."""
+        if "beside" in self.__dict__:
+            self.beside.close()
+        self.nodes.close()
         self.policies.close()
         self.dataset_imports.close()
         self.journal.seal()

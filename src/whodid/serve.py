@@ -122,6 +122,9 @@ class Server:
         from whodid.datasets.door import PATH as IMPORT_PATH
         from whodid.datasets.door import ImportDoor
         from whodid.receive.access import Access
+        from whodid.receive.agents import PATHS as AGENT_PATHS
+        from whodid.receive.agents import AgentDoor
+        from whodid.receive.claims import Claims
         from whodid.receive.clients import ROUTES, Doors, Library
         from whodid.receive.cors import Preflight
         from whodid.receive.ingest import Ingest
@@ -133,18 +136,32 @@ class Server:
         self.access = Access(
             engine.directory, local_key=self._local_key, loopback=self.on_loopback, public_url=config.public_url
         )
+        claims = Claims(engine.directory)
         self.ingest = Ingest(
-            engine.journal, self.access, body_timeout_ms=config.body_timeout_ms, gate=engine.policies.gate
+            engine.journal,
+            self.access,
+            body_timeout_ms=config.body_timeout_ms,
+            gate=engine.policies.gate,
+            claims=claims,
+            nodes=engine.nodes,
         )
+        agents = AgentDoor(self.ingest, self.access, engine.nodes)
         library = Library(directory=engine.directory, store=engine.store, record=engine.record)
         self.clients = Doors(ROUTES, self.ingest, self.access, library)
         self._services = Services.of(engine, self.access, counted=lambda: dict(self.clients.counts))
         web = create_app(self._services)
         engine.policies.watch()
+        engine.dispatch.dispatcher.start()
+        engine.beside.start()
+        engine.nodes.start()
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 _route(
-                    {"/v1/events": self.ingest, IMPORT_PATH: ImportDoor(engine.journal, self.access)},
+                    {
+                        "/v1/events": self.ingest,
+                        IMPORT_PATH: ImportDoor(engine.journal, self.access, claims),
+                        **dict.fromkeys(AGENT_PATHS, agents),
+                    },
                     {"/v1/policy": Preflight(self.access, methods=b"GET")},
                     self.clients,
                     web,

@@ -117,7 +117,11 @@ class Courier:
         return True
 
     def _send(self, parcel: Parcel) -> None:
-        body = first_line(self._hello()) + parcel.path.read_bytes()
+        hello = self._hello()
+        # As it stands once this one is taken.
+        hello.waiting_events -= parcel.events
+        hello.waiting_bytes -= parcel.size_bytes
+        body = first_line(hello) + parcel.path.read_bytes()
         crash.point("agent.before-send")
         refusal = self._ask(EVENTS_PATH, body, packed=True)
         if refusal is None:
@@ -221,7 +225,9 @@ class Pace:
 
     def spent(self, size_bytes: int, events: int) -> None:
         """So much was sent."""
-        took_s = max(size_bytes / self._bytes_s if self._bytes_s else 0, events / self._events_s if self._events_s else 0)
+        took_s = max(
+            size_bytes / self._bytes_s if self._bytes_s else 0, events / self._events_s if self._events_s else 0
+        )
         self._free_at_s = max(self._free_at_s, time.monotonic()) + took_s
 
     def free_in_s(self) -> float:

@@ -1,8 +1,8 @@
 """What agent and collector say to each other.
 
 The body of `POST /v1/agent/events` is three lines: who sends (`Hello`), what it was read from (`Handed`), and the JSON
-array of events, strict as the journal wants it. It is packed as two gzip members: the first line, fresh at each try, and
-the rest, which lies in the outbox. The body of `POST /v1/agent/heartbeat` is a `Hello`.
+array of events, strict as the journal wants it. It is packed as two gzip members: the first line, fresh at each try,
+and the rest, which lies in the outbox. The body of `POST /v1/agent/heartbeat` is a `Hello`.
 """
 
 from __future__ import annotations

@@ -42,6 +42,8 @@ VERBS: Final[tuple[tuple[str, str], ...]] = (
     ("connection", "Places with credentials, and who may use them."),
     ("dataset", "Files of a connection as data: partitions, preview, read, import, views for other engines."),
     ("target", "Make, watch, test and change the targets that events are exported to."),
+    ("agent", "On a node: send what is written to its audit files to a collector."),
+    ("node", "The nodes that send: when each was seen last, how many events, how its clock goes."),
     ("status", "Journal, store, lag, rejects, disk: how it stands."),
     ("replay", "Take in again what was rejected, after it was mended or whodid learned to read it."),
 )

@@ -16,6 +16,7 @@ app = verb(
   whodid connection files lake --path design/2026                that it works, and what is there
   whodid connection allow lake --user erika --group analysts     by default administrators only
   whodid connection change lake --option secret_access_key=…     a secret is never shown again
+  whodid connection extension dku-audit-log                      the instances' audit as data; --off undoes it
   whodid connection list""",
 )
 _COLUMNS = ("name", "kind", "options", "users", "groups", "description")
@@ -33,6 +34,35 @@ def list_(*, place: Place = ANYWHERE, output: Output = AS_SUITS) -> None:
     if output.format() == "table":
         found = [{**one, "options": _options(one["options"])} for one in found]
     show_rows(found, output, columns=_COLUMNS)
+
+
+@app.command
+def extension(
+    name: Annotated[
+        str | None, Parameter(help="customer-audit-log or dku-audit-log; without it they are listed.")
+    ] = None,
+    *,
+    off: Annotated[bool, Parameter(help="Take its connection, target and dataset away; the files stay.")] = False,
+    connection: Annotated[
+        str | None, Parameter(help="Below whose place its files go [default: the data folder].")
+    ] = None,
+    start: Annotated[str, Parameter(help="From when on: now, beginning, 2026-06-01, 30d.")] = "now",
+    place: Place = ANYWHERE,
+    output: Output = AS_SUITS,
+) -> None:
+    """Switch on a connection that comes with the product, with its target and its dataset."""
+    from whodid.cli.answer import show_one, show_rows
+    from whodid.cli.backend import backend_of
+
+    with backend_of(place, make=True) as backend:
+        if name is None:
+            columns = ("name", "on", "title", "partitioning", "connection")
+            show_rows(backend.ask("GET", "connections", "extensions")["extensions"], output, columns=columns)
+        elif off:
+            show_one(backend.ask("DELETE", "connections", "extensions", name), output)
+        else:
+            body = {"connection": connection, "start": start}
+            show_one(backend.ask("POST", "connections", "extensions", name, body=body), output)
 
 
 @app.command

@@ -17,7 +17,18 @@ app = verb(
   whodid key list
   whodid key revoke etl""",
 )
-_COLUMNS = ("name", "prefix", "scopes", "topics", "nodes", "routing_keys", "node_type", "user", "expires_at", "last_used_at")
+_COLUMNS = (
+    "name",
+    "prefix",
+    "scopes",
+    "topics",
+    "nodes",
+    "routing_keys",
+    "node_type",
+    "user",
+    "expires_at",
+    "last_used_at",
+)
 Names = list[str] | None
 
 

@@ -95,6 +95,9 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "targets", printable(f"{line}; {kept['last_error']}" if kept["last_error"] else line)
     for target in told["targets"]:
         yield "target", printable(_target(target))
+    if nodes := told.get("nodes"):
+        silent = f"; silent: {printable(', '.join(nodes['silent']))}" if nodes["silent"] else ""
+        yield "nodes", f"{nodes['nodes']:,}{silent}"
     for item in journal["quarantine"]:
         yield "put aside", printable(", ".join(f"{name} {value}" for name, value in item.items()))
 

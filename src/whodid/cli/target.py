@@ -36,6 +36,7 @@ LeaveOut = Annotated[Names, Parameter(help="This field or parameter does not go 
 Hash = Annotated[Names, Parameter(help="A keyed hash of this field or parameter goes along instead.")]
 Truncate = Annotated[Names, Parameter(help="NAME=CHARACTERS: no more of this field or parameter goes along.")]
 Form = Annotated[str | None, Parameter(name="--format", help="native, dss-log4j, dss-event-server [default: native].")]
+Keys = Annotated[Names, Parameter(help="Only this key may write what is selected: the name of a key; several times.")]
 Deadline = Annotated[float | None, Parameter(help="Seconds after which a call is given up [default: 60].")]
 Since = Annotated[str, Parameter(help="For --dry-run: 1d, 2026-06-01, …")]
 
@@ -74,6 +75,7 @@ def create(
     truncate: Truncate = None,
     format_: Form = None,
     start: Annotated[str, Parameter(help="now, beginning, or since when: 2026-06-01, 30d.")] = "now",
+    required_key: Keys = None,
     deadline_s: Deadline = None,
     paused: Annotated[bool, Parameter(help="Do not start it yet.")] = False,
     dry_run: Annotated[bool, Parameter(help="Make nothing; show what of the events --since would go.")] = False,
@@ -93,7 +95,7 @@ def create(
         "start": start,
         "running": not paused,
     }
-    body |= _given(format=format_, deadline_s=deadline_s)
+    body |= _given(format=format_, deadline_s=deadline_s, keys=required_key)
     with backend_of(place, make=True) as backend:
         if dry_run:
             _show_dry_run(backend.ask("POST", "targets", "dry-run", body={"target": body, "since": since}), output)
@@ -119,6 +121,8 @@ def change(
     truncate: Truncate = None,
     leave_as_is: Annotated[bool, Parameter(help="Let everything of an event go along again.")] = False,
     format_: Form = None,
+    required_key: Keys = None,
+    any_key: Annotated[bool, Parameter(help="Any key may write what is selected again.")] = False,
     deadline_s: Deadline = None,
     place: Place = ANYWHERE,
     output: Output = AS_SUITS,
@@ -130,7 +134,7 @@ def change(
     """
     from whodid.cli.backend import backend_of
 
-    body: dict[str, Any] = _given(format=format_, deadline_s=deadline_s)
+    body: dict[str, Any] = _given(format=format_, deadline_s=deadline_s, keys=[] if any_key else required_key)
     if option:
         body["options"] = {key: value if value != "" else None for key, value in _options(option).items()}
     if (selection := _selection(topic, routing_key, level, type_, user, group)) or take_all:

@@ -94,12 +94,14 @@ class Connections:
 
     def open(self, name: str) -> Place:
         """The place of a connection, with its secrets. Raises as `places.open_place` and `Sealer.unseal`."""
-        connection = self.get(name)
-        options = {
+        return open_place(self.get(name).kind, self.unsealed(name))
+
+    def unsealed(self, name: str) -> dict[str, str]:
+        """The options of a connection with its secrets as they are: for what works with them, never for showing."""
+        return {
             option: self._sealer.unseal(value, _place(name, option)) if is_sealed(value) else value
-            for option, value in connection.options.items()
+            for option, value in self.get(name).options.items()
         }
-        return open_place(connection.kind, options)
 
     def may_use(self, name: str, user: str | None, *, is_admin: bool) -> bool:
         """Whether somebody may use a connection: administrators, its users, and members of its groups."""

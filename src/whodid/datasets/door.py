@@ -18,11 +18,13 @@ from msgspec import Struct
 
 from whodid.errors import WhodidError
 from whodid.event import Rejection
+from whodid.formats.base import Decoded
 from whodid.formats.strict import strict_events
 from whodid.journal.base import Draft, Journal
 from whodid.receive.access import Access, Caller
 from whodid.receive.answer import Send, request_id, send_error, send_json
 from whodid.receive.body import Disconnected, InFlight, Receive, declared_size, read_rest
+from whodid.receive.claims import Claims
 
 _log = logging.getLogger("whodid.import")
 PATH: Final = "/v1/import"
@@ -43,9 +45,10 @@ def body_of(draft: Draft) -> bytes:
 class ImportDoor:
     """A bare ASGI callable beside `receive.Ingest`; takes keys with the scope write that are bound to nothing."""
 
-    def __init__(self, journal: Journal, access: Access):
+    def __init__(self, journal: Journal, access: Access, claims: Claims | None = None):
         self._journal = journal
         self._access = access
+        self._claims = claims
         self._in_flight = InFlight()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -56,7 +59,7 @@ class ImportDoor:
             declared_size(headers)
             body = await self._body(receive)
             try:
-                draft = await asyncio.to_thread(_draft, body, caller, scope)
+                draft = await asyncio.to_thread(_draft, body, caller, scope, self._claims)
                 await self._journal.append(draft)
             finally:
                 self._in_flight.give(len(body))
@@ -95,7 +98,7 @@ class ImportDoor:
             raise
 
 
-def _draft(body: bytes, caller: Caller, scope: Mapping[str, Any]) -> Draft:
+def _draft(body: bytes, caller: Caller, scope: Mapping[str, Any], claims: Claims | None) -> Draft:
     first, _, payload = body.partition(b"\n")
     try:
         handed = msgspec.json.decode(first, type=Handed)
@@ -104,15 +107,18 @@ def _draft(body: bytes, caller: Caller, scope: Mapping[str, Any]) -> Draft:
     events = strict_events(payload)
     if events is None:
         raise WhodidError("invalid", "The second line is no array of events in strict form.", _HINT)
+    decoded = Decoded(events=events, payload=payload, rejects=handed.rejects)
+    if claims is not None and claims.current:
+        decoded = claims.checked(caller, decoded)
     client = scope.get("client")
     return Draft(
         received_at=datetime.now(UTC),
-        events=payload,
-        count=len(events),
+        events=decoded.payload,
+        count=decoded.count,
         format=handed.format,
         key_id=caller.key_id,
         orig_address=client[0] if client else None,
-        rejects=handed.rejects,
+        rejects=decoded.rejects,
     )
 
 

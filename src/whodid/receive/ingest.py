@@ -40,7 +40,9 @@ from whodid.receive.answer import (
 )
 from whodid.receive.binding import bind
 from whodid.receive.body import Disconnected, InFlight, Receive, declared_size, media_of, read_rest
+from whodid.receive.claims import Claims
 from whodid.receive.cors import answer_preflight, cors_headers
+from whodid.receive.nodes import Counted, NodeBook
 from whodid.receive.recent import RecentIds
 from whodid.receive.short import Done
 
@@ -55,6 +57,7 @@ class Ready(NamedTuple):
     """What a request leaves for the journal and for its answer; `ids` are those of all events that are kept.
 
     sifted  what the policy did, where it did anything; events that are to lie apart are there and not in `payload`.
+    nodes   which nodes they are of.
     """
 
     payload: bytes
@@ -62,6 +65,7 @@ class Ready(NamedTuple):
     duplicates: int
     rejects: Sequence[Rejection]
     sifted: Sifted | None = None
+    nodes: Sequence[Counted] | None = None
 
     @property
     def filtered(self) -> int:
@@ -78,6 +82,8 @@ class Ingest:
                      limit from the head on, for every route.
     in_flight        bytes that all requests together may hold; beyond it posts get 429.
     gate             what is kept of whose events.
+    claims           which keys may write what destinations claim.
+    nodes            is told which nodes the events are of.
     """
 
     def __init__(
@@ -89,6 +95,8 @@ class Ingest:
         in_flight: InFlight | None = None,
         recent: RecentIds | None = None,
         gate: Gate | None = None,
+        claims: Claims | None = None,
+        nodes: NodeBook | None = None,
     ):
         self._journal = journal
         self._access = access
@@ -96,6 +104,8 @@ class Ingest:
         self.in_flight = in_flight or InFlight()
         self._recent = recent or RecentIds()
         self._gate = gate or Gate()
+        self._claims = claims
+        self._nodes = nodes
         self._media: dict[bytes, Media] = {}
         self.accepted = 0
         self.duplicates = 0
@@ -147,7 +157,7 @@ class Ingest:
             self.in_flight.take(len(body))
             try:
                 draft = _draft(ready, caller, client, received_at, "native")
-                self._journal.submit(draft, partial(self._kept_at_once, headers, ready, len(body), done))
+                self._journal.submit(draft, partial(self._kept_at_once, headers, draft, ready, len(body), done))
             except BaseException:
                 self.in_flight.give(len(body))
                 raise
@@ -163,13 +173,16 @@ class Ingest:
         self._gate.release(ready.sifted)
         return False
 
-    def _kept_at_once(self, headers: Headers, ready: Ready, held_bytes: int, done: Done, outcome: Outcome) -> None:
+    def _kept_at_once(
+        self, headers: Headers, draft: Draft, ready: Ready, held_bytes: int, done: Done, outcome: Outcome
+    ) -> None:
         self.in_flight.give(held_bytes)
         if isinstance(outcome, WhodidError):
             done(None)
             return
         self._recent.add(ready.ids)
         self.accepted += len(ready.ids)
+        self._note_nodes(ready, draft.orig_address, draft.received_at)
         filtered = self._settled(ready)
         done(whole(summary(len(ready.ids), 0, (), filtered), request_id(headers.get(b"x-request-id"))))
 
@@ -257,7 +270,13 @@ class Ingest:
         self.accepted += len(ids)
         self.duplicates += ready.duplicates
         self.rejected += len(rejects)
+        client = scope.get("client")
+        self._note_nodes(ready, client[0] if client else None, received_at)
         self._settled(ready)
+
+    def _note_nodes(self, ready: Ready, address: str | None, received_at: datetime) -> None:
+        if ready.nodes and self._nodes is not None:
+            self._nodes.count(ready.nodes, address, received_at)
 
     def _settled(self, ready: Ready) -> int:
         """Count what the policy left out of a request that is on disk; returns how many events that are."""
@@ -281,8 +300,20 @@ class Ingest:
 
     def admitted(self, decoded: Decoded, caller: Caller) -> Ready:
         """What of a request is to be journaled."""
-        if caller.topics or caller.nodes or caller.routing_keys:
+        if caller.topics or caller.nodes or caller.routing_keys or caller.node_type:
             decoded = bind(caller, decoded)
+        if self._claims is not None and self._claims.current:
+            decoded = self._claims.checked(caller, decoded)
+        ready = self._fresh(decoded, caller)
+        if self._nodes is not None and (tally := self._nodes.tally(decoded.events)) is not None:
+            if ready.duplicates:
+                kept = set(ready.ids)
+                tally = self._nodes.tally([event for event in decoded.events if event.id in kept])
+            ready = ready._replace(nodes=tally)
+        return ready
+
+    def _fresh(self, decoded: Decoded, caller: Caller) -> Ready:
+        """What is not known already, and what the policy keeps of it."""
         ids = [event.id for event in decoded.events]
         is_repeated = self._recent.any(ids)
         if self._gate.current is not None:

@@ -35,6 +35,40 @@ class ConnectionFields(Struct, kw_only=True, forbid_unknown_fields=True):
     description: str | UnsetType | None = UNSET
 
 
+class SwitchOn(Struct, kw_only=True, forbid_unknown_fields=True):
+    """How an extension is switched on: below the place of which connection its files go, and from when on."""
+
+    connection: str | None = None
+    start: str = "now"
+
+
+async def list_extensions(request: Req) -> Response[bytes]:
+    """The connections that come with the product, and which of them are on."""
+    query_of(request, [])
+    services = services_of(request)
+    return json_answer({"extensions": await services.call(services.extensions.shown)})
+
+
+async def switch_on_extension(request: Req) -> Response[bytes]:
+    """Make the connection, the target and the dataset of an extension."""
+    asked, services = await body_of(request, SwitchOn), services_of(request)
+    shown = await services.call(
+        services.extensions.switch_on,
+        segments(request)[3],
+        connection=asked.connection,
+        start=asked.start,
+        by=name_of(caller_of(request)),
+    )
+    return json_answer(shown, status=201)
+
+
+async def switch_off_extension(request: Req) -> Response[bytes]:
+    """Take them away again; the files stay."""
+    services = services_of(request)
+    shown = await services.call(services.extensions.switch_off, segments(request)[3], by=name_of(caller_of(request)))
+    return json_answer(shown)
+
+
 async def list_kinds(request: Req) -> Response[bytes]:
     """The kinds of place with their options, from which forms are made."""
     query_of(request, [])

@@ -48,6 +48,7 @@ PARAMETERS: Final[dict[str, str]] = {
     "format": f"{', '.join(FORMATS)}; instead of the Accept header.",
     "part": f"One part as a table: {', '.join(USAGE_PARTS)}.",
     "revoked": "true: also keys that count no more.",
+    "retired": "true: also nodes that were retired.",
     "personal": "true: also the groups of single users.",
     "token": "The token of a sign-in link.",
     "next": "Path of a page of this server to go on to.",

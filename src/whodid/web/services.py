@@ -10,9 +10,11 @@ from typing import Any, Final, ParamSpec, Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
+from whodid.beside import Beside
 from whodid.config import Config
 from whodid.datasets.dataset import Datasets
 from whodid.datasets.dataset_import import DatasetImports
+from whodid.datasets.extensions import Extensions
 from whodid.datasets.listing import Listings
 from whodid.directory import Directory
 from whodid.dispatch.targets import Targets
@@ -57,6 +59,8 @@ class Services:
     datasets: Datasets
     listings: Listings
     dataset_imports: DatasetImports
+    beside: Beside
+    extensions: Extensions
     counted: Callable[[], Mapping[tuple[str, str], int]] = dict
     closing: bool = False
     provider: Any = None
