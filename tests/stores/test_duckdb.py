@@ -68,6 +68,16 @@ def test_closing_leaves_one_file_with_everything_in_it(store: DuckDBStore, path:
     again.close()
 
 
+def test_many_small_sessions_leave_few_row_groups(path: Path, batches: Batches) -> None:
+    for _ in range(12):
+        store = DuckDBStore(path, journal_path=batches.folder)
+        store.write([batches.of(many(20))])
+        store.close()
+    with duckdb.connect(str(path), read_only=True) as connection:
+        found = connection.execute("SELECT count(DISTINCT row_group_id) FROM pragma_storage_info('events')").fetchone()
+    assert found is not None and found[0] <= 3
+
+
 def test_a_second_process_is_told_that_the_store_is_taken(store: DuckDBStore, path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from whodid.stores.duckdb import DuckDBStore; "

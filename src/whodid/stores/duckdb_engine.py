@@ -39,8 +39,9 @@ def connect(path: Path, *, journal_path: Path, threads: int, memory_bytes_max: i
                 "temp_directory": str(path.with_name(path.name + ".tmp")),
                 "max_temp_directory_size": f"{_TEMPORARY_BYTES_MAX // 1024}KiB",
                 "checkpoint_threshold": f"{_LOG_BYTES_MAX // 1024}KiB",
-                # Putting together what several threads left half full would write most of a large load twice.
-                "max_vacuum_tasks": "0",
+                # Each checkpoint puts one run of half full row groups together: all of them would write most of a
+                # large load twice, none would leave a row group for every small load.
+                "max_vacuum_tasks": "1",
                 "preserve_insertion_order": "false",
                 "late_materialization_max_rows": str(_LATE_ROWS_MAX),
                 "autoinstall_known_extensions": "false",
