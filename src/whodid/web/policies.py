@@ -110,7 +110,7 @@ async def create_rule(request: Req) -> Response[bytes]:
         Place(new.before, new.after, new.position),
         by=name_of(caller_of(request)),
         accept_unknown=new.accept_unknown,
-        seen=_seen(services),
+        seen=seen_by(services),
     )
     return json_answer(await services.call(_shown, services.policies, rule.id), status=201)
 
@@ -125,7 +125,7 @@ async def change_rule(request: Req) -> Response[bytes]:
         name=change.name,
         by=name_of(caller_of(request)),
         accept_unknown=change.accept_unknown,
-        seen=_seen(services),
+        seen=seen_by(services),
     )
     return json_answer(await services.call(_shown, services.policies, rule.id))
 
@@ -148,9 +148,9 @@ async def delete_rule(request: Req) -> Response[bytes]:
 async def test_rules(request: Req) -> Response[bytes]:
     """What a draft would have dropped of the events of a time, by rule, type and parameter; nothing is changed."""
     test, services = await body_of(request, RuleTest), services_of(request)
-    tried = await services.call(_tried, services, test)
+    found = await services.call(tried, services, test)
     await record(request, "audit-read", "policy test", {"since": test.since, "until": test.until, "which": test.which})
-    return json_answer(tried)
+    return json_answer(found)
 
 
 async def hash_value(request: Req) -> Response[bytes]:
@@ -163,13 +163,13 @@ async def list_captures(request: Req) -> Response[bytes]:
     """Captures that run and the last ones that ended, the latest first."""
     query_of(request, [])
     services = services_of(request)
-    return json_answer({"captures": await services.call(_captures, services.policies)})
+    return json_answer({"captures": await services.call(captures_of, services.policies)})
 
 
 async def start_capture(request: Req) -> Response[bytes]:
     """Keep for a while what the policy leaves out: of a subject, in a scope, for a reason."""
     new, services = await body_of(request, NewCapture), services_of(request)
-    capture = await services.call(services.policies.start, new, by=name_of(caller_of(request)), seen=_seen(services))
+    capture = await services.call(services.policies.start, new, by=name_of(caller_of(request)), seen=seen_by(services))
     shown = await services.call(_shown_capture, services.policies, capture, {})
     return json_answer(shown, status=201)
 
@@ -191,7 +191,7 @@ def overview_of(policies: Policies) -> dict[str, Any]:
         "version": kept.version,
         "rules": [_rule(policies, rule, position, counts, warnings) for position, rule in enumerate(kept.items, 1)],
         "filtered": {"events": sum(each.events for each in every), "bytes": sum(each.bytes for each in every)},
-        "captures": [each for each in _captures(policies) if each["ended_at"] is None],
+        "captures": [each for each in captures_of(policies) if each["ended_at"] is None],
     }
 
 
@@ -245,7 +245,7 @@ def _warnings(policies: Policies, rules: list[Rule]) -> dict[str, str]:
     return warnings
 
 
-def _captures(policies: Policies) -> list[dict[str, Any]]:
+def captures_of(policies: Policies) -> list[dict[str, Any]]:
     counts = counts_of(policies)
     return [_shown_capture(policies, capture, counts) for capture in policies.captures.all()]
 
@@ -256,7 +256,7 @@ def _shown_capture(policies: Policies, capture: Capture, counts: dict[str, Count
     return {**shown, "group": policies.rules.group_name(capture.group), "group_id": capture.group, "events": events}
 
 
-def _seen(services: Services) -> Any:
+def seen_by(services: Services) -> Any:
     """Asks the store which of some types events had."""
 
     def seen(names: Collection[str]) -> Collection[str]:
@@ -269,7 +269,7 @@ def _seen(services: Services) -> Any:
     return seen
 
 
-def _tried(services: Services, test: RuleTest) -> dict[str, Any]:
+def tried(services: Services, test: RuleTest) -> dict[str, Any]:
     policies, fields, place = services.policies, _fields(test), Place(test.before, test.after, test.position)
     if test.which is None and not fields.given() and place == ANYWHERE:
         rules = policies.rules.read().items

@@ -14,6 +14,10 @@ FieldKind = Literal[
     "text", "secret", "whole", "number", "flag", "choice", "checks", "list", "map", "lines", "time", "hidden"
 ]
 TEXT_MAX: Final = 20_000
+# In front of the names of fields that are options of a kind, so that none is taken for a field of the form's own.
+OPTION: Final = "option_"
+# What an error is about, in front of what is wrong: "Rule 'quiet': ".
+_OF_WHAT: Final = re.compile(r"^\w+ '[^']*': ")
 
 
 class Field(NamedTuple):
@@ -127,19 +131,22 @@ def shown(fields: Sequence[Field], values: Mapping[str, Any], zone: str = "UTC")
 def about(error: WhodidError, fields: Sequence[Field], sent: Mapping[str, str]) -> dict[str, str]:
     """An error beside the field that it names, by its name, its label or what was written there; else of the whole."""
     words = f"{error.message} {error.hint or ''}".strip()
-    for tells in (_names, _labels, _quotes):
+    message = _OF_WHAT.sub("", error.message)
+    for tells in (_names, _quotes, _labels):
         for field in fields:
-            if field.kind != "hidden" and tells(field, sent, error.message):
+            if field.kind != "hidden" and tells(field, sent, message):
                 return {field.name: words}
     return {"": words}
 
 
 def _names(field: Field, sent: Mapping[str, str], message: str) -> bool:
-    return "_" in field.name and re.search(rf"\b{re.escape(field.name)}\b", message) is not None
+    name = field.name.removeprefix(OPTION)
+    return "_" in name and re.search(rf"\b{re.escape(name)}\b", message) is not None
 
 
 def _labels(field: Field, sent: Mapping[str, str], message: str) -> bool:
-    return re.search(rf"\b({re.escape(field.name)}|{re.escape(field.label)})s?\b", message, re.IGNORECASE) is not None
+    name = field.name.removeprefix(OPTION)
+    return re.search(rf"\b({re.escape(name)}|{re.escape(field.label)})s?\b", message, re.IGNORECASE) is not None
 
 
 def _quotes(field: Field, sent: Mapping[str, str], message: str) -> bool:

@@ -32,12 +32,18 @@ SECTIONS: Final[tuple[Section, ...]] = (
     Section("/settings/users", "Users", "Who they are, what they may, where they are signed in."),
     Section("/settings/groups", "Groups", "Users under one name: for roles, rules, filters and connections."),
     Section("/settings/keys", "Keys", "What programs show instead of a sign-in."),
+    Section("/settings/policy", "Policy", "What is logged of whom, and what is kept for a while after all."),
 )
+
+
+# Addresses that belong to a section under another name.
+_ALSO: Final = {"/settings/captures": "/settings/policy", "/settings/policy-test": "/settings/policy"}
 
 
 def section_of(path: str) -> Section:
     """The section that an address lies in."""
     path = path.replace("/settings/add/", "/settings/", 1)
+    path = next((_ALSO[part] for part in _ALSO if path.startswith(part)), path)
     return next((one for one in SECTIONS if path == one.path or path.startswith(f"{one.path}/")), SECTIONS[0])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, NamedTuple
 
-from whodid.web.pages.settings import groups, home, keys, roles, users
+from whodid.web.pages.settings import captures, groups, home, keys, policy, roles, users
 from whodid.web.requests import Req
 
 DONE: Final = "done"
@@ -23,6 +23,7 @@ class SettingRoute(NamedTuple):
 _USER: Final = "/settings/users/{login}"
 _GROUP: Final = "/settings/groups/{group}"
 _KEY: Final = "/settings/keys/{key}"
+_RULE: Final = "/settings/policy/{rule}"
 
 # fmt: off
 SETTINGS: Final[tuple[SettingRoute, ...]] = (
@@ -58,5 +59,19 @@ SETTINGS: Final[tuple[SettingRoute, ...]] = (
     SettingRoute("GET", _KEY, keys.key, (DONE,)),
     SettingRoute("GET", f"{_KEY}/revoke", keys.confirm_revoke, (DONE,)),
     SettingRoute("POST", f"{_KEY}/revoke", keys.revoke_key),
+    SettingRoute("GET", "/settings/policy", policy.policy, (DONE,)),
+    SettingRoute("GET", "/settings/policy-test", policy.try_rules, (DONE,)),
+    SettingRoute("GET", "/settings/add/policy", policy.new_rule, (DONE,)),
+    SettingRoute("POST", "/settings/add/policy", policy.create_rule),
+    SettingRoute("GET", _RULE, policy.rule, (DONE,)),
+    SettingRoute("POST", _RULE, policy.change_rule),
+    SettingRoute("POST", f"{_RULE}/move", policy.move_rule),
+    SettingRoute("GET", f"{_RULE}/switch-on", policy.confirm_switch_on, (DONE,)),
+    SettingRoute("POST", f"{_RULE}/enabled", policy.set_enabled),
+    SettingRoute("GET", f"{_RULE}/delete", policy.confirm_delete, (DONE,)),
+    SettingRoute("POST", f"{_RULE}/delete", policy.delete_rule),
+    SettingRoute("GET", "/settings/add/captures", captures.new_capture, (DONE,)),
+    SettingRoute("POST", "/settings/add/captures", captures.start_capture),
+    SettingRoute("POST", "/settings/captures/{capture}/stop", captures.stop_capture),
 )
 # fmt: on
