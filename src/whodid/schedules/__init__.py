@@ -1,0 +1,1 @@
+"""Scheduled reports: any report, again and again, into a connection or by mail."""
