@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from support.target_cases import CASES, Case
+from support.target_cases import CASES, NEEDED, Case
 from support.targets import delivery_of, event, form_of
 from whodid.dispatch.row import implementation, read_options
 from whodid.errors import WhodidError
@@ -20,8 +20,14 @@ from whodid.targets.base import Context, Target
 
 @pytest.fixture(params=sorted(CASES))
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
-    with CASES[request.param](tmp_path) as found:
+    needed = NEEDED.get(request.param)
+    services = [request.getfixturevalue(needed)] if needed else []
+    with CASES[request.param](tmp_path, *services) as found:
         yield found
+
+
+def is_exactly_once(case: Case) -> bool:
+    return implementation(case.kind).EXACTLY_ONCE if case.exactly_once is None else case.exactly_once
 
 
 def make(case: Case, folder: Path, options: Any = None, *, testing: bool = False) -> Target:
@@ -90,7 +96,7 @@ def test_what_is_not_durable_is_sent_again_by_the_next_instance(case: Case, tmp_
     target.close()
     target = make(case, tmp_path)
     places = dict(target.open())
-    if implementation(case.kind).EXACTLY_ONCE:
+    if is_exactly_once(case):
         assert places.get("receiver-a", 0) <= taken
         place = places.get("receiver-a", place)
     target.send(delivery_of(events[place:], first=place + 1, form=form_of(format=case.format)))
@@ -98,7 +104,7 @@ def test_what_is_not_durable_is_sent_again_by_the_next_instance(case: Case, tmp_
     target.close()
     got = case.received()
     assert set(got) == {one.id for one in events}
-    if implementation(case.kind).EXACTLY_ONCE:
+    if is_exactly_once(case):
         assert len(got) == len(events)
 
 

@@ -118,7 +118,7 @@ class KafkaCluster:
 
     def create_topic(self, name: str, partitions: int = 1, **config: str) -> str:
         """Make a topic; returns its name once every broker knows it. Options as `max_message_bytes="1000"`."""
-        from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
+        from confluent_kafka.admin import NewTopic
 
         replicas = min(3, self.count)
         settings = {key.replace("_", "."): value for key, value in config.items()}
@@ -250,7 +250,8 @@ def read_topic(bootstrap: str, topic: str, *, committed_only: bool = True) -> li
 def _admin(bootstrap: str) -> Any:
     from confluent_kafka.admin import AdminClient
 
-    return AdminClient({"bootstrap.servers": bootstrap, "logger": SILENT})
+    settings: dict[str, Any] = {"bootstrap.servers": bootstrap, "logger": SILENT}
+    return AdminClient(settings)
 
 
 def jars() -> Path:

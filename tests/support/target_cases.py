@@ -31,10 +31,12 @@ class Case:
     forbidden: Mapping[str, Any] | None = None
     format: str = "native"
     ordered: bool = True
+    exactly_once: bool | None = None
+    """What the options make of the kind's promise; None: as the kind says."""
     more: dict[str, Any] = field(default_factory=dict)
 
 
-CaseMaker = Callable[[Path], AbstractContextManager[Case]]
+CaseMaker = Callable[..., AbstractContextManager[Case]]
 
 
 @contextmanager
@@ -142,6 +144,18 @@ def cloudwatch_logs(folder: Path) -> Iterator[Case]:
         )
 
 
+def mock_kafka(folder: Path) -> AbstractContextManager[Case]:
+    from support.kafka_cases import mock_kafka
+
+    return mock_kafka(folder)
+
+
+def real_kafka(folder: Path, cluster: Any) -> AbstractContextManager[Case]:
+    from support.kafka_cases import real_kafka
+
+    return real_kafka(folder, cluster)
+
+
 CASES: dict[str, CaseMaker] = {
     "whodid": another_whodid,
     "http": any_endpoint,
@@ -149,4 +163,8 @@ CASES: dict[str, CaseMaker] = {
     "log-files": log_files,
     "cloudwatch": cloudwatch_logs,
     "s3": s3,
+    "kafka (mock)": mock_kafka,
+    "kafka": real_kafka,
 }
+NEEDED: dict[str, str] = {"kafka": "kafka"}
+"""Fixtures that some of them are given besides their folder."""
