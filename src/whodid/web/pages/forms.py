@@ -175,7 +175,7 @@ def _read(field: Field, sent: Mapping[str, str], zone: str) -> Any:
 
 
 def _pair(line: str) -> tuple[str, str]:
-    name, equals, value = line.partition("=")
+    name, equals, value = line.partition("=>" if "=>" in line else "=")
     if not equals or not name.strip():
         raise ValueError(f"{line[:80]!r} is no name = value.")
     return name.strip(), value.strip()

@@ -33,6 +33,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
     Section("/settings/groups", "Groups", "Users under one name: for roles, rules, filters and connections."),
     Section("/settings/keys", "Keys", "What programs show instead of a sign-in."),
     Section("/settings/policy", "Policy", "What is logged of whom, and what is kept for a while after all."),
+    Section("/settings/targets", "Targets", "Where events are sent to besides the store."),
 )
 
 
@@ -55,9 +56,15 @@ def show(
     buttons: Sequence[Button] = (),
     back: tuple[str, str] | None = None,
     lead: str = "",
+    search: str | None = None,
     status: int = 200,
 ) -> Response[bytes]:
-    """A page of settings. `back` is where it belongs to: address and words; `done` of the address is its notice."""
+    """A page of settings.
+
+    back    where it belongs to: address and words.
+    search  what is looked for in the list; None when it cannot be searched.
+    What was done, by `done` of the address, is its notice.
+    """
     section = section_of(request.url.path)
     return frame.page(
         request,
@@ -67,7 +74,8 @@ def show(
         title=title,
         section=section,
         sections=SECTIONS,
-        blocks=[block for block in blocks if block is not None],
+        blocks=blocks,
+        search=search,
         buttons=buttons,
         back=back,
         lead=lead,

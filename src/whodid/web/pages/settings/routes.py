@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, NamedTuple
 
-from whodid.web.pages.settings import captures, groups, home, keys, policy, roles, users
+from whodid.web.pages.settings import captures, groups, home, keys, policy, roles, targets, users
 from whodid.web.requests import Req
 
 DONE: Final = "done"
@@ -24,6 +24,7 @@ _USER: Final = "/settings/users/{login}"
 _GROUP: Final = "/settings/groups/{group}"
 _KEY: Final = "/settings/keys/{key}"
 _RULE: Final = "/settings/policy/{rule}"
+_TARGET: Final = "/settings/targets/{name}"
 
 # fmt: off
 SETTINGS: Final[tuple[SettingRoute, ...]] = (
@@ -73,5 +74,18 @@ SETTINGS: Final[tuple[SettingRoute, ...]] = (
     SettingRoute("GET", "/settings/add/captures", captures.new_capture, (DONE,)),
     SettingRoute("POST", "/settings/add/captures", captures.start_capture),
     SettingRoute("POST", "/settings/captures/{capture}/stop", captures.stop_capture),
+    SettingRoute("GET", "/settings/targets", targets.targets, (DONE,)),
+    SettingRoute("GET", "/settings/add/targets/{kind}", targets.new, (DONE,)),
+    SettingRoute("POST", "/settings/add/targets/{kind}", targets.create),
+    SettingRoute("GET", _TARGET, targets.target, (DONE,)),
+    SettingRoute("POST", _TARGET, targets.change),
+    SettingRoute("POST", f"{_TARGET}/test", targets.test),
+    SettingRoute("POST", f"{_TARGET}/dry-run", targets.dry_run),
+    SettingRoute("POST", f"{_TARGET}/pause", targets.pause),
+    SettingRoute("POST", f"{_TARGET}/resume", targets.resume),
+    SettingRoute("POST", f"{_TARGET}/replay", targets.replay),
+    SettingRoute("GET", f"{_TARGET}/drop", targets.confirm_drop, (DONE,)),
+    SettingRoute("GET", f"{_TARGET}/delete", targets.confirm_delete, (DONE,)),
+    SettingRoute("POST", f"{_TARGET}/delete", targets.delete),
 )
 # fmt: on

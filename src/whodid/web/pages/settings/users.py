@@ -57,7 +57,7 @@ async def users(request: Req) -> Response[bytes]:
     rows = [
         [
             Item(user.login, f"{HERE}/{segment(user.login)}"),
-            Item(user.name or ""),
+            Item("" if user.name in (None, user.login) else str(user.name)),
             Item(", ".join(sorted({one.role for one in grants if one.user == user.login}))),
             _state(user),
             moment_item(user.last_seen, request),
@@ -73,6 +73,7 @@ async def users(request: Req) -> Response[bytes]:
         "Users",
         blocks,
         buttons=[Button("Add a user", ADD, kind="main"), Button("As CSV", "/v1/users.csv")],
+        search=given["text"],
     )
 
 
