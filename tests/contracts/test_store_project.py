@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec import Raw
+from msgspec.structs import replace
 
 from support.batches import Batches
 from support.events import entity, event
@@ -35,7 +36,9 @@ CASES: dict[str, tuple[bytes, list[Entity], str | None]] = {
 
 @pytest.mark.parametrize("in_file", [True, False], ids=["file", "frames"])
 def test_the_project_of_an_event(store: Store, batches: Batches, in_file: bool) -> None:
-    events = [event(n, parameters=Raw(told), entities=touched) for n, (told, touched, _) in enumerate(CASES.values())]
+    events = [
+        replace(event(n, entities=touched), parameters=Raw(told)) for n, (told, touched, _) in enumerate(CASES.values())
+    ]
     store.write([batches.of(events, in_file=in_file)])
     found = rows(store, "SELECT project FROM events ORDER BY time")
     assert dict(zip(CASES, [row["project"] for row in found], strict=True)) == {

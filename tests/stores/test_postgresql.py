@@ -122,6 +122,29 @@ def test_a_database_of_a_newer_whodid_is_refused(postgresql_url: str) -> None:
     assert refused.value.code == "conflict"
 
 
+# Counts by the hour, whoever changes the events
+
+
+def test_counts_follow_what_others_do_to_the_events(
+    store: PostgreSQLStore, postgresql_url: str, batches: Batches
+) -> None:
+    store.write([batches.of([event(minute * 60, user="ann", session=str(uuid.UUID(int=1))) for minute in range(180)])])
+    for change in (
+        "DELETE FROM public.events WHERE extract(minute FROM event_time) < 20",
+        "UPDATE public.events SET \"user\" = 'ben' WHERE extract(minute FROM event_time) < 40",
+        "UPDATE public.events SET event_time = event_time + interval '90 minutes'",
+        "TRUNCATE public.events",
+    ):
+        with psycopg.connect(postgresql_url) as connection:
+            connection.execute(change)
+        assert told(postgresql_url, COUNTED) == told(postgresql_url, RAW), change
+    assert told(postgresql_url, "SELECT count(*) FROM whodid.session_hours") == [(0,)]
+
+
+COUNTED = 'SELECT hour, "user", sum(events)::bigint FROM whodid.event_hours GROUP BY 1, 2 ORDER BY 1, 2'
+RAW = "SELECT date_trunc('hour', event_time), \"user\", count(*) FROM public.events GROUP BY 1, 2 ORDER BY 1, 2"
+
+
 # The server goes away
 
 

@@ -10,16 +10,19 @@ from typing import Final, NamedTuple
 class Dialect(NamedTuple):
     """A store's own words.
 
-    `events`, `event_entities` and `rejected_events` are the relations to read from; `parameter_key` makes the
-    right-hand side of `parameters ->> …` from a parameter's name. `json_search` is the condition that the JSON
-    `{column}` holds a text, in any case of its letters, and `json_pattern` makes its `{pattern}` from the text;
-    `json_hint` is a quick condition on a `{part}` of the text that has no letters, or None where it gains nothing.
-    `project` is the project of an event `e`; `stores.base.WORKED_OUT` says which that is.
+    `events`, `event_entities` and `rejected_events` are the relations to read from, `event_hours` and `session_hours`
+    what the store counts by the hour (see `reports.hours`); `parameter_key` makes the right-hand side of
+    `parameters ->> …` from a parameter's name. `json_search` is the condition that the JSON `{column}` holds a text, in
+    any case of its letters, and `json_pattern` makes its `{pattern}` from the text; `json_hint` is a quick condition on
+    a `{part}` of the text that has no letters, or None where it gains nothing. `project` is the project of an event;
+    `stores.base.WORKED_OUT` says which that is.
     """
 
     events: str
     event_entities: str
     rejected_events: str
+    event_hours: str
+    session_hours: str
     parameter_key: Callable[[str], str]
     json_search: str
     json_pattern: Callable[[str], str]
@@ -59,12 +62,23 @@ def _like_pattern(text: str) -> str:
 # a regular expression 100 ms whatever was sought; behind a look for the part without letters it took 50 ms.
 _DIALECTS: Final[dict[str, Dialect]] = {
     "duckdb": Dialect(
-        "events", "event_entities", "rejected_events", _json_pointer, _REGULAR, re.escape, _CONTAINS, _PROJECT
+        "events",
+        "event_entities",
+        "rejected_events",
+        "event_hours",
+        "session_hours",
+        _json_pointer,
+        _REGULAR,
+        re.escape,
+        _CONTAINS,
+        _PROJECT,
     ),
     "postgresql": Dialect(
         "whodid.events",
         "whodid.event_entities",
         "whodid.rejected_events",
+        "whodid.event_hours",
+        "whodid.session_hours",
         str,
         _LIKE,
         _like_pattern,

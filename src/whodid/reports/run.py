@@ -22,6 +22,7 @@ from whodid.reading.selection import Groups
 from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reading.sight import condition as seen_by
 from whodid.reading.times import instant
+from whodid.reports import hours
 from whodid.reports.common import FIELDS, FILTERS, ZONE, Shift, condition, shifts
 from whodid.reports.kinds import KINDS, types_of
 from whodid.reports.membership import memberships
@@ -45,11 +46,24 @@ def _types(kind: str, _given: dict[str, Any], _directory: Groups | None) -> list
     return types_of(kind)
 
 
+def _earlier(name: str, **span: float) -> Callable[[dict[str, Any], Groups | None], Any]:
+    return lambda given, _: _before(given[name], timedelta(**span))
+
+
+def _before(at: datetime, span: timedelta) -> datetime:
+    try:
+        return max(at - span, TIME_MIN.replace(tzinfo=None))
+    except OverflowError:
+        return TIME_MIN.replace(tzinfo=None)
+
+
 # Parameters that are worked out from the others and from who is in which group: their default in the header, and how.
 DERIVED: Final[dict[str, Callable[[dict[str, Any], Groups | None], Any]]] = {
     "@since": lambda given, _: given["since"],
     "@ever": lambda _given, _: TIME_MIN.replace(tzinfo=None),
     "@before": lambda given, _: given["since"] - (given["until"] - given["since"]),
+    **{f"@{days}d": _earlier("until", days=days) for days in (1, 2, 7, 14, 30, 60)},
+    "@own_past": lambda given, _: _before(given["since"], timedelta(weeks=given["weeks"])),
     "@weeks": lambda given, _: (given["until"] - given["since"]) / timedelta(weeks=1),
     "@lookback": lambda given, _: given["since"] - timedelta(days=30),
     "@errors_scope": lambda given, _: "some" if given["hashes"] or given["shapes"] else "all",
@@ -212,7 +226,7 @@ def prepare(
     params = {name: value for name, value in values.items() if name not in FIELDS and name != ZONE.name}
     seen, more = seen_by(sight, dialect_of(store.kind))
     params |= more
-    where, zone = seen, tuple[Shift, ...]()
+    where, zone, given = seen, tuple[Shift, ...](), dict[str, list[str]]()
     if chosen.takes_filters:
 
         def find(sql: str, named: dict[str, Any]) -> list[str] | None:
@@ -226,7 +240,11 @@ def prepare(
     if chosen.takes_zone:
         zone = shifts(values[ZONE.name], values.get("before", values["since"]), values["until"])
         params |= zone_parameters(zone)
-    sql = statement(chosen.sql, store.kind, where, seen, zone)
+    times = [values[parameter.name] for parameter in chosen.parameters if parameter.type == "time"]
+    filters = [name for name, wanted in given.items() if wanted]
+    counted, more = hours.relations(store.kind, times=times, filters=filters, sight=sight, zone=zone)
+    params |= more
+    sql = statement(chosen.sql, store.kind, where, seen, zone, counted)
     said = set(_SAID.findall(sql))
     return Prepared(chosen, sql, {name: value for name, value in params.items() if name in said}, values)
 

@@ -17,12 +17,17 @@ be named `e` where it says them.
     texts_of(json, '/a/b', …), elements_of(json, '/a'), number_of(text)   see `json_words`
     chosen()              the condition that the common filters make, on what the caller may see; TRUE without any
     seen()                the condition that the caller may see an event; every other look at events says it
+
+Instead of `events` a report may read what is counted by the hour, also as `e`: `event_hours` with the columns time,
+type, level, topic, function, user, acting_for, project, the sums events, runs, errors, and the times first and last;
+and `session_hours` with time, session, user, acting_for. Both hold the same as the events as long as `time` is only
+compared with the report's own parameters of type time, and cut to hours or longer in `local()` time (see `hours`).
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import sqlglot
@@ -31,7 +36,7 @@ from sqlglot import exp
 from whodid.errors import WhodidError
 from whodid.reading.dialect import dialect_of
 from whodid.reading.read import definition
-from whodid.reports import json_words
+from whodid.reports import hours, json_words
 from whodid.reports.common import Shift
 
 # What sqlglot calls the dialects of our stores.
@@ -115,7 +120,14 @@ WORDS: Final[dict[str, tuple[int, Say]]] = {
 }
 
 
-def statement(sql: str, kind: str, chosen: str = "TRUE", seen: str = "TRUE", zone: Sequence[Shift] = ()) -> str:
+def statement(
+    sql: str,
+    kind: str,
+    chosen: str = "TRUE",
+    seen: str = "TRUE",
+    zone: Sequence[Shift] = (),
+    counted: Mapping[str, str] | None = None,
+) -> str:
     """A report's statement as the store of this kind understands it; parameters stay `$name`.
 
     Parameters
@@ -124,8 +136,12 @@ def statement(sql: str, kind: str, chosen: str = "TRUE", seen: str = "TRUE", zon
         What `chosen()` and `seen()` stand for, in the store's words.
     zone
         What `local()` adds; the times of its shifts are the parameters of `zone_parameters`.
+    counted
+        What the relations of `hours.RELATIONS` stand for, in the store's words.
     """
     plain = translated(sql, kind, len(zone) if any(shift.seconds for shift in zone) else 0)
+    for name, relation in (counted or {}).items():
+        plain = plain.replace(f"{{{name}}}", relation)
     return plain.replace(_CHOSEN, chosen).replace(_SEEN, seen)
 
 
@@ -168,6 +184,9 @@ def _said(node: exp.Expression, *, kind: str, shifts: int) -> exp.Expression:
         schema, _, name = getattr(dialect_of(kind), node.name).rpartition(".")
         node.set("this", exp.to_identifier(name))
         node.set("db", exp.to_identifier(schema) if schema else None)
+        return node
+    if isinstance(node, exp.Table) and node.name in hours.RELATIONS:
+        node.set("this", exp.Var(this=f"{{{node.name}}}"))
         return node
     if isinstance(node, exp.Anonymous) and node.name.lower() in (*WORDS, "local"):
         count, say = WORDS.get(node.name.lower(), (1, functools.partial(_local, shifts=shifts)))

@@ -16,7 +16,7 @@ import duckdb
 
 from whodid.event import EVENT_BYTES_MAX
 from whodid.journal.base import Array, Batch
-from whodid.stores import duckdb_mentions, migrate
+from whodid.stores import duckdb_hours, duckdb_mentions, migrate
 from whodid.stores.base import Mentions, Written
 
 # DuckDB numbers the rows of a transaction that is not committed from here on (MAX_ROW_ID in its constants.hpp).
@@ -106,6 +106,7 @@ class Load:
         mentions = Mentions()
         if loaded > repeated:
             self._own("other_entities")
+            duckdb_hours.add(self._connection, OWN_ROWS)
             mentions = duckdb_mentions.collect(lambda name: self._own(name).fetchall())
         self._connection.execute(self._finish_sql["position"], {"receiver": receiver, "number": number})
         return Written(events=loaded - repeated, duplicates=repeated, rejects=rejects, mentions=mentions)

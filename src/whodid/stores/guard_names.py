@@ -16,17 +16,20 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+_OURS: Final = _names("events event_entities event_hours session_hours")
+
 # By schema; "" is a name without one.
 RELATIONS: Final[dict[str, Relations]] = {
-    "duckdb": {"": _names("events event_entities"), "main": _names("events event_entities")},
+    "duckdb": {"": _OURS, "main": _OURS},
     "postgres": {
-        "": _names(
-            "events event_types event_parameters event_parameter_values event_entities users groups groups_relations "
-            "users_sessions entities entities_types entity_types packages published_packages projects "
-            "project_relations tags queries connections funcs func_params func_calls func_call_values view_layouts "
-            "chats comments notifications jobs reports reports_data capture_rules"
+        "": _OURS
+        | _names(
+            "event_types event_parameters event_parameter_values users groups groups_relations users_sessions entities "
+            "entities_types entity_types packages published_packages projects project_relations tags queries "
+            "connections funcs func_params func_calls func_call_values view_layouts chats comments notifications jobs "
+            "reports reports_data capture_rules"
         ),
-        "whodid": _names("events event_entities"),
+        "whodid": _OURS,
     },
 }
 RELATIONS["postgres"]["public"] = RELATIONS["postgres"][""]

@@ -13,19 +13,36 @@
 -- column: errors integer events | errors
 -- chart: line x=period y=users
 -- drill: /events?since={period}
-WITH told AS (
+WITH people AS (
     SELECT
         period($by, local(e.time)) AS period,
-        count(DISTINCT who()) AS users,
-        count(DISTINCT e.session) AS sessions,
-        count(*) AS events,
-        count(*) FILTER (WHERE is_use()) AS uses,
-        count(*) FILTER (WHERE is_run()) AS runs,
-        count(*) FILTER (WHERE is_error()) AS errors
-    FROM events e
+        who() AS person,
+        sum(e.events) AS events,
+        sum(CASE WHEN is_use() THEN e.events ELSE 0 END) AS uses,
+        sum(e.runs) AS runs,
+        sum(e.errors) AS errors
+    FROM event_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen()
+    GROUP BY 1, 2
+), visits AS (
+    SELECT DISTINCT period($by, local(e.time)) AS period, e.session
+    FROM session_hours e
+    WHERE e.time >= $since AND e.time < $until AND chosen()
+), visited AS (
+    SELECT period, count(session) AS sessions FROM visits GROUP BY 1
+), told AS (
+    SELECT
+        period,
+        count(person) AS users,
+        CAST(sum(events) AS bigint) AS events,
+        CAST(sum(uses) AS bigint) AS uses,
+        CAST(sum(runs) AS bigint) AS runs,
+        CAST(sum(errors) AS bigint) AS errors
+    FROM people
     GROUP BY 1
 )
-SELECT CAST(period AS varchar) AS period, users, sessions, events, uses, runs, errors
-FROM told
-ORDER BY period
+SELECT
+    CAST(t.period AS varchar) AS period, t.users, coalesce(v.sessions, 0) AS sessions, t.events, t.uses, t.runs,
+    t.errors
+FROM told t LEFT JOIN visited v ON v.period = t.period
+ORDER BY t.period

@@ -11,8 +11,8 @@
 -- chart: bar x=period y=events color=type
 -- drill: /events?type={type}&since={period}
 WITH counted AS (
-    SELECT period($by, local(e.time)) AS period, e.type, count(*) AS events
-    FROM events e
+    SELECT period($by, local(e.time)) AS period, e.type, sum(e.events) AS events
+    FROM event_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen()
     GROUP BY 1, 2
 ), ranked AS (

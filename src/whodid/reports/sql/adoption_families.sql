@@ -15,17 +15,20 @@
 -- chart: bar x=events y=family
 -- drill: /events?type={family}-*
 WITH told AS (
-    SELECT split_part(e.type, '-', 1) AS family, e.type, who() AS person, project() AS project, e.time
-    FROM events e
+    SELECT
+        split_part(e.type, '-', 1) AS family, e.type, who() AS person, project() AS project,
+        sum(e.events) AS events, min(e.first) AS first, max(e.last) AS last
+    FROM event_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen()
+    GROUP BY 1, 2, 3, 4
 ), ranked AS (
-    SELECT family, type, row_number() OVER (PARTITION BY family ORDER BY count(*) DESC, type) AS place
+    SELECT family, type, row_number() OVER (PARTITION BY family ORDER BY sum(events) DESC, type) AS place
     FROM told
     GROUP BY 1, 2
 ), counted AS (
     SELECT
-        family, count(DISTINCT type) AS types, count(*) AS events, count(DISTINCT person) AS people,
-        count(DISTINCT project) AS projects, min(time) AS first, max(time) AS last
+        family, count(DISTINCT type) AS types, CAST(sum(events) AS bigint) AS events,
+        count(DISTINCT person) AS people, count(DISTINCT project) AS projects, min(first) AS first, max(last) AS last
     FROM told
     GROUP BY 1
 )

@@ -5,6 +5,7 @@
 -- parameter: until time = now | until when
 -- parameter: span number = @weeks | the time in weeks
 -- parameter: weeks integer = 8 | so many weeks before `since` are a user's own past
+-- parameter: past time = @own_past | where the own past begins
 -- parameter: at_least integer = 5 | uses a week that a user must have had
 -- parameter: percent integer = 50 | fading is who does less than this share of the own past
 -- parameter: limit integer = 50 | rows at most
@@ -19,19 +20,18 @@
 WITH counted AS (
     SELECT
         who() AS person,
-        count(*) FILTER (WHERE e.time >= $since) AS recent,
-        count(*) FILTER (WHERE e.time < $since) AS past,
-        min(e.time) AS first,
+        sum(CASE WHEN e.time >= $since THEN e.events ELSE 0 END) AS recent,
+        sum(CASE WHEN e.time < $since THEN e.events ELSE 0 END) AS past,
+        min(e.first) AS first,
         count(DISTINCT CASE WHEN e.time < $since THEN date_trunc('week', local(e.time)) END) AS weeks_active,
-        max(e.time) AS last
-    FROM events e
-    WHERE e.time >= CAST($since AS timestamp) - CAST($weeks AS integer) * INTERVAL '7 days' AND e.time < $until
-        AND chosen() AND is_use() AND who() IS NOT NULL
+        max(e.last) AS last
+    FROM event_hours e
+    WHERE e.time >= $past AND e.time < $until AND chosen() AND is_use() AND who() IS NOT NULL
     GROUP BY 1
 ), rates AS (
     SELECT
         person, weeks_active, last,
-        recent / CAST($span AS double precision) AS per_week,
+        recent / nullif(CAST($span AS double precision), 0) AS per_week,
         past / greatest(
             CAST(1 AS double precision),
             CAST(extract(epoch FROM CAST($since AS timestamp) - first) AS double precision) / 604800

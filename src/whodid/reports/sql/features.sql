@@ -21,11 +21,11 @@ WITH used AS (
         coalesce(e.function, e.type) AS feature,
         CASE WHEN e.function IS NULL THEN 'type' ELSE 'function' END AS kind,
         who() AS login,
-        count(*) FILTER (WHERE e.time >= $since) AS uses,
-        count(*) FILTER (WHERE e.time < $since) AS previous_uses,
-        min(e.time) AS first,
-        max(e.time) AS last
-    FROM events e
+        sum(CASE WHEN e.time >= $since THEN e.events ELSE 0 END) AS uses,
+        sum(CASE WHEN e.time < $since THEN e.events ELSE 0 END) AS previous_uses,
+        min(e.first) AS first,
+        max(e.last) AS last
+    FROM event_hours e
     WHERE e.time >= $before AND e.time < $until AND chosen() AND is_use() AND who() IS NOT NULL
     GROUP BY 1, 2, 3
 ), everybody AS (

@@ -27,23 +27,28 @@ WITH members AS (
 ), present AS (
     SELECT
         who() AS login,
-        count(*) AS events,
-        count(*) FILTER (WHERE is_use()) AS uses,
-        count(DISTINCT e.session) AS sessions,
-        count(*) FILTER (WHERE is_run()) AS runs,
-        count(*) FILTER (WHERE is_error()) AS errors
-    FROM events e
+        sum(e.events) AS events,
+        sum(CASE WHEN is_use() THEN e.events ELSE 0 END) AS uses,
+        sum(e.runs) AS runs,
+        sum(e.errors) AS errors
+    FROM event_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
     GROUP BY 1
+), visits AS (
+    SELECT DISTINCT who() AS login, e.session
+    FROM session_hours e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
+), visited AS (
+    SELECT login, count(session) AS sessions FROM visits GROUP BY 1
 ), past AS (
-    SELECT who() AS login, count(*) AS events
-    FROM events e
+    SELECT who() AS login, sum(e.events) AS events
+    FROM event_hours e
     WHERE e.time >= $before AND e.time < $since AND chosen() AND who() IS NOT NULL
     GROUP BY 1
 ), people AS (
     SELECT
-        coalesce(n.login, p.login) AS login, n.events, p.events AS previous_events, n.uses, n.sessions, n.runs, n.errors
-    FROM present n FULL JOIN past p ON p.login = n.login
+        coalesce(n.login, p.login) AS login, n.events, p.events AS previous_events, n.uses, v.sessions, n.runs, n.errors
+    FROM present n FULL JOIN past p ON p.login = n.login LEFT JOIN visited v ON v.login = n.login
 ), everybody AS (
     SELECT NULL AS "group", login FROM (SELECT login FROM members UNION SELECT login FROM people) b
     UNION ALL

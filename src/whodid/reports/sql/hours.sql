@@ -12,9 +12,9 @@
 WITH told AS (
     SELECT
         date_trunc('hour', local(e.time)) AS here, who() AS person,
-        count(*) FILTER (WHERE is_use()) AS uses,
-        count(*) FILTER (WHERE is_error()) AS errors
-    FROM events e
+        sum(CASE WHEN is_use() THEN e.events ELSE 0 END) AS uses,
+        sum(e.errors) AS errors
+    FROM event_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
     GROUP BY 1, 2
 )

@@ -14,19 +14,19 @@
 -- chart: bar x=active_days y=person
 -- drill: /users/{person}
 WITH first_seen AS (
-    SELECT who() AS person, min(e.time) AS first
-    FROM events e
+    SELECT who() AS person, min(e.first) AS first
+    FROM event_hours e
     WHERE e.time < $until AND chosen() AND who() IS NOT NULL
     GROUP BY 1
 ), counted AS (
     SELECT
         who() AS person,
-        max(e.time) AS last,
+        max(e.last) AS last,
         count(DISTINCT date_trunc('day', local(e.time))) AS active_days,
-        count(*) AS events,
-        count(*) FILTER (WHERE is_use()) AS uses,
-        count(*) FILTER (WHERE is_error()) AS errors
-    FROM events e
+        CAST(sum(e.events) AS bigint) AS events,
+        CAST(sum(CASE WHEN is_use() THEN e.events ELSE 0 END) AS bigint) AS uses,
+        CAST(sum(e.errors) AS bigint) AS errors
+    FROM event_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
     GROUP BY 1
 )

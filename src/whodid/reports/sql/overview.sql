@@ -4,6 +4,12 @@
 -- parameter: since time = 30d | from when on
 -- parameter: until time = now | until when
 -- parameter: before time = @before | where the equal time before begins
+-- parameter: day time = @1d | where the last day begins
+-- parameter: day_before time = @2d | where the day before that begins
+-- parameter: week time = @7d | the same of weeks
+-- parameter: week_before time = @14d | the same of weeks
+-- parameter: month time = @30d | the same of months of 30 days
+-- parameter: month_before time = @60d | the same of months of 30 days
 -- column: measure text | what is counted
 -- column: unit text | in what
 -- column: value integer | in the time; for a day, a week, a month: in the last one before `until`
@@ -13,12 +19,9 @@
 WITH spans AS (
     SELECT
         CAST($since AS timestamp) AS since, CAST($until AS timestamp) AS until, CAST($before AS timestamp) AS before,
-        CAST($until AS timestamp) - INTERVAL '1 day' AS day,
-        CAST($until AS timestamp) - INTERVAL '2 days' AS day_before,
-        CAST($until AS timestamp) - INTERVAL '7 days' AS week,
-        CAST($until AS timestamp) - INTERVAL '14 days' AS week_before,
-        CAST($until AS timestamp) - INTERVAL '30 days' AS month,
-        CAST($until AS timestamp) - INTERVAL '60 days' AS month_before
+        CAST($day AS timestamp) AS day, CAST($day_before AS timestamp) AS day_before,
+        CAST($week AS timestamp) AS week, CAST($week_before AS timestamp) AS week_before,
+        CAST($month AS timestamp) AS month, CAST($month_before AS timestamp) AS month_before
 ), seen AS (
     -- One scan for all windows: `stretch` counts the bounds of windows that lie behind an event.
     SELECT
@@ -27,10 +30,10 @@ WITH spans AS (
             + CAST(e.time >= s.day AS integer) + CAST(e.time >= s.day_before AS integer)
             + CAST(e.time >= s.week AS integer) + CAST(e.time >= s.week_before AS integer)
             + CAST(e.time >= s.month AS integer) + CAST(e.time >= s.month_before AS integer) AS stretch,
-        count(*) AS events,
-        count(*) FILTER (WHERE is_run()) AS runs,
-        count(*) FILTER (WHERE is_error()) AS errors
-    FROM events e CROSS JOIN spans s
+        sum(e.events) AS events,
+        sum(e.runs) AS runs,
+        sum(e.errors) AS errors
+    FROM event_hours e CROSS JOIN spans s
     WHERE e.time < $until AND chosen()
     GROUP BY 1, 2
 ), told AS (
@@ -72,14 +75,14 @@ WITH spans AS (
     GROUP BY 1
 ), sessions AS (
     SELECT 'time' AS name, count(DISTINCT e.session) AS sessions
-    FROM events e
+    FROM session_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen()
     UNION ALL
     SELECT 'before', count(DISTINCT e.session)
-    FROM events e
+    FROM session_hours e
     WHERE e.time >= $before AND e.time < $since AND chosen()
 ), recorded AS (
-    SELECT min(e.time) AS since FROM events e WHERE seen()
+    SELECT min(e.first) AS since FROM event_hours e WHERE seen()
 ), measures AS (
     SELECT 1 AS place, 'active users' AS measure, 'users' AS unit, name, users AS value FROM counted
     WHERE name IN ('time', 'before')

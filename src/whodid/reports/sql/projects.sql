@@ -19,21 +19,39 @@
 WITH counted AS (
     SELECT
         project() AS project,
-        count(*) FILTER (WHERE e.time >= $since) AS events,
-        count(*) FILTER (WHERE e.time >= $since AND is_use()) AS uses,
-        count(*) FILTER (WHERE e.time < $since AND is_use()) AS previous_uses,
-        count(DISTINCT CASE WHEN e.time >= $since THEN who() END) AS users,
-        count(DISTINCT CASE WHEN e.time < $since THEN who() END) AS previous_users,
-        count(DISTINCT CASE WHEN e.time >= $since THEN e.session END) AS sessions,
-        count(*) FILTER (WHERE e.time >= $since AND is_run()) AS runs,
-        count(*) FILTER (WHERE e.time >= $since AND is_error()) AS errors,
-        max(e.time) AS last
-    FROM events e
+        who() AS person,
+        sum(CASE WHEN e.time >= $since THEN e.events ELSE 0 END) AS events,
+        sum(CASE WHEN e.time < $since THEN e.events ELSE 0 END) AS previous_events,
+        sum(CASE WHEN e.time >= $since AND is_use() THEN e.events ELSE 0 END) AS uses,
+        sum(CASE WHEN e.time < $since AND is_use() THEN e.events ELSE 0 END) AS previous_uses,
+        sum(CASE WHEN e.time >= $since THEN e.runs ELSE 0 END) AS runs,
+        sum(CASE WHEN e.time >= $since THEN e.errors ELSE 0 END) AS errors,
+        max(e.last) AS last
+    FROM event_hours e
     WHERE e.time >= $before AND e.time < $until AND chosen() AND project() IS NOT NULL
+    GROUP BY 1, 2
+), told AS (
+    SELECT
+        project,
+        CAST(sum(uses) AS bigint) AS uses,
+        CAST(sum(previous_uses) AS bigint) AS previous_uses,
+        count(CASE WHEN events > 0 THEN person END) AS users,
+        count(CASE WHEN previous_events > 0 THEN person END) AS previous_users,
+        CAST(sum(runs) AS bigint) AS runs,
+        CAST(sum(errors) AS bigint) AS errors,
+        max(last) AS last
+    FROM counted
     GROUP BY 1
+), visits AS (
+    SELECT DISTINCT project() AS project, e.session
+    FROM events e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND project() IS NOT NULL
+), visited AS (
+    SELECT project, count(session) AS sessions FROM visits GROUP BY 1
 )
 SELECT
-    project, uses, previous_uses, users, previous_users, sessions, runs, errors, last, count(*) OVER () AS "of"
-FROM counted
-ORDER BY uses DESC, previous_uses DESC, project
+    t.project, t.uses, t.previous_uses, t.users, t.previous_users, coalesce(v.sessions, 0) AS sessions, t.runs,
+    t.errors, t.last, count(*) OVER () AS "of"
+FROM told t LEFT JOIN visited v ON v.project = t.project
+ORDER BY t.uses DESC, t.previous_uses DESC, t.project
 LIMIT $limit

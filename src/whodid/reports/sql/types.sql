@@ -14,18 +14,25 @@
 -- column: last time | last in this time
 -- chart: bar x=events y=type color=level
 -- drill: /events?type={type}&level={level}
+WITH told AS (
+    SELECT
+        e.type, e.level, e.topic, who() AS person, sum(e.events) AS events, sum(e.errors) AS errors,
+        min(e.first) AS first, max(e.last) AS last
+    FROM event_hours e
+    WHERE e.time >= $since AND e.time < $until AND chosen()
+    GROUP BY 1, 2, 3, 4
+)
 SELECT
-    e.type,
-    e.level,
-    e.topic,
-    count(*) AS events,
-    count(DISTINCT who()) AS people,
-    count(*) FILTER (WHERE is_error()) AS errors,
-    min(e.time) AS first,
-    max(e.time) AS last,
+    type,
+    level,
+    topic,
+    CAST(sum(events) AS bigint) AS events,
+    count(person) AS people,
+    CAST(sum(errors) AS bigint) AS errors,
+    min(first) AS first,
+    max(last) AS last,
     count(*) OVER () AS "of"
-FROM events e
-WHERE e.time >= $since AND e.time < $until AND chosen()
+FROM told
 GROUP BY 1, 2, 3
 ORDER BY 4 DESC, 1, 2, 3
 LIMIT $limit

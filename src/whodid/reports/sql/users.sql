@@ -17,30 +17,47 @@
 -- column: last time | last in this time
 -- chart: bar x=events y=person
 -- drill: /users/{person}
-WITH counted AS (
+WITH days AS (
     SELECT
         who() AS person,
-        count(*) AS events,
-        count(*) FILTER (WHERE is_use()) AS uses,
-        count(DISTINCT e.session) AS sessions,
-        count(DISTINCT date_trunc('day', local(e.time))) AS active_days,
-        count(*) FILTER (WHERE is_run()) AS runs,
-        count(*) FILTER (WHERE is_error()) AS errors,
-        min(e.time) AS first,
-        max(e.time) AS last
-    FROM events e
+        date_trunc('day', local(e.time)) AS day,
+        sum(e.events) AS events,
+        sum(CASE WHEN is_use() THEN e.events ELSE 0 END) AS uses,
+        sum(e.runs) AS runs,
+        sum(e.errors) AS errors,
+        min(e.first) AS first,
+        max(e.last) AS last
+    FROM event_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
+    GROUP BY 1, 2
+), counted AS (
+    SELECT
+        person,
+        CAST(sum(events) AS bigint) AS events,
+        CAST(sum(uses) AS bigint) AS uses,
+        count(*) AS active_days,
+        CAST(sum(runs) AS bigint) AS runs,
+        CAST(sum(errors) AS bigint) AS errors,
+        min(first) AS first,
+        max(last) AS last
+    FROM days
     GROUP BY 1
+), visits AS (
+    SELECT DISTINCT who() AS person, e.session
+    FROM session_hours e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
+), visited AS (
+    SELECT person, count(session) AS sessions FROM visits GROUP BY 1
 ), past AS (
-    SELECT who() AS person, count(*) AS events
-    FROM events e
+    SELECT who() AS person, CAST(sum(e.events) AS bigint) AS events
+    FROM event_hours e
     WHERE e.time >= $before AND e.time < $since AND chosen() AND who() IS NOT NULL
     GROUP BY 1
 )
 SELECT
     coalesce(c.person, p.person) AS person, coalesce(c.events, 0) AS events, coalesce(p.events, 0) AS previous_events,
-    coalesce(c.uses, 0) AS uses, coalesce(c.sessions, 0) AS sessions, coalesce(c.active_days, 0) AS active_days,
+    coalesce(c.uses, 0) AS uses, coalesce(v.sessions, 0) AS sessions, coalesce(c.active_days, 0) AS active_days,
     coalesce(c.runs, 0) AS runs, coalesce(c.errors, 0) AS errors, c.first, c.last, count(*) OVER () AS "of"
-FROM counted c FULL JOIN past p ON p.person = c.person
+FROM counted c FULL JOIN past p ON p.person = c.person LEFT JOIN visited v ON v.person = c.person
 ORDER BY 2 DESC, 3 DESC, 1
 LIMIT $limit
