@@ -32,6 +32,7 @@ _SPANS_MAX: Final = 16
 
 # More than what comes in between two loads of a server: these are of imports.
 LARGE_EVENTS_MIN: Final = 150_000
+BEHIND_EVENTS_MIN: Final = 400_000
 
 _ALL_IDS: Final = ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff")
 
@@ -55,7 +56,7 @@ class Load:
         self._finish_sql = migrate.statements("duckdb", "finish")
 
     def add_arrays(self, arrays: Sequence[Array]) -> None:
-        """Insert the events of arrays: each is read by one thread, two large ones at once."""
+        """Insert the events of arrays: each is read by one thread; two at once when they are large, or many wait."""
         for group in _pairs(arrays):
             sql = " UNION ALL ".join(f"({_numbered(self._array_sql, number)})" for number in range(len(group)))
             given = {f"{name}_{number}": told for number, array in enumerate(group) for name, told in _given(array)}
@@ -149,10 +150,14 @@ class Load:
 
 
 def _pairs(arrays: Sequence[Array]) -> Iterator[Sequence[Array]]:
-    """Neighbours that are both large; others by themselves, so that receiving has a processor of its own."""
+    """Neighbours that are both large; others by themselves, so that receiving has a processor of its own.
+
+    When the store is so far behind that much is loaded together, any two neighbours.
+    """
+    is_behind = sum(array.events_count for array in arrays) >= BEHIND_EVENTS_MIN
     waiting: list[Array] = []
     for array in arrays:
-        if array.events_count < LARGE_EVENTS_MIN:
+        if array.events_count < LARGE_EVENTS_MIN and not is_behind:
             yield [array]
             continue
         waiting.append(array)
