@@ -86,7 +86,7 @@ async def list_datasets(request: Req) -> Response[bytes]:
 
 async def show_dataset(request: Req) -> Response[bytes]:
     """A dataset."""
-    return json_answer(msgspec.to_builtins(await _dataset(request)))
+    return json_answer(msgspec.to_builtins(await dataset_of(request)))
 
 
 async def create_dataset(request: Req) -> Response[bytes]:
@@ -115,7 +115,7 @@ async def delete_dataset(request: Req) -> Response[bytes]:
 
 async def list_partitions(request: Req) -> Response[bytes]:
     """The partitions with their files and sizes; `refresh=true` looks anew."""
-    listing = await _listing(request, await _dataset(request), query_of(request, ["refresh"]))
+    listing = await listing_of(request, await dataset_of(request), query_of(request, ["refresh"]))
     partitions = [
         {
             "name": partition.name,
@@ -133,7 +133,7 @@ async def list_files(request: Req) -> Response[bytes]:
     """Which files match the pattern, and as which partition, and which do not."""
     given = query_of(request, ["refresh", "limit"])
     limit = bounded(given, "limit", FILES_SHOWN, 1, 100_000)
-    listing = await _listing(request, await _dataset(request), given)
+    listing = await listing_of(request, await dataset_of(request), given)
     matching = [
         {**file._asdict(), "partition": partition.name} for partition in listing.partitions for file in partition.files
     ]
@@ -150,10 +150,10 @@ async def list_files(request: Req) -> Response[bytes]:
 async def preview(request: Req) -> Response[bytes]:
     """The first rows, and the columns that were found in them."""
     query_of(request, [])
-    dataset, services = await _dataset(request), services_of(request)
-    listing = await _listing(request, dataset, {})
+    dataset, services = await dataset_of(request), services_of(request)
+    listing = await listing_of(request, dataset, {})
     await record(request, "audit-read", f"dataset {dataset.name}", {"preview": True}, "json")
-    found = await services.call(_read, request, dataset, listing, [], PREVIEW_ROWS)
+    found = await services.call(read_of, request, dataset, listing, [], PREVIEW_ROWS)
     content = {
         "columns": records.schema_of(found.table),
         "rows": rows(found.table),
@@ -170,10 +170,10 @@ async def read_rows(request: Req) -> Response[bytes]:
     """The records of the partitions `partition=…` (all without any), in any format."""
     given, form = query_of(request, ["partition", "limit", "refresh", "format"]), form_of(request)
     limit = bounded(given, "limit", records.ROWS_MAX, 1, records.ROWS_MAX)
-    dataset, services, chosen = await _dataset(request), services_of(request), given.get("partition", [])
-    listing = await _listing(request, dataset, given)
+    dataset, services, chosen = await dataset_of(request), services_of(request), given.get("partition", [])
+    listing = await listing_of(request, dataset, given)
     await record(request, kind_of(form), f"dataset {dataset.name}", {"partitions": chosen[:100]}, form)
-    found = await services.call(_read, request, dataset, listing, chosen, limit)
+    found = await services.call(read_of, request, dataset, listing, chosen, limit)
     headers = {TRUNCATED: "true" if found.truncated else "false", "whodid-passed-over": str(found.passed_over)}
     if form != "json":
         return await services.call(file_answer, found.table, form, dataset.name, headers)
@@ -190,9 +190,9 @@ async def read_rows(request: Req) -> Response[bytes]:
 async def show_sql(request: Req) -> Response[bytes]:
     """A view of the dataset's files for `engine=` duckdb, spark, athena or trino."""
     engine = one(query_of(request, ["engine"]), "engine", "duckdb")
-    dataset, services = await _dataset(request), services_of(request)
-    listing = await _listing(request, dataset, {})
-    found = await services.call(_read, request, dataset, listing, [], PREVIEW_ROWS)
+    dataset, services = await dataset_of(request), services_of(request)
+    listing = await listing_of(request, dataset, {})
+    found = await services.call(read_of, request, dataset, listing, [], PREVIEW_ROWS)
     columns = [column for column in records.schema_of(found.table) if column["name"] != records.PARTITION]
     url = (await services.call(services.datasets.connections.open, dataset.connection)).url
     return json_answer({"engine": engine, "sql": engine_sql.view(dataset, url, engine, columns)})
@@ -201,7 +201,7 @@ async def show_sql(request: Req) -> Response[bytes]:
 async def start_import(request: Req) -> Response[bytes]:
     """Import partitions into the store, in the background: what is unread of them; nothing is stored twice."""
     asked, services = await body_of(request, Partitions), services_of(request)
-    dataset = await _dataset(request)
+    dataset = await dataset_of(request)
     place = await services.call(services.datasets.connections.open, dataset.connection)
     listing = await services.call(services.listings.listing, dataset, place, refresh=asked.refresh)
     job = services.dataset_imports.start(dataset, place, listing.chosen(asked.partitions), new_id())
@@ -213,14 +213,14 @@ async def show_import(request: Req) -> Response[bytes]:
     return json_answer(msgspec.to_builtins(services_of(request).dataset_imports.job(segments(request)[4])))
 
 
-async def _dataset(request: Req) -> Dataset:
+async def dataset_of(request: Req) -> Dataset:
     services, name = services_of(request), segments(request)[2]
     dataset = await services.call(services.datasets.get, name)
     await require_use(request, dataset.connection)
     return dataset
 
 
-async def _listing(request: Req, dataset: Dataset, given: dict[str, list[str]]) -> Listing:
+async def listing_of(request: Req, dataset: Dataset, given: dict[str, list[str]]) -> Listing:
     services = services_of(request)
 
     def listing() -> Listing:
@@ -233,7 +233,7 @@ async def _listing(request: Req, dataset: Dataset, given: dict[str, list[str]]) 
     return await services.call(listing)
 
 
-def _read(request: Req, dataset: Dataset, listing: Listing, names: list[str], limit: int) -> records.Records:
+def read_of(request: Req, dataset: Dataset, listing: Listing, names: list[str], limit: int) -> records.Records:
     place = services_of(request).datasets.connections.open(dataset.connection)
     try:
         return records.read(dataset, place, listing.chosen(names), limit=limit)

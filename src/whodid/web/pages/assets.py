@@ -26,6 +26,7 @@ _FILES: Final = {
     "charts.js": "text/javascript",
     "events.js": "text/javascript",
     "console.js": "text/javascript",
+    "settings.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 _FOREVER: Final = "public, max-age=31536000, immutable"

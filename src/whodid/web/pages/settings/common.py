@@ -34,6 +34,8 @@ SECTIONS: Final[tuple[Section, ...]] = (
     Section("/settings/keys", "Keys", "What programs show instead of a sign-in."),
     Section("/settings/policy", "Policy", "What is logged of whom, and what is kept for a while after all."),
     Section("/settings/targets", "Targets", "Where events are sent to besides the store."),
+    Section("/settings/connections", "Connections", "Places that hold files, with their credentials."),
+    Section("/settings/datasets", "Datasets", "Files of a connection: looked into, read, imported."),
 )
 
 
@@ -57,12 +59,14 @@ def show(
     back: tuple[str, str] | None = None,
     lead: str = "",
     search: str | None = None,
+    watched: bool = False,
     status: int = 200,
 ) -> Response[bytes]:
     """A page of settings.
 
     back    where it belongs to: address and words.
     search  what is looked for in the list; None when it cannot be searched.
+    watched whether something goes on that the page follows.
     What was done, by `done` of the address, is its notice.
     """
     section = section_of(request.url.path)
@@ -76,6 +80,7 @@ def show(
         sections=SECTIONS,
         blocks=blocks,
         search=search,
+        watched=watched,
         buttons=buttons,
         back=back,
         lead=lead,

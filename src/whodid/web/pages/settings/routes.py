@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, NamedTuple
 
-from whodid.web.pages.settings import captures, groups, home, keys, policy, roles, targets, users
+from whodid.web.pages.settings import captures, connections, datasets, groups, home, keys, policy, roles, targets, users
 from whodid.web.requests import Req
 
 DONE: Final = "done"
@@ -25,6 +25,8 @@ _GROUP: Final = "/settings/groups/{group}"
 _KEY: Final = "/settings/keys/{key}"
 _RULE: Final = "/settings/policy/{rule}"
 _TARGET: Final = "/settings/targets/{name}"
+_CONNECTION: Final = "/settings/connections/{name}"
+_DATASET: Final = "/settings/datasets/{name}"
 
 # fmt: off
 SETTINGS: Final[tuple[SettingRoute, ...]] = (
@@ -87,5 +89,24 @@ SETTINGS: Final[tuple[SettingRoute, ...]] = (
     SettingRoute("GET", f"{_TARGET}/drop", targets.confirm_drop, (DONE,)),
     SettingRoute("GET", f"{_TARGET}/delete", targets.confirm_delete, (DONE,)),
     SettingRoute("POST", f"{_TARGET}/delete", targets.delete),
+    SettingRoute("GET", "/settings/connections", connections.connections, (DONE,)),
+    SettingRoute("GET", "/settings/add/connections/{kind}", connections.new, (DONE,)),
+    SettingRoute("POST", "/settings/add/connections/{kind}", connections.create),
+    SettingRoute("GET", _CONNECTION, connections.connection, (DONE,)),
+    SettingRoute("POST", _CONNECTION, connections.change),
+    SettingRoute("GET", f"{_CONNECTION}/files", connections.files, ("path", DONE)),
+    SettingRoute("GET", f"{_CONNECTION}/delete", connections.confirm_delete, (DONE,)),
+    SettingRoute("POST", f"{_CONNECTION}/delete", connections.delete),
+    SettingRoute("GET", "/settings/datasets", datasets.datasets, (DONE,)),
+    SettingRoute("GET", "/settings/add/datasets", datasets.new, ("connection", DONE)),
+    SettingRoute("POST", "/settings/add/datasets", datasets.create),
+    SettingRoute("GET", _DATASET, datasets.dataset, (DONE,)),
+    SettingRoute("POST", _DATASET, datasets.change),
+    SettingRoute("GET", f"{_DATASET}/preview", datasets.preview, (DONE,)),
+    SettingRoute("GET", f"{_DATASET}/partitions", datasets.partitions, ("refresh", DONE)),
+    SettingRoute("POST", f"{_DATASET}/imports", datasets.start_import),
+    SettingRoute("GET", f"{_DATASET}/imports/{{id}}", datasets.show_import, (DONE,)),
+    SettingRoute("GET", f"{_DATASET}/delete", datasets.confirm_delete, (DONE,)),
+    SettingRoute("POST", f"{_DATASET}/delete", datasets.delete),
 )
 # fmt: on
