@@ -208,7 +208,7 @@ class TargetBook:
 def shown(row: TargetRow) -> dict[str, Any]:
     """A row as it may be told: without its secrets."""
     told: dict[str, Any] = hidden(msgspec.to_builtins(row))
-    defaults = {"selection": {}, "shaping": {}, "format": "native", "start": "now", "deadline_s": row.deadline_s}
+    defaults = {"selection": {}, "shaping": {}, "format": "native", "start": "now", "keys": [], "deadline_s": row.deadline_s}
     told = {**defaults, **told, "running": row.running, "reason": row.reason}
     told.pop("backfilled_by", None)
     told.pop("boundary", None)
