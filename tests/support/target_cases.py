@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,28 @@ def cloudwatch_logs(folder: Path) -> Iterator[Case]:
         )
 
 
+@contextmanager
+def otlp_door(folder: Path, encoding: str) -> Iterator[Case]:
+    """Another whodid as an OTLP receiver."""
+    with another_whodid(folder) as other:
+        server = other.more["server"]
+
+        def received() -> list[str]:
+            server.engine.flush()
+            sql = "SELECT CAST(id AS VARCHAR) AS id FROM events WHERE format = 'otlp' ORDER BY seq"
+            found: list[str] = server.engine.store.query(sql, trusted=True, limit=100_000).table["id"].to_pylist()
+            return found
+
+        yield Case(
+            kind="otlp",
+            options={**other.options, "encoding": encoding},
+            received=received,
+            unreachable=other.unreachable,
+            forbidden=other.forbidden,
+            more=other.more,
+        )
+
+
 def mock_kafka(folder: Path) -> AbstractContextManager[Case]:
     from support.kafka_cases import mock_kafka
 
@@ -163,6 +186,8 @@ CASES: dict[str, CaseMaker] = {
     "log-files": log_files,
     "cloudwatch": cloudwatch_logs,
     "s3": s3,
+    "otlp": partial(otlp_door, encoding="protobuf"),
+    "otlp (json)": partial(otlp_door, encoding="json"),
     "kafka (mock)": mock_kafka,
     "kafka": real_kafka,
 }

@@ -27,7 +27,7 @@ _RAWS: Final = msgspec.json.Decoder(dict[str, Raw])
 
 Line = tuple[int, bytes]
 
-_CONNECTION: Final = (
+CONNECTION: Final = (
     TargetOption("compression", "gzip", "name", "of the body", kind="choice", choices=("gzip", "zstd", "none")),
     TargetOption("timeout_s", 30.0, "s", "how long connecting, sending and the answer may each take", kind="number"),
     TargetOption("ca_file", None, "file", "certificates to trust (PEM) instead of the system's", optional=True),
@@ -45,7 +45,7 @@ class HttpTarget(BaseTarget):
                      choices=("ndjson", "array")),
         TargetOption("key", None, "key", "sent as Authorization: Bearer KEY", secret=True, optional=True),
         TargetOption("headers", {}, "map", "more headers: Name => value, …", secret=True, kind="map"),
-        *_CONNECTION,
+        *CONNECTION,
     )  # fmt: skip
     EVENTS_MAX: ClassVar[int | None] = 2_000
 
@@ -114,7 +114,7 @@ class HttpTarget(BaseTarget):
         data = self._compress(body)
         response = self._request(data, media_type)
         status = response.status_code
-        answer = f"{status} {response.reason_phrase} {response.text[:ANSWER_SHOWN]}".strip()
+        answer = f"{status} {response.reason_phrase} {self._told(response)[:ANSWER_SHOWN]}".strip()
         if not response.is_success and status not in _OF_EVENTS:
             raise self._failed(response, answer)
         rejected = self._rejected(lines, response)
@@ -128,6 +128,10 @@ class HttpTarget(BaseTarget):
         first, _ = self._post(lines[:middle], refused)
         second, answer = self._post(lines[middle:], refused)
         return first + second, answer
+
+    def _told(self, response: httpx.Response) -> str:
+        """What an answer says in words."""
+        return response.text
 
     def _rejected(self, lines: Sequence[Line], response: httpx.Response) -> list[Refusal] | None:
         """Which of the lines an answer refuses; None when it does not say which."""
@@ -174,7 +178,7 @@ class WhodidTarget(HttpTarget):
         TargetOption("origin", True, "flag", "add a parameter “origin”: receiver, number, time, address and key id "
                      "under which the event was received first", kind="flag"),
         TargetOption("node", None, "name", "given to events that have no node", optional=True),
-        *_CONNECTION,
+        *CONNECTION,
     )  # fmt: skip
 
     def __init__(self, options: Mapping[str, Any], context: Context):
