@@ -124,3 +124,14 @@ def test_every_part_of_the_settings_is_reached_from_the_first_page(admin: httpx.
     page = admin.get("/settings").text
     for path in set(re.findall(r'href="(/settings/[a-z]+)"', page)):
         assert admin.get(path).status_code == 200, path
+
+
+def test_the_status_says_in_plain_words_that_all_is_well_or_what_is_wrong(
+    admin: httpx.Client, server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "All is well" in admin.get("/settings/status").text
+    found = server.engine.writer.status()
+    found.lag_seconds, found.lag_bytes = 95.0, 5_000_000
+    monkeypatch.setattr(server.services.writer, "status", lambda: found)
+    page = admin.get("/settings/status").text
+    assert "What is wrong" in page and "The store is 1 min 35 s behind: 5 MB wait." in page

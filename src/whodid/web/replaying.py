@@ -32,9 +32,14 @@ class Replay(Struct, kw_only=True, forbid_unknown_fields=True):
 
 async def replay_rejects(request: Req) -> Response[bytes]:
     """Take in again what was rejected and can be read today; nothing is taken in twice."""
-    wanted, services = await body_of(request, Replay), services_of(request)
+    return json_answer(msgspec.to_builtins(await replayed(request, await body_of(request, Replay))))
+
+
+async def replayed(request: Req, wanted: Replay) -> Replayed:
+    """Do so, and note who did."""
+    services = services_of(request)
     await services.call(services.record, _replayed_by(name_of(caller_of(request)), wanted))
-    return json_answer(msgspec.to_builtins(await services.call(_replay, services, wanted)))
+    return await services.call(_replay, services, wanted)
 
 
 def _replay(services: Services, wanted: Replay) -> Replayed:

@@ -87,7 +87,7 @@ async def status(request: Req) -> Response[bytes]:
         {
             "version": __version__,
             "store": services.store.kind,
-            "ready": not await _problems(services, parts),
+            "ready": not await problems_of(services, parts),
             "policy": parts["policy"],
             "journal": parts["journal"],
             "writer": parts["writer"],
@@ -117,7 +117,7 @@ async def healthz(request: Req) -> Response[bytes]:
 async def readyz(request: Req) -> Response[bytes]:
     """Whether events can be taken, stored and found: 503 with the reasons when not."""
     services = services_of(request)
-    problems = await _problems(services, await services.call(parts_of, services))
+    problems = await problems_of(services, await services.call(parts_of, services))
     if problems:
         raise WhodidError("unavailable", " ".join(problems), "See whodid status.", retry_after_s=5)
     return json_answer({"status": "ready"})
@@ -140,7 +140,7 @@ async def metrics(request: Req) -> Response[bytes]:
         lines += [f"# HELP {name} What clients sent that is counted and not stored.", f"# TYPE {name} counter"]
         lines += [f'{name}{{client="{client}",kind="{kind}"}} {n}' for (client, kind), n in sorted(counted.items())]
     lines += policy_metrics(parts["policy"])
-    ready = int(not await _problems(services, parts))
+    ready = int(not await problems_of(services, parts))
     lines += ["# HELP whodid_ready Whether events can be taken, stored and found.", "# TYPE whodid_ready gauge"]
     lines += [f"whodid_ready {ready}", ""]
     return Response("\n".join(lines).encode(), media_type="text/plain; version=0.0.4")
@@ -158,7 +158,7 @@ def _target_lines(targets: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-async def _problems(services: Services, parts: dict[str, Any]) -> list[str]:
+async def problems_of(services: Services, parts: dict[str, Any]) -> list[str]:
     problems = []
     if refusal := parts["journal"].get("refusal"):
         problems.append(f"The journal takes nothing: {refusal}")

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, NamedTuple
 
-from whodid.web.pages.settings import captures, connections, datasets, groups, home, keys, policy, roles, targets, users
+from whodid.web.pages.settings import (
+    captures,
+    connections,
+    datasets,
+    groups,
+    home,
+    keys,
+    policy,
+    roles,
+    status,
+    targets,
+    users,
+)
 from whodid.web.requests import Req
 
 DONE: Final = "done"
@@ -108,5 +120,8 @@ SETTINGS: Final[tuple[SettingRoute, ...]] = (
     SettingRoute("GET", f"{_DATASET}/imports/{{id}}", datasets.show_import, (DONE,)),
     SettingRoute("GET", f"{_DATASET}/delete", datasets.confirm_delete, (DONE,)),
     SettingRoute("POST", f"{_DATASET}/delete", datasets.delete),
+    SettingRoute("GET", "/settings/status", status.status, (DONE,)),
+    SettingRoute("POST", "/settings/status/retire", status.retire_node),
+    SettingRoute("POST", "/settings/status/replay", status.replay_rejects),
 )
 # fmt: on

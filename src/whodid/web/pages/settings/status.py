@@ -1,0 +1,206 @@
+"""The page of how the server stands: what is wrong in plain words first, then its parts one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+from litestar import Response
+
+from whodid import __version__
+from whodid.errors import WhodidError
+from whodid.reading import read
+from whodid.reading.output import rows as rows_of
+from whodid.stores.base import StoreStats
+from whodid.web import replaying, words
+from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
+from whodid.web.pages.settings.common import asked, by, many, segment, sent, show, to
+from whodid.web.requests import Req, services_of
+from whodid.web.services import Services
+from whodid.web.status import parts_of, problems_of
+
+HERE: Final = "/settings/status"
+LAG_S_NOTED: Final = 30.0
+DISK_SHARE_NOTED: Final = 2.0
+REJECTS_SHOWN: Final = 20
+
+
+async def status(request: Req) -> Response[bytes]:
+    """How the server stands."""
+    asked(request)
+    services = services_of(request)
+    parts = await services.call(parts_of, services)
+    stats, reason = await _stats(services)
+    wrong = [*await problems_of(services, parts), *_wrong(parts, stats, reason)]
+    if wrong:
+        head = Text(list(dict.fromkeys(wrong)), "What is wrong", "bad")
+    else:
+        head = Text(["Everything that is sent is taken, stored and can be found."], "All is well", "good")
+    nodes = _nodes(request, parts["nodes"])
+    blocks: list[Block] = [head, _taking(parts), _storing(services, parts, stats), _targets(parts["targets"])]
+    blocks += [nodes, *await _rejects(request)]
+    buttons = [Button("Read again", HERE), Button("As JSON", "/v1/status"), Button("For Prometheus", "/metrics")]
+    return show(request, "Status", blocks, buttons=buttons, lead=f"whodid {__version__} on {services.store.kind}.")
+
+
+async def retire_node(request: Req) -> Response[bytes]:
+    """Miss a node no more."""
+    given, services = await sent(request), services_of(request)
+    await services.call(services.directory.retire_node, given.get("node", ""), by=by(request))
+    return to(HERE, f"{given.get('node', '')} is missed no more, until it sends again.")
+
+
+async def replay_rejects(request: Req) -> Response[bytes]:
+    """Take in again what was rejected and can be read today."""
+    await sent(request)
+    done = await replaying.replayed(request, replaying.Replay())
+    told = msgspec.to_builtins(done)
+    return to(
+        HERE, ", ".join(f"{name.replace('_', ' ')}: {value:,}" for name, value in told.items() if type(value) is int)
+    )
+
+
+async def _stats(services: Services) -> tuple[StoreStats | None, str]:
+    try:
+        return await services.call(services.store.stats), ""
+    except WhodidError as error:
+        return None, error.message
+
+
+def _wrong(parts: Mapping[str, Any], stats: StoreStats | None, reason: str) -> Iterator[str]:
+    """What somebody should look at, in plain words."""
+    journal, writer = parts["journal"], parts["writer"]
+    if stats is None:
+        yield f"The store does not answer: {reason} What arrives waits in the journal meanwhile."
+    if writer["last_error"]:
+        yield f"The store refuses what is written: {writer['last_error']} It is tried again."
+    elif writer["lag_seconds"] > LAG_S_NOTED:
+        yield (
+            f"The store is {words.duration(writer['lag_seconds'] * 1_000)} behind:"
+            f" {words.size(writer['lag_bytes'])} wait. Nothing is lost; pages lack the latest events."
+        )
+    if writer["poisoned"]:
+        yield f"{many(writer['poisoned'], 'batch', 'batches')} could not be stored; they are kept in the journal's folder."
+    if journal["disk_free_bytes"] < DISK_SHARE_NOTED * journal["disk_free_bytes_min"]:
+        yield (
+            f"The disk is nearly full: {words.size(journal['disk_free_bytes'])} are free, below"
+            f" {words.size(journal['disk_free_bytes_min'])} no more events are taken."
+        )
+    if journal["quarantine"]:
+        yield f"{many(len(journal['quarantine']), 'damaged piece')} of the journal are put aside; look into its folder."
+    for target in parts["targets"]:
+        if target["reason"]:
+            yield f"The target {target['name']} is paused: {target['reason']}"
+        elif target["state"] in ("backing-off", "hung", "stopped"):
+            why = target["last_error"] or target["state"]
+            yield f"The target {target['name']} does not get through ({why}); it tries again."
+        if target["dead_letters"]:
+            letters = many(target["dead_letters"], "event")
+            yield f"The target {target['name']} refused {letters} for good: see its dead letters."
+    for node in parts["nodes"]:
+        if node["state"] == "silent":
+            yield f"The node {node['node']} is silent for {words.duration(node['last_seen_s_ago'] * 1_000)}."
+        if node["clock_off"]:
+            yield f"The clock of {node['node']} is off by {words.duration(abs(node['clock_ahead_ms']))}."
+
+
+def _taking(parts: Mapping[str, Any]) -> Facts:
+    journal = parts["journal"]
+    return Facts(
+        [
+            (
+                "Takes events",
+                f"no: {journal['refusal']}" if journal["refusal"] else "yes",
+                "bad" if journal["refusal"] else "good",
+            ),
+            ("Since the start", f"{many(journal['events'], 'event')}, {words.size(journal['bytes'])}", ""),
+            ("Lately", f"{words.count(round(journal['events_per_second'], 1))} events a second", ""),
+            ("Made durable in", words.duration(journal["commit_mean_ms"]), ""),
+            (
+                "Waits for the store",
+                f"{words.size(journal['backlog_bytes'])} of {words.size(journal['backlog_bytes_max'])}",
+                "",
+            ),
+            ("Free disk", words.size(journal["disk_free_bytes"]), ""),
+        ],
+        "Journal",
+    )
+
+
+def _storing(services: Services, parts: Mapping[str, Any], stats: StoreStats | None) -> Facts:
+    writer = parts["writer"]
+    behind = "nothing" if not writer["lag_batches"] else words.duration(writer["lag_seconds"] * 1_000)
+    rows = [
+        ("Engine", services.store.kind, ""),
+        ("Behind the journal", behind, "warning" if writer["lag_seconds"] > LAG_S_NOTED else ""),
+        (
+            "Stored since the start",
+            f"{many(writer['stored'], 'event')}, {many(writer['duplicates'], 'repetition')}",
+            "",
+        ),
+    ]
+    if stats is not None:
+        span = f"{words.moment(stats.oldest)} to {words.moment(stats.newest)}" if stats.oldest else "none yet"
+        rows += [
+            ("Events", words.count(stats.events), ""),
+            ("On disk", words.size(stats.size_bytes), ""),
+            ("From, to", span, ""),
+        ]
+    return Facts(rows, "Store")
+
+
+def _targets(targets: list[dict[str, Any]]) -> Table:
+    rows = [
+        [
+            Item(one["name"], f"/settings/targets/{segment(one['name'])}"),
+            Item(one["state"]),
+            Item(words.count(one["waiting_events"]), kind="number"),
+            Item(words.count(one["dead_letters"]), kind="number"),
+            Item(one["reason"] or one["last_error"] or ""),
+        ]
+        for one in targets
+    ]
+    return Table("Targets", ("Target", "State", "#Waiting", "#Dead letters", "Last error"), rows, "None.")
+
+
+def _nodes(request: Req, nodes: list[dict[str, Any]]) -> Table:
+    tags = {"silent": "bad", "sending": "good"}
+    rows = [
+        [
+            Item(one["node"], f"/events?node={segment(one['node'])}"),
+            Item(one["node_type"] or ""),
+            Item(one["state"], tag=tags.get(one["state"], "")),
+            Item(words.count(one["events"]), kind="number"),
+            Item(f"{words.duration(one['last_seen_s_ago'] * 1_000)} ago", kind="time"),
+            Item(buttons=[Button("Retire", f"{HERE}/retire", True, fields={"node": one["node"]},
+                                 label=f"Retire {one['node']}")]),
+        ]
+        for one in nodes
+    ]  # fmt: skip
+    return Table("Nodes that send", ("Node", "Type", "State", "#Events", "Last seen", ""), rows, "None has sent yet.")
+
+
+async def _rejects(request: Req) -> list[Block]:
+    services = services_of(request)
+    try:
+        answer = await services.call(read.rejects, services.store, limit=REJECTS_SHOWN)
+    except WhodidError:
+        return []
+    found = rows_of(answer.table)
+    rows = [
+        [
+            Item(str(one["code"])),
+            Item(str(one["message"])),
+            Item(str(one["raw"] or "")[:120]),
+            Item(str(one["received_at"]), kind="time"),
+        ]
+        for one in found
+    ]
+    note = f"The latest {len(rows)}; all are at /v1/rejects." if answer.truncated else ""
+    table = Table(
+        "Rejected, and kept with the reason", ("Code", "Why", "What", "When"), rows, "Nothing was rejected.", note
+    )
+    if not rows:
+        return [table]
+    return [table, Doing([Button("Take in again what can be read by now", f"{HERE}/replay", True)])]
