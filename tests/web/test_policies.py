@@ -99,7 +99,7 @@ def test_rules_are_made_changed_moved_and_deleted(server: WebServer) -> None:
     assert server.client.delete("/v1/policies/quiet").json() == {"deleted": "quiet"}
     refused(server.client.get("/v1/policies/quiet"), "not_found")
     told = server.recorded("log-settings-changed")
-    assert len(told) == 6 and {row["user"] for row in told} == {"owner of the data folder"}
+    assert len(told) == 6 and {row["user"] for row in told} == {"api:owner of the data folder"}
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_captures_are_started_listed_and_stopped(server: WebServer) -> None:
     assert "click" in server.client.get("/v1/policy?user=bob").json()["switched_off"]
     assert [each["name"] for each in server.client.get("/v1/policies").json()["captures"]] == ["capture-1"]
     ended = server.client.delete("/v1/captures/capture-1").json()
-    assert (ended["ended_why"], ended["ended_by"], ended["events"]) == ("stopped", "owner of the data folder", 0)
+    assert (ended["ended_why"], ended["ended_by"], ended["events"]) == ("stopped", "api:owner of the data folder", 0)
     assert [each["ended_why"] for each in server.client.get("/v1/captures").json()["captures"]] == ["stopped"]
     assert len(server.recorded("capture-started")) == len(server.recorded("capture-stopped")) == 1
 

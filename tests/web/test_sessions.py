@@ -92,10 +92,10 @@ def test_senseless_questions_are_refused(server: WebServer, params: dict[str, An
 
 def test_an_administrator_ends_a_session_and_that_is_an_event(server: WebServer) -> None:
     ended = server.client.delete("/v1/sessions/bobs").json()
-    assert (ended["open"], ended["ended_by"]) == (False, "owner of the data folder")
+    assert (ended["open"], ended["ended_by"]) == (False, "api:owner of the data folder")
     assert server.client.delete("/v1/sessions/bobs").json() == ended
     (told,) = server.recorded("session-ended")
-    assert (told["entity_id"], told["user"]) == (foreign_id("bobs"), "owner of the data folder")
+    assert (told["entity_id"], told["user"]) == (foreign_id("bobs"), "api:owner of the data folder")
 
 
 def test_every_event_joins_its_session_and_through_it_user_and_groups(server: WebServer) -> None:
@@ -176,7 +176,7 @@ def test_an_old_event_shows_the_name_of_then_and_of_now(server: WebServer) -> No
 def test_an_event_whose_clock_was_off_is_flagged_and_shows_both_times(server: WebServer) -> None:
     click = server.client.get("/v1/events", params={"type": "click"}).json()["events"][0]
     told = server.client.get(f"/v1/events/{click['id']}").json()
-    assert told["clock_skew_s"] == pytest.approx(2 * 86_400, abs=120)
+    assert told["clock_skew_s"] == pytest.approx(2 * 86_400, abs=1_800)
     assert told["time"] > told["received_at"]
     others = server.client.get("/v1/users/ada/activity", params={"since": "1d"}).json()["events"]
     assert {each["clock_skew_s"] for each in others} == {None}

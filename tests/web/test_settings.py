@@ -42,7 +42,7 @@ def test_users_are_made_changed_and_deleted(server: WebServer) -> None:
     assert "DOMAIN/mia" in [one["login"] for one in server.client.get("/v1/users?text=muster").json()["users"]]
     assert server.client.delete(path).status_code == 200
     assert server.client.get(path).status_code == 404
-    assert any(one["user"] == "owner of the data folder" for one in server.recorded("user-changed"))
+    assert any(one["user"] == "api:owner of the data folder" for one in server.recorded("user-changed"))
 
 
 def test_groups_nest_and_filter_events(server: WebServer) -> None:

@@ -100,5 +100,5 @@ def test_what_was_rejected_is_taken_in_once_when_it_can_be_read(server: WebServe
     assert (again["events"], again["still"], again["earlier"]) == (0, 1, 1)
     server.engine.flush()
     assert [one["user"] for one in server.client.get("/v1/events?type=mended").json()["events"]] == ["erika"]
-    assert server.recorded("rejects-replayed")[0]["user"] == "owner of the data folder"
+    assert server.recorded("rejects-replayed")[0]["user"] == "api:owner of the data folder"
     assert server.client.post("/v1/rejects/replay", json={"limit": 0}).status_code == 400

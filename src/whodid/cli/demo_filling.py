@@ -122,12 +122,12 @@ def _make_groups(engine: Engine, story: Story) -> None:
     seen = {user.login for user in directory.users(limit=10_000)}
     for group in demo.groups(events=story.events, days=story.days, seed=story.seed):
         if group.name not in present:
-            directory.create_group(group.name, by="whodid demo")
+            directory.create_group(group.name, by="api:whodid demo")
         if group.parent:
-            directory.add_member(group.parent, subgroup=group.name, by="whodid demo")
+            directory.add_member(group.parent, subgroup=group.name, by="api:whodid demo")
         for login in group.members:
             if login in seen:
-                directory.add_member(group.name, user=login, by="whodid demo")
+                directory.add_member(group.name, user=login, by="api:whodid demo")
 
 
 def _write(folder: Path, story: Story) -> None:

@@ -38,8 +38,8 @@ def caller_of(request: Req) -> Caller:
 
 
 def name_of(caller: Caller) -> str:
-    """The caller as `user` of an event: the person's login, else the program's name."""
-    return caller.user or caller.name
+    """The caller as `user` of an event: the person's login, else the program's name, marked as that of a program."""
+    return caller.user or f"api:{caller.name}"
 
 
 def query_of(request: Req, known: Iterable[str] | None) -> dict[str, list[str]]:

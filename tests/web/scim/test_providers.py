@@ -212,7 +212,7 @@ def test_every_change_is_an_event_with_before_and_after(provider: httpx.Client, 
         for event in server.recorded("user-changed")
         if event["entity_id"] == user["id"]
     ]
-    assert [by for _, by in changes] == ["identity provider"] * 2
+    assert [by for _, by in changes] == ["api:identity provider"] * 2
     assert changes[0][0]["before"]["attributes"]["title"] == "Analyst"
     assert changes[0][0]["after"]["attributes"]["title"] == "Lead"
     assert (changes[1][0]["before"]["active"], changes[1][0]["after"]["active"]) == (True, False)

@@ -16,7 +16,7 @@ from whodid.web.answers import error_answer, request_id_of, told_of
 from whodid.web.pages import assets, links
 from whodid.web.pages.navigation import stops_for
 from whodid.web.pages.spans import RANGES, zone_of
-from whodid.web.requests import Req, name_of
+from whodid.web.requests import Req
 
 ZONE_COOKIE: Final = "whodid_zone"
 THEME_COOKIE: Final = "whodid_theme"
@@ -52,7 +52,7 @@ def page(
     """A whole page in the frame. `content` is what its template needs, `at` the path of the navigation it is under."""
     caller: Caller | None = getattr(request.state, "caller", None)
     frame = {
-        "who": name_of(caller) if caller else "",
+        "who": (caller.user or caller.name) if caller else "",
         "stops": stops_for(caller) if caller else [],
         "theme": theme_of(request),
         "zone": zone(request),
