@@ -8,7 +8,7 @@ UTC without zone; sessions run with time zone UTC.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from msgspec import Struct
@@ -109,6 +109,20 @@ class Written(Struct, kw_only=True):
     mentions: Mentions
 
 
+class Forgotten(Struct, kw_only=True):
+    """What a step of forgetting took away; `more` when there may be more to take."""
+
+    events: int
+    more: bool
+
+
+def whole_hour(moment: datetime) -> datetime:
+    """The beginning of the hour, in UTC without zone: what is counted by the hour is forgotten by the hour."""
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
 class StoreStats(Struct, kw_only=True):
     """The size of a store. `size_bytes` is on disk, indexes included."""
 
@@ -144,6 +158,9 @@ class Store(Protocol):
                  WhodidError("full")         temporary: no space; nothing was written.
         """
 
+    def rest(self) -> None:
+        """Do what can wait: called by the writer whenever nothing waits to be stored. Changes no answer."""
+
     def query(
         self,
         sql: str,
@@ -166,5 +183,13 @@ class Store(Protocol):
         """
 
     def stats(self) -> StoreStats: ...
+
+    def forget(self, level: str, before: datetime) -> Forgotten:
+        """Take the oldest events of a level away, as long as they are of whole hours before a time (UTC).
+
+        One step is one short transaction, of an hour to a day of events with all that is counted of them: call it
+        until there is no `more`. Events that come in again later are stored like any others.
+        Raises   WhodidError("unavailable")  temporary: the engine cannot be reached; nothing was taken away.
+        """
 
     def close(self) -> None: ...

@@ -18,8 +18,8 @@ import duckdb
 from whodid.errors import WhodidError
 from whodid.journal.base import Array, Batch
 from whodid.journal.crash import point, register
-from whodid.stores import duckdb_engine, guard
-from whodid.stores.base import Mentions, Result, StoreStats, Written
+from whodid.stores import duckdb_engine, duckdb_forget, guard
+from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
 from whodid.stores.duckdb_errors import is_fatal, is_of_data, translated
 from whodid.stores.duckdb_load import LINE_BYTES_MAX, LINE_BYTES_USUAL, Load
 
@@ -77,9 +77,16 @@ class DuckDBStore:
         """See `Store.write`."""
         with self._writing:
             try:
-                return self._write(batches)
+                written = self._write(batches)
             except duckdb.Error as problem:
                 raise self._failed(problem, "writing") from problem
+        self._uncounted += written.events
+        self._count(duckdb_hours.WAITING_MAX_BUSY)
+        return written
+
+    def rest(self) -> None:
+        """See `Store.rest`: what waits to be counted by the hour is counted."""
+        self._count(duckdb_hours.WAITING_MAX)
 
     def query(
         self,
@@ -108,6 +115,14 @@ class DuckDBStore:
                 )
             except (duckdb.Error, OSError) as problem:
                 raise self._failed(problem, "the query") from problem
+
+    def forget(self, level: str, before: datetime) -> Forgotten:
+        """See `Store.forget`."""
+        with self._writing, self._cursor() as cursor:
+            try:
+                return duckdb_forget.forget(cursor, level, before)
+            except duckdb.Error as problem:
+                raise self._failed(problem, "forgetting") from problem
 
     def stats(self) -> StoreStats:
         """See `Store.stats`."""
@@ -150,6 +165,24 @@ class DuckDBStore:
             threads=self._threads,
             memory_bytes_max=self._memory_bytes_max,
         )
+
+        with self._cursor() as cursor, duckdb_engine.transaction(cursor):
+            self._uncounted = duckdb_hours.show(cursor)
+        self._count(duckdb_hours.WAITING_MAX)
+
+    def _count(self, waiting_max: int) -> None:
+        """Count by the hour when more than so many events wait; what fails is tried again later."""
+        if self._uncounted <= waiting_max:
+            return
+        with self._writing, self._cursor() as cursor:
+            try:
+                with duckdb_engine.transaction(cursor):
+                    duckdb_hours.count(cursor)
+                self._uncounted = 0
+            except duckdb.Error as problem:
+                # Answers stay exact, they only take longer.
+                _log.warning("Events were not counted by the hour: %s", problem)
+                self._uncounted = 0
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         if self._closed:

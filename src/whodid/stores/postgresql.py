@@ -18,12 +18,16 @@ from psycopg import errors
 from whodid.errors import WhodidError
 from whodid.journal import crash
 from whodid.journal.base import Batch
-from whodid.stores import guard, postgresql_query
+from whodid.stores import guard, postgresql_forget, postgresql_query
 from whodid.stores import postgresql_schema as schema
-from whodid.stores.base import Mentions, Result, StoreStats, Written
+from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
 from whodid.stores.postgresql_connect import Connection, Connections, connect, told
 from whodid.stores.postgresql_types import EventTypes
 from whodid.stores.postgresql_write import Write
+
+# Rows of counts by the hour that may wait to be gathered, and how many events may come before it is looked for that.
+WAITING_ROWS_MAX: Final = 300_000
+LOOK_EVENTS: Final = 50_000
 
 # Another writer's turn is waited for so long; it gives way after each write.
 TURN_TIMEOUT_MS: Final = 60_000
@@ -70,6 +74,7 @@ class PostgreSQLStore:
         self._types = EventTypes()
         self._partitions = schema.Partitions()
         self._closed = False
+        self._ungathered = LOOK_EVENTS + 1
         with told("opening the store"), self._readers.one() as connection:
             schema.upgrade(connection)
             self.has_reader_role = schema.allow_reader(connection)
@@ -87,6 +92,14 @@ class PostgreSQLStore:
             except errors.UniqueViolation:
                 # Somebody else's row appeared outside the writers' lock; it is seen this time.
                 return self._write(batches)
+
+    def rest(self) -> None:
+        """See `Store.rest`: counts by the hour that lie in many rows are gathered."""
+        with self._writing:
+            if self._ungathered > LOOK_EVENTS:
+                self._ungathered = 0
+                with told("gathering counts"), self._transaction() as connection:
+                    connection.execute("SELECT whodid.merge_hours(%s)", (WAITING_ROWS_MAX,))
 
     def query(
         self,
@@ -109,6 +122,11 @@ class PostgreSQLStore:
                 timeout_ms=timeout_ms,
                 as_reader=self.has_reader_role and not trusted,
             )
+
+    def forget(self, level: str, before: datetime) -> Forgotten:
+        """See `Store.forget`."""
+        with self._writing, told("forgetting"), self._transaction() as connection:
+            return postgresql_forget.forget(connection, level, before)
 
     def stats(self) -> StoreStats:
         """See `Store.stats`."""
@@ -145,6 +163,7 @@ class PostgreSQLStore:
         if self._types.is_full():
             self._types.forget()
         crash.point("store.after-commit")
+        self._ungathered += written.events
         return written
 
     @contextmanager
