@@ -81,7 +81,8 @@ def _wrong(parts: Mapping[str, Any], stats: StoreStats | None, reason: str) -> I
             f" {words.size(writer['lag_bytes'])} wait. Nothing is lost; pages lack the latest events."
         )
     if writer["poisoned"]:
-        yield f"{many(writer['poisoned'], 'batch', 'batches')} could not be stored; they are kept in the journal's folder."
+        batches = many(writer["poisoned"], "batch", "batches")
+        yield f"{batches} could not be stored; they are kept in the journal's folder."
     if journal["disk_free_bytes"] < DISK_SHARE_NOTED * journal["disk_free_bytes_min"]:
         yield (
             f"The disk is nearly full: {words.size(journal['disk_free_bytes'])} are free, below"
