@@ -1,12 +1,13 @@
-"""What runs beside the server on its own: scheduled reports, and the mail by which they go out."""
+"""What runs beside the server on its own: scheduled reports, alerts, and the mail and webhooks by which they go out."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+from whodid.alerts.live import Alerts
 from whodid.datasets.connections import Connections
 from whodid.delivery.settings import Outlets
 from whodid.delivery.worker import Clock, Worker
@@ -26,7 +27,7 @@ _log = logging.getLogger("whodid.beside")
 
 
 class Beside:
-    """The schedules of a directory. One thread notes what is due; each piece is done by a thread of its own.
+    """Schedules and alerts of a directory. One thread notes what is due; each piece is done by a thread of its own.
 
     Parameters
     ----------
@@ -34,6 +35,10 @@ class Beside:
         What this server is called among those of one directory.
     record
         Makes an event durable; it blocks.
+    standing
+        How this server stands: journal, writer and targets as plain values.
+    public_url
+        What links in messages begin with; empty for no links.
     clock
         Tells the time, in UTC.
     """
@@ -47,13 +52,16 @@ class Beside:
         sealer: Sealer,
         server: str,
         record: Callable[[Event], None],
+        standing: Callable[[], dict[str, Any]],
+        public_url: str = "",
         clock: Clock = now,
     ):
         self.clock = clock
         self.outlets = Outlets(directory, sealer)
         self.book = WorkBook(directory, server)
         self.schedules = Schedules(store, directory, connections, self.outlets, self.book, record, clock)
-        self._parts = (self.schedules,)
+        self.alerts = Alerts(store, directory, self.outlets, self.book, record, standing, clock, public_url)
+        self._parts = (self.schedules, self.alerts)
         self._worker = Worker(self.book, {part.kind: part.job for part in self._parts}, clock)
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -67,8 +75,8 @@ class Beside:
 
     def do_due(self) -> None:
         """Note what is due and do it, in this thread."""
-        for part in self._parts:
-            part.step()
+        self.schedules.step()
+        self.alerts.look()
         self._worker.do_due()
 
     def close(self) -> None:
@@ -78,6 +86,7 @@ class Beside:
         self._worker.close()
         if self._thread is not None:
             self._thread.join()
+            self._try("leases", self.alerts.leave)
 
     def _run(self) -> None:
         steps = 0

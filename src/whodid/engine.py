@@ -106,6 +106,8 @@ class Engine:
             sealer=self.sealer,
             server=self.journal.receiver,
             record=self.record,
+            standing=self._standing,
+            public_url=self.config.public_url,
         )
 
     @classmethod
@@ -157,6 +159,13 @@ class Engine:
             Draft(received_at=datetime.now(UTC), events=msgspec.json.encode([event]), count=1, format="native")
         )
 
+    def _standing(self) -> dict[str, Any]:
+        parts: dict[str, Any] = {
+            "journal": self.journal,
+            "writer": self.writer,
+            "targets": self.dispatch.dispatcher,
+        }
+        return {name: msgspec.to_builtins(part.status()) for name, part in parts.items()}
     def flush(self, timeout_s: float = 60.0) -> None:
         """Return when everything appended before this call is stored.
 

@@ -48,12 +48,9 @@ class House:
             server=name,
             record=engine.record,
             clock=self.clock,
-            **self.more(engine),
+            standing=engine._standing,
+            public_url="https://audit.example.com",
         )
-
-    @staticmethod
-    def more(engine: Engine) -> dict[str, Any]:
-        return {}
 
     def store(self, events: Sequence[Event]) -> None:
         """Take events in; they are stored when this returns."""

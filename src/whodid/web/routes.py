@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, NamedTuple
 
+from whodid.alerts.row import AlertFields, NewAlert
 from whodid.dispatch.management import NewTarget, TargetFields
 from whodid.policy.captures import NewCapture
 from whodid.reading.output import FORMATS
 from whodid.schedules.row import NewSchedule, ScheduleFields
 from whodid.web import (
     account,
+    alerts,
     connections,
     datasets,
     error_groups,
@@ -197,6 +199,22 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/v1/schedules/{name}/run", "admin", schedules.run_schedule, "schedules"),
     Route("POST", "/v1/schedules/{name}/dry-run", "admin", schedules.dry_run_schedule, "schedules"),
     Route("GET", "/v1/schedules/{name}/runs", "admin", schedules.list_runs, "schedules", ("limit",)),
+    Route("GET", "/v1/alerts", "read", alerts.list_rules, "alerts"),
+    Route("POST", "/v1/alerts", "admin", alerts.create_rule, "alerts", body=NewAlert, status=201),
+    Route("GET", "/v1/alerts/kinds", "read", alerts.list_kinds, "alerts"),
+    Route("POST", "/v1/alerts/dry-run", "admin", alerts.try_rule, "alerts", body=NewAlert),
+    Route("GET", "/v1/alerts/firing", "read", alerts.list_firings, "alerts", alerts.FIRING_QUERY),
+    Route("GET", "/v1/alerts/firing/{id}", "read", alerts.show_firing, "alerts"),
+    Route("POST", "/v1/alerts/firing/{id}/mute", "admin", alerts.mute_firing, "alerts", body=alerts.Muting),
+    Route("POST", "/v1/alerts/firing/{id}/resolve", "admin", alerts.resolve_firing, "alerts"),
+    Route("GET", "/v1/alerts/{name}", "read", alerts.show_rule, "alerts"),
+    Route("PATCH", "/v1/alerts/{name}", "admin", alerts.change_rule, "alerts", body=AlertFields),
+    Route("DELETE", "/v1/alerts/{name}", "admin", alerts.delete_rule, "alerts"),
+    Route("POST", "/v1/alerts/{name}/mute", "admin", alerts.mute_rule, "alerts", body=alerts.Muting),
+    Route("GET", "/v1/webhooks", "admin", alerts.list_webhooks, "alerts"),
+    Route("PUT", "/v1/webhooks/{name}", "admin", alerts.set_webhook, "alerts", body=alerts.WebhookFields),
+    Route("DELETE", "/v1/webhooks/{name}", "admin", alerts.delete_webhook, "alerts"),
+    Route("POST", "/v1/webhooks/{name}/test", "admin", alerts.test_webhook, "alerts"),
     Route("GET", "/v1/mail", "admin", schedules.show_mail, "schedules"),
     Route("PUT", "/v1/mail", "admin", schedules.set_mail, "schedules", body=schedules.MailFields),
     Route("DELETE", "/v1/mail", "admin", schedules.delete_mail, "schedules"),

@@ -1,0 +1,2 @@
+-- Since when there are events.
+SELECT min(e.time) AS oldest FROM events e
