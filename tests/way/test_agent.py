@@ -197,11 +197,11 @@ def test_what_is_old_goes_at_its_pace_and_what_is_written_at_once(
     agent = AgentProcess(tmp_path / "state", [audit], [collector.url], "--rate-events-s", "2000")
     started(agent)
     agent.start()
-    wait_for_events(collector, 10_000, "CAST(parameter('n') AS integer) >= 20000")
+    wait_for_events(collector, 10_000, "CAST((parameters ->> 'n') AS integer) >= 20000")
     with (audit / "audit.log").open("ab") as file:
         file.write(dss_lines(range(LINES, LINES + 5)))
-    wait_for_events(collector, 5, f"CAST(parameter('n') AS integer) >= {LINES}")
-    old = collector.scalar("SELECT count(*) FROM events WHERE CAST(parameter('n') AS integer) < 20000")
+    wait_for_events(collector, 5, f"CAST((parameters ->> 'n') AS integer) >= {LINES}")
+    old = collector.scalar("SELECT count(*) FROM events WHERE CAST((parameters ->> 'n') AS integer) < 20000")
     assert old < 20_000, "what is old went without a limit"
     wait_for_events(collector, LINES + 5)
 
@@ -239,12 +239,9 @@ def test_agents_that_switch_between_two_collectors(
             one = ServerProcess(tmp_path / "one", "--store", postgresql_url, port=int(one.url.rpartition(":")[2]))
             started(one)
             one.start()
-        first = agents[0][0]
-        if first.process is not None and first.process.poll() is not None:
-            first.environment = {}
-            first._command[first._command.index("--server") + 1] = one.url
-            first.start()
+        revive(agents[0][0])
         time.sleep(0.3)
+    wait_for(lambda: revive(agents[0][0]) and not agents[0][0].environment, agents[0][0].said)
     wait_for_events(two, nodes * lines)
     by_node = two.query("SELECT node, count(*) AS n FROM events WHERE format = 'dss-log4j' GROUP BY node ORDER BY node")
     assert [(row["node"], row["n"]) for row in by_node] == [(f"n{number}", lines) for number in range(nodes)]
@@ -254,6 +251,16 @@ def test_agents_that_switch_between_two_collectors(
     assert [row["entity_id"] for row in registered] == ["n0", "n1", "n2"]
     for agent, _ in agents:
         assert agent.stop() == 0, agent.said()
+
+
+def revive(agent: AgentProcess) -> bool:
+    """Start an agent that was killed once more, this time to live; True when it runs."""
+    assert agent.process is not None
+    if agent.process.poll() is None:
+        return True
+    agent.environment = {}
+    agent.start()
+    return True
 
 
 def test_a_node_that_stops_sending_is_missed_once_and_is_back_once(

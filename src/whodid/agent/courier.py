@@ -72,6 +72,7 @@ class Courier:
         self.sent = Sent()
         self.trouble: str | None = None
         self.clock_ahead_s: float | None = None
+        self.node: str | None = None
 
     @property
     def server(self) -> str:
@@ -155,6 +156,7 @@ class Courier:
             answer = msgspec.json.decode(response.content, type=Answer)
         except msgspec.DecodeError:
             return Refusal(f"{self.server} is no whodid collector: it answers {response.content[:80]!r}.")
+        self.node = answer.node
         if path == EVENTS_PATH:
             self._count(answer)
         else:

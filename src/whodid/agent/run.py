@@ -32,10 +32,11 @@ _STATUS: Final = "status.json"
 
 
 class Identity(Struct, kw_only=True):
-    """What of an agent is the same after each start; `node` is what its events name."""
+    """What of an agent is the same after each start; `node` is what its events name, `nameless` that they name none."""
 
     agent: str
     node: str | None = None
+    nameless: bool = False
 
 
 class Agent:
@@ -84,6 +85,7 @@ class Agent:
             agent=self._identity.agent,
             node=self.settings.node or self._identity.node,
             node_type=self.settings.node_type,
+            machine=machine_name() if self._identity.nameless else None,
             version=__version__,
             sent_at=datetime.now(UTC),
             waiting_events=sum(each.events for each in waiting),
@@ -100,7 +102,7 @@ class Agent:
             "at": datetime.now(UTC),
             "began_at": self._began_at,
             "agent": self._identity.agent,
-            "node": self.settings.node or self._identity.node,
+            "node": self.settings.node or self._identity.node or self.courier.node,
             "node_type": self.settings.node_type,
             "server": self.courier.server,
             "paths": self.settings.paths,
@@ -126,8 +128,10 @@ class Agent:
 
     def _saw(self, draft: Draft) -> None:
         """The first events tell which node this is."""
-        if self.settings.node is None and self._identity.node is None and draft.count:
-            self._identity.node = node_of(draft) or machine_name()
+        known = self.settings.node or self._identity.node or self._identity.nameless
+        if not known and draft.count:
+            self._identity.node = node_of(draft)
+            self._identity.nameless = self._identity.node is None
             _write(self._folder / _IDENTITY, self._identity)
 
     def _tell(self) -> None:

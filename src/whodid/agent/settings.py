@@ -23,7 +23,8 @@ class Settings(Struct, kw_only=True, frozen=True):
     key          what it shows them; `@FILE` is read again whenever it is refused.
     paths        files, folders and patterns; the rotated files of a file belong to it.
     node, node_type
-                 of events that name none; without them the node that the events name, else this machine's name.
+                 of events that name none; without them the node that the events name, else that of the key, else this
+                 machine's name.
     format       of the files; None looks at each.
     rate_bytes_s, rate_events_s
                  the most that is sent of what lay there from before: packed bytes, events; 0 for no limit. What is

@@ -25,7 +25,8 @@ class Hello(Struct, kw_only=True, omit_defaults=True):
     """Who sends, and how it stands there.
 
     agent      id of the agent: its state folder's, the same after each start.
-    node       the node; events that name none are of it. None while the agent does not know it yet.
+    node       the node; events that name none are of it. None while the agent does not know it.
+    machine    name of its machine, which is the node where nothing else tells it, neither events nor the key.
     sent_at    by the node's own clock.
     waiting_…  what the agent holds that was not taken yet.
     """
@@ -33,6 +34,7 @@ class Hello(Struct, kw_only=True, omit_defaults=True):
     agent: Name
     node: Name | None = None
     node_type: Name | None = None
+    machine: Name | None = None
     version: Name | None = None
     sent_at: datetime
     waiting_events: Count = 0
@@ -41,9 +43,10 @@ class Hello(Struct, kw_only=True, omit_defaults=True):
 
 
 class Answer(Struct, kw_only=True):
-    """What the collector answers to both; counts are of the events of this request."""
+    """What the collector answers to both; counts are of the events of this request. `node` is what it takes it for."""
 
     time: datetime
+    node: str | None = None
     accepted: int = 0
     duplicates: int = 0
     filtered: int = 0

@@ -208,8 +208,8 @@ class TargetBook:
 def shown(row: TargetRow) -> dict[str, Any]:
     """A row as it may be told: without its secrets."""
     told: dict[str, Any] = hidden(msgspec.to_builtins(row))
-    defaults = {"selection": {}, "shaping": {}, "format": "native", "start": "now", "keys": [], "deadline_s": row.deadline_s}
-    told = {**defaults, **told, "running": row.running, "reason": row.reason}
+    defaults = {"selection": {}, "shaping": {}, "format": "native", "start": "now", "keys": []}
+    told = {**defaults, "deadline_s": row.deadline_s, **told, "running": row.running, "reason": row.reason}
     told.pop("backfilled_by", None)
     told.pop("boundary", None)
     told.pop("revision", None)

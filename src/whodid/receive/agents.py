@@ -67,8 +67,9 @@ class AgentDoor:
 
     def _heartbeat(self, body: bytes, caller: Caller, scope: Mapping[str, Any]) -> Answer:
         at = datetime.now(UTC)
-        self._nodes.hear(_hello(body, caller), _address(scope), at, heartbeat=True)
-        return Answer(time=at)
+        hello = _hello(body, caller)
+        self._nodes.hear(hello, _address(scope), at, heartbeat=True)
+        return Answer(time=at, node=hello.node)
 
     async def _events(self, body: bytes, caller: Caller, scope: Mapping[str, Any]) -> Answer:
         at = datetime.now(UTC)
@@ -84,6 +85,7 @@ class AgentDoor:
         self._nodes.hear(hello, _address(scope), at, heartbeat=False)
         return Answer(
             time=datetime.now(UTC),
+            node=hello.node,
             accepted=len(ready.ids),
             duplicates=ready.duplicates,
             filtered=ready.filtered,
@@ -98,8 +100,8 @@ def _hello(line: bytes, caller: Caller) -> Hello:
         raise WhodidError("invalid", f"The first line does not tell which agent sends: {error}.", _HINT) from error
     if hello.sent_at.tzinfo is None:
         raise WhodidError("invalid", "sent_at has no zone.", _HINT)
-    if caller.nodes and hello.node is None and len(caller.nodes) == 1:
-        hello.node = next(iter(caller.nodes))
+    if hello.node is None:
+        hello.node = next(iter(caller.nodes)) if len(caller.nodes) == 1 else hello.machine
     if caller.nodes and hello.node is not None and hello.node not in caller.nodes:
         raise WhodidError(
             "forbidden",
