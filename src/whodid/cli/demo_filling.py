@@ -19,6 +19,7 @@ from whodid.event import Event
 from whodid.journal.base import Draft
 
 if TYPE_CHECKING:
+    from whodid.directory import Directory
     from whodid.engine import Engine
 
 DAYS_DEFAULT: Final = 90
@@ -116,8 +117,20 @@ def _append(engine: Engine, run: list[Event], stop: threading.Event) -> None:
 
 
 def _make_groups(engine: Engine, story: Story) -> None:
-    """The people's departments and divisions as nested groups, for filters by group."""
+    """The people's departments and divisions as nested groups, for filters by group.
+
+    That they were made is told at the beginning of the story, where they belong.
+    """
     directory = engine.directory
+    began = story.end - timedelta(days=story.days)
+    directory.on_change = lambda event: engine.record(msgspec.structs.replace(event, time=began))
+    try:
+        _add_groups(directory, story)
+    finally:
+        directory.on_change = engine.record
+
+
+def _add_groups(directory: Directory, story: Story) -> None:
     present = {group.name for group in directory.groups()}
     seen = {user.login for user in directory.users(limit=10_000)}
     for group in demo.groups(events=story.events, days=story.days, seed=story.seed):
