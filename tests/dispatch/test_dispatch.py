@@ -331,3 +331,18 @@ def test_a_damaged_cursor_stops_its_target_alone(running: Watched) -> None:
     wait_until(lambda: set(sent) <= set(good.ids))
     assert not set(sent) & set(damaged.ids)
     assert path.read_bytes() == b"{"
+
+
+def test_dead_letters_are_told_as_events_that_do_not_feed_on_themselves(running: Watched) -> None:
+    other = running.create("siem")
+    events = [event() for _ in range(40)]
+    other.refuses.update(one.id for one in events)
+    running.post(events)
+    running.settled()
+    wait_until(lambda: running.status("siem").refused == 40)
+    running.settled()
+    sql = "SELECT CAST(parameters AS VARCHAR) AS told FROM events WHERE type = 'target-dead-letters' ORDER BY seq"
+    told = [json.loads(row["told"]) for row in running.engine.store.query(sql, trusted=True).table.to_pylist()]
+    assert 1 <= len(told) <= 4
+    assert told[0]["reason"] == "no"
+    assert 20 <= sum(one["events"] for one in told) <= 40

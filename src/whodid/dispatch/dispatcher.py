@@ -288,6 +288,7 @@ class Dispatcher:
             source=lambda row: Source(row, self._journal.receiver, self.kept, self._store),
             on_paused=self._on_paused,
             on_lost=self._on_lost,
+            on_refused=self._on_refused,
         )
 
     def _on_paused(self, row: TargetRow, reason: str) -> None:
@@ -301,6 +302,9 @@ class Dispatcher:
 
     def _on_lost(self, row: TargetRow, events: int) -> None:
         self._announce("target-lost-events", row, {"events": events})
+
+    def _on_refused(self, row: TargetRow, events: int, reason: str) -> None:
+        self._announce("target-dead-letters", row, {"events": events, "reason": reason})
 
     # Segments.
 

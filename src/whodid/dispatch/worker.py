@@ -78,6 +78,7 @@ class Parts:
         source: Callable[[TargetRow], Source],
         on_paused: Callable[[TargetRow, str], None],
         on_lost: Callable[[TargetRow, int], None],
+        on_refused: Callable[[TargetRow, int, str], None],
     ):
         self.own = own
         self.kept = kept
@@ -86,6 +87,7 @@ class Parts:
         self.source = source
         self.on_paused = on_paused
         self.on_lost = on_lost
+        self.on_refused = on_refused
 
 
 class Worker:
@@ -98,6 +100,8 @@ class Worker:
         self._parts = parts
         self._attempt: Attempt | None = None
         self._hanging: list[Attempt] = []
+        self._refused_told = 0
+        self._refused_untold = 0
         self._lock = threading.RLock()
         self._backoff = Backoff(PAUSE_S_FIRST, PAUSE_S_MAX)
         self._retry_at_s = 0.0
@@ -193,7 +197,17 @@ class Worker:
         self._rate.add(sent.events)
         with self._lock:
             self._last_sent_at = datetime.now(UTC)
+        if sent.refused:
+            self._tell_refused(len(sent.refused), sent.refused[0].message)
         self.idle()
+
+    def _tell_refused(self, events: int, reason: str) -> None:
+        """Announce what went to the dead letters each time it doubled: the announcement may be refused, too."""
+        self._refused_untold += events
+        if self._refused_untold >= self._refused_told:
+            untold, self._refused_untold = self._refused_untold, 0
+            self._refused_told += untold
+            self._parts.on_refused(self.row, untold, reason)
 
     def opened(self) -> None:
         with self._lock:
