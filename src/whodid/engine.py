@@ -36,6 +36,7 @@ from whodid.journal.lock import FolderLock
 from whodid.plugins import STORES, load
 from whodid.policy.live import Policies
 from whodid.receive.nodes import NodeBook
+from whodid.retention.keeper import Keeper
 from whodid.stores.base import Store
 from whodid.stores.writer import StoreWriter
 
@@ -89,6 +90,7 @@ class Engine:
             quiet_s=config.node_quiet_s,
             on_api=self.extensions.api_node_seen,
         )
+        self.retention = Keeper(store, directory, owner=journal.receiver, record=self.record)
         self.listings = Listings(config.data_path / "listings")
         self.dataset_imports = DatasetImports(
             lambda: SharedJournalSink(self.journal, self.writer, self.store), config.data_path / "imports" / "files.db"
@@ -166,6 +168,7 @@ class Engine:
             "targets": self.dispatch.dispatcher,
         }
         return {name: msgspec.to_builtins(part.status()) for name, part in parts.items()}
+
     def flush(self, timeout_s: float = 60.0) -> None:
         """Return when everything appended before this call is stored.
 
@@ -181,6 +184,7 @@ class Engine:
         if "beside" in self.__dict__:
             self.beside.close()
         self.nodes.close()
+        self.retention.close()
         self.policies.close()
         self.dataset_imports.close()
         self.journal.seal()

@@ -154,6 +154,7 @@ class Server:
         engine.dispatch.dispatcher.start()
         engine.beside.start()
         engine.nodes.start()
+        engine.retention.start()
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 _route(

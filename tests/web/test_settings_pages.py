@@ -135,3 +135,15 @@ def test_the_status_says_in_plain_words_that_all_is_well_or_what_is_wrong(
     monkeypatch.setattr(server.services.writer, "status", lambda: found)
     page = admin.get("/settings/status").text
     assert "What is wrong" in page and "The store is 1 min 35 s behind: 5 MB wait." in page
+
+
+def test_retention_says_in_numbers_what_would_go_before_it_is_set(admin: httpx.Client, server: WebServer) -> None:
+    page = posted(admin, "/settings/retention", audit="30", debug="7")
+    assert "audit: 1 event older than 30 days go." in page.text and "debug: 0 events older than 7 days go." in page.text
+    assert server.engine.directory.setting("retention") is None
+    done(posted(admin, "/settings/retention", audit="30", debug="7", confirmed="1"))
+    assert server.engine.directory.setting("retention") == {"levels": {"audit": 30, "debug": 7}, "sessions": None}
+    assert 'value="30"' in admin.get("/settings/retention").text
+    assert 'id="f2-debug-wrong"' in posted(admin, "/settings/retention", debug="0").text
+    done(posted(admin, "/settings/retention", confirmed="1"))
+    assert server.engine.directory.setting("retention") is None

@@ -153,6 +153,18 @@ class Sessions(Provisioning):
         with self.writing() as connection:
             return connection.execute(update(sessions).where(due).values(ended=told)).rowcount
 
+    def forget_sessions(self, before: datetime, limit: int = 1_000) -> int:
+        """Forget sessions that ended before a time, at most `limit`; returns how many. Their events stay."""
+        sessions, known = tables.users_sessions, tables.known_sessions
+        old = select(sessions.c.id).where(sessions.c.ended < before).order_by(sessions.c.ended).limit(limit)
+        with self.writing() as connection:
+            ids = list(connection.execute(old).scalars())
+            connection.execute(delete(known).where(known.c.session_id.in_(ids)))
+            connection.execute(delete(sessions).where(sessions.c.id.in_(ids)))
+        if ids:
+            self.forget_known()
+        return len(ids)
+
     def look_after(self) -> None:
         super().look_after()
         self.end_idle_sessions()

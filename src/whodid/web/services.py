@@ -22,6 +22,7 @@ from whodid.errors import WhodidError
 from whodid.event import Event
 from whodid.policy.live import Policies
 from whodid.receive.access import Access
+from whodid.retention.keeper import Keeper
 from whodid.stores.base import Store
 
 THREADS: Final = 8
@@ -59,6 +60,7 @@ class Services:
     datasets: Datasets
     listings: Listings
     dataset_imports: DatasetImports
+    retention: Keeper
     beside: Beside
     extensions: Extensions
     counted: Callable[[], Mapping[tuple[str, str], int]] = dict

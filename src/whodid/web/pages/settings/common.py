@@ -36,6 +36,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
     Section("/settings/targets", "Targets", "Where events are sent to besides the store."),
     Section("/settings/connections", "Connections", "Places that hold files, with their credentials."),
     Section("/settings/datasets", "Datasets", "Files of a connection: looked into, read, imported."),
+    Section("/settings/retention", "Retention", "How long events are kept."),
     Section("/settings/status", "Status", "How the server stands, in plain words."),
 )
 

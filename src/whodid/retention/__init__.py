@@ -1,0 +1,1 @@
+"""How long events and sessions are kept: a setting, and who sees to it once a day."""
