@@ -30,6 +30,7 @@ TARGETS: dict[str, Plugin] = {
     "cloudwatch": Plugin("whodid.targets.cloudwatch:CloudWatchTarget", extra="aws"),
     "http": Plugin("whodid.targets.http:HttpTarget"),
     "whodid": Plugin("whodid.targets.http:WhodidTarget"),
+    "syslog": Plugin("whodid.targets.syslog:SyslogTarget"),
     "otlp": Plugin("whodid.targets.otlp:OtlpTarget"),
     "kafka": Plugin("whodid.targets.kafka:KafkaTarget", extra="kafka"),
 }

@@ -167,6 +167,28 @@ def otlp_door(folder: Path, encoding: str) -> Iterator[Case]:
         )
 
 
+@contextmanager
+def syslog(folder: Path) -> Iterator[Case]:
+    """A strict receiver with TLS."""
+    from support.certificates import write_certificates
+    from support.syslog_server import SyslogServer
+
+    stranger = folder / "stranger"
+    stranger.mkdir()
+    write_certificates(stranger)
+    with SyslogServer(folder / "tls") as server:
+        options = {"host": "localhost", "port": server.port, "ca_file": str(server.ca_file)}
+        yield Case(
+            kind="syslog",
+            options=options,
+            received=lambda: [json.loads(message.text)["id"] for message in server.settled()],
+            unreachable={**options, "port": 1},
+            forbidden={**options, "ca_file": str(stranger / "ca.pem")},
+            more={"server": server},
+        )
+        assert server.errors == []
+
+
 def mock_kafka(folder: Path) -> AbstractContextManager[Case]:
     from support.kafka_cases import mock_kafka
 
@@ -186,6 +208,7 @@ CASES: dict[str, CaseMaker] = {
     "log-files": log_files,
     "cloudwatch": cloudwatch_logs,
     "s3": s3,
+    "syslog": syslog,
     "otlp": partial(otlp_door, encoding="protobuf"),
     "otlp (json)": partial(otlp_door, encoding="json"),
     "kafka (mock)": mock_kafka,
