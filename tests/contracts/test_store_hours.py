@@ -12,12 +12,12 @@ from msgspec.structs import replace
 
 from contracts.conftest import StorePlace
 from support.batches import Batches, FileBatch
-from support.events import entity, event
+from support.events import entity, event, many
 from support.stores import rows
 from whodid.event import Event
 from whodid.reading.dialect import dialect_of
 from whodid.reading.read import definition
-from whodid.stores import duckdb_hours, postgresql_write
+from whodid.stores import duckdb_hours, postgresql
 from whodid.stores.base import Store
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
@@ -52,8 +52,10 @@ def assert_counts_are_exact(store: Store) -> None:
 
 @pytest.fixture(autouse=True)
 def counts_are_gathered_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duckdb_hours, "WAITING_ROWS_MAX", 40)
-    monkeypatch.setattr(postgresql_write, "WAITING_ROWS_MAX", 40)
+    monkeypatch.setattr(duckdb_hours, "WAITING_MAX", 40)
+    monkeypatch.setattr(duckdb_hours, "WAITING_MAX_BUSY", 200)
+    monkeypatch.setattr(postgresql, "LOOK_EVENTS", 0)
+    monkeypatch.setattr(postgresql, "WAITING_ROWS_MAX", 40)
 
 
 def any_event(chance: random.Random) -> Event:
@@ -75,7 +77,7 @@ def any_event(chance: random.Random) -> Event:
 
 
 class Story:
-    """Random writes to a store: duplicates, late events, restarts, and deaths in the middle of a write."""
+    """Random writes to a store: duplicates, late events, old ones forgotten, restarts, and deaths in a write."""
 
     def __init__(self, place: StorePlace, chance: random.Random):
         self.place = place
@@ -103,6 +105,12 @@ class Story:
         self.store.write(batches[:1])
         self.store.write(batches)
 
+    def rest(self) -> None:
+        self.store.rest()
+
+    def forget(self) -> None:
+        self.store.forget(self.chance.choice(("usage", "info")), DAY + timedelta(hours=2.5))
+
     def restart(self) -> None:
         self.store.close()
         self.store = self.place.open()
@@ -118,8 +126,9 @@ class Story:
 @pytest.mark.parametrize("seed", range(8))
 def test_counts_by_the_hour_are_exact_after_any_writes(store_place: StorePlace, seed: int) -> None:
     story = Story(store_place, random.Random(seed))
-    for _ in range(12):
-        story.chance.choice((story.write, story.write, story.write_again, story.restart))()
+    steps = (story.write, story.write, story.write_again, story.rest, story.rest, story.forget, story.restart)
+    for _ in range(14):
+        story.chance.choice(steps)()
         assert_counts_are_exact(story.store)
     assert rows(story.store, "SELECT count(*) > 0 AS some FROM events")[0]["some"]
 
@@ -143,11 +152,34 @@ def test_events_that_only_the_careful_way_takes_are_counted(store: Store, batche
     assert_counts_are_exact(store)
 
 
-def test_waiting_counts_are_gathered(store: Store, batches: Batches) -> None:
+def test_what_waits_is_gathered_when_there_is_time(store: Store, batches: Batches) -> None:
     for number in range(60):
         store.write([batches.of([event(number, session=SESSIONS[0])])])
-    names = dialect_of(store.kind)
-    for name in (names.event_hours, names.session_hours):
-        (counted,) = rows(store, f"SELECT count(*) AS n FROM {name}")
-        assert counted["n"] < 50
+    store.rest()
+    for name in (dialect_of(store.kind).event_hours, dialect_of(store.kind).session_hours):
+        assert rows(store, f"SELECT count(*) AS n FROM {name}") == [{"n": 1}]
+    assert_counts_are_exact(store)
+
+
+def test_several_receivers_are_counted_each_by_itself(store_place: StorePlace) -> None:
+    """Their numbers say nothing of each other."""
+    store = store_place.open()
+    ahead, behind = store_place.batches("ahead"), Batches(store_place.journal_path / "b", "it's behind")
+    store.write([ahead.of(many(60))])
+    store.rest()
+    for turn in range(3):
+        store.write([behind.of([event(turn, user="ann")])])
+        store.write([ahead.of([event(100 + turn)])])
+        assert_counts_are_exact(store)
+    store.rest()
+    assert_counts_are_exact(store)
+
+
+def test_numbers_that_are_used_anew_are_counted(store: Store, batches: Batches) -> None:
+    store.write([batches.of(many(60))])
+    store.rest()
+    batches.seq = 1
+    store.write([batches.of([event(number, user="ann") for number in range(100, 110)])])
+    assert_counts_are_exact(store)
+    store.rest()
     assert_counts_are_exact(store)

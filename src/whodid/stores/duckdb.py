@@ -18,7 +18,7 @@ import duckdb
 from whodid.errors import WhodidError
 from whodid.journal.base import Array, Batch
 from whodid.journal.crash import point, register
-from whodid.stores import duckdb_engine, duckdb_forget, guard
+from whodid.stores import duckdb_engine, duckdb_forget, duckdb_hours, guard
 from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
 from whodid.stores.duckdb_errors import is_fatal, is_of_data, translated
 from whodid.stores.duckdb_load import LINE_BYTES_MAX, LINE_BYTES_USUAL, Load
@@ -165,24 +165,26 @@ class DuckDBStore:
             threads=self._threads,
             memory_bytes_max=self._memory_bytes_max,
         )
-
-        with self._cursor() as cursor, duckdb_engine.transaction(cursor):
-            self._uncounted = duckdb_hours.show(cursor)
+        try:
+            with self._cursor() as cursor, duckdb_engine.transaction(cursor):
+                self._uncounted = duckdb_hours.show(cursor)
+        except BaseException:
+            self._connection.close()
+            raise
         self._count(duckdb_hours.WAITING_MAX)
 
     def _count(self, waiting_max: int) -> None:
-        """Count by the hour when more than so many events wait; what fails is tried again later."""
+        """Count by the hour when more than so many events wait; what fails is tried again after as many."""
         if self._uncounted <= waiting_max:
             return
         with self._writing, self._cursor() as cursor:
             try:
                 with duckdb_engine.transaction(cursor):
                     duckdb_hours.count(cursor)
-                self._uncounted = 0
             except duckdb.Error as problem:
                 # Answers stay exact, they only take longer.
                 _log.warning("Events were not counted by the hour: %s", problem)
-                self._uncounted = 0
+            self._uncounted = 0
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         if self._closed:

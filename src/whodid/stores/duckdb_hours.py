@@ -1,23 +1,69 @@
-"""The counts by the hour, kept with every load in its own transaction."""
+"""The counts by the hour: behind the events by as many as are quick to count when asked, and exact at any moment.
+
+Counting a load by itself would cost a tenth of storing it and gather little. So events wait until they are many, and
+the views `event_hours` and `session_hours` join what was counted with what waits. A transaction that counts also
+replaces the views, so that whoever asks sees each event once. Whoever takes events away takes their counts with them.
+"""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import duckdb
 
 from whodid.stores import migrate
 
-# A trickle adds nearly a row an event; gathered this many at a time, they become a row a key and hour.
-WAITING_ROWS_MAX: Final = 200_000
+# So many are counted in 0.3 s, and asked for uncounted in a few milliseconds.
+WAITING_MAX: Final = 1_000_000
+# While more and more comes in, storing goes first up to here.
+WAITING_MAX_BUSY: Final = 5_000_000
 
 
-def add(connection: duckdb.DuckDBPyConnection, own_rows: int, waiting_rows_max: int | None = None) -> None:
-    """Count the rows of the connection's transaction, which are those whose row ids begin at `own_rows`."""
-    sql = migrate.statements("duckdb", "hours")
-    for what in ("events", "sessions"):
-        connection.execute(sql[f"add_{what}"], {"own_rows": own_rows})
-        waiting = connection.execute(sql[f"waiting_{what}"]).fetchall()[0][0]
-        if waiting > (WAITING_ROWS_MAX if waiting_rows_max is None else waiting_rows_max):
-            for step in ("gather", "drop", "keep"):
-                connection.execute(sql[f"{step}_{what}"])
+def show(connection: duckdb.DuckDBPyConnection) -> int:
+    """Make the views for what is counted; returns how many events wait."""
+    branches = [
+        _sql("branch").format(condition=f"receiver = '{_quoted(receiver)}' AND seq > {seq}")
+        for receiver, seq in connection.execute(_sql("known")).fetchall()
+    ] or [_sql("branch").format(condition="FALSE")]
+    connection.execute(_sql("uncounted_view").format(branches="\nUNION ALL\n".join(branches)))
+    connection.execute(_sql("events_view"))
+    connection.execute(_sql("sessions_view"))
+    return int(connection.execute(_sql("waiting")).fetchall()[0][0])
+
+
+def add(connection: duckdb.DuckDBPyConnection, own_rows: int) -> None:
+    """Let the rows of the connection's transaction, whose row ids begin at `own_rows`, wait to be counted."""
+    known = dict(connection.execute(_sql("known")).fetchall())
+    for receiver, first in connection.execute(_sql("own_range"), {"own_rows": own_rows}).fetchall():
+        if receiver not in known:
+            connection.execute(_sql("learn"), {"receiver": receiver})
+            show(connection)
+        elif first <= known[receiver]:
+            # Numbers that came before are used anew, as by a journal out of a backup.
+            forget(connection)
+
+
+def count(connection: duckdb.DuckDBPyConnection) -> None:
+    """Count what waits. In a transaction of its own."""
+    connection.execute(_sql("count_events"))
+    connection.execute(_sql("count_sessions"))
+    for receiver, seq in connection.execute(_sql("counted_up_to")).fetchall():
+        connection.execute(_sql("advance"), {"receiver": receiver, "seq": seq})
+    show(connection)
+
+
+def forget(connection: duckdb.DuckDBPyConnection) -> None:
+    """Count everything anew."""
+    for step in ("forget_events", "forget_sessions", "forget"):
+        connection.execute(_sql(step))
+    show(connection)
+
+
+@cache
+def _sql(name: str) -> str:
+    return migrate.statements("duckdb", "hours")[name]
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")

@@ -27,8 +27,6 @@ from whodid.stores.postgresql_types import EventTypes, Met
 CHUNK_EVENTS: Final = 5_000
 CHUNK_CHARACTERS: Final = 16 * 1024 * 1024
 COPY_LINES: Final = 200
-# Rows of counts by the hour that wait to be gathered: a trickle adds nearly one an event.
-WAITING_ROWS_MAX: Final = 50_000
 GIVE_WAY_ROWS: Final = 50
 GIVE_WAY_S: Final = 2e-6
 
@@ -90,7 +88,6 @@ class Write:
                 added = copying.submit(self._add, chunk)
                 self._mention(before)
             self._mention(added.result() if added is not None else [])
-        self._connection.execute("SELECT whodid.merge_hours(%s)", (WAITING_ROWS_MAX,))
         self._connection.execute(_ADVANCE, (receiver, batches[-1].number, self._events, self._rejects))
         return Written(
             events=self._events,

@@ -182,6 +182,8 @@ class StoreWriter:
             self._write(group)
             if self._stopping.is_set():
                 return
+        if not any(batch.number > self._taken for batch in self._journal.sealed()):
+            self._store.rest()
 
     def _catch_up(self) -> None:
         """Let go of batches that are stored: the process died before the journal knew, or the directory."""

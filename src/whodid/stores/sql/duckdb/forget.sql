@@ -15,12 +15,12 @@ DELETE FROM event_entities WHERE time >= $since AND time < $until AND event_id I
 DELETE FROM events WHERE level = $level AND time >= $since AND time < $until
 
 -- name: event_hours
-DELETE FROM event_hours WHERE level = $level AND hour >= $since AND hour < $until
+DELETE FROM counted_events WHERE level = $level AND hour >= $since AND hour < $until
 
 -- name: session_hours
-DELETE FROM session_hours WHERE hour >= $since AND hour < $until
+DELETE FROM counted_sessions WHERE hour >= $since AND hour < $until
 
 -- name: sessions_again
-INSERT INTO session_hours
-SELECT DISTINCT date_trunc('hour', time), session, "user", acting_for, TRUE
+INSERT INTO counted_sessions
+SELECT DISTINCT date_trunc('hour', time), session, "user", acting_for
 FROM events WHERE time >= $since AND time < $until AND session IS NOT NULL

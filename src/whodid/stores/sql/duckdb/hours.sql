@@ -1,45 +1,70 @@
--- What a load adds to the counts by the hour; $own_rows is where the row ids of the transaction's own rows begin.
+-- Counting by the hour: what is counted, what is not yet, and both together.
 
--- name: add_events
-INSERT INTO event_hours
+-- name: own_range
+-- $own_rows is where the row ids of the transaction's own rows begin.
+SELECT receiver, min(seq) FROM events WHERE rowid >= $own_rows GROUP BY receiver
+
+-- name: known
+SELECT receiver, seq FROM counted ORDER BY receiver
+
+-- name: learn
+INSERT INTO counted VALUES ($receiver, -1)
+
+-- name: forget
+UPDATE counted SET seq = -1
+
+-- name: forget_events
+DELETE FROM counted_events
+
+-- name: forget_sessions
+DELETE FROM counted_sessions
+
+-- name: waiting
+SELECT count(*) FROM uncounted_events
+
+-- name: count_events
+INSERT INTO counted_events
 SELECT
     date_trunc('hour', time) AS hour, type, level, topic, function, "user", acting_for, project,
     count(*), count(duration_ms), count(*) FILTER (WHERE level = 'error' OR error_message IS NOT NULL),
-    min(time), max(time), FALSE
-FROM events WHERE rowid >= $own_rows
+    min(time), max(time)
+FROM uncounted_events
 GROUP BY ALL
+ORDER BY hour
 
--- name: add_sessions
-INSERT INTO session_hours
-SELECT DISTINCT date_trunc('hour', time), session, "user", acting_for, FALSE
-FROM events WHERE rowid >= $own_rows AND session IS NOT NULL
+-- name: count_sessions
+INSERT INTO counted_sessions
+SELECT DISTINCT date_trunc('hour', time) AS hour, session, "user", acting_for
+FROM uncounted_events WHERE session IS NOT NULL
+ORDER BY hour
 
--- name: waiting_events
-SELECT count(*) FROM event_hours WHERE NOT merged
+-- name: counted_up_to
+SELECT receiver, max(seq) FROM uncounted_events GROUP BY receiver
 
--- name: waiting_sessions
-SELECT count(*) FROM session_hours WHERE NOT merged
+-- name: advance
+UPDATE counted SET seq = $seq WHERE receiver = $receiver
 
--- name: gather_events
-CREATE OR REPLACE TEMP TABLE gathered_hours AS
+-- name: uncounted_view
+-- Constants instead of a join, so that the engine skips what was counted: one branch for each receiver.
+CREATE OR REPLACE VIEW uncounted_events AS {branches}
+
+-- name: branch
 SELECT
-    hour, type, level, topic, function, "user", acting_for, project,
-    sum(events)::BIGINT, sum(runs)::BIGINT, sum(errors)::BIGINT, min(first), max(last), TRUE
-FROM event_hours WHERE NOT merged
-GROUP BY ALL
+    time, type, level, topic, function, "user", acting_for, project, session, duration_ms, error_message, receiver, seq
+FROM events WHERE {condition}
 
--- name: gather_sessions
-CREATE OR REPLACE TEMP TABLE gathered_hours AS
-SELECT DISTINCT hour, session, "user", acting_for, TRUE FROM session_hours WHERE NOT merged
+-- name: events_view
+CREATE OR REPLACE VIEW event_hours AS
+SELECT hour, type, level, topic, function, "user", acting_for, project, events, runs, errors, first, last
+FROM counted_events
+UNION ALL
+SELECT
+    date_trunc('hour', time), type, level, topic, function, "user", acting_for, project,
+    1, (duration_ms IS NOT NULL)::BIGINT, (level = 'error' OR error_message IS NOT NULL)::BIGINT, time, time
+FROM uncounted_events
 
--- name: drop_events
-DELETE FROM event_hours WHERE NOT merged
-
--- name: drop_sessions
-DELETE FROM session_hours WHERE NOT merged
-
--- name: keep_events
-INSERT INTO event_hours FROM gathered_hours ORDER BY hour
-
--- name: keep_sessions
-INSERT INTO session_hours FROM gathered_hours ORDER BY hour
+-- name: sessions_view
+CREATE OR REPLACE VIEW session_hours AS
+SELECT hour, session, "user", acting_for FROM counted_sessions
+UNION ALL
+SELECT date_trunc('hour', time), session, "user", acting_for FROM uncounted_events WHERE session IS NOT NULL
