@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -23,6 +23,7 @@ _AHEAD: Final = re.compile(r"(\d{1,6})\s*(m|h|d|w)")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 Severity = Literal["info", "warning", "critical"]
+SEVERITIES: Final[tuple[str, ...]] = get_args(Severity)
 
 
 class Rule(Struct, kw_only=True, frozen=True):

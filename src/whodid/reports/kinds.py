@@ -38,7 +38,7 @@ _KINDS: Final[dict[str, tuple[str, ...]]] = {
         "settings-changed", "log-settings-changed", "setting-changed", "*-settings-changed", "*-save-settings",
         "*save-settings", "*-settings-edit", "*-settings-update", "admin-connection-save", "admin-connection-delete",
         "admin-variables-save", "admin-integrations-save", "policy-*", "target-*", "connection-*ed", "retention-*",
-        "capture-*",
+        "capture-*", "schedule-*", "alert-created", "alert-changed", "alert-deleted", "mail-changed", "webhook-*",
     ),
     "reads": (
         "dataset-read-data", "dataset-read-data-sample", "*dataset-read-data", "table-produced", "explore-*",
@@ -46,9 +46,10 @@ _KINDS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "exports": (
         "dataset-export", "*-export", "*-export-download", "*-download", "*-exported", "audit-exported",
-        "table-exported", "sql-notebook-export*", "dashboards-export", "dashboards-download-export", "file-saved",
+        "table-exported", "report-sent", "sql-notebook-export*", "dashboards-export",
+        "dashboards-download-export", "file-saved",
     ),
-    "readings": ("audit-read", "audit-exported", "query-run"),
+    "readings": ("audit-read", "audit-exported", "query-run", "report-sent"),
     "own_changes": (
         "settings-changed", "log-settings-changed", "user-created", "user-changed", "user-deleted", "group-created",
         "group-changed", "group-deleted", "role-granted", "role-revoked", "password-changed", "password-removed",
@@ -56,7 +57,9 @@ _KINDS: Final[dict[str, tuple[str, ...]]] = {
         "capture-started", "capture-stopped", "session-ended", "target-created", "target-changed", "target-deleted",
         "target-paused", "target-resumed", "target-tested", "target-replayed", "connection-created",
         "connection-changed", "connection-deleted", "dataset-created", "dataset-changed", "dataset-deleted",
-        "rejects-replayed",
+        "rejects-replayed", "schedule-created", "schedule-changed", "schedule-deleted", "schedule-paused",
+        "schedule-resumed", "mail-changed", "webhook-changed", "webhook-deleted", "alert-created", "alert-changed",
+        "alert-deleted", "alert-muted", "alert-unmuted", "alert-resolved",
     ),
     "losses": ("target-lost-events", "target-dead-letters"),
 }  # fmt: skip

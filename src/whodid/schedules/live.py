@@ -211,6 +211,7 @@ class Schedules:
         told: dict[str, Any] = {"due": work.due, "attempt": work.attempts, "took_s": self._took_s(work)}
         if schedule is not None:
             told |= {name: schedule[name] for name in ("report", "parameters", "format", "as_user") if name in schedule}
+            told["what"] = f"report {schedule['report']}"
         if error is None:
             self.counts["done"] += 1
             told |= dict(outcome or {})

@@ -10,7 +10,8 @@ from litestar import Response
 from msgspec import UNSET, Struct, UnsetType
 
 from whodid.alerts.kinds import KINDS
-from whodid.alerts.row import AlertFields, NewAlert
+from whodid.alerts.row import SEVERITIES, AlertFields, NewAlert
+from whodid.beside import Beside
 from whodid.delivery import webhook as hooks
 from whodid.delivery.webhook import Webhook
 from whodid.errors import WhodidError
@@ -174,6 +175,25 @@ async def test_webhook(request: Req) -> Response[bytes]:
         return hooks.post(hook, said, identifier=f"test.{secrets.token_hex(8)}", at=services.beside.clock())
 
     return json_answer({"webhook": name, "status": await services.call(send)})
+
+
+# Metric, label, help, and where its counts are found.
+_COUNTERS: Final = (
+    ("whodid_schedule_runs_total", "outcome", "Attempts of scheduled reports.", ("schedules", ("done", "failed"))),
+    ("whodid_alert_changes_total", "what", "Firings of alerts that began and ended.", ("alerts", ("fired", "ended"))),
+    ("whodid_alert_notices_total", "outcome", "Attempts to tell of firings.", ("alerts", ("sent", "failed"))),
+)
+
+
+def beside_metrics(beside: Beside) -> list[str]:
+    """Lines for Prometheus: schedules and alerts of this server since its start, and what is firing."""
+    lines = []
+    for name, label, help_text, (part, keys) in _COUNTERS:
+        lines += [f"# HELP {name} {help_text}", f"# TYPE {name} counter"]
+        lines += [f'{name}{{{label}="{key}"}} {getattr(beside, part).counts[key]}' for key in keys]
+    firing = beside.alerts.firings.counts()
+    lines += ["# HELP whodid_alerts_firing What is firing.", "# TYPE whodid_alerts_firing gauge"]
+    return lines + [f'whodid_alerts_firing{{severity="{one}"}} {firing.get(one, 0)}' for one in SEVERITIES]
 
 
 async def _shown(request: Req, name: str) -> Response[bytes]:

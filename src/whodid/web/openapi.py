@@ -93,7 +93,8 @@ PARAMETERS: Final[dict[str, str]] = {
     "field": "The field to suggest values of.",
     "about": "What the tile's page is about, in the order of its path.",
     "sort": "Column to sort by; - in front: from the largest.",
-    "all": "1: all rows instead of the first; of sign-ins: everybody's.",
+    "all": "1: all rows instead of the first; of sign-ins: everybody's; of firings true: what ended, too.",
+    "rule": "Only what this alert found.",
 }
 
 _ERRORS: Final = ("invalid", "unauthorized", "forbidden", "not_found", "busy", "internal", "unavailable", "full")

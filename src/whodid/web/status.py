@@ -10,6 +10,7 @@ from litestar import Response
 from whodid import __version__
 from whodid.errors import WhodidError
 from whodid.reading import read
+from whodid.web.alerts import beside_metrics
 from whodid.web.answers import json_answer
 from whodid.web.nodes import node_metrics, nodes_standing, summed
 from whodid.web.policies import policy_metrics, standing
@@ -139,6 +140,7 @@ async def metrics(request: Req) -> Response[bytes]:
         name = "whodid_client_items_total"
         lines += [f"# HELP {name} What clients sent that is counted and not stored.", f"# TYPE {name} counter"]
         lines += [f'{name}{{client="{client}",kind="{kind}"}} {n}' for (client, kind), n in sorted(counted.items())]
+    lines += await services.call(beside_metrics, services.beside)
     lines += policy_metrics(parts["policy"])
     ready = int(not await problems_of(services, parts))
     lines += ["# HELP whodid_ready Whether events can be taken, stored and found.", "# TYPE whodid_ready gauge"]

@@ -1,0 +1,92 @@
+"""`whodid schedule`, `whodid alert` and `whodid mail` on a folder without a server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.mail import PASSWORD, USER, MailBox, mail_server
+from support.webhooks import receiver
+from whodid import cli
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailBox]:
+    with mail_server(tmp_path_factory.mktemp("mail")) as started:
+        yield started
+
+
+def test_a_schedule_by_command_line(tmp_path: Path, capsys: Captured) -> None:
+    data = str(tmp_path / "data")
+    lake = tmp_path / "lake"
+    lake.mkdir()
+
+    def run(*words: str) -> tuple[int, str]:
+        code = cli.main([*words, "--data", data])
+        return code, capsys.readouterr().out
+
+    assert run("connection", "create", "lake", "--kind", "folder", "--option", f"path={lake}")[0] == 0
+    words = ("--report", "users", "--cron", "@weekly", "--zone", "Europe/Berlin", "--param", "since=7d",
+             "--param", "users=erika", "--param", "users=otto", "--to", "lake:users", "--as-nobody")  # fmt: skip
+    code, told = run("schedule", "create", "weekly", *words, "--dry-run", "-o", "table")
+    assert code == 0 and "rows would go to lake:users/weekly_" in told
+    assert run("schedule", "create", "weekly", *words)[0] == 0
+    assert run("schedule", "create", "weekly", *words)[0] == 1
+    code, told = run("schedule", "list", "-o", "json")
+    (listed,) = json.loads(told)
+    assert listed["parameters"] == {"since": "7d", "users": ["erika", "otto"]} and listed["cron"] == "0 0 * * 1"
+    code, told = run("schedule", "run", "weekly", "-o", "json")
+    assert code == 0 and json.loads(told)[0]["state"] == "done"
+    assert [path.suffix for path in (lake / "users").iterdir()] == [".csv"]
+    assert run("schedule", "pause", "weekly")[1] == "Paused the schedule weekly.\n"
+    assert run("schedule", "resume", "weekly")[1].startswith("Resumed the schedule weekly; it runs next at ")
+    assert run("schedule", "change", "weekly", "--cron", "* * * * * *")[0] == 2
+    assert json.loads(run("schedule", "runs", "weekly", "-o", "json")[1])[0]["rows"] == 0
+    assert run("schedule", "delete", "weekly")[0] == 0
+    assert run("schedule", "create", "none", "--report", "users")[0] == 2
+
+
+def test_alerts_and_mail_by_command_line(tmp_path: Path, capsys: Captured, box: MailBox) -> None:
+    data = str(tmp_path / "data")
+
+    def run(*words: str) -> tuple[int, str]:
+        code = cli.main([*words, "--data", data])
+        return code, capsys.readouterr().out
+
+    (tmp_path / "password").write_text(PASSWORD + "\n")
+    (tmp_path / "ca.pem").write_text(box.ca)
+    words = ("--host", "localhost", "--port", str(box.port), "--sender", "audit@example.com", "--user", USER,
+             "--password-file", str(tmp_path / "password"), "--certificates", str(tmp_path / "ca.pem"))  # fmt: skip
+    assert run("mail", "set", *words)[0] == 0
+    assert run("mail", "test", "--to", "erika@example.com")[1] == "The mail server took a test for erika@example.com.\n"
+    code, told = run("mail", "show", "-o", "json")
+    assert code == 0 and PASSWORD not in told
+    with receiver() as hook:
+        (tmp_path / "url").write_text(hook.url)
+        code, told = run("alert", "webhook", "ops", "--url-file", str(tmp_path / "url"), "--test")
+        assert told == "The webhook ops goes to 127.0.0.1.\nops answered 200.\n"
+    code, told = run("alert", "kinds", "-o", "json")
+    assert any(row["kind"] == "event" and row["default"] == "(needed)" for row in json.loads(told))
+    words = ("--kind", "report", "--option", "report=users", "--option", "column=events", "--option", "value=1",
+             "--option", "parameters=since=7d,limit=5", "--webhook", "ops", "--mail", "a@example.com")  # fmt: skip
+    assert run("alert", "create", "busy", *words, "--dry-run")[0] == 0
+    assert run("alert", "create", "busy", *words)[0] == 0
+    assert run("alert", "create", "roles", "--kind", "event", "--option", "types=role-*,target-paused")[0] == 0
+    code, told = run("alert", "list", "-o", "json")
+    found = {
+        one["name"]: {name: value for name, value in one["options"].items() if value is not None}
+        for one in json.loads(told)
+    }
+    assert found["roles"] == {"types": ["role-*", "target-paused"]}
+    assert found["busy"]["parameters"] == {"since": "7d", "limit": "5"}
+    assert run("alert", "mute", "roles", "--alert", "--until", "2h")[1].startswith("roles is muted until ")
+    assert run("alert", "mute", "roles", "--alert", "--end")[1] == "roles is muted no longer.\n"
+    assert run("alert", "change", "busy", "--severity", "critical", "--off")[0] == 0
+    assert run("alert", "firing")[0] == 0
+    assert run("alert", "resolve", "abcd")[0] == 1
+    assert run("alert", "delete", "busy")[0] == 0
