@@ -32,10 +32,10 @@ class Clock:
 class House:
     """An engine and what runs beside it. `clock` is the time of the schedules and alerts, not of the events."""
 
-    def __init__(self, folder: Path, clock: Clock, **options: Any):
+    def __init__(self, folder: Path, clock: Clock, name: str = "server-1", **options: Any):
         self.engine = Engine.open(Config(data=str(folder), **options))
         self.clock = clock
-        self.beside = self.another("server-1")
+        self.beside = self.another(name)
 
     def another(self, name: str, engine: Engine | None = None) -> Beside:
         """What runs beside a server of this name on the same parts, or on another engine's."""

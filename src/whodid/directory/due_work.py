@@ -65,11 +65,12 @@ class WorkBook:
             "kind": kind, "name": name, "due": due, "state": "waiting", "channel": channel, "attempts": 0,
             "next_at": at, "given": dict(given),
         }  # fmt: skip
-        put = self._directory.insert(_ROWS).values(row).on_conflict_do_nothing()
+        # Drivers count inserted rows differently; what is returned is there.
+        put = self._directory.insert(_ROWS).values(row).on_conflict_do_nothing().returning(_ROWS.c.name)
         if connection is not None:
-            return connection.execute(put).rowcount > 0
+            return connection.execute(put).first() is not None
         with self._directory.writing() as own:
-            return own.execute(put).rowcount > 0
+            return own.execute(put).first() is not None
 
     def claim(
         self, kinds: Iterable[str], *, at: datetime, hold_s: float, busy: Iterable[str] = (), limit: int = 1
@@ -145,7 +146,7 @@ class WorkBook:
             index_elements=["name"], set_=values, where=(leases.c.until < at) | (leases.c.owner == self.owner)
         )
         with self._directory.writing() as connection:
-            return connection.execute(put).rowcount > 0
+            return connection.execute(put.returning(leases.c.name)).first() is not None
 
     def leave(self, name: str) -> None:
         """Give a lease back."""
