@@ -32,6 +32,7 @@ TARGETS: dict[str, Plugin] = {
     "whodid": Plugin("whodid.targets.http:WhodidTarget"),
     "syslog": Plugin("whodid.targets.syslog:SyslogTarget"),
     "otlp": Plugin("whodid.targets.otlp:OtlpTarget"),
+    "postgresql": Plugin("whodid.targets.postgresql:PostgreSQLTarget", extra="postgresql"),
     "kafka": Plugin("whodid.targets.kafka:KafkaTarget", extra="kafka"),
 }
 

@@ -201,6 +201,28 @@ def real_kafka(folder: Path, cluster: Any) -> AbstractContextManager[Case]:
     return real_kafka(folder, cluster)
 
 
+@contextmanager
+def postgresql(folder: Path, server: Any) -> Iterator[Case]:
+    import psycopg
+
+    url = server.create_database()
+
+    def received() -> list[str]:
+        with psycopg.connect(url) as connection:
+            there = connection.execute("SELECT to_regclass('whodid.events')").fetchone()
+            if there is None or there[0] is None:
+                return []
+            return [str(row[0]) for row in connection.execute("SELECT id FROM whodid.events ORDER BY seq")]
+
+    yield Case(
+        kind="postgresql",
+        options={"url": url},
+        received=received,
+        unreachable={"url": "postgresql://postgres@127.0.0.1:1/audit"},
+        forbidden={"url": url.replace("postgres@", "nobody:hunter2@")},
+    )
+
+
 CASES: dict[str, CaseMaker] = {
     "whodid": another_whodid,
     "http": any_endpoint,
@@ -213,6 +235,7 @@ CASES: dict[str, CaseMaker] = {
     "otlp (json)": partial(otlp_door, encoding="json"),
     "kafka (mock)": mock_kafka,
     "kafka": real_kafka,
+    "postgresql": postgresql,
 }
-NEEDED: dict[str, str] = {"kafka": "kafka"}
+NEEDED: dict[str, str] = {"kafka": "kafka", "postgresql": "postgresql_server"}
 """Fixtures that some of them are given besides their folder."""
