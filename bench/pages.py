@@ -1,0 +1,182 @@
+"""The data of each page at 20 million events over 90 days: all its tiles one after the other, and the slowest of them.
+
+    python -m bench.pages [--events 20000000] [--runs 5] [--store duckdb|postgresql] [--incoming 10000]
+                          [--pages overview,users] [--file events.duckdb] [--tiles]
+
+The demo's story is told a hundred times over by 1,500 people. `--incoming` writes so many events a second meanwhile and
+says how many were stored. `--file` takes a DuckDB store that is there (and upgrades it). `--tiles` shows each tile.
+Beside wall time stands the processor time of this process, which on a busy machine says more (DuckDB alone: PostgreSQL
+works elsewhere).
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.machine import describe
+from bench.measure import row, spread
+from bench.pages_data import Incoming, duckdb_store, postgresql_store
+from bench.peers.postgresql import durable_server
+from whodid import reports
+from whodid.reading import EventFilter, read
+from whodid.reports.common import NOBODY
+from whodid.stores.base import Store
+from whodid.stores.duckdb import DuckDBStore
+from whodid.web.pages import answers
+from whodid.web.pages.catalogue import PAGES
+from whodid.web.pages.choice import choice_of
+from whodid.web.pages.rows import Page
+
+ASKED_MS = {"duckdb": 300, "postgresql": 1_000}
+ASKED_MS_OF = {("duckdb", "entity"): 100, ("duckdb", "events"): 150}
+SPAN = timedelta(days=30)
+
+
+class Taken(NamedTuple):
+    """Wall and processor time in milliseconds."""
+
+    wall_ms: float
+    processor_ms: float
+
+
+class Question(NamedTuple):
+    """A tile's report with what it is asked."""
+
+    tile: str
+    report: str
+    given: dict[str, Any]
+
+    def ask(self, store: Store) -> None:
+        reports.run(store, self.report, **self.given)
+
+
+class Search(NamedTuple):
+    """The newest events, or what happened to a thing or was done by somebody."""
+
+    tile: str
+    wanted: EventFilter
+    activity: bool
+
+    def ask(self, store: Store) -> None:
+        (read.activity if self.activity else read.events)(store, NOBODY, self.wanted)
+
+
+def subjects(store: Store, since: datetime, until: datetime) -> dict[str, str]:
+    """Whom and what the pages of one user, thing and function are about: those that occur most."""
+    found = {}
+    for name, report, column in (
+        ("login", "users", "person"), ("type", "entities", "entity_type"), ("id", "entities", "entity_id"),
+        ("function", "functions", "function"),
+    ):  # fmt: skip
+        table = reports.run(store, report, since=since, until=until, limit=1).table
+        found[name] = str(table.column(column)[0])
+    return found
+
+
+def questions(page: Page, about: dict[str, str], since: datetime, until: datetime) -> Iterator[Question | Search]:
+    """What a page asks; the same question once, as the server does."""
+    choice = choice_of({}, "UTC")
+    asked = set()
+    for tile in page.tiles:
+        if tile.form == "part":
+            entity: list[str | tuple[str, str]] = [f"{about['type']}:{about['id']}"] if page.name == "entity" else []
+            user = [about["login"]] if page.name == "user" else []
+            yield Search(tile.name, EventFilter(since=since, entity=entity, user=user, limit=100), True)
+            continue
+        given = answers.parameters(reports.report(tile.report), tile, choice, about)
+        given |= {name: value for name, value in (("since", since), ("until", until)) if given.get(name) is not None}
+        given |= {name: value for name, value in tile.parameters if name == "since"}
+        if (key := (tile.report, repr(sorted(given.items())))) not in asked:
+            asked.add(key)
+            yield Question(tile.name, tile.report, given)
+
+
+def asked_of(
+    store: Store, names: list[str], since: datetime, until: datetime
+) -> Iterator[tuple[str, list[Question | Search]]]:
+    """Each page and its questions. What is about groups or one request needs a directory or is a search."""
+    about = subjects(store, since, until)
+    for page in PAGES:
+        if (
+            page.tiles
+            and page.name not in ("groups", "group", "session", "request")
+            and (page.name in names or not names)
+        ):
+            yield page.name, list(questions(page, about, since, until))
+    if not names or "events" in names:
+        yield "events", [Search("search", EventFilter(since=since, limit=100), False)]
+
+
+def timed(store: Store, question: Question | Search) -> Taken:
+    wall, processor = time.perf_counter(), time.process_time()
+    question.ask(store)
+    return Taken(1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - processor))
+
+
+def measure(store: Store, names: list[str], until: datetime, runs: int, *, tiles: bool) -> None:
+    print(row("page", "ms", "processor ms", "slowest tile", "its ms", "asked ms"))
+    print(row("---", "---:", "---:", "---", "---:", "---:"))
+    for name, asked in asked_of(store, names, until - SPAN, until):
+        for question in asked:
+            timed(store, question)
+        taken = [[timed(store, question) for question in asked] for _ in range(runs)]
+        alone = {question.tile: spread([run[place].wall_ms for run in taken]) for place, question in enumerate(asked)}
+        slowest = max(alone, key=lambda tile: alone[tile].median)
+        whole = spread([sum(one.wall_ms for one in run) for run in taken])
+        processor = spread([sum(one.processor_ms for one in run) for run in taken])
+        limit = ASKED_MS_OF.get((store.kind, name), ASKED_MS[store.kind])
+        print(row(name, whole, processor, slowest, alone[slowest], limit), flush=True)
+        if tiles:
+            for place, question in enumerate(asked):
+                work = spread([run[place].processor_ms for run in taken])
+                print(row(f"– {question.tile}", alone[question.tile], work, "", "", ""), flush=True)
+
+
+@contextmanager
+def opened(arguments: argparse.Namespace, folder: Path, end: datetime) -> Iterator[Store]:
+    with ExitStack() as stack:
+        if arguments.file:
+            store: Store = DuckDBStore(Path(arguments.file), journal_path=folder / "journal")
+        elif arguments.store == "postgresql":
+            url = stack.enter_context(durable_server()).create_database()
+            store = postgresql_store(url, folder, arguments.events, end)
+        else:
+            store = duckdb_store(folder, arguments.events, end)
+        stack.callback(store.close)
+        yield store
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=20_000_000)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--store", choices=("duckdb", "postgresql"), default="duckdb")
+    parser.add_argument("--incoming", type=int, default=0)
+    parser.add_argument("--pages", default="")
+    parser.add_argument("--file")
+    parser.add_argument("--tiles", action="store_true")
+    arguments = parser.parse_args()
+    names = [name for name in arguments.pages.split(",") if name]
+    with tempfile.TemporaryDirectory(dir=".") as name:
+        folder = Path(name)
+        with opened(arguments, folder, datetime.now(UTC)) as store:
+            stats = store.stats()
+            assert stats.newest is not None
+            print(f"{store.kind}, {stats.events:,} events, {stats.size_bytes / stats.events:.0f} bytes each; "
+                  f"{describe(folder)}\n")  # fmt: skip
+            rate = arguments.incoming
+            with Incoming(store, folder / "incoming", rate) if rate else nullcontext() as incoming:
+                measure(store, names, stats.newest, arguments.runs, tiles=arguments.tiles)
+            if incoming:
+                print(f"\nMeanwhile {incoming.rate:,.0f} of {rate:,} events a second were stored.")
+
+
+if __name__ == "__main__":
+    main()
