@@ -79,6 +79,8 @@ def test_the_answer_is_exported_in_each_format_and_that_is_told(auditor: httpx.C
     assert table.to_pylist() == [{"type": "query-start", "n": 1}]
     assert auditor.post("/console/export", data={**asked, "format": "json"}).json()["rows"][0]["n"] == 1
     assert {row["user"] for row in server.recorded("query-run")} >= {"audrey"}
+    failed = auditor.post("/console/export", data={"sql": "SELECT nonsense FROM events", "format": "csv"})
+    assert failed.status_code == 400 and "It cannot be answered" in failed.text
 
 
 def test_what_one_asked_is_in_ones_own_history_once(auditor: httpx.Client, server: WebServer) -> None:

@@ -79,8 +79,8 @@ class Form(NamedTuple):
 
     @property
     def fold_is_open(self) -> bool:
-        """Whether something in the folded part is filled in or wrong."""
-        return any(self.values.get(field.name) or field.name in self.problems for field in self.folded)
+        """Whether something in the folded part is wrong."""
+        return any(field.name in self.problems for field in self.folded)
 
 
 def read(fields: Sequence[Field], sent: Mapping[str, str], zone: str = "UTC") -> dict[str, Any]:

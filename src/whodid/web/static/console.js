@@ -2,21 +2,25 @@
 /* The console: runs in place, can be stopped, sorts its answer, takes names of the schema into the statement. */
 (() => {
   "use strict";
-  const { $, $$, element, told } = window.whodid;
+  const { $, element, load, told } = window.whodid;
   const form = $("#ask"), sql = $("#sql"), answer = $("#answer"), stop = $("#stop"), running = $("#running");
   const run = $("#run");
   let leaving = false;
 
   async function ask() {
     const name = crypto.randomUUID?.() ?? String(Math.random());
-    form.elements.namedItem("run").value = name;
+    $("input[name=run]", form).value = name;
     const begun = performance.now();
     const ticking = setInterval(() => { running.textContent = `running, ${((performance.now() - begun) / 1000).toFixed(0)} s`; }, 500);
     stop.hidden = false;
     run.disabled = true;
-    stop.onclick = () => {
+    let going = true;
+    stop.onclick = async () => {
       running.textContent = "stopping";
-      send("/console/stop", new URLSearchParams({ run: name }));
+      // It may not have begun yet: asked again until it has.
+      while (going && await (await send("/console/stop", new URLSearchParams({ run: name }))).text() !== "stopped") {
+        await new Promise((done) => setTimeout(done, 300));
+      }
     };
     try {
       const got = await send("/console/answer", new URLSearchParams(new FormData(form)));
@@ -29,7 +33,11 @@
       const words = error instanceof TypeError ? "The server does not answer." : error.message;
       answer.replaceChildren(element("p", { className: "wrong", role: "alert", textContent: words }));
     }
+    going = false;
     clearInterval(ticking);
+    // What was asked stands in the audit a moment later.
+    const past = $(".history-of");
+    if (past) setTimeout(() => load(past), 2500);
     running.textContent = "";
     stop.hidden = true;
     run.disabled = false;

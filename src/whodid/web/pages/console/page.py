@@ -69,8 +69,13 @@ async def export(request: Req) -> Response[bytes]:
     kind = form.get("format", "")
     if kind not in {name for name, _ in EXPORTS}:
         raise WhodidError("invalid", f"There is no format {kind[:50]!r} here.", "Formats: csv, parquet, json.")
-    result, _ = await _run(request, form, kind)
     services = services_of(request)
+    try:
+        result, _ = await _run(request, form, kind)
+    except WhodidError as error:
+        if error.code == "internal":
+            raise
+        return await _page(request, Shown(sql=form.get("sql", ""), error=error), status=error.kind.status)
     found = await services.call(result_answer, result, kind, "query")
     if kind == "json":
         found.headers["content-disposition"] = 'attachment; filename="query.json"'
@@ -166,15 +171,15 @@ async def _run(request: Req, form: dict[str, str], kind: str) -> tuple[Result, f
     services, sql, stopping = services_of(request), form.get("sql", ""), threading.Event()
     if not sql.strip():
         raise WhodidError("invalid", "There is no statement.", "Write a SELECT on events, or take an example.")
-    await record(request, "query-run", "query", {"sql": sql[:SQL_LENGTH_MAX]}, "json" if kind == "table" else kind)
     running, name = _running(request), (_who(request), form.get("run", "")[:100])
     if name[1] and len(running) < RUNNING_MAX:
         running[name] = stopping
-    begun = time.perf_counter()
     limit, timeout_ms = services.config.query_rows_max, services.config.query_timeout_ms
     if kind != "table":
         limit = EXPORTED_ROWS_MAX
     try:
+        await record(request, "query-run", "query", {"sql": sql[:SQL_LENGTH_MAX]}, "json" if kind == "table" else kind)
+        begun = time.perf_counter()
         with stoppable(stopping):
             result = await services.call(read.query, services.store, sql, None, limit=limit, timeout_ms=timeout_ms)
     finally:

@@ -16,6 +16,7 @@ from whodid.web import words
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
 from whodid.web.pages.forms import OPTION, Field, shown
 from whodid.web.pages.settings.common import Failed, ask, asked, by, confirm, many, segment, sent, show, to, tried
+from whodid.web.pages.settings.target_forms import label_of
 from whodid.web.requests import Req, segments, services_of
 
 HERE: Final = "/settings/connections"
@@ -197,7 +198,7 @@ def fields_of(kind: str, *, is_new: bool) -> tuple[Field, ...]:
         options.append(
             Field(
                 f"{OPTION}{option.name}",
-                option.name.replace("_", " "),
+                label_of(option.name),
                 "secret" if option.secret else "text",
                 told,
                 required=is_needed,

@@ -130,15 +130,21 @@ def _field(option: TargetOption, is_new: bool) -> Field:
     choices = _YES_NO if option.kind == "flag" else tuple((one, one) for one in option.choices)
     return Field(
         f"{OPTION}{option.name}",
-        option.name.replace("_", " "),
+        label_of(option.name),
         "secret" if option.secret else _KINDS[option.kind],
         told,
         required=is_needed and (is_new or not option.secret),
         choices=choices,
         placeholder="" if option.default in (None, "", [], {}, ()) else _text(option.default),
-        unit=option.unit if option.unit not in ("text", "name", "flag", "") else "",
+        unit=option.unit if option.unit not in ("text", "name", "flag", "map", "list", "") else "",
         more=not is_needed and not option.secret and option.name not in _SHOWN,
     )
+
+
+def label_of(name: str) -> str:
+    """An option's name as a label; its unit stands beside it."""
+    words = name.removesuffix("_s").removesuffix("_ms").removesuffix("_bytes").replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 # Options that are not needed but asked for first.

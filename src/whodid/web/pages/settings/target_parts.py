@@ -52,7 +52,7 @@ def kind_row(one: Mapping[str, Any]) -> list[Item]:
     add = Button("Add", f"{ADD}/{segment(one['kind'])}", label=f"Add a target: {one['kind']}")
     return [
         Item(one["kind"]),
-        Item(one["help"]),
+        Item(_sentence(one["help"])),
         Item("yes" if one["exactly_once"] else "at least once"),
         Item(buttons=[add]),
     ]
@@ -113,3 +113,10 @@ def told_dry_run(outcome: Mapping[str, Any]) -> list[Block]:
     ]
     blocks: list[Block] = [Text([head], "What would go", "good", "\n".join(outcome["samples"]))]
     return [*blocks, *([Table("By type", ("Type", "#Events"), rows)] if rows else [])]
+
+
+def _sentence(text: str) -> str:
+    """The whole sentences of a first line, which may end in the middle of another."""
+    text = text.replace("`", "")
+    whole, stop, _ = text.rpartition(".")
+    return whole + stop if whole else f"{text} …"

@@ -43,7 +43,7 @@ async def targets(request: Req) -> Response[bytes]:
     found = await services.call(services.dispatch.shown)
     known = await services.call(kinds)
     others = [one for one in found if one["kind"] not in BLOCKS]
-    heads = ("Target", "Kind", "State", "#Waiting", "#Oldest", "#A second", "#Sent", "Last error", "")
+    heads = ("Target", "Kind", "State", "#Waiting", "#Oldest", "#Events/s", "#Sent", "Last error", "")
     blocks: list[Block] = [Table("Targets", heads, [row(one) for one in others], "None yet: events stay in the store.")]
     for kind, (title, options) in BLOCKS.items():
         mine = [one for one in found if one["kind"] == kind]

@@ -119,7 +119,7 @@ async def user(request: Req, failed: Failed | None = None, made: Text | None = N
                 ("Known since", str(moment_item(found.first_seen or found.joined, request).text), ""),
                 ("Last seen", moment_item(found.last_seen, request).text, ""),
                 ("Password", "yes" if has_password else "none", ""),
-                ("Identity provider", found.external_id or "not from one", ""),
+                ("Identity provider", found.external_id or "none", ""),
             ]
         ),
         ask(failed, "user", here, PROFILE, "Keep", shown(PROFILE, _fields(found)), title="Who it is"),
@@ -294,7 +294,7 @@ def _roles(grants: list[Grant], here: str) -> Table:
         ]
         for one in grants
     ]  # fmt: skip
-    return Table("Roles of its own", ("Role", "Sees", ""), rows, "None; groups may give some.")
+    return Table("Roles given directly", ("Role", "Sees", ""), rows, "None; groups may give some.")
 
 
 def _leave(group: str, login: str, here: str) -> Item:
