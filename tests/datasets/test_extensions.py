@@ -58,7 +58,7 @@ def test_the_first_api_node_makes_the_connection_of_its_queries(server: ServerPr
     wait_for(lambda: events_of(server, switched) == [switched], lambda: server.query("SELECT type FROM events"), 10)
     # What made it appear is in it.
     server.request("PATCH", f"/v1/targets/{name}", {"options": {"close_s": 0.2}})
-    wait_for(lambda: [one["partition"] for one in partitions(server, name)] == [f"{TODAY:%Y-%m-%d}"],
+    wait_for(lambda: [one["name"] for one in partitions(server, name)] == [f"{TODAY:%Y-%m-%d}"],
              lambda: partitions(server, name))  # fmt: skip
     rows = server.request("GET", f"/v1/datasets/{name}/rows")[1]["rows"]
     assert len(rows) == 1
@@ -83,9 +83,9 @@ def test_the_audit_of_the_instances_is_switched_on_and_off(server: ServerProcess
     post(server, node="a", node_type="api", topic="apinode-query")
     day = f"{TODAY:%Y-%m-%d}"
     wanted = [f"automation|{day}", f"design|{day}"]
-    wait_for(lambda: {*wanted} <= {one["partition"] for one in partitions(server, name)},
+    wait_for(lambda: {*wanted} <= {one["name"] for one in partitions(server, name)},
              lambda: partitions(server, name))  # fmt: skip
-    assert not [one for one in partitions(server, name) if one["partition"].startswith("api")]
+    assert not [one for one in partitions(server, name) if one["name"].startswith("api")]
     shown = server.request("GET", "/v1/connections/extensions")[1]["extensions"]
     assert {one["name"]: one["on"] for one in shown}[name] is True
     status, told = server.request("DELETE", f"/v1/connections/extensions/{name}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.directories import DATABASES, directory_url
 from whodid.agent.wire import Hello
 from whodid.directory import Directory
 from whodid.directory.nodes import NodeSeen
@@ -21,8 +22,7 @@ NOW = datetime.now(UTC)
 class Known:
     """A directory that two servers share, and what it told of."""
 
-    def __init__(self, path: Path):
-        url = f"sqlite:///{path}"
+    def __init__(self, url: str):
         self.told: list[tuple[str, str]] = []
         self.directories = [Directory.open(url, on_change=self._tell) for _ in range(2)]
         self.one, self.two = self.directories
@@ -31,9 +31,9 @@ class Known:
         self.told.append((event.type, event.entities[0].id))
 
 
-@pytest.fixture
-def known(tmp_path: Path) -> Iterator[Known]:
-    opened = Known(tmp_path / "settings.db")
+@pytest.fixture(params=DATABASES)
+def known(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Known]:
+    opened = Known(directory_url(request.param, tmp_path, request))
     yield opened
     for directory in opened.directories:
         directory.close()

@@ -234,6 +234,8 @@ def test_agents_that_switch_between_two_collectors(
             with log.open("ab") as file:
                 file.write(dss_lines(range(number * lines + step, number * lines + step + 500)))
         if step == 2_000:
+            # Both have taken something, and more is under way.
+            wait_for(lambda: len(two.query(RECEIVERS)) == 2, agents[1][0].said)
             one.kill()
         if step == 4_000:
             one = ServerProcess(tmp_path / "one", "--store", postgresql_url, port=int(one.url.rpartition(":")[2]))
@@ -245,12 +247,15 @@ def test_agents_that_switch_between_two_collectors(
     wait_for_events(two, nodes * lines)
     by_node = two.query("SELECT node, count(*) AS n FROM events WHERE format = 'dss-log4j' GROUP BY node ORDER BY node")
     assert [(row["node"], row["n"]) for row in by_node] == [(f"n{number}", lines) for number in range(nodes)]
-    assert len(two.query("SELECT DISTINCT receiver FROM events WHERE format = 'dss-log4j'")) == 2
+    assert len(two.query(RECEIVERS)) == 2
     assert [node["node"] for node in one.request("GET", "/v1/nodes")[1]["nodes"]] == ["n0", "n1", "n2"]
     registered = two.query("SELECT entity_id FROM events WHERE type = 'node-registered' ORDER BY 1")
     assert [row["entity_id"] for row in registered] == ["n0", "n1", "n2"]
     for agent, _ in agents:
         assert agent.stop() == 0, agent.said()
+
+
+RECEIVERS = "SELECT DISTINCT receiver FROM events WHERE format = 'dss-log4j'"
 
 
 def revive(agent: AgentProcess) -> bool:

@@ -62,6 +62,8 @@ class OutboxSink:
         try:
             self._outbox.put(self._lane, self._ready[1], draft.count, len(draft.rejects))
         except WhodidError as error:
+            if self.trouble is None:
+                _log.warning("Reading (%s) waits: %s", self._lane, error)
             self.trouble = str(error)
             if self._stop.is_set():
                 raise Stopped from error

@@ -157,7 +157,8 @@ class Nodes(Database):
     def _note(self, connection: Connection, seen: NodeSeen) -> None:
         nodes = tables.nodes
         row = {"node": seen.node, "first_seen": seen.at, "last_seen": seen.at, "events": 0}
-        is_first = connection.execute(self.insert(nodes).values(row).on_conflict_do_nothing()).rowcount == 1
+        made = self.insert(nodes).values(row).on_conflict_do_nothing().returning(nodes.c.node)
+        is_first = connection.execute(made).first() is not None
         told = {name: value for name in _TOLD if (value := getattr(seen, name)) is not None}
         changes: dict[str, Any] = {
             **told,
