@@ -82,7 +82,7 @@ WITH spans AS (
     FROM session_hours e
     WHERE e.time >= $before AND e.time < $since AND chosen()
 ), recorded AS (
-    SELECT min(e.first) AS since FROM event_hours e WHERE seen()
+    SELECT min(e.time) AS since FROM events e WHERE seen()
 ), measures AS (
     SELECT 1 AS place, 'active users' AS measure, 'users' AS unit, name, users AS value FROM counted
     WHERE name IN ('time', 'before')
