@@ -29,6 +29,7 @@ from whodid.errors import WhodidError
 from whodid.event import Entity, Event, new_id
 from whodid.schedules.rights import standing_of
 from whodid.stores.base import Store
+from whodid.stores.stopping import stoppable
 
 KIND: Final = "notice"
 LOOK_S: Final = 60
@@ -210,7 +211,8 @@ class Alerts:
 
     def _look_quietly(self) -> None:
         try:
-            self.look()
+            with stoppable(self._stopped):
+                self.look()
         except Exception as error:
             _log.warning("Alerts could not be looked for: %s", error)
 

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from whodid.delivery.call import Call
 from whodid.directory.due_work import Work, WorkBook
 from whodid.errors import WhodidError
+from whodid.stores.stopping import stoppable
 
 # Waits between attempts; the last one is the last try.
 AGAIN_S: Final = (60, 300, 900, 3_600, 4 * 3_600)
@@ -52,12 +53,12 @@ class Worker:
         self._busy: dict[str, threading.Thread] = {}
         self._calls: set[Call] = set()
         self._lock = threading.Lock()
-        self._closed = False
+        self._stop = threading.Event()
 
     def start_due(self) -> int:
         """Begin what is due and whose channel is free; returns how many pieces."""
         with self._lock:
-            room = 0 if self._closed else THREADS_MAX - len(self._busy)
+            room = 0 if self._stop.is_set() else THREADS_MAX - len(self._busy)
             busy = list(self._busy)
         if room <= 0:
             return 0
@@ -81,7 +82,8 @@ class Worker:
     def do(self, work: Work, *, again: bool = True) -> Mapping[str, Any] | WhodidError:
         """Do a piece that was claimed; its outcome, or what went wrong. `again`: a failure is tried again later."""
         try:
-            outcome = self._jobs[work.kind].do(work, self._note_call)
+            with stoppable(self._stop):
+                outcome = self._jobs[work.kind].do(work, self._note_call)
         except WhodidError as error:
             return self._failed(work, error, again)
         except Exception as error:
@@ -100,7 +102,7 @@ class Worker:
     def close(self) -> None:
         """Break off what is being done; others, or the next start, do it."""
         with self._lock:
-            self._closed = True
+            self._stop.set()
             calls, threads = list(self._calls), list(self._busy.values())
         for call in calls:
             call.abort("was broken off, as the server stops")
@@ -110,8 +112,9 @@ class Worker:
     def _run(self, work: Work) -> None:
         try:
             self.do(work)
-        except WhodidError as error:
-            _log.warning("%s %s: %s", work.kind, work.name, error.message)
+        except Exception as error:
+            # What came of it could not be written down: it is done again when the claim is over.
+            _log.warning("%s %s: %s", work.kind, work.name, error)
         finally:
             with self._lock:
                 self._busy.pop(work.channel, None)
@@ -119,12 +122,11 @@ class Worker:
     def _note_call(self, call: Call) -> None:
         with self._lock:
             self._calls = {call}.union(one for one in self._calls if not one.ended)
-            closed = self._closed
-        if closed:
+        if self._stop.is_set():
             call.abort("was broken off, as the server stops")
 
     def _failed(self, work: Work, error: WhodidError, again: bool) -> WhodidError:
-        if self._closed and again:
+        if self._stop.is_set() and again:
             self._book.let_go(work)
             return error
         at = self._clock()

@@ -17,7 +17,7 @@ from whodid.schedules.picture import picture
 from whodid.schedules.row import Schedule, period_of
 
 ROWS_MAX: Final = 100
-COLUMNS_MAX: Final = 12
+COLUMNS_MAX: Final = 8
 # Larger files are left out of a mail: servers would refuse all of it.
 FILE_BYTES_MAX: Final = 10 * 1024 * 1024
 _CELL_MAX: Final = 60

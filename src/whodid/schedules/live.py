@@ -251,7 +251,8 @@ def run_of(work: Work) -> dict[str, Any]:
 
 
 def _channel(schedule: Schedule) -> str:
-    return f"connection {schedule.to.connection}" if schedule.to.connection else "mail"
+    """Reports of one kind of destination go one after the other, apart from what alerts tell."""
+    return f"report to {schedule.to.connection}" if schedule.to.connection else "report by mail"
 
 
 def _entity(name: str) -> Entity:

@@ -29,8 +29,9 @@ _DRAW: Final = (
 )
 _TOKEN: Final = re.compile(r"--([a-z0-9-]+): (#[0-9a-f]{6});")
 _VARIABLE: Final = re.compile(r"var\(--([a-z0-9-]+)\)")
-_BARS_MAX: Final = 20
+_BARS_MAX: Final = 12
 _LABEL_MAX: Final = 40
+_LEGEND_COLUMNS: Final = 3
 
 _log = logging.getLogger("whodid.schedules")
 
@@ -62,8 +63,8 @@ def specification(report: Report, rows: Sequence[Mapping[str, Any]], zone: str =
     color = found["encoding"].get("color", {})
     if "field" in color:
         # Pages write it in HTML beside the chart.
-        color["legend"] = {"orient": "top", "title": None, "labelLimit": 200}
-    sized = {**found, "width": WIDTH_PX, "height": HEIGHT_PX, "title": {"text": report.title, "anchor": "start"}}
+        color["legend"] = {"orient": "top", "title": None, "labelLimit": 190, "columns": _LEGEND_COLUMNS}
+    sized = {**found, "width": WIDTH_PX, "height": HEIGHT_PX}
     plain: dict[str, Any] = json.loads(_colored(json.dumps(sized, default=str)))
     return {name: value for name, value in plain.items() if name not in ("params", "usermeta")}
 
@@ -124,7 +125,6 @@ def _config() -> dict[str, Any]:
         "padding": 12,
         "font": "sans-serif",
         "view": {"stroke": "transparent"},
-        "title": {"color": "var(--text)", "fontSize": 15, "fontWeight": 600, "offset": 12},
         "axis": {
             "domainColor": "var(--line)", "tickColor": "var(--line)", "gridColor": "var(--grid)",
             "labelColor": "var(--quiet)", "titleColor": "var(--quiet)", "labelFontSize": 12, "titleFontSize": 12,
