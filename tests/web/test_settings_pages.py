@@ -22,7 +22,8 @@ def admin(server: WebServer) -> Iterator[httpx.Client]:
         directory.create_user("root", by="test")
         directory.grant("admin", user="root", by="test")
     _, secret = directory.open_browser("root", way="password")
-    with httpx.Client(base_url=server.url, cookies={COOKIE: secret}, headers={"origin": server.url}) as client:
+    headers = {"origin": server.url, "referer": f"{server.url}/settings"}
+    with httpx.Client(base_url=server.url, cookies={COOKIE: secret}, headers=headers) as client:
         yield client
 
 
@@ -112,6 +113,13 @@ def test_a_keys_secret_is_shown_once_and_it_counts_until_it_is_revoked(admin: ht
     assert "0 events of the last 7 days" in admin.get(f"/settings/keys/{key.id}/revoke").text
     done(posted(admin, f"/settings/keys/{key.id}/revoke"))
     assert server.engine.directory.key(key.id).revoked_at is not None
+
+
+def test_links_of_other_sites_put_no_words_into_a_page(admin: httpx.Client) -> None:
+    link = "/settings/users?done=Call+this+number"
+    assert "Call this number" in admin.get(link).text
+    for elsewhere in ("https://evil.example/", ""):
+        assert "Call this number" not in admin.get(link, headers={"referer": elsewhere}).text
 
 
 def test_forms_of_other_sites_change_nothing(admin: httpx.Client, server: WebServer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from litestar import Response
 
@@ -13,7 +13,7 @@ from whodid.web import browsers, words
 from whodid.web.pages import forms, frame
 from whodid.web.pages.blocks import Asked, Block, Button, Item
 from whodid.web.pages.forms import Field, Form, Problems
-from whodid.web.requests import Req, caller_of, name_of, one, query_of
+from whodid.web.requests import Req, caller_of, name_of, one, query_of, services_of
 
 FIELDS_MAX: Final = 200
 FORM_BYTES_MAX: Final = 512 * 1024
@@ -86,8 +86,15 @@ def show(
         buttons=buttons,
         back=back,
         lead=lead,
-        done=(request.query_params.get("done") or "")[:NOTICE_MAX],
+        done=_notice(request),
     )
+
+
+def _notice(request: Req) -> str:
+    """What was done, when a page of ours led here: nobody else puts words into the mouth of this one."""
+    came_from = urlsplit(request.headers.get("referer", "")).netloc
+    own = {request.headers.get("host", ""), urlsplit(services_of(request).config.public_url).netloc}
+    return (request.query_params.get("done") or "")[:NOTICE_MAX] if came_from and came_from in own else ""
 
 
 async def sent(request: Req) -> dict[str, str]:

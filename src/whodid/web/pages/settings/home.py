@@ -7,6 +7,7 @@ from typing import Final
 
 from litestar import Response
 
+from whodid.retention.rule import retention_of
 from whodid.web.pages import frame
 from whodid.web.pages.settings.common import SECTIONS, asked, many
 from whodid.web.requests import Req, services_of
@@ -20,6 +21,7 @@ _SAID: Final[dict[str, Callable[[Services], str]]] = {
     "/settings/policy": lambda services: many(len(services.policies.rules.read().items), "rule"),
     "/settings/targets": lambda services: many(len(services.dispatch.shown()), "target"),
     "/settings/connections": lambda services: many(len(services.datasets.connections.all()), "connection"),
+    "/settings/retention": lambda services: _kept(services),
     "/settings/datasets": lambda services: many(len(services.datasets.all()), "dataset"),
 }
 
@@ -30,3 +32,12 @@ async def home(request: Req) -> Response[bytes]:
     services = services_of(request)
     said = await services.call(lambda: {one.path: _SAID[one.path](services) for one in SECTIONS if one.path in _SAID})
     return frame.page(request, "settings_home.html", at="/settings", sections=SECTIONS, said=said)
+
+
+def _kept(services: Services) -> str:
+    retention = retention_of(services.directory)
+    return (
+        "everything for ever"
+        if retention.keeps_all
+        else ", ".join(f"{level} {days:,} d" for level, days in retention.levels.items())
+    )

@@ -8,6 +8,8 @@ from typing import Any, Final
 from litestar import Response
 
 from whodid.directory.model import Key
+from whodid.reading.dialect import dialect_of
+from whodid.stores.base import Store
 from whodid.web.pages import frame
 from whodid.web.pages.blocks import Block, Button, Facts, Item, Table, Text
 from whodid.web.pages.forms import Field
@@ -108,7 +110,7 @@ async def confirm_revoke(request: Req) -> Response[bytes]:
     asked(request)
     services, which = services_of(request), segments(request)[2]
     found = await services.call(services.directory.key, which)
-    events = await services.call(_events_of, services.store, found.id)
+    events = await services.call(events_of, services.store, found.id)
     used = (
         "was never used"
         if found.last_used_at is None
@@ -142,9 +144,8 @@ _COUNT: Final = (
 )
 
 
-def _events_of(store: Any, key_id: str) -> int:
-    from whodid.reading.dialect import dialect_of
-
+def events_of(store: Store, key_id: str) -> int:
+    """How many events of the last 7 days came with a key; blocks."""
     sql = _COUNT.format(events=dialect_of(store.kind).events)
     return int(store.query(sql, {"key": key_id}, trusted=True).table.column("events")[0].as_py())
 

@@ -12,7 +12,7 @@ from whodid.policy.rule import TIMEOUTS, RuleFields
 from whodid.policy.rules import Place
 from whodid.web import words
 from whodid.web.events import record
-from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
+from whodid.web.pages.blocks import Block, Button, Doing, Facts, Table, Text
 from whodid.web.pages.forms import Field, Problems, kept, shown
 from whodid.web.pages.settings.captures import listed
 from whodid.web.pages.settings.common import (
@@ -28,13 +28,12 @@ from whodid.web.pages.settings.common import (
     to,
     tried,
 )
+from whodid.web.pages.settings.policy_parts import HERE, row, told_trial
 from whodid.web.policies import RuleTest, captures_of, overview_of, seen_by
 from whodid.web.policies import tried as tried_out
 from whodid.web.requests import Req, segments, services_of
 
-HERE: Final = "/settings/policy"
 ADD: Final = "/settings/add/policy"
-TYPES_SHOWN: Final = 8
 FIRST_WINS: Final = (
     "The first rule that fits who did it counts, whole; rules behind it do not. Without a rule everything is logged."
 )
@@ -80,7 +79,7 @@ async def policy(request: Req) -> Response[bytes]:
         Table(
             "Rules",
             ("Rule", "For", "Logs", "#Left out", "#Bytes", "State", ""),
-            [_row(rule, len(rules)) for rule in rules],
+            [row(rule, len(rules)) for rule in rules],
             "No rules: everything that is sent is logged.",
             f"Left out in all: {total}." if rules else "",
         ),
@@ -98,7 +97,7 @@ async def try_rules(request: Req) -> Response[bytes]:
     """What the rules as they are would have dropped of the last 7 days."""
     asked(request)
     trial = await _trial(request, RuleTest(since="7d"))
-    return show(request, "The rules on the last 7 days", _told(trial), back=(HERE, "Policy"))
+    return show(request, "The rules on the last 7 days", told_trial(trial), back=(HERE, "Policy"))
 
 
 async def new_rule(
@@ -107,7 +106,7 @@ async def new_rule(
     """The form of a rule."""
     asked(request)
     form = ask(failed, "rule", ADD, FIELDS, _submits(trial), {"level": "standard", "since": "7d"})
-    blocks: list[Block] = [*(_told(trial) if trial else []), form]
+    blocks: list[Block] = [*(told_trial(trial) if trial else []), form]
     return show(request, "Add a rule", blocks, back=(HERE, "Policy"), status=failed.status if failed else 200)
 
 
@@ -151,7 +150,7 @@ async def rule(request: Req, failed: Failed | None = None, trial: Mapping[str, A
         else Button("Try it, then switch it on", f"{here}/switch-on", kind="main")
     )
     form = ask(failed, "rule", here, FIELDS, _changes(trial), values, title="What it says")
-    blocks: list[Block] = [facts, *(_told(trial) if trial else []), form]
+    blocks: list[Block] = [facts, *(told_trial(trial) if trial else []), form]
     blocks.append(Doing([switch, Button("Delete", f"{here}/delete", kind="danger")]))
     return show(request, found["name"], blocks, back=(HERE, "Policy"), status=failed.status if failed else 200)
 
@@ -193,7 +192,7 @@ async def confirm_switch_on(request: Req) -> Response[bytes]:
     here = f"{HERE}/{segment(found['name'])}"
     trial = await _trial(request, RuleTest(since="7d", which=which, enabled=True))
     button = Button("Switch it on", f"{here}/enabled", True, kind="main", fields={"enabled": "1"})
-    blocks: list[Block] = [*_told(trial), Doing([button, Button("No, go back", here)])]
+    blocks: list[Block] = [*told_trial(trial), Doing([button, Button("No, go back", here)])]
     return show(request, f"Switch {found['name']} on?", blocks, back=(here, found["name"]))
 
 
@@ -229,42 +228,6 @@ async def delete_rule(request: Req) -> Response[bytes]:
     services, which = services_of(request), segments(request)[2]
     await services.call(services.policies.delete, which, by=by(request))
     return to(HERE, f"{which} is deleted.")
-
-
-def _row(rule: Mapping[str, Any], count: int) -> list[Item]:
-    here, place = f"{HERE}/{segment(rule['name'])}", rule["position"]
-    moves = [
-        Button(arrow, f"{here}/move", True, fields={"to": to_}, label=f"Move {rule['name']} {to_}")
-        for arrow, to_, may in (("↑", "up", place > 1), ("↓", "down", place < count))
-        if may
-    ]
-    state = Item("on") if rule["enabled"] else Item("draft", tag="warning")
-    if rule["warning"]:
-        state = Item(rule["warning"], tag="bad")
-    return [
-        Item(f"{place}. {rule['name']}", here),
-        Item(rule["user"] or (rule["group"] and f"group {rule['group']}") or "everyone"),
-        Item(said(rule)),
-        Item(words.count(rule["filtered"]["events"]), kind="number"),
-        Item(words.size(rule["filtered"]["bytes"]), kind="number"),
-        state,
-        Item(buttons=moves),
-    ]
-
-
-def said(rule: Mapping[str, Any]) -> str:
-    """What a rule logs, in words."""
-    parts = [rule["level"] if rule["level"] != "custom" else f"only {', '.join(rule['types'])}"]
-    for name, phrase in (
-        ("switched_off", "without {}"),
-        ("left_out", "{} left out"),
-        ("hashed", "{} hashed"),
-        ("truncated", "{} cut"),
-    ):
-        if rule[name]:
-            parts.append(phrase.format(", ".join(rule[name])))
-    parts += [f"{share:.4g} of {name}".replace("0.", ".") for name, share in rule["sampling"].items()]
-    return "; ".join(parts)
 
 
 async def _found(request: Req, which: str) -> dict[str, Any]:
@@ -340,38 +303,3 @@ def _changes(trial: object) -> list[tuple[str, str]]:
     if trial is None:
         return [("test", "Try the change on real traffic")]
     return [("keep", "Keep the change"), ("test", "Try it again")]
-
-
-def _told(trial: Mapping[str, Any]) -> list[Block]:
-    """What was tried, by rule, in events and bytes."""
-    events, dropped = trial["events"], trial["dropped_events"]
-    head = (
-        f"Of {many(events, 'event')} ({words.size(trial['bytes'])}) from {trial['since']:%-d %b %H:%M} to"
-        f" {trial['until']:%-d %b %H:%M} UTC it would have dropped {dropped:,}"
-        f" ({words.percent(dropped, events)}), {words.size(trial['dropped_bytes'])}."
-    )
-    rows = [
-        [
-            Item(one["name"]),
-            Item(words.count(one["matched"]), kind="number"),
-            Item(words.count(one["events"]), kind="number"),
-            Item(words.size(one["bytes"]), kind="number"),
-            Item(", ".join(f"{each['type']} {each['events']:,}" for each in _largest(one["types"]))),
-            Item(
-                ", ".join(
-                    f"{each['name']} {each['how'].replace('_', ' ')} in {each['events']:,}"
-                    for each in one["parameters"]
-                )
-            ),
-        ]
-        for one in trial["rules"]
-    ]
-    heads = ("Rule", "#Events it is for", "#It would drop", "#Bytes", "Types", "Parameters")
-    return [
-        Text([head], "Tried on real traffic", "good" if not dropped else "warning"),
-        Table("By rule", heads, rows, "No rule is switched on."),
-    ]
-
-
-def _largest(types: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted((one for one in types if one["events"]), key=lambda one: -one["events"])[:TYPES_SHOWN]

@@ -57,7 +57,7 @@ async def retention(request: Req, failed: Failed | None = None) -> Response[byte
     asked(request)
     services = services_of(request)
     kept = retention_of(services.directory)
-    levels = await services.call(_levels, services.store)
+    levels = await services.call(levels_of, services.store)
     runs = await services.call(services.retention.runs)
     rows = [
         [
@@ -93,7 +93,7 @@ async def change(request: Req) -> Response[bytes]:
             await services.call(set_retention, services.directory, wanted, by=by(request))
             return to(HERE, "Kept. What is too old goes with the next daily step.")
         check(wanted)
-        sentences = await services.call(_consequences, services.store, wanted)
+        sentences = await services.call(consequences, services.store, wanted)
         fields = {name: given[name] for name in (*LEVELS, SESSIONS) if given.get(name)}
         return confirm(request, "Keep events so long?", sentences, action=HERE, words="Keep them so long", back=HERE,
                        confirmed="1", **fields)  # fmt: skip
@@ -109,12 +109,14 @@ async def run(request: Req) -> Response[bytes]:
     return to(HERE, "It begins within a few seconds; this page tells what went.")
 
 
-def _levels(store: Store) -> dict[str, dict[str, Any]]:
+def levels_of(store: Store) -> dict[str, dict[str, Any]]:
+    """Number of events and the oldest, by level; blocks."""
     sql = _BY_LEVEL.format(events=dialect_of(store.kind).events)
     return {row["level"]: row for row in python_rows(store.query(sql, trusted=True).table)}
 
 
-def _consequences(store: Store, wanted: Retention) -> list[str]:
+def consequences(store: Store, wanted: Retention) -> list[str]:
+    """What would go by a retention, in sentences; blocks."""
     at = datetime.now(UTC)
     sql = _OLDER.format(events=dialect_of(store.kind).events)
     sentences, gone = [], 0
