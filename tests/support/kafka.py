@@ -173,7 +173,10 @@ class KafkaCluster:
             "listener.security.protocol.map": "PLAIN:PLAINTEXT,SECURE:SASL_SSL,CONTROL:PLAINTEXT",
             "controller.listener.names": "CONTROL",
             "inter.broker.listener.name": "PLAIN",
-            "listener.name.secure.sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.secure.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
+            "listener.name.secure.scram-sha-512.sasl.jaas.config": (
+                "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+            ),
             "listener.name.secure.plain.sasl.jaas.config": login,
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": self.folder / "server.pem",

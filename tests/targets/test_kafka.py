@@ -260,6 +260,20 @@ def test_who_is_not_let_in_pauses_at_once(
     assert "secret" not in str(caught.value)
 
 
+def test_passwords_travel_as_scram_by_default(kafka: KafkaCluster, topic: str, tmp_path: Path) -> None:
+    credential = admin.UserScramCredentialUpsertion(
+        "ada", admin.ScramCredentialInfo(admin.ScramMechanism.SCRAM_SHA_512, 4096), b"scram-secret"
+    )
+    client = kafka.admin()
+    for made_user in client.alter_user_scram_credentials([credential]).values():
+        made_user.result(10)
+    options = {**signed_in(kafka, "ada", "scram-secret"), "mechanism": "SCRAM-SHA-512", "topic": topic}
+    assert sent(tmp_path, "", event(), **options).events == 1
+    with pytest.raises(WhodidError) as caught:
+        sent(tmp_path, "", event(), **{**options, "password": "wrong-secret"})
+    assert caught.value.code == "unauthorized"
+
+
 def test_rights_that_documentation_names_are_enough(kafka: KafkaCluster, topic: str, tmp_path: Path) -> None:
     rights = [
         (admin.ResourceType.TOPIC, topic, admin.AclOperation.WRITE),

@@ -128,7 +128,7 @@ class KafkaTarget(BaseTarget):
     def _let_go(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            with contextlib.suppress(KafkaException):
+            with contextlib.suppress(KafkaException, SystemError):
                 producer.purge()
                 if self._in_transaction:
                     # Else consumers would wait for it until the brokers give it up.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -13,6 +14,10 @@ from whodid.targets.otlp_record import Around, Attributes, Record
 
 _INT64: Final = range(-(2**63), 2**63)
 _FIXED64, _BYTES, _FIXED32 = 1, 2, 5
+# Numbers as varints.
+_SMALL: Final[tuple[bytes, ...]] = tuple(
+    bytes((value,)) if value < 128 else bytes((value & 127 | 128, value >> 7)) for value in range(16_384)
+)
 
 # Records that have something in common, encoded.
 Group = tuple[Around, Sequence[bytes]]
@@ -130,9 +135,9 @@ def _strange() -> WhodidError:
 
 
 def _varint(value: int) -> bytes:
+    if 0 <= value < 16_384:
+        return _SMALL[value]
     value &= 2**64 - 1
-    if value < 128:
-        return bytes((value,))
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -142,43 +147,71 @@ def _varint(value: int) -> bytes:
 
 
 def _key(number: int, kind: int) -> bytes:
-    return _varint(number << 3 | kind)
+    return _SMALL[number << 3 | kind]
 
 
 def _number(number: int, value: int) -> bytes:
-    return _key(number, 0) + _varint(value)
+    return _SMALL[number << 3] + _varint(value)
 
 
 def _fixed64(number: int, value: int) -> bytes:
-    return _key(number, _FIXED64) + struct.pack("<Q", value)
+    return _SMALL[number << 3 | _FIXED64] + struct.pack("<Q", value)
 
 
 def _bytes(number: int, value: bytes) -> bytes:
-    return _key(number, _BYTES) + _varint(len(value)) + value
+    return _SMALL[number << 3 | _BYTES] + _varint(len(value)) + value
 
 
 def _text(number: int, value: str) -> bytes:
     return _bytes(number, value.encode()) if value else b""
 
 
+@lru_cache(maxsize=4_096)
+def _name(name: str) -> bytes:
+    """The first half of a KeyValue."""
+    return _bytes(1, name.encode()) + _SMALL[2 << 3 | _BYTES]
+
+
 def _pairs(attributes: Attributes) -> list[bytes]:
-    return [_bytes(1, name.encode()) + _bytes(2, _any(value)) for name, value in attributes.items()]
+    pairs = []
+    for name, value in attributes.items():
+        told = _any(value)
+        pairs.append(
+            b"%b%b%b" % (_name(name) if len(name) < 200 else _name.__wrapped__(name), _varint(len(told)), told)
+        )
+    return pairs
 
 
 def _any(value: Any) -> bytes:
-    if isinstance(value, str):
-        return _bytes(1, value.encode())
-    if isinstance(value, bool):
-        return _number(2, value)
-    if isinstance(value, int):
-        return _number(3, value) if value in _INT64 else _bytes(1, str(value).encode())
-    if isinstance(value, float):
-        return _key(4, _FIXED64) + struct.pack("<d", value)
-    if isinstance(value, list):
-        return _bytes(5, b"".join([_bytes(1, _any(item)) for item in value]))
-    if isinstance(value, dict):
-        return _bytes(6, b"".join([_bytes(1, pair) for pair in _pairs(value)]))
-    return b""
+    encode = _ANY.get(type(value))
+    return encode(value) if encode is not None else b""
+
+
+def _any_text(value: str) -> bytes:
+    data = value.encode()
+    return b"\x0a%b%b" % (_varint(len(data)), data)
+
+
+def _any_number(value: int) -> bytes:
+    return _number(3, value) if value in _INT64 else _any_text(str(value))
+
+
+def _any_list(value: list[Any]) -> bytes:
+    return _bytes(5, b"".join([_bytes(1, _any(item)) for item in value]))
+
+
+def _any_object(value: dict[str, Any]) -> bytes:
+    return _bytes(6, b"".join([_bytes(1, pair) for pair in _pairs(value)]))
+
+
+_ANY: Final[dict[type, Callable[[Any], bytes]]] = {
+    str: _any_text,
+    bool: lambda value: _number(2, value),
+    int: _any_number,
+    float: lambda value: _SMALL[4 << 3 | _FIXED64] + struct.pack("<d", value),
+    list: _any_list,
+    dict: _any_object,
+}
 
 
 def _json_pairs(attributes: Attributes) -> list[dict[str, Any]]:

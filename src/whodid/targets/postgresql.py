@@ -30,7 +30,7 @@ _TRIAL: Final = "trial"
 _NOT_LET_IN: Final = (
     *("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry"),
     *("is not permitted to log in", "permission denied", "certificate verify failed", "does not match host name"),
-    *("invalid port number", "invalid integer value", "invalid sslmode", "invalid connection option"),
+    *("invalid sslmode", "invalid connection option"),
 )
 
 
