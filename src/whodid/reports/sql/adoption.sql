@@ -11,17 +11,24 @@
 -- column: first time | the first event behind it in the time
 -- column: last time | the latest
 -- chart: bar x=value y=measure
-WITH told AS (
+WITH alike AS (
+    -- First by what an event was, so that words about types are worked out once a kind and not once an event.
     SELECT
-        e.time >= $since AS is_current, who() AS person, project() AS project, e.type, e.node,
-        date_trunc('day', local(e.time)) AS day,
-        is_use() AND e.via IS NULL AND coalesce(
+        e.time >= $since AS is_current, who() AS person, project() AS project, e.type, e.level, e.topic, e.node,
+        date_trunc('day', local(e.time)) AS day, CASE WHEN is_error() THEN 'error' END AS error_message,
+        e.via IS NULL AND coalesce(
             CASE WHEN e.format LIKE 'dss%' OR e.node_type IN ('design', 'automation') THEN parameter('authSource') END,
             'USER_FROM_UI'
-        ) = 'USER_FROM_UI' AS by_hand,
-        verb() IN ('made', 'edited') AS is_edit, e.time
+        ) = 'USER_FROM_UI' AS is_direct,
+        CAST(NULL AS double precision) AS duration_ms, count(*) AS events, min(e.time) AS first, max(e.time) AS last
     FROM events e
     WHERE e.time >= $before AND e.time < $until AND chosen()
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+), told AS (
+    SELECT
+        e.is_current, e.person, e.project, e.type, e.node, e.day, e.events, e.first, e.last,
+        is_use() AND e.is_direct AS by_hand, verb() IN ('made', 'edited') AS is_edit
+    FROM alike e
 ), counted AS (
     SELECT
         is_current,
@@ -33,8 +40,8 @@ WITH told AS (
         CAST(count(DISTINCT type) AS double precision) AS types,
         CAST(count(DISTINCT node) AS double precision) AS nodes,
         CAST(count(DISTINCT day) AS double precision) AS days,
-        CAST(count(*) AS double precision) AS events,
-        min(time) AS first, max(time) AS last
+        CAST(sum(events) AS double precision) AS events,
+        min(first) AS first, max(last) AS last
     FROM told
     GROUP BY 1
 ), recorded AS (
