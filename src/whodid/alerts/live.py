@@ -138,14 +138,15 @@ class Alerts:
         told = Told("alert-deleted", _entity(before), before=_told(before))
         self._directory.change_setting(SETTING + name, None, by=by, told=told)
         with self._directory.writing() as connection:
-            connection.execute(delete(_MARKS).where(_MARKS.c.rule == name))
+            of_rule = (_MARKS.c.rule == name) | _MARKS.c.rule.startswith(f"{name}@", autoescape=True)
+            connection.execute(delete(_MARKS).where(of_rule))
         self.firings.forget(name, self._clock())
 
     def shown(self) -> list[dict[str, Any]]:
         """All rules, when each was looked at last, and what went wrong then."""
         with self._directory.reading() as connection:
             marks = {row.rule: row for row in connection.execute(select(_MARKS))}
-        return [self._shown(rule, marks.get(rule.name)) for rule in self.all()]
+        return [self._shown(rule, marks.get(self._place(rule))) for rule in self.all()]
 
     def shown_one(self, name: str) -> dict[str, Any]:
         """A rule as `shown` has it. Raises WhodidError("not_found")."""
@@ -158,7 +159,9 @@ class Alerts:
         given = msgspec.structs.asdict(new)
         rule = Rule(**given, since=at - timedelta(hours=1), created_at=at)
         self._check(rule)
-        return self._look(rule, {}, at).findings
+        found = self._look(rule, {}, at)
+        # The first look at errors only notes which there are.
+        return (self._look(rule, found.mark, at) if "known" in found.mark else found).findings
 
     # Firings
 
@@ -218,7 +221,7 @@ class Alerts:
 
     def _look_at_rule(self, rule: Rule, at: datetime) -> None:
         kind = kind_of(rule.kind)
-        place = f"{rule.name}@{self._book.owner}" if kind.each else rule.name
+        place = self._place(rule)
         with self._directory.reading() as connection:
             row = connection.execute(select(_MARKS).where(_MARKS.c.rule == place)).first()
         every = read_options(kind, rule.options).get("every_minutes", kind.every_s / 60)
@@ -235,6 +238,10 @@ class Alerts:
             self._note(place, mark, at, "It could not be looked for; the log tells more.")
             return
         self._keep(rule, place, found, at)
+
+    def _place(self, rule: Rule) -> str:
+        """Where the mark of a rule is kept: each server has its own where each looks at itself."""
+        return f"{rule.name}@{self._book.owner}" if kind_of(rule.kind).each else rule.name
 
     def _look(self, rule: Rule, mark: dict[str, Any], at: datetime) -> Found:
         kind = kind_of(rule.kind)
