@@ -21,6 +21,7 @@ from PIL import Image
 from support.beside import Clock, House
 from support.mail import PASSWORD, MailBox, mail_server
 from support.reading import event
+from support.s3 import s3_server
 from whodid.datasets.connections import Connection
 from whodid.delivery.mail import MailServer
 from whodid.errors import WhodidError
@@ -396,3 +397,35 @@ def test_a_mail_server_that_hangs_delays_neither_others_nor_the_end(house: House
         assert time.monotonic() - began < 4
     (run,) = house.beside.schedules.runs("hangs")
     assert run["state"] == "waiting"
+
+
+def test_a_report_goes_into_object_storage_and_replaces_nothing_there(house: House, clock: Clock) -> None:
+    with s3_server() as server:
+        bucket = server.bucket("reports")
+        connection = Connection(name="s3", kind="s3", options=server.options("reports", prefix="audit"))
+        house.engine.datasets.connections.create(connection)
+        make(house, weekly(to={"connection": "s3", "path": "users"}, format="parquet"))
+        name = "audit/users/weekly_20261113T070000Z_20261120T070000Z.parquet"
+        bucket.put_object(Key=name, Body=b"somebody else's")
+        clock.turn(hours=1)
+        house.beside.do_due()
+        assert {one.key for one in bucket.objects.all()} == {name, name.replace(".parquet", "-2.parquet")}
+        assert bucket.Object(name).get()["Body"].read() == b"somebody else's"
+        written = bucket.Object(name.replace(".parquet", "-2.parquet")).get()["Body"].read()
+        assert pq.read_table(io.BytesIO(written)).column("person").to_pylist() == ["erika", "otto"]
+        assert server.secret_access_key not in house.everything()
+
+
+def test_what_an_attempt_wrote_before_it_was_broken_off_is_not_written_again(
+    house: House, clock: Clock, tmp_path: Path
+) -> None:
+    make(house, weekly())
+    clock.turn(hours=1)
+    house.beside.schedules.step()
+    (work,) = house.beside.book.claim(["schedule"], at=clock.at, hold_s=600)
+    # The server goes away between writing the file and noting it.
+    house.beside.schedules.job.do(work, lambda call: None)
+    clock.turn(seconds=601)
+    house.another("server-2").do_due()
+    assert len(files(tmp_path)) == 1
+    assert house.beside.schedules.runs("weekly")[0]["state"] == "done"
