@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
@@ -226,12 +227,12 @@ def kinds() -> list[dict[str, Any]]:
         except WhodidError as error:
             found.append({"kind": name, "installed": False, "hint": error.hint})
             continue
-        about = (kind.__doc__ or "").strip().splitlines()
+        about = " ".join(cleandoc(kind.__doc__ or "").partition("\n\n")[0].split())
         found.append(
             {
                 "kind": name,
                 "installed": True,
-                "help": about[0] if about else "",
+                "help": about,
                 "exactly_once": kind.EXACTLY_ONCE,
                 "options": [option._asdict() for option in kind.OPTIONS],
             }

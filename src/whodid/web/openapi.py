@@ -71,6 +71,7 @@ PARAMETERS: Final[dict[str, str]] = {
     "partition": "Partition of the dataset.",
     "engine": "Engine that the view is for.",
     "refresh": "true: look at the files again instead of what is remembered.",
+    "connection": "Connection that the dataset lies on.",
     "sql": "Statement that stands in the console.",
     "saved": "Saved query that stands in the console.",
     "history": "1: with what one has asked before.",

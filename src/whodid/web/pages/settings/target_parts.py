@@ -116,7 +116,5 @@ def told_dry_run(outcome: Mapping[str, Any]) -> list[Block]:
 
 
 def _sentence(text: str) -> str:
-    """The whole sentences of a first line, which may end in the middle of another."""
-    text = text.replace("`", "")
-    whole, stop, _ = text.rpartition(".")
-    return whole + stop if whole else f"{text} …"
+    """The first sentence of several."""
+    return text.replace("`", "").partition(". ")[0].rstrip(".") + "."
