@@ -92,7 +92,7 @@ class KeptSink:
     def numbers(self) -> list[int]:
         """The running numbers that `native_line` and `dss_line` put into their events, in order."""
         found = []
-        for event in self.events.values():
+        for event in list(self.events.values()):
             parameters = msgspec.json.decode(event.parameters)
             found.append(parameters["n"])
         return sorted(found)
