@@ -120,6 +120,7 @@ def test_lines_come_in_the_format_of_the_target(mock: str, tmp_path: Path) -> No
         ({"brokers": ","}, "brokers names nobody"),
         ({"settings": "enable.idempotence => false"}, "cannot be set here"),
         ({"settings": "plugin.library.paths => /tmp/x.so"}, "cannot be set here"),
+        ({"settings": "error_cb => x"}, "cannot be set here"),
         ({"settings": "no.such.property => 1"}, "No such configuration property"),
         ({"security": "ssl", "ca_file": "/nowhere.pem"}, "ssl.ca.location"),
     ],
@@ -206,6 +207,22 @@ def test_a_topics_smaller_limit_is_learnt(kafka: KafkaCluster, tmp_path: Path, e
     got = [json.loads(one.value())["id"] for one in read_topic(kafka.bootstrap, topic)]
     assert set(got) == {one.id for one in small}
     assert len(got) == len(small) or not exactly_once
+
+
+def test_what_was_refused_before_a_crash_goes_if_it_may_by_then(
+    kafka: KafkaCluster, topic: str, tmp_path: Path
+) -> None:
+    events = [event(), event(description="x" * 2_000), event(), event(description="x" * 2_000)]
+    target = made(tmp_path, kafka.bootstrap, topic=topic, message_bytes_max=2_000)
+    target.open()
+    assert len(target.send(delivery_of(events)).refused) == 2
+    target.close()
+    target = made(tmp_path, kafka.bootstrap, topic=topic, message_bytes_max=9_000)
+    assert target.open() == {"receiver-a": 1}
+    assert target.send(delivery_of(events[1:], first=2)).events == 3
+    target.close()
+    got = [json.loads(one.value())["id"] for one in read_topic(kafka.bootstrap, topic)]
+    assert sorted(got) == sorted(one.id for one in events)
 
 
 def test_what_was_refused_before_a_crash_is_offered_again_alone(

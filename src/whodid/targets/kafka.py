@@ -56,8 +56,9 @@ class KafkaTarget(BaseTarget):
         self._producer: Producer | None = None
         self._consumer: Consumer | None = None
         self._held = Held()
-        self._passed: dict[str, int] = {}
-        """By receiver up to where events are in the topics already, beyond the place that `open` returned."""
+        self._passed: dict[str, tuple[int, frozenset[int]]] = {}
+        """By receiver up to where events are in the topics already, beyond the place that `open` returned, and which of
+        them are not."""
         self._limits: dict[str, int] = {}
         """By topic what it takes, where that is less than `message_bytes_max`."""
         self._there: set[str] = set()
@@ -88,8 +89,10 @@ class KafkaTarget(BaseTarget):
             },
         )
         self._held = self._retried("reading the place", self._read_places)
-        self._passed = {receiver: self._held.places[receiver] for receiver in self._held.refused}
-        return self._held.places | {receiver: first - 1 for receiver, first in self._held.refused.items()}
+        self._passed = {
+            receiver: (self._held.places[receiver], frozenset(seqs)) for receiver, seqs in self._held.refused.items()
+        }
+        return self._held.places | {receiver: seqs[0] - 1 for receiver, seqs in self._held.refused.items()}
 
     def send(self, delivery: Delivery) -> Sent:
         self._begin()
@@ -202,6 +205,7 @@ class KafkaTarget(BaseTarget):
         messages: list[Message] = []
         refused: list[Refusal] = []
         headers = kafka_messages.HeadersOf(self.context.format)
+        passed, pending = self._passed.get(delivery.receiver, (-1, frozenset()))
         for seq, label, line, key in kafka_messages.keyed(delivery, self.options["key"]):
             topic = self._topic.of(label)
             self._make(topic)
@@ -209,7 +213,7 @@ class KafkaTarget(BaseTarget):
             if message.size_bytes > self._limit(topic):
                 told = f"It takes {message.size_bytes:,} bytes; a message of {topic} may have {self._limit(topic):,}."
                 refused.append(Refusal(seq, "too_large", told))
-            elif seq > self._passed.get(delivery.receiver, -1):
+            elif seq > passed or seq in pending:
                 messages.append(message)
         return messages, refused
 
@@ -341,7 +345,9 @@ class KafkaTarget(BaseTarget):
         try:
             return kind(properties)
         except KafkaException as problem:
-            raise kafka_errors.explained(problem.args[0], "reading the options") from problem
+            raise kafka_errors.explained(problem.args[0], "reading the options") from None
+        except (TypeError, ValueError) as problem:
+            raise WhodidError("invalid", f"Kafka: reading the options: {problem}.", "Check settings.") from None
 
 
 def _is_end(error: KafkaError) -> bool:

@@ -14,6 +14,7 @@ from whodid.targets.kafka_properties import OVERHEAD_BYTES
 Headers = list[tuple[str, str | bytes | None]]
 
 PLACES_BYTES_MAX: Final = 3_500
+REFUSED_MAX: Final = 100
 _CONTENT_TYPES: Final = {"cloudevents": b"application/cloudevents+json"}
 
 
@@ -39,18 +40,18 @@ class Held(Struct, kw_only=True, omit_defaults=True):
     """What stands beside the committed offset.
 
     places   by receiver `seq` of the last event that is dealt with; the last one to move comes last.
-    refused  by receiver `seq` of the first event that the last delivery refused: if there was a crash before dispatch
-             had it among its dead letters, it has to be offered again, without those around it being sent again.
+    refused  by receiver `seq` of the events that the last delivery refused, ascending: if there was a crash before
+             dispatch had them among its dead letters, they have to be offered again, and nothing else sent again.
     """
 
     places: dict[str, int] = {}
-    refused: dict[str, int] = {}
+    refused: dict[str, list[int]] = {}
 
     def move(self, receiver: str, place: int, refused: Sequence[Refusal]) -> None:
         self.places.pop(receiver, None)
         self.places[receiver] = place
         # Whoever sends the next delivery has noted what was refused of the last.
-        self.refused = {receiver: min(refusal.seq for refusal in refused)} if refused else {}
+        self.refused = {receiver: sorted(refusal.seq for refusal in refused)[:REFUSED_MAX]} if refused else {}
 
     def text(self) -> str:
         """As JSON, short enough: what is left out has not moved for long, and dispatch's own cursor has it."""

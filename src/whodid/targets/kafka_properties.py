@@ -20,6 +20,7 @@ TRANSACTION_TIMEOUT_MS_MIN: Final = 60_000
 _NOT_SET: Final = frozenset(
     {
         *("plugin.library.paths", "ssl.engine.location", "ssl.providers", "debug"),
+        *("error_cb", "logger", "on_delivery", "stats_cb", "throttle_cb", "oauth_cb"),
         *("acks", "request.required.acks", "enable.idempotence", "transactional.id", "bootstrap.servers", "group.id"),
     }
 )
