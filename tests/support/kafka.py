@@ -259,17 +259,21 @@ def _admin(bootstrap: str) -> Any:
 
 def jars() -> Path:
     """The folder with Kafka's programs, fetched by Maven at first need. Raises KafkaMissing."""
-    for program in ("java", "mvn"):
-        if shutil.which(program) is None:
-            raise KafkaMissing(f"Kafka's broker needs {program}, which is not installed (Java 17 or newer, Maven).")
+    _need("java")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whodid-tests"
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / f"kafka-{VERSION}"
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
+            _need("mvn")
             _fetch(cache / f"kafka-{VERSION}.part", folder)
     return folder
+
+
+def _need(program: str) -> None:
+    if shutil.which(program) is None:
+        raise KafkaMissing(f"Kafka's broker needs {program}, which is not installed (Java 17 or newer, Maven).")
 
 
 def _fetch(part: Path, folder: Path) -> None:
