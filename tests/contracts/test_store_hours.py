@@ -36,6 +36,10 @@ SELECT date_trunc('hour', time) AS hour, {KEYS}, count(*) AS events,
     min(time) AS first, max(time) AS last
 FROM {{events}} e GROUP BY date_trunc('hour', time), {KEYS}
 """
+PEOPLE = 'level, topic, "user", acting_for'
+COUNTED_PEOPLE, RAW_PEOPLE = (
+    sql.replace(KEYS, PEOPLE).replace("{event_hours}", "{user_hours}") for sql in (COUNTED, RAW)
+)
 PRESENT = 'SELECT DISTINCT hour, CAST(session AS varchar) AS session, "user", acting_for FROM {session_hours}'
 RAW_PRESENT = """
 SELECT DISTINCT date_trunc('hour', time) AS hour, CAST(session AS varchar) AS session, "user", acting_for
@@ -45,7 +49,7 @@ FROM {events} WHERE session IS NOT NULL
 
 def assert_counts_are_exact(store: Store) -> None:
     names = dialect_of(store.kind)._asdict()
-    for counted, raw in ((COUNTED, RAW), (PRESENT, RAW_PRESENT)):
+    for counted, raw in ((COUNTED, RAW), (COUNTED_PEOPLE, RAW_PEOPLE), (PRESENT, RAW_PRESENT)):
         told, expected = (sorted(map(repr, rows(store, sql.format_map(names)))) for sql in (counted, raw))
         assert told == expected
 

@@ -72,6 +72,8 @@ def test_the_counts_and_the_events_give_the_same_rows(
 
 # When the counts are asked, and when the events
 
+ALL = {"event_hours", "user_hours", "session_hours"}
+
 
 def parts(sight: Sight = EVERYTHING, **given: Any) -> tuple[dict[str, str], dict[str, Any]]:
     return hours.relations("duckdb", **{"times": [], "sight": sight, **given})
@@ -93,16 +95,24 @@ def test_at_whole_hours_the_events_are_not_read() -> None:
 @pytest.mark.parametrize(
     ("given", "from_events"),
     [
-        ({"filters": ["entities"]}, {"event_hours", "session_hours"}),
+        ({"filters": ["entities"]}, ALL),
+        ({"filters": ["topics"]}, {"session_hours"}),
         ({"filters": ["projects"]}, {"session_hours"}),
-        ({"zone": (Shift(None, 19_800),)}, {"event_hours", "session_hours"}),
+        ({"zone": (Shift(None, 19_800),)}, ALL),
         ({"zone": (Shift(None, 3_600), Shift(datetime(2026, 3, 29, 1), 7_200))}, set()),
-        ({"zone": (Shift(None, 3_600), Shift(datetime(2026, 3, 29, 1, 30), 7_200))}, {"event_hours", "session_hours"}),
+        ({"zone": (Shift(None, 3_600), Shift(datetime(2026, 3, 29, 1, 30), 7_200))}, ALL),
         ({"sight": Sight(users=("ann",))}, set()),
         ({"sight": Sight(projects=("A",))}, {"session_hours"}),
-        ({"sight": Sight(entities=(("a", "b"),))}, {"event_hours", "session_hours"}),
+        ({"sight": Sight(entities=(("a", "b"),))}, ALL),
     ],
 )
 def test_what_the_counts_do_not_tell_is_read_from_the_events(given: dict[str, Any], from_events: set[str]) -> None:
     found, _ = parts(**given)
     assert {name for name, relation in found.items() if "FROM events" in relation} == from_events
+
+
+def test_people_by_project_are_read_from_what_tells_of_projects() -> None:
+    found, _ = hours.relations("postgresql", times=[], sight=EVERYTHING, filters=["projects"])
+    assert "FROM whodid.event_hours" in found["user_hours"]
+    found, _ = hours.relations("postgresql", times=[], sight=EVERYTHING)
+    assert "FROM whodid.user_hours" in found["user_hours"]

@@ -10,11 +10,11 @@ from typing import Final, NamedTuple
 class Dialect(NamedTuple):
     """A store's own words.
 
-    `events`, `event_entities` and `rejected_events` are the relations to read from, `event_hours` and `session_hours`
-    what the store counts by the hour (see `reports.hours`); `parameter_key` makes the right-hand side of
-    `parameters ->> …` from a parameter's name. `json_search` is the condition that the JSON `{column}` holds a text, in
-    any case of its letters, and `json_pattern` makes its `{pattern}` from the text; `json_hint` is a quick condition on
-    a `{part}` of the text that has no letters, or None where it gains nothing. `project` is the project of an event;
+    `events`, `event_entities` and `rejected_events` are the relations to read from, `event_hours`, `user_hours` and
+    `session_hours` what the store counts by the hour (see `reports.hours`); `parameter_key` makes the right-hand side
+    of `parameters ->> …` from a parameter's name. `json_search` is the condition that the JSON `{column}` holds a text,
+    in any case of its letters, and `json_pattern` makes its `{pattern}` from the text; `json_hint` is a quick condition
+    on a `{part}` of the text that has no letters, or None where it gains nothing. `project` is the project of an event;
     `stores.base.WORKED_OUT` says which that is.
     """
 
@@ -22,6 +22,7 @@ class Dialect(NamedTuple):
     event_entities: str
     rejected_events: str
     event_hours: str
+    user_hours: str
     session_hours: str
     parameter_key: Callable[[str], str]
     json_search: str
@@ -66,6 +67,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         "event_entities",
         "rejected_events",
         "event_hours",
+        "event_hours",
         "session_hours",
         _json_pointer,
         _REGULAR,
@@ -78,6 +80,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         "whodid.event_entities",
         "whodid.rejected_events",
         "whodid.event_hours",
+        "whodid.user_hours",
         "whodid.session_hours",
         str,
         _LIKE,

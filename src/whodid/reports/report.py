@@ -58,7 +58,7 @@ _HEADER: Final = re.compile(r"-- (\w+): (.*)")
 _PARAMETER: Final = re.compile(r"(\w+) ([\w|]+) = (\S*) ?\| (.+)")
 _COLUMN: Final = re.compile(r"(\w+) (\w+)(?: (\S+))? \| (.+)")
 # A look at events that has to say what the caller may see; ids in `event_entities` tell nothing by themselves.
-_LOOK: Final = re.compile(r"\b(?:FROM|JOIN)\s+(?:events|event_hours|session_hours)\b")
+_LOOK: Final = re.compile(r"\b(?:FROM|JOIN)\s+(?:events|event_hours|user_hours|session_hours)\b")
 _ENCODING: Final = re.compile(r"(\w+)=(\w+)")
 
 

@@ -20,8 +20,9 @@ be named `e` where it says them.
 
 Instead of `events` a report may read what is counted by the hour, also as `e`: `event_hours` with the columns time,
 type, level, topic, function, user, acting_for, project, the sums events, runs, errors, and the times first and last;
-and `session_hours` with time, session, user, acting_for. Both hold the same as the events as long as `time` is only
-compared with the report's own parameters of type time, and cut to hours or longer in `local()` time (see `hours`).
+`user_hours` without type, function and project; and `session_hours` with time, session, user, acting_for. They hold the
+same as the events as long as `time` is only compared with the report's own parameters of type time, and cut to hours or
+longer in `local()` time (see `hours`).
 """
 
 from __future__ import annotations

@@ -23,13 +23,14 @@ RELATIONS: Final[dict[str, Relations]] = {
     "duckdb": {"": _OURS, "main": _OURS},
     "postgres": {
         "": _OURS
+        | _names("user_hours")
         | _names(
             "event_types event_parameters event_parameter_values users groups groups_relations users_sessions entities "
             "entities_types entity_types packages published_packages projects project_relations tags queries "
             "connections funcs func_params func_calls func_call_values view_layouts chats comments notifications jobs "
             "reports reports_data capture_rules"
         ),
-        "whodid": _OURS,
+        "whodid": _OURS | _names("user_hours"),
     },
 }
 RELATIONS["postgres"]["public"] = RELATIONS["postgres"][""]

@@ -21,7 +21,7 @@ WITH people AS (
         sum(CASE WHEN is_use() THEN e.events ELSE 0 END) AS uses,
         sum(e.runs) AS runs,
         sum(e.errors) AS errors
-    FROM event_hours e
+    FROM user_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen()
     GROUP BY 1, 2
 ), visits AS (

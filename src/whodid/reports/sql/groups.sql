@@ -31,7 +31,7 @@ WITH members AS (
         sum(CASE WHEN is_use() THEN e.events ELSE 0 END) AS uses,
         sum(e.runs) AS runs,
         sum(e.errors) AS errors
-    FROM event_hours e
+    FROM user_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
     GROUP BY 1
 ), visits AS (
@@ -42,7 +42,7 @@ WITH members AS (
     SELECT login, count(session) AS sessions FROM visits GROUP BY 1
 ), past AS (
     SELECT who() AS login, sum(e.events) AS events
-    FROM event_hours e
+    FROM user_hours e
     WHERE e.time >= $before AND e.time < $since AND chosen() AND who() IS NOT NULL
     GROUP BY 1
 ), people AS (

@@ -14,7 +14,7 @@ WITH told AS (
         date_trunc('hour', local(e.time)) AS here, who() AS person,
         sum(CASE WHEN is_use() THEN e.events ELSE 0 END) AS uses,
         sum(e.errors) AS errors
-    FROM event_hours e
+    FROM user_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
     GROUP BY 1, 2
 )

@@ -15,7 +15,7 @@
 -- drill: /users/{person}
 WITH first_seen AS (
     SELECT who() AS person, min(e.first) AS first
-    FROM event_hours e
+    FROM user_hours e
     WHERE e.time < $until AND chosen() AND who() IS NOT NULL
     GROUP BY 1
 ), counted AS (
@@ -26,7 +26,7 @@ WITH first_seen AS (
         CAST(sum(e.events) AS bigint) AS events,
         CAST(sum(CASE WHEN is_use() THEN e.events ELSE 0 END) AS bigint) AS uses,
         CAST(sum(e.errors) AS bigint) AS errors
-    FROM event_hours e
+    FROM user_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
     GROUP BY 1
 )

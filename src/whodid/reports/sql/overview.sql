@@ -33,7 +33,7 @@ WITH spans AS (
         sum(e.events) AS events,
         sum(e.runs) AS runs,
         sum(e.errors) AS errors
-    FROM event_hours e CROSS JOIN spans s
+    FROM user_hours e CROSS JOIN spans s
     WHERE e.time < $until AND chosen()
     GROUP BY 1, 2
 ), told AS (

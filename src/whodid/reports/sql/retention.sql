@@ -11,7 +11,7 @@
 -- chart: rect x=week y=cohort color=active_percent
 WITH weeks AS (
     SELECT who() AS person, date_trunc('week', local(e.time)) AS week
-    FROM event_hours e
+    FROM user_hours e
     WHERE e.time < $until AND chosen() AND who() IS NOT NULL
     GROUP BY 1, 2
 ), members AS (

@@ -27,7 +27,7 @@ WITH days AS (
         sum(e.errors) AS errors,
         min(e.first) AS first,
         max(e.last) AS last
-    FROM event_hours e
+    FROM user_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
     GROUP BY 1, 2
 ), counted AS (
@@ -50,7 +50,7 @@ WITH days AS (
     SELECT person, count(session) AS sessions FROM visits GROUP BY 1
 ), past AS (
     SELECT who() AS person, CAST(sum(e.events) AS bigint) AS events
-    FROM event_hours e
+    FROM user_hours e
     WHERE e.time >= $before AND e.time < $since AND chosen() AND who() IS NOT NULL
     GROUP BY 1
 )
