@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from litestar import Response
@@ -13,7 +13,7 @@ from whodid.event import LEVELS
 from whodid.reading.cells import python_rows
 from whodid.reading.dialect import dialect_of
 from whodid.retention.rule import Retention, check, retention_of, set_retention
-from whodid.stores.base import Store
+from whodid.stores.base import Store, whole_hour
 from whodid.web import words
 from whodid.web.pages.blocks import Block, Button, Item, Table, Text
 from whodid.web.pages.forms import Field
@@ -46,10 +46,11 @@ FIELDS: Final[tuple[Field, ...]] = (
     *(Field(level, level, "whole", _MEANT[level], unit="days", placeholder="for ever") for level in LEVELS),
     Field(SESSIONS, "sessions that have ended", "whole", "Their events stay.", unit="days", placeholder="for ever"),
 )
-_BY_LEVEL: Final = """
-SELECT e.level AS level, count(*) AS events, min(e."time") AS oldest FROM {events} e GROUP BY 1
-"""
-_OLDER: Final = 'SELECT count(*) AS events FROM {events} e WHERE e.level = $level AND e."time" < $before'
+# From what the store counts by the hour: exact, and quick at any size. Whole hours are also what goes.
+_BY_LEVEL: Final = (
+    'SELECT h."level" AS level, sum(h.events) AS events, min(h."first") AS oldest FROM {hours} h GROUP BY 1'
+)
+_OLDER: Final = 'SELECT sum(h.events) AS events FROM {hours} h WHERE h."level" = $level AND h.hour < $before'
 
 
 async def retention(request: Req, failed: Failed | None = None) -> Response[bytes]:
@@ -111,19 +112,19 @@ async def run(request: Req) -> Response[bytes]:
 
 def levels_of(store: Store) -> dict[str, dict[str, Any]]:
     """Number of events and the oldest, by level; blocks."""
-    sql = _BY_LEVEL.format(events=dialect_of(store.kind).events)
+    sql = _BY_LEVEL.format(hours=dialect_of(store.kind).event_hours)
     return {row["level"]: row for row in python_rows(store.query(sql, trusted=True).table)}
 
 
 def consequences(store: Store, wanted: Retention) -> list[str]:
     """What would go by a retention, in sentences; blocks."""
     at = datetime.now(UTC)
-    sql = _OLDER.format(events=dialect_of(store.kind).events)
+    sql = _OLDER.format(hours=dialect_of(store.kind).event_hours)
     sentences, gone = [], 0
     for level, days in wanted.levels.items():
-        before = (at - timedelta(days=days)).replace(tzinfo=None)
+        before = whole_hour(wanted.before(level, at))
         found = store.query(sql, {"level": level, "before": before}, trusted=True).table
-        count = int(found.column("events")[0].as_py())
+        count = int(found.column("events")[0].as_py() or 0)
         gone += count
         sentences.append(f"{level}: {many(count, 'event')} older than {many(days, 'day')} go.")
     if wanted.sessions is not None:
