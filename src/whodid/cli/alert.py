@@ -21,19 +21,8 @@ app = verb(
   whodid alert mute 3f2a --until 2h
   whodid alert resolve 3f2a""",
 )
-_COLUMNS = (
-    "name",
-    "kind",
-    "options",
-    "mail",
-    "webhooks",
-    "severity",
-    "enabled",
-    "muted_until",
-    "checked_at",
-    "problem",
-)
-_FIRINGS = ("id", "state", "severity", "rule", "title", "findings", "first_at", "last_at", "muted_until", "ended_by")
+_COLUMNS = ("name", "kind", "options", "severity", "muted_until", "problem")
+_FIRINGS = ("id", "state", "severity", "title", "last_at", "ended_by")
 Names = list[str] | None
 Name = Annotated[str, Parameter(help="The alert.")]
 Options = Annotated[Names, Parameter(help="NAME=VALUE; several values with commas. See: whodid alert kinds")]
@@ -175,7 +164,9 @@ def firing(
     with backend_of(place) as backend:
         found = backend.ask("GET", "alerts", "firing", params=params)["firings"]
     if output.format() == "table":
-        found = [{**one, "id": one["id"][:8]} for one in found]
+        # The id has to be read whole: it is what mute and resolve take.
+        short = {"title": 36, "last_at": 16, "id": 8}
+        found = [one | {name: one[name][:length] for name, length in short.items()} for one in found]
     show_rows(found, output, columns=_FIRINGS)
 
 

@@ -21,7 +21,7 @@ app = verb(
   whodid schedule runs weekly
   whodid schedule pause weekly""",
 )
-_COLUMNS = ("name", "report", "cron", "zone", "to", "enabled", "next", "last_run", "outcome")
+_COLUMNS = ("name", "report", "to", "next", "last_run", "outcome")
 _RUNS = ("due", "state", "attempts", "rows", "to", "next_attempt_at", "by", "error")
 Name = Annotated[str, Parameter(help="The schedule.")]
 Names = list[str] | None
@@ -48,7 +48,10 @@ def list_(*, place: Place = ANYWHERE, output: Output = AS_SUITS) -> None:
 
     with backend_of(place) as backend:
         found = backend.ask("GET", "schedules")["schedules"]
-    show_rows([_flat(one) for one in found] if output.format() == "table" else found, output, columns=_COLUMNS)
+    if output.format() == "table":
+        flat = [_flat(one) for one in found]
+        found = [one | {"next": (one["next"] or "")[:16], "outcome": (one["outcome"] or "")[:24]} for one in flat]
+    show_rows(found, output, columns=_COLUMNS)
 
 
 @app.command
