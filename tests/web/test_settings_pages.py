@@ -155,3 +155,12 @@ def test_retention_says_in_numbers_what_would_go_before_it_is_set(admin: httpx.C
     assert 'id="f2-debug-wrong"' in posted(admin, "/settings/retention", debug="0").text
     done(posted(admin, "/settings/retention", confirmed="1"))
     assert server.engine.directory.setting("retention") is None
+
+
+def test_accounts_and_those_that_only_events_mention_are_listed_apart(admin: httpx.Client) -> None:
+    def listed(query: str) -> set[str]:
+        return set(re.findall(r'<a href="/settings/users/([^"?/]+)"', admin.get(f"/settings/users{query}").text))
+
+    assert "root" in listed("") and "erika" not in listed("")
+    assert "erika" in listed("?seen=1") and "root" not in listed("?seen=1")
+    assert listed("?text=erik") == {"erika"} and listed("?text=roo") == {"root"}

@@ -93,10 +93,16 @@ class Users(Watched):
         with self.reading() as connection:
             return self._user(connection, which)
 
-    def users(self, *, text: str | None = None, limit: int = 1_000, offset: int = 0) -> list[User]:
-        """Users by login; `text` is looked for in login, names and e-mail."""
+    def users(
+        self, *, text: str | None = None, made: bool | None = None, limit: int = 1_000, offset: int = 0
+    ) -> list[User]:
+        """Users by login; `text` is looked for in login, names and e-mail. `made` True for those that somebody or an
+        identity provider made, False for those that only events mention, None for all."""
         columns = tables.users.c
         found = select_users().order_by(columns.login).limit(limit).offset(offset)
+        if made is not None:
+            accounts = select(tables.known_users.c.user_id).where(tables.known_users.c.made.is_(True))
+            found = found.where(columns.id.in_(accounts) if made else columns.id.not_in(accounts))
         if text:
             fields = (columns.login, columns.friendly_name, columns.first_name, columns.last_name, columns.email)
             found = found.where(or_(*(field.icontains(text, autoescape=True) for field in fields)))

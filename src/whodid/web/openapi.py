@@ -72,6 +72,7 @@ PARAMETERS: Final[dict[str, str]] = {
     "engine": "Engine that the view is for.",
     "refresh": "true: look at the files again instead of what is remembered.",
     "connection": "Connection that the dataset lies on.",
+    "seen": "1: those that only events mention.",
     "sql": "Statement that stands in the console.",
     "saved": "Saved query that stands in the console.",
     "history": "1: with what one has asked before.",

@@ -15,7 +15,7 @@ from whodid.web.services import Services
 
 # What is said of a part in a few words, by its address.
 _SAID: Final[dict[str, Callable[[Services], str]]] = {
-    "/settings/users": lambda services: many(sum(one.made for one in services.directory.users(limit=10_000)), "user"),
+    "/settings/users": lambda services: many(len(services.directory.users(made=True, limit=10_000)), "account"),
     "/settings/groups": lambda services: many(len(services.directory.groups()), "group"),
     "/settings/keys": lambda services: f"{many(len(services.directory.keys()), 'key')} that count",
     "/settings/policy": lambda services: many(len(services.policies.rules.read().items), "rule"),

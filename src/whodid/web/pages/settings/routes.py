@@ -44,7 +44,7 @@ _DATASET: Final = "/settings/datasets/{name}"
 # fmt: off
 SETTINGS: Final[tuple[SettingRoute, ...]] = (
     SettingRoute("GET", "/settings", home.home, (DONE,)),
-    SettingRoute("GET", "/settings/users", users.users, ("text", "offset", DONE)),
+    SettingRoute("GET", "/settings/users", users.users, ("text", "offset", "seen", DONE)),
     SettingRoute("GET", "/settings/add/users", users.new_user, (DONE,)),
     SettingRoute("POST", "/settings/add/users", users.create_user),
     SettingRoute("GET", _USER, users.user, (DONE,)),

@@ -33,6 +33,16 @@ ROWS: Final = 200
 HERE: Final = "/settings/users"
 ADD: Final = "/settings/add/users"
 
+_NOBODY: Final = {
+    None: "Nobody has this name.",
+    True: "There are no accounts yet. Without one, programs on this machine may ask without a key.",
+    False: "Events mention nobody else.",
+}
+_OTHERS: Final = {
+    False: Button("Seen in events", f"{HERE}?seen=1"),
+    True: Button("Accounts", HERE),
+}
+
 PROFILE: Final = (
     Field("name", "Name", help="Shown beside the login."),
     Field("first_name", "First name", more=True),
@@ -48,11 +58,14 @@ GROUP: Final = (Field("group", "Group", required=True, suggest="group"),)
 
 
 async def users(request: Req) -> Response[bytes]:
-    """The users by login; those that only events mention, too."""
-    given, services = asked(request, "text", "offset"), services_of(request)
+    """The users by login: accounts, and with `seen` those that only events mention."""
+    given, services = asked(request, "text", "offset", "seen"), services_of(request)
     offset = max(0, number("offset", given["offset"] or "0"))
     directory: Directory = services.directory
-    found = await services.call(directory.users, text=given["text"] or None, limit=ROWS + 1, offset=offset)
+    # A search looks everywhere.
+    made = None if given["text"] else given["seen"] != "1"
+    wanted: dict[str, Any] = {"text": given["text"] or None, "made": made, "limit": ROWS + 1, "offset": offset}
+    found = await services.call(directory.users, **wanted)
     grants = await services.call(directory.grants)
     rows = [
         [
@@ -64,15 +77,16 @@ async def users(request: Req) -> Response[bytes]:
         ]
         for user in found[:ROWS]
     ]
-    blocks: list[Block] = [Table("", ("Login", "Name", "Roles", "State", "Last seen"), rows, "Nobody has this name.")]
+    blocks: list[Block] = [Table("", ("Login", "Name", "Roles", "State", "Last seen"), rows, _NOBODY[made])]
     if len(found) > ROWS:
-        more = f"{HERE}?text={segment(given['text'])}&offset={offset + ROWS}"
+        more = f"{HERE}?text={segment(given['text'])}&seen={segment(given['seen'])}&offset={offset + ROWS}"
         blocks.append(Doing([Button(f"The next {ROWS}", more)]))
     return show(
         request,
         "Users",
         blocks,
-        buttons=[Button("Add a user", ADD, kind="main"), Button("As CSV", "/v1/users.csv")],
+        lead="Those that only events mention; adding one with the same login takes it over." if made is False else "",
+        buttons=[Button("Add a user", ADD, kind="main"), Button("As CSV", "/v1/users.csv"), _OTHERS[made is False]],
         search=given["text"],
     )
 
