@@ -17,7 +17,7 @@ from whodid.agent.courier import Courier, Pace
 from whodid.agent.outbox import Outbox
 from whodid.agent.settings import Settings
 from whodid.agent.wire import EVENTS_PATH, Answer, Hello, packed
-from whodid.datasets.door import body_of
+from whodid.datasets.handed import body_of
 from whodid.journal.base import Draft
 
 YES: tuple[int, dict[str, str], bytes] = (200, {}, msgspec.json.encode(Answer(time=datetime.now(UTC))))

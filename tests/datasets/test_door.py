@@ -12,7 +12,8 @@ import pytest
 
 from support.imports import native_lines
 from whodid.config import Config
-from whodid.datasets.door import PATH, ImportDoor, body_of
+from whodid.datasets.door import PATH, ImportDoor
+from whodid.datasets.handed import body_of
 from whodid.engine import Engine
 from whodid.event import Rejection
 from whodid.formats import decoder

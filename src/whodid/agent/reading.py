@@ -21,8 +21,8 @@ from whodid.agent.outbox import Lane, Outbox
 from whodid.agent.settings import Settings
 from whodid.agent.wire import packed
 from whodid.datasets.checkpoint import Checkpoints
-from whodid.datasets.door import body_of
 from whodid.datasets.follow import Follower
+from whodid.datasets.handed import body_of
 from whodid.datasets.importer import Importer
 from whodid.datasets.sinks import Outcome
 from whodid.datasets.sources import find

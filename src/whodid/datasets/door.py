@@ -14,10 +14,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
 
+from whodid.datasets.handed import Handed
 from whodid.errors import WhodidError
-from whodid.event import Rejection
 from whodid.formats.base import Decoded
 from whodid.formats.strict import strict_events
 from whodid.journal.base import Draft, Journal
@@ -28,18 +27,6 @@ from whodid.receive.claims import Claims
 
 _log = logging.getLogger("whodid.import")
 PATH: Final = "/v1/import"
-
-
-class Handed(Struct, kw_only=True):
-    """The first line of the body."""
-
-    format: str
-    rejects: list[Rejection] = []
-
-
-def body_of(draft: Draft) -> bytes:
-    """A draft as the body of a request to this door."""
-    return msgspec.json.encode(Handed(format=draft.format, rejects=list(draft.rejects))) + b"\n" + draft.events
 
 
 class ImportDoor:

@@ -106,7 +106,8 @@ class ServerSink:
 
     def send(self, draft: Draft) -> None:
         if self._by_import_door:
-            from whodid.datasets.door import PATH, body_of
+            from whodid.datasets.door import PATH
+            from whodid.datasets.handed import body_of
 
             answer = self._post(PATH, body_of(draft), "application/x-ndjson")
             self._by_import_door = answer.status_code not in _DOOR_CLOSED

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from whodid.agent.wire import EVENTS_PATH, HEARTBEAT_PATH, Answer, Hello
-from whodid.datasets.door import Handed
+from whodid.datasets.handed import Handed
 from whodid.errors import WhodidError
 from whodid.formats import FORMATS
 from whodid.formats.base import Decoded
