@@ -190,7 +190,7 @@ def test_a_test_event_is_written_and_moves_no_place(tmp_path: Path) -> None:
     trial = target_of("files", tmp_path / "work", options, testing=True)
     trial.open()
     trial.send(delivery_of([numbered(1)], receiver="test-1", first=7))
-    assert "1 files with 1 events" in trial.flush()
+    assert "1 file with 1 event," in trial.flush()
     trial.close()
     assert running.durable() == {}
     running.close()

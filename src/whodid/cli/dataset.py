@@ -106,7 +106,7 @@ def preview(name: str, *, place: Place = ANYWHERE, output: Output = AS_SUITS) ->
     note("Columns: " + ", ".join(f"{column['name']} {column['type']}" for column in found["columns"]))
     _note_problems(found)
     if found["outside"]:
-        note(f"{found['outside']:,} files do not match the pattern: whodid dataset files {name}")
+        note(f"{_files(found['outside'])} outside of the pattern: whodid dataset files {name}")
 
 
 @app.command(name="list-partitions")
@@ -127,7 +127,7 @@ def list_partitions(
     rows = [{name: one[name] for name in ("name", "begins_at", "files", "size_bytes")} for one in found["partitions"]]
     show_rows(rows, output, columns=("name", "begins_at", "files", "size_bytes"))
     if found["outside"]:
-        note(f"{found['outside']:,} files do not match the pattern: whodid dataset files {name}")
+        note(f"{_files(found['outside'])} outside of the pattern: whodid dataset files {name}")
 
 
 @app.command
@@ -148,7 +148,7 @@ def files(
     rows = [{**file, "matches": "yes"} for file in found["matching"]]
     rows += [{**file, "matches": "no", "partition": None} for file in found["outside"]]
     show_rows(rows, output, columns=("matches", "partition", "path", "size_bytes", "modified_at"))
-    note(f"{found['matching_total']:,} files match, {found['outside_total']:,} do not.")
+    note(f"{_files(found['matching_total'])} within the pattern, {found['outside_total']:,} outside.")
 
 
 @app.command
@@ -247,6 +247,10 @@ def _waited(backend: Backend, name: str, job: dict[str, Any]) -> dict[str, Any]:
             job = backend.ask("GET", "datasets", name, "imports", job["id"])
             progress.update(task, completed=job["bytes_done"])
     return job
+
+
+def _files(count: int) -> str:
+    return "1 file lies" if count == 1 else f"{count:,} files lie"
 
 
 def _refresh(refresh: bool) -> dict[str, str | None]:

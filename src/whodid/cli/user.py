@@ -233,7 +233,6 @@ def _new_password(login: str) -> str:
     import getpass
     import sys
 
-
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     new = getpass.getpass(f"New password of {login}: ")

@@ -181,7 +181,8 @@ class LaidOutTarget(BaseTarget):
             raise
         self._commits.finish(commit, self.deliver)
         size_bytes = sum(file.size_bytes for file in commit.files)
-        self._answer = f"{len(commit.files)} files with {writing.events:,} events, {size_bytes:,} bytes: "
+        files, events = _counted(len(commit.files), "file"), _counted(writing.events, "event")
+        self._answer = f"{files} with {events}, {size_bytes:,} bytes: "
         self._answer += ", ".join(file.path for file in commit.files[:3]) + (", …" if len(commit.files) > 3 else "")
         self._durable = commit.places
 
@@ -208,6 +209,10 @@ class LaidOutTarget(BaseTarget):
             raise WhodidError(
                 "busy", f"Another instance still writes in {self.working}.", "It is tried again when that is done."
             ) from None
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 @contextlib.contextmanager
