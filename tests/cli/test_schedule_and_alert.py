@@ -72,10 +72,10 @@ def test_alerts_and_mail_by_command_line(tmp_path: Path, capsys: Captured, box: 
         assert told == "The webhook ops goes to 127.0.0.1.\nops answered 200.\n"
     code, told = run("alert", "kinds", "-o", "json")
     assert any(row["kind"] == "event" and row["default"] == "(needed)" for row in json.loads(told))
-    words = ("--kind", "report", "--option", "report=users", "--option", "column=events", "--option", "value=1",
+    options = ("--kind", "report", "--option", "report=users", "--option", "column=events", "--option", "value=1",
              "--option", "parameters=since=7d,limit=5", "--webhook", "ops", "--mail", "a@example.com")  # fmt: skip
-    assert run("alert", "create", "busy", *words, "--dry-run")[0] == 0
-    assert run("alert", "create", "busy", *words)[0] == 0
+    assert run("alert", "create", "busy", *options, "--dry-run")[0] == 0
+    assert run("alert", "create", "busy", *options)[0] == 0
     assert run("alert", "create", "roles", "--kind", "event", "--option", "types=role-*,target-paused")[0] == 0
     code, told = run("alert", "list", "-o", "json")
     found = {

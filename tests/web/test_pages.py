@@ -115,7 +115,7 @@ def test_files_of_pages_are_kept_for_a_year_under_a_name_of_their_content(server
     files = [
         attributes.get("href") or attributes.get("src") for tag, attributes in page.tags if tag in ("link", "script")
     ]
-    sizes = {}
+    sizes: dict[str, int] = {}
     for name in files:
         answer = server.client.get(str(name), headers={"accept-encoding": "gzip"})
         assert "immutable" in answer.headers["cache-control"], name

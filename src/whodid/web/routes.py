@@ -9,6 +9,7 @@ from whodid.alerts.row import AlertFields, NewAlert
 from whodid.dispatch.management import NewTarget, TargetFields
 from whodid.policy.captures import NewCapture
 from whodid.reading.output import FORMATS
+from whodid.retention.rule import Retention
 from whodid.schedules.row import NewSchedule, ScheduleFields
 from whodid.web import (
     account,
@@ -291,7 +292,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/card/errors/{name}", "read", cards.card, "pages", forms=_HTML),
     Route("GET", "/card/entities/{type}/{id}", "read", cards.card, "pages", forms=_HTML, limited=True),
     Route("GET", "/v1/retention", "read", retention.show_retention, "settings"),
-    Route("PUT", "/v1/retention", "admin", retention.change_retention, "settings", body=retention.Retention),
+    Route("PUT", "/v1/retention", "admin", retention.change_retention, "settings", body=Retention),
     Route("POST", "/v1/retention/run", "admin", retention.run_retention, "settings", status=202),
     Route("GET", "/console", "read", console.console, "pages", console.QUERY, forms=_HTML),
     Route("POST", "/console", "read", console.ask, "pages", forms=_HTML),
