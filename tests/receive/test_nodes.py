@@ -84,11 +84,11 @@ def test_a_clock_is_compared_at_signs_of_life(known: Known) -> None:
 
 
 def test_silence_is_told_once_and_so_is_the_return(known: Known) -> None:
-    long_ago = NOW - timedelta(seconds=100)
+    long_ago = datetime.now(UTC) - timedelta(seconds=100)
     known.one.note_nodes([
         NodeSeen(node="agent", at=long_ago, heartbeat_at=long_ago),
         NodeSeen(node="poster", at=long_ago, events=1),
-        NodeSeen(node="alive", at=NOW, heartbeat_at=NOW),
+        NodeSeen(node="alive", at=datetime.now(UTC), heartbeat_at=datetime.now(UTC)),
     ])  # fmt: skip
     known.told.clear()
     assert known.one.tell_silent(60, 3600) == ["agent"]

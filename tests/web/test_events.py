@@ -88,7 +88,9 @@ def test_an_export_beyond_a_page_is_whole(server: WebServer, monkeypatch: pytest
 
 def test_one_event_by_its_id(server: WebServer) -> None:
     wanted = server.client.get("/v1/events", params=MINE).json()["events"][0]
-    assert server.client.get(f"/v1/events/{wanted['id']}").json() == wanted
+    found = server.client.get(f"/v1/events/{wanted['id']}").json()
+    assert {name: found[name] for name in wanted} == wanted
+    assert (found["entity_name_now"], found["clock_skew_s"]) == (wanted["entity_name"], None)
 
 
 @pytest.mark.parametrize(

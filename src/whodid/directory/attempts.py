@@ -47,6 +47,10 @@ class Attempts(Watched):
         with self.writing() as connection:
             attempts = tables.sign_in_attempts
             connection.execute(delete(attempts).where(attempts.c.last_at < at - FORGOTTEN_AFTER))
+            for name, _ in _names(account, address):
+                # A row that is not there cannot be locked: all first attempts at once would see none.
+                fields = {"digest": name, "failures": 0, "next_at": at, "last_at": at}
+                connection.execute(self.insert(attempts).values(**fields).on_conflict_do_nothing())
             counted = [(name, patience, self._found(connection, name)) for name, patience in _names(account, address)]
             waits = [(row.next_at - at).total_seconds() for _, _, row in counted if row is not None]
             if any(wait > 0 for wait in waits):

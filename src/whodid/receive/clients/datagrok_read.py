@@ -185,7 +185,7 @@ def _known_users(directory: Directory, logins: list[str]) -> dict[str, User]:
     found: dict[str, User] = {}
     with directory.reading() as connection:
         for chunk in _chunks(logins):
-            asked = sql_select(users, known.c.made, known.c.first_seen, known.c.last_seen).join(
+            asked = sql_select(users, known.c.made, known.c.active, known.c.first_seen, known.c.last_seen).join(
                 known, known.c.user_id == users.c.id, isouter=True
             )
             for row in connection.execute(asked.where(users.c.login.in_(chunk))):
