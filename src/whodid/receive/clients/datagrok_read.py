@@ -12,7 +12,7 @@ from sqlalchemy import select as sql_select
 
 from whodid.directory import Directory, tables
 from whodid.directory.model import Group, User
-from whodid.directory.users import is_uuid, user_of
+from whodid.directory.users import is_uuid, select_users, user_of
 from whodid.errors import WhodidError
 from whodid.reading import read
 from whodid.reading.audit import reading
@@ -181,14 +181,10 @@ def _shaped(directory: Directory, found: list[dict[str, Any]]) -> list[shapes.Sh
 
 
 def _known_users(directory: Directory, logins: list[str]) -> dict[str, User]:
-    users, known = tables.users, tables.known_users
     found: dict[str, User] = {}
     with directory.reading() as connection:
         for chunk in _chunks(logins):
-            asked = sql_select(users, known.c.made, known.c.active, known.c.first_seen, known.c.last_seen).join(
-                known, known.c.user_id == users.c.id, isouter=True
-            )
-            for row in connection.execute(asked.where(users.c.login.in_(chunk))):
+            for row in connection.execute(select_users().where(tables.users.c.login.in_(chunk))):
                 found[row.login] = user_of(row)
     return found
 
