@@ -35,7 +35,7 @@ _FIELDS: Final = (
 _COLUMNS: Final = re.sub(r'("?\w+"?) (\w+)', r"\1: '\2'", _FIELDS)
 _PERIODS: Final = (("year", "%Y", 1970), ("month", "%m", 1), ("day", "%d", 1), ("hour", "%H", 0))
 _PART: Final = "part_"
-_FORM: Final = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880"
+_FORM: Final = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
 
 
 class ParquetWriting:
