@@ -283,7 +283,7 @@ def test_a_node_that_stops_sending_is_missed_once_and_is_back_once(
     agent.kill()
 
     def state() -> str:
-        return str(server.request("GET", "/v1/nodes/design-1")[1]["state"])
+        return str(server.request("GET", "/v1/nodes/design-1")[1].get("state"))
 
     wait_for(lambda: state() == "silent")
     assert server.request("GET", "/v1/status")[1]["nodes"]["silent"] == ["design-1"]
