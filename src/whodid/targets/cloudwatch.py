@@ -5,9 +5,7 @@ Source of the limits: AWS API reference, PutLogEvents.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -17,6 +15,7 @@ import botocore.session
 
 from whodid.errors import WhodidError
 from whodid.targets.base import BaseTarget, Context, Delivery, Label, Refusal, Sent, TargetOption
+from whodid.targets.naming import Naming
 
 BATCH_BYTES_MAX: Final = 1_048_576
 EVENT_OVERHEAD_BYTES: Final = 26
@@ -24,10 +23,8 @@ BATCH_EVENTS_MAX: Final = 10_000
 SPAN_MS_MAX: Final = 24 * 3_600 * 1_000
 STREAM_NAME_MAX: Final = 512
 
-_SIGN: Final = re.compile(r"%(?:([YMDH])|\{(\w+)\})")
-_TIMES: Final = {"Y": "%Y", "M": "%m", "D": "%d", "H": "%H"}
-_FIELDS: Final = ("type", "topic", "routing_key", "level", "node", "node_type", "user")
-_NOT_IN_NAMES: Final = re.compile(r"[:*\x00-\x1f\x7f-\x9f]")
+# Everything but : and * and control characters.
+_IN_NAMES: Final = r" -)+-9;-~\u00a0-\U0010ffff"
 
 _TOO_OLD: Final = "CloudWatch refused it: older than 14 days or than the retention."
 _TOO_NEW: Final = "CloudWatch refused it: more than 2 hours ahead of its clock."
@@ -227,41 +224,23 @@ class CloudWatchTarget(BaseTarget):
 
 
 class Streams:
-    """Which stream an event belongs to: the first pattern that fits its type, with `%{field}` and `%Y %M %D %H`.
+    """Which stream an event belongs to: the first pattern that fits its type, else the last; see `naming.Naming`.
 
-    Raises
-    ------
-    WhodidError("invalid")
-        There is no stream, or a name holds a sign or field that there is not.
+    streams  name of a stream, with `%{field}` and `%Y %M %D %H`, by pattern of types (`*` stands for anything).
+    Raises   WhodidError("invalid")  permanent: there is no stream, or a name holds a sign or field that there is not.
     """
 
     def __init__(self, streams: Mapping[str, str]):
         if not streams:
             raise WhodidError("invalid", "No stream is named.", "Write streams as: error => errors, * => all")
-        for stream in streams.values():
-            unknown = [found[2] for found in _SIGN.finditer(stream) if found[2] and found[2] not in _FIELDS]
-            if unknown or "%" in _SIGN.sub("", stream):
-                raise WhodidError(
-                    "invalid",
-                    f"The stream {stream!r} names what events do not have.",
-                    f"There are %Y %M %D %H and {', '.join(f'%{{{field}}}' for field in _FIELDS)}.",
-                )
-        self._streams = list(streams.items())
+        self._streams = [
+            (types, Naming("streams", name, allowed=_IN_NAMES, most=STREAM_NAME_MAX)) for types, name in streams.items()
+        ]
 
     def of(self, label: Label) -> str:
-        """The name of the stream; types that no pattern fits go to the last one."""
-        found = next(
-            (stream for types, stream in self._streams if fnmatchcase(label.type, types)), self._streams[-1][1]
-        )
-        if "%" not in found:
-            return found
-
-        def value(sign: re.Match[str]) -> str:
-            if sign[1]:
-                return label.time.astimezone(UTC).strftime(_TIMES[sign[1]])
-            return str(getattr(label, sign[2]) or "none")
-
-        return _NOT_IN_NAMES.sub("_", _SIGN.sub(value, found))[:STREAM_NAME_MAX]
+        """The name of the stream for an event."""
+        fitting = (naming for types, naming in self._streams if fnmatchcase(label.type, types))
+        return next(fitting, self._streams[-1][1]).of(label)
 
 
 def batches(entries: Sequence[Entry], events_max: int, bytes_max: int) -> Iterator[Sequence[Entry]]:
