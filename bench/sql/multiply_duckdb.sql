@@ -2,7 +2,7 @@
 -- people.
 INSERT INTO events
 SELECT
-    * REPLACE (
+    * EXCLUDE (copy) REPLACE (
         (left(id::VARCHAR, 24) || right(md5(id::VARCHAR || copy), 12))::UUID AS id,
         time + INTERVAL 1 MILLISECOND * (hash(id, copy) % 3600000)::BIGINT AS time,
         CASE WHEN session IS NOT NULL THEN md5(session::VARCHAR || copy)::UUID END AS session,
