@@ -6,11 +6,18 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
+from support.javascript import JavaScriptMissing, browser
 from support.kafka import KafkaCluster, KafkaMissing, kafka_cluster
 from support.postgresql import PostgreSQLMissing, PostgreSQLServer, short_folder
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from support.s3 import S3Server
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and the programs they start with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -48,6 +55,36 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
         with kafka_cluster(tmp_path_factory.mktemp("kafka")) as cluster:
             yield cluster
     except KafkaMissing as missing:
+        absent(str(missing))
+
+
+# Playwright keeps an event loop running in this thread: no longer than its tests, others want one of their own.
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A real browser (1 s)."""
+    try:
+        from playwright.sync_api import sync_playwright
+
+        path = browser()
+    except (ImportError, JavaScriptMissing) as missing:
+        absent(str(missing))
+        raise
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One S3 server by OpenStack Swift for the whole run (3 s). Names of buckets are the caller's to keep apart."""
+    # Loaded here: boto3 takes a second, and few tests need it.
+    from support.swift import SwiftMissing, swift_server
+
+    try:
+        with swift_server(tmp_path_factory.mktemp("swift")) as server:
+            yield server
+    except SwiftMissing as missing:
         absent(str(missing))
 
 

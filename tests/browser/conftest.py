@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conftest import absent
-from support.javascript import JavaScriptMissing, browser
 from support.serving import ServerProcess
 
 if TYPE_CHECKING:
@@ -31,21 +29,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield server.start()
     finally:
         server.kill()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    try:
-        from playwright.sync_api import sync_playwright
-
-        path = browser()
-    except (ImportError, JavaScriptMissing) as missing:
-        absent(str(missing))
-        raise
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 class Watched:

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import absent
 from support.gate import Gate
-from support.javascript import JavaScriptMissing, Platform, browser, node, typescript
+from support.javascript import JavaScriptMissing, Platform, node, typescript
 from support.serving import ServerProcess
 from whodid.directory import Directory
 
@@ -65,17 +65,6 @@ def module(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Path
     with urllib.request.urlopen(f"{platform.url}/logger.js", timeout=30) as answer:
         path.write_bytes(answer.read())
     return path
-
-
-# Playwright keeps an event loop running in this thread: no longer than its tests, others want one of their own.
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = _or_absent(browser)
-    sync_api = _or_absent(lambda: __import__("playwright.sync_api").sync_api)
-    with sync_api.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -16,9 +16,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from conftest import absent
-from support.javascript import JavaScriptMissing
-from support.javascript import browser as browser_path
 from support.reading import event
 from support.web import WebServer
 from whodid.receive.pane_tokens import PREFIX, SERVER_KEY, Claims, signed
@@ -191,19 +188,6 @@ def test_the_module_is_small_and_any_page_may_load_it(server: WebServer) -> None
     assert len(gzip.compress(answer.content)) < 8_000
     again = server.stranger.get("/panes.js", headers={"if-none-match": answer.headers["etag"]})
     assert again.status_code == 304
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    try:
-        path = browser_path()
-        from playwright.sync_api import sync_playwright
-    except (JavaScriptMissing, ImportError) as missing:
-        absent(str(missing))
-    with sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conftest import absent
-from support.javascript import JavaScriptMissing
-from support.javascript import browser as browser_path
 from support.web import WebServer
 
 if TYPE_CHECKING:
@@ -28,19 +25,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     running.engine.directory.set_password("ada", PASSWORD, by="test")
     yield running
     running.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    try:
-        path = browser_path()
-        from playwright.sync_api import sync_playwright
-    except (JavaScriptMissing, ImportError) as missing:
-        absent(str(missing))
-    with sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture
@@ -105,5 +89,6 @@ def test_another_origin_can_neither_frame_our_pages_nor_use_a_sign_in(page: Page
     with page.expect_response(f"{server.url}/sign-out") as answered:
         page.evaluate("document.getElementById('form').submit()")
     assert answered.value.status == 403
+    page.wait_for_url("**/sign-out")
     page.goto(f"{server.url}/account")
     page.locator("text=Who you are here").wait_for()
