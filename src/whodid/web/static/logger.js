@@ -88,11 +88,14 @@ function newId() {
     .replace(/(.{8})(.{4})(.{3})(.{3})(.{12})./, '$1-$2-7$3-8$4-$5');
 }
 
-/** The session of the browser, all its tabs, until nothing was done for `idleMs`. */
-function sessionOf(idleMs = SESSION_IDLE_MS) {
+/**
+ * The session of the browser, all its tabs, until nothing was done for `idleMs`; a policy without a wish says null.
+ * @param {number | null} [idleMs]
+ */
+function sessionOf(idleMs) {
   try {
     const [id, at] = (localStorage.whodidSession ?? '').split(' ');
-    const session = Date.now() - at < idleMs ? id : newId();
+    const session = Date.now() - at < (idleMs ?? SESSION_IDLE_MS) ? id : newId();
     localStorage.whodidSession = session + ' ' + Date.now();
     return session;
   } catch {
@@ -421,9 +424,7 @@ function senderOf(/** @type {string} */ url, /** @type {string | undefined} */ k
   function allowed(/** @type {Item[]} */ items) {
     return items.flatMap(({ text }) => {
       try {
-        // Without a policy there are no parameters to take apart, and the text goes as it is.
-        const { switched_off, only, sampling, parameters } = sender.policy;
-        const { left_out, truncated, whole_in } = parameters;
+        const { switched_off, only, sampling, parameters: { left_out, truncated, whole_in } = {} } = sender.policy;
         const event = JSON.parse(text);
         if (event.user === sender.user && event.topic !== 'authfail') {
           const { id, type, parameters: params } = event;
