@@ -47,6 +47,7 @@ VERBS: Final[tuple[tuple[str, str], ...]] = (
     ("schedule", "Reports on a schedule: into a connection, or by mail."),
     ("alert", "What to look for, who is told, what is firing; webhooks."),
     ("mail", "The mail server that reports and alerts go by."),
+    ("retention", "How long events are kept: what would go, what went."),
     ("status", "Journal, store, lag, rejects, disk: how it stands."),
     ("replay", "Take in again what was rejected, after it was mended or whodid learned to read it."),
 )

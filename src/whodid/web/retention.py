@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from litestar import Response
 
-from whodid.retention.rule import Retention, retention_of, set_retention
+from whodid.retention.outlook import would_go
+from whodid.retention.rule import Retention, check, retention_of, set_retention
 from whodid.web.answers import json_answer
 from whodid.web.requests import Req, body_of, caller_of, name_of, query_of, services_of
 from whodid.web.services import Services
@@ -25,6 +27,13 @@ async def change_retention(request: Req) -> Response[bytes]:
     retention, services = await body_of(request, Retention), services_of(request)
     await services.call(set_retention, services.directory, retention, by=name_of(caller_of(request)))
     return json_answer(await services.call(told, services))
+
+
+async def try_retention(request: Req) -> Response[bytes]:
+    """How many events of each level a retention would take away at this moment; nothing is set."""
+    retention, services = await body_of(request, Retention), services_of(request)
+    check(retention)
+    return json_answer({"levels": await services.call(would_go, services.store, retention, datetime.now(UTC))})
 
 
 async def run_retention(request: Req) -> Response[bytes]:

@@ -293,6 +293,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/card/entities/{type}/{id}", "read", cards.card, "pages", forms=_HTML, limited=True),
     Route("GET", "/v1/retention", "read", retention.show_retention, "settings"),
     Route("PUT", "/v1/retention", "admin", retention.change_retention, "settings", body=Retention),
+    Route("POST", "/v1/retention/dry-run", "admin", retention.try_retention, "settings", body=Retention),
     Route("POST", "/v1/retention/run", "admin", retention.run_retention, "settings", status=202),
     Route("GET", "/console", "read", console.console, "pages", console.QUERY, forms=_HTML),
     Route("POST", "/console", "read", console.ask, "pages", forms=_HTML),

@@ -10,10 +10,9 @@ from litestar import Response
 
 from whodid.directory.due_work import Work
 from whodid.event import LEVELS
-from whodid.reading.cells import python_rows
-from whodid.reading.dialect import dialect_of
+from whodid.retention.outlook import stored_by_level, would_go
 from whodid.retention.rule import Retention, check, retention_of, set_retention
-from whodid.stores.base import Store, whole_hour
+from whodid.stores.base import Store
 from whodid.web import words
 from whodid.web.pages.blocks import Block, Button, Item, Table, Text
 from whodid.web.pages.forms import Field
@@ -46,11 +45,6 @@ FIELDS: Final[tuple[Field, ...]] = (
     *(Field(level, level, "whole", _MEANT[level], unit="days", placeholder="for ever") for level in LEVELS),
     Field(SESSIONS, "sessions that have ended", "whole", "Their events stay.", unit="days", placeholder="for ever"),
 )
-# From what the store counts by the hour: exact, and quick at any size. Whole hours are also what goes.
-_BY_LEVEL: Final = (
-    'SELECT h."level" AS level, sum(h.events) AS events, min(h."first") AS oldest FROM {hours} h GROUP BY 1'
-)
-_OLDER: Final = 'SELECT sum(h.events) AS events FROM {hours} h WHERE h."level" = $level AND h.hour < $before'
 
 
 async def retention(request: Req, failed: Failed | None = None) -> Response[bytes]:
@@ -58,7 +52,7 @@ async def retention(request: Req, failed: Failed | None = None) -> Response[byte
     asked(request)
     services = services_of(request)
     kept = retention_of(services.directory)
-    levels = await services.call(levels_of, services.store)
+    levels = await services.call(stored_by_level, services.store)
     runs = await services.call(services.retention.runs)
     rows = [
         [
@@ -110,29 +104,19 @@ async def run(request: Req) -> Response[bytes]:
     return to(HERE, "It begins within a few seconds; this page tells what went.")
 
 
-def levels_of(store: Store) -> dict[str, dict[str, Any]]:
-    """Number of events and the oldest, by level; blocks."""
-    sql = _BY_LEVEL.format(hours=dialect_of(store.kind).event_hours)
-    return {row["level"]: row for row in python_rows(store.query(sql, trusted=True).table)}
-
-
 def consequences(store: Store, wanted: Retention) -> list[str]:
     """What would go by a retention, in sentences; blocks."""
-    at = datetime.now(UTC)
-    sql = _OLDER.format(hours=dialect_of(store.kind).event_hours)
-    sentences, gone = [], 0
-    for level, days in wanted.levels.items():
-        before = whole_hour(wanted.before(level, at))
-        found = store.query(sql, {"level": level, "before": before}, trusted=True).table
-        count = int(found.column("events")[0].as_py() or 0)
-        gone += count
-        sentences.append(f"{level}: {many(count, 'event')} older than {many(days, 'day')} go.")
+    counts = would_go(store, wanted, datetime.now(UTC))
+    sentences = [
+        f"{level}: {many(counts[level], 'event')} older than {many(days, 'day')} go."
+        for level, days in wanted.levels.items()
+    ]
     if wanted.sessions is not None:
         sentences.append(f"Sessions that ended more than {many(wanted.sessions, 'day')} ago go; their events stay.")
     rest = [level for level in LEVELS if level not in wanted.levels]
     if rest:
         sentences.append(f"{', '.join(rest).capitalize()}: kept for ever.")
-    if gone:
+    if gone := sum(counts.values()):
         sentences.append(f"{many(gone, 'event')} in all, for good: they are in no report, export or pane any more.")
     return sentences
 
