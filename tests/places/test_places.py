@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import xxhash
 
 from support.s3 import S3Server, s3_server
 from whodid.errors import WhodidError
@@ -21,7 +22,7 @@ def server() -> Iterator[S3Server]:
         yield started
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", "moto", "swift"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A place of each kind that holds `CONTENT`."""
     if request.param == "folder":
@@ -30,11 +31,12 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             (tmp_path / path).write_bytes(content)
         opened = open_place("folder", {"path": str(tmp_path)})
     else:
-        server: S3Server = request.getfixturevalue("server")
-        bucket = server.bucket("audit")
+        server: S3Server = request.getfixturevalue("server" if request.param == "moto" else "swift")
+        name = f"places-{xxhash.xxh3_64_hexdigest(request.node.nodeid.encode())}"
+        bucket = server.bucket(name)
         for path, content in CONTENT.items():
             bucket.put_object(Key=f"logs/{path}", Body=content)
-        opened = open_place("s3", server.options("audit", prefix="logs"))
+        opened = open_place("s3", server.options(name, prefix="logs"))
     yield opened
     opened.close()
 

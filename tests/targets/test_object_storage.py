@@ -12,13 +12,19 @@ import pytest
 
 from support.laid_out import filled, killed_until_done, target_of, unpacked
 from support.s3 import S3Server, s3_server
+from support.swift import swift_server
 from whodid.errors import WhodidError
+from whodid.places.objects import explained
 
 POINTS = ("target.before-commit", "target.after-commit", "target.mid-deliver", "target.after-deliver")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
+@pytest.fixture(scope="module", params=["moto", "swift"])
+def server(request: pytest.FixtureRequest) -> Iterator[S3Server]:
+    """Two servers that have nothing in common."""
+    if request.param == "swift":
+        yield request.getfixturevalue("swift")
+        return
     with s3_server() as started:
         yield started
 
@@ -77,7 +83,12 @@ def test_a_name_that_is_taken_is_never_overwritten(server: S3Server, bucket: Any
     target.close()
 
 
-def test_encryption_is_asked_for(server: S3Server, bucket: Any, tmp_path: Path) -> None:
+def test_encryption_is_asked_for(server: S3Server, bucket: Any, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if request.node.callspec.params["server"] == "swift":
+        with pytest.raises(WhodidError, match="Server-side encryption is not supported") as caught:
+            sent(server, bucket, tmp_path, range(2), encryption="AES256")
+        assert not caught.value.kind.temporary
+        return
     sent(server, bucket, tmp_path, range(2), folders="/all", encryption="AES256")
     key = next(one.key for one in bucket.objects.all() if one.key.startswith("all/"))
     assert bucket.Object(key).server_side_encryption == "AES256"
@@ -115,3 +126,22 @@ def test_after_an_outage_it_goes_on_with_the_same_files(server: S3Server, bucket
         sent(server, bucket, tmp_path, range(30), endpoint="http://127.0.0.1:1")
     sent(server, bucket, tmp_path, range(30))
     assert numbers_in(bucket) == list(range(30))
+
+
+def test_a_clock_that_is_off_is_told_and_waited_out(tmp_path: Path, swift: S3Server) -> None:
+    with swift_server(tmp_path, clock_ahead_s=3_600) as ahead:
+        target = target_of("s3", tmp_path / "work", ahead.options("audit"))
+        filled(target, range(2))
+        with pytest.raises(WhodidError, match=r"RequestTimeTooSkewed.*clock is off") as caught:
+            target.flush()
+        target.close()
+    assert caught.value.kind.temporary
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+def test_numbers_in_names_and_addresses_are_no_answers(status: int) -> None:
+    """A port, a name or an id that holds the digits of a status says nothing about what went wrong."""
+    text = f"Error performing PUT http://127.0.0.1:4{status}/audit/audit-01a1{status}.gz in 403.404ms - "
+    assert explained(OSError(text + "HTTP error: error sending request"), "s3://audit", "").code == "unavailable"
+    answered = explained(OSError(text + "Server returned non-2xx status code: 503 Slow: <x>"), "s3://audit", "")
+    assert answered.code == "unavailable"

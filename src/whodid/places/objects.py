@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, BinaryIO, Final
@@ -14,15 +15,35 @@ CHUNK_BYTES: Final = 8 * 1024 * 1024
 TIMEOUT: Final = timedelta(seconds=30)
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 
-_HINTS: Final = (
-    (("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Unauthenticated", "401"), "forbidden"),
-    (("NoSuchBucket", "404", "not found", "ContainerNotFound"), "not_found"),
-)
+# Few, because who writes has pauses of its own, and shows meanwhile what is wrong.
+RETRIES: Final[Any] = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+
+_STATUS: Final = re.compile(r"status code: (\d{3}) ?([A-Za-z ]*)")
+_SAID: Final = re.compile(r"<Code>([^<]+)</Code>.*?<Message>([^<]*)</Message>", re.DOTALL)
+_CAUSE: Final = re.compile(r'error: "([^"]+)"|message: "([^"]+)"|kind: (Timeout)')
+_STATUSES: Final = {400: "invalid", 401: "forbidden", 403: "forbidden", 404: "not_found", 501: "unsupported"}
+_NAMED: Final = {
+    "PermissionDeniedError": "forbidden",
+    "UnauthenticatedError": "forbidden",
+    "FileNotFoundError": "not_found",
+    "NotFoundError": "not_found",
+}
+# What a service says by name and no status tells: credentials that ran out, a clock, a slow upload.
+_SAYINGS: Final = {
+    "ExpiredToken": "forbidden",
+    "RequestTimeTooSkewed": "unavailable",
+    "RequestTimeout": "unavailable",
+    "SlowDown": "busy",
+}
 _WHAT: Final = {
+    "busy": "It is tried again after a while.",
     "forbidden": "The credentials are wrong, or they may not do this.",
+    "invalid": "Check the options: region, endpoint, encryption.",
     "not_found": "Check the name of the bucket and its region.",
     "unavailable": "Check the endpoint and the network; it is tried again.",
+    "unsupported": "The server does not know this; check the options, such as encryption.",
 }
+_CLOCK: Final = "This machine's clock is off by too much; it is tried again."
 
 
 class ObjectPlace:
@@ -76,15 +97,38 @@ class ObjectPlace:
 
 
 def explained(error: Exception, url: str, what: str) -> WhodidError:
-    """obstore's error as ours: forbidden and not_found are permanent, the rest is tried again."""
-    text = f"{type(error).__name__} {error}"
-    code = next((code for signs, code in _HINTS if any(sign in text for sign in signs)), "unavailable")
-    return WhodidError(code, f"{url} {what}: {reason(error)}", _WHAT[code])
+    """obstore's error as ours, by the status of the answer and what the server says: those that only somebody can mend
+    are permanent, the rest is tried again."""
+    text = _of_server(error)
+    said, status = _SAID.search(text), _STATUS.search(text)
+    name = said[1] if said else ""
+    code = _SAYINGS.get(name) or _STATUSES.get(int(status[1])) if status else _NAMED.get(type(error).__name__)
+    if "incorrectly configured region" in text:
+        code = "invalid"
+    code = code or "unavailable"
+    return WhodidError(
+        code, f"{url} {what}: {reason(error)}", _CLOCK if name == "RequestTimeTooSkewed" else _WHAT[code]
+    )
 
 
 def reason(error: Exception) -> str:
-    """The first line of what obstore says: the rest is its own debugging."""
-    return str(error).strip().splitlines()[0][:500] if str(error).strip() else type(error).__name__
+    """What went wrong, in the words of the server if it answered, else in those of the network."""
+    text = _of_server(error)
+    status, said = _STATUS.search(text), _SAID.search(text)
+    if said:
+        return f"the server says {said[1]}: {said[2].strip()[:300].rstrip('.')}."
+    if status:
+        return f"the server answers {status[0].removeprefix('status code: ').strip()}."
+    causes = [next(filter(None, found)) for found in _CAUSE.findall(str(error))]
+    if causes and "error sending request" in text:
+        return "no answer in time." if causes[-1] == "Timeout" else f"{causes[-1]}."
+    first = text.strip().splitlines()
+    return first[0][:500] if first else type(error).__name__
+
+
+def _of_server(error: Exception) -> str:
+    """What obstore says without its own debugging."""
+    return str(error).partition("Debug source:")[0]
 
 
 class Chunks(io.RawIOBase):
@@ -111,9 +155,10 @@ class Chunks(io.RawIOBase):
         return size
 
 
-def _client(options: Mapping[str, str]) -> Any:
+def _common(options: Mapping[str, str]) -> dict[str, Any]:
     plain = options.get("endpoint", "").startswith("http://")
-    return {"timeout": TIMEOUT, "connect_timeout": CONNECT_TIMEOUT, **({"allow_http": True} if plain else {})}
+    client = {"timeout": TIMEOUT, "connect_timeout": CONNECT_TIMEOUT, **({"allow_http": True} if plain else {})}
+    return {"client_options": client, "retry_config": RETRIES}
 
 
 def _s3(options: Mapping[str, str], settings: dict[str, Any]) -> Any:
@@ -123,7 +168,13 @@ def _s3(options: Mapping[str, str], settings: dict[str, Any]) -> Any:
     given: dict[str, Any] = {name: options[name] for name in names if name in options}
     if "endpoint" in given:
         given["virtual_hosted_style_request"] = False
-    return S3Store(options["bucket"], prefix=_prefix(options), client_options=_client(options), **given, **settings)
+    return S3Store(
+        options["bucket"],
+        prefix=_prefix(options),
+        **_common(options),
+        **given,
+        **settings,
+    )
 
 
 def _gcs(options: Mapping[str, str], settings: dict[str, Any]) -> Any:
@@ -132,7 +183,13 @@ def _gcs(options: Mapping[str, str], settings: dict[str, Any]) -> Any:
     given: dict[str, Any] = (
         {"service_account_key": options["service_account_key"]} if "service_account_key" in options else {}
     )
-    return GCSStore(options["bucket"], prefix=_prefix(options), client_options=_client(options), **given, **settings)
+    return GCSStore(
+        options["bucket"],
+        prefix=_prefix(options),
+        **_common(options),
+        **given,
+        **settings,
+    )
 
 
 def _azure(options: Mapping[str, str], settings: dict[str, Any]) -> Any:
@@ -147,7 +204,7 @@ def _azure(options: Mapping[str, str], settings: dict[str, Any]) -> Any:
         options["container"],
         account_name=options["account"],
         prefix=_prefix(options),
-        client_options=_client(options),
+        **_common(options),
         **given,
         **settings,
     )
