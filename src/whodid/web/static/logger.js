@@ -327,7 +327,8 @@ function senderOf(/** @type {string} */ url, /** @type {string | undefined} */ k
     for (;;) {
       const kept = await spool.first();
       const free = kept.filter(({ until = 0 }) => until <= Date.now());
-      lookAt = free.length ? 0 : Math.min(Infinity, ...kept.map(({ until = 0 }) => until));
+      // What a page that just went had left may arrive later than this page.
+      lookAt = free.length ? 0 : Math.min(Date.now() + 1e4, ...kept.map(({ until = 0 }) => until));
       if (!free.length || !(await deliver(free.slice(0, fitting(free))))) return;
     }
   }
