@@ -18,8 +18,8 @@ from msgspec import Struct
 from whodid.errors import WhodidError
 from whodid.journal import crash
 from whodid.targets.base import BaseTarget, Context, Delivery, Sent, TargetOption
-from whodid.targets.laid_out.commit import sync_folder, write_whole
 from whodid.targets.laid_out.collecting import explained
+from whodid.targets.laid_out.commit import sync_folder, write_whole
 
 _STATE: Final = ".{}.whodid"
 
