@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, ClassVar, Final, TypeVar
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from whodid.errors import WhodidError
 from whodid.journal import crash
-from whodid.targets import kafka_errors, kafka_messages, kafka_properties, kafka_topics
+from whodid.kafka import calls, errors, topics
+from whodid.kafka.calls import Met
+from whodid.targets import kafka_errors, kafka_messages, kafka_properties
 from whodid.targets.base import BaseTarget, Context, Delivery, Refusal, Sent, TargetOption
 from whodid.targets.kafka_messages import Held, Message
 from whodid.targets.kafka_properties import PLACE_TOPIC
@@ -49,7 +53,8 @@ class KafkaTarget(BaseTarget):
 
     def __init__(self, options: Mapping[str, Any], context: Context):
         super().__init__(options, context)
-        self._common = kafka_properties.common(options, context, self._note)
+        self._met = Met()
+        self._common = kafka_properties.common(options, context, self._met.note)
         if not options["brokers"]:
             raise WhodidError("invalid", "brokers names nobody.", "Write them like kafka-1:9092,kafka-2:9092")
         self._topic = Naming("topic", options["topic"], allowed=r"a-zA-Z0-9._-", most=249)
@@ -62,7 +67,6 @@ class KafkaTarget(BaseTarget):
         self._limits: dict[str, int] = {}
         """By topic what it takes, where that is less than `message_bytes_max`."""
         self._there: set[str] = set()
-        self._met: deque[KafkaError] = deque(maxlen=100)
         self._undelivered: tuple[KafkaError, str] | None = None
         """The first message's error, and its topic."""
         self._in_transaction = False
@@ -78,7 +82,7 @@ class KafkaTarget(BaseTarget):
         if self.context.testing:
             return {}
         if not self._topic.is_plain and not self.options["place_topic"]:
-            kafka_topics.make(self._common, PLACE_TOPIC, 1, self.options["timeout_s"])
+            self._make_topic(PLACE_TOPIC, 1)
         self._consumer = self._made(
             Consumer,
             {
@@ -143,7 +147,7 @@ class KafkaTarget(BaseTarget):
         if self._undelivered is None or self._undelivered[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
             return False
         topic = self._undelivered[1]
-        limit = kafka_topics.message_bytes_max(self._common, topic)
+        limit = topics.message_bytes_max(self._common, topic)
         if limit is None or limit >= self._limit(topic):
             return False
         self._limits[topic] = limit
@@ -186,7 +190,7 @@ class KafkaTarget(BaseTarget):
         while self._served("sending", producer.flush):
             self._wait("sending")
         if self._undelivered is not None:
-            if self._undelivered[0].code() in kafka_errors.PURGED:
+            if self._undelivered[0].code() in errors.PURGED:
                 # What they were purged for comes behind them.
                 self._served("sending", producer.poll)
             raise self._explained(self._undelivered[0], "sending")
@@ -245,8 +249,12 @@ class KafkaTarget(BaseTarget):
     def _make(self, topic: str) -> None:
         """Make a topic where that is wanted."""
         if self.options["create_partitions"] and topic not in self._there:
-            kafka_topics.make(self._common, topic, self.options["create_partitions"], self.options["timeout_s"])
+            self._make_topic(topic, self.options["create_partitions"])
             self._there.add(topic)
+
+    def _make_topic(self, topic: str, partitions: int) -> None:
+        explain = partial(kafka_errors.explained, doing=f"making the topic {topic}")
+        topics.make(AdminClient(self._common), topic, partitions, self.options["timeout_s"], explain)
 
     def _begin(self) -> None:
         self._until_s = time.monotonic() + self.options["timeout_s"]
@@ -256,8 +264,8 @@ class KafkaTarget(BaseTarget):
         """Raises when it is in vain to wait any longer."""
         if self._cancelled:
             raise WhodidError("unavailable", f"Kafka: {doing} was given up.")
-        noted = self._noted
-        if noted is not None and _is_end(noted):
+        noted = self._met.telling
+        if noted is not None and errors.is_end(noted):
             raise kafka_errors.explained(noted, doing)
         if time.monotonic() > self._until_s:
             why = f" ({noted.str()[:300]})" if noted is not None else ""
@@ -272,7 +280,7 @@ class KafkaTarget(BaseTarget):
         while True:
             with self._told(doing) as passing:
                 return step()
-            self._note(passing[0])
+            self._met.note(passing[0])
             self._served(doing, self._producing.poll)
             self._wait(doing)
 
@@ -282,25 +290,9 @@ class KafkaTarget(BaseTarget):
             return step(SLICE_S)
         return 1
 
-    @contextlib.contextmanager
-    def _told(self, doing: str) -> Iterator[list[KafkaError]]:
+    def _told(self, doing: str) -> AbstractContextManager[list[KafkaError]]:
         """Raise what went wrong within the block as our error; errors that pass by themselves are only noted."""
-        passing: list[KafkaError] = []
-        try:
-            yield passing
-        except KafkaException as problem:
-            error = problem.args[0]
-            if error.fatal() or not (error.retriable() or error.code() in kafka_errors.PASSING):
-                raise self._explained(error, doing) from None
-            passing.append(error)
-        except KafkaError as error:  # type: ignore[misc]
-            # A fatal error may come so, past `except Exception`.
-            raise self._explained(error, doing) from None
-        except SystemError as problem:
-            # Or so, when a callback was called on top of it.
-            cause = problem.__cause__ or problem.__context__
-            fatal = cause.args[0] if isinstance(cause, KafkaException) else KafkaError(KafkaError._FATAL)
-            raise self._explained(fatal, doing) from None
+        return calls.told(partial(self._explained, doing=doing))
 
     def _fatal(self) -> KafkaError:
         """The fatal error of a producer that has one: the next callbacks tell it, and all calls of a transaction."""
@@ -319,37 +311,16 @@ class KafkaTarget(BaseTarget):
         """What an error means, or the one that lies behind it."""
         if error.code() == KafkaError._FATAL:
             error = self._fatal()
-        behind = self._noted
-        if behind is not None and _is_end(behind):
+        behind = self._met.telling
+        if behind is not None and errors.is_end(behind):
             error = behind
-        elif self._undelivered is not None and not _is_end(error):
+        elif self._undelivered is not None and not errors.is_end(error):
             error = self._undelivered[0]
         return kafka_errors.explained(error, doing)
 
-    @property
-    def _noted(self) -> KafkaError | None:
-        """The error that tells most of those met since the call began."""
-        met = list(self._met)
-        ends = [error for error in met if _is_end(error)]
-        telling = [error for error in met if error.code() != KafkaError._ALL_BROKERS_DOWN]
-        return next(iter(ends or telling or met), None)
-
-    def _note(self, error: KafkaError) -> None:
-        self._met.append(error)
-
     def _delivered(self, error: KafkaError | None, message: Any) -> None:
-        if error is not None and (self._undelivered is None or self._undelivered[0].code() in kafka_errors.PURGED):
+        if error is not None and (self._undelivered is None or self._undelivered[0].code() in errors.PURGED):
             self._undelivered = (error, message.topic())
 
     def _made(self, kind: Callable[[dict[str, Any]], T], properties: dict[str, Any]) -> T:
-        try:
-            return kind(properties)
-        except KafkaException as problem:
-            raise kafka_errors.explained(problem.args[0], "reading the options") from None
-        except (TypeError, ValueError) as problem:
-            raise WhodidError("invalid", f"Kafka: reading the options: {problem}.", "Check settings.") from None
-
-
-def _is_end(error: KafkaError) -> bool:
-    """Whether waiting cannot help."""
-    return error.fatal() or kafka_errors.is_permanent(error)
+        return calls.made(kind, properties, partial(kafka_errors.explained, doing="reading the options"))

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from whodid.kafka.properties import OVERHEAD_BYTES
 from whodid.targets.base import Delivery, Label, Offered, Refusal
-from whodid.targets.kafka_properties import OVERHEAD_BYTES
 
 Headers = list[tuple[str, str | bytes | None]]
 

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from whodid.errors import WhodidError
 from whodid.event import new_id
+from whodid.kafka import properties
+from whodid.kafka.properties import OVERHEAD_BYTES
 from whodid.targets.base import Context, TargetOption
 
 PLACE_TOPIC: Final = "whodid-places"
 BATCH_BYTES_MAX: Final = 1_000_000
-# What a message's framing and its batch's take besides key, value and headers, at most.
-OVERHEAD_BYTES: Final = 200
 TRANSACTION_TIMEOUT_MS_MIN: Final = 60_000
-
-# Properties that would load other people's code into the server, or break what the target promises.
-_NOT_SET: Final = frozenset(
-    {
-        *("plugin.library.paths", "ssl.engine.location", "ssl.providers", "debug"),
-        *("error_cb", "logger", "on_delivery", "stats_cb", "throttle_cb", "oauth_cb"),
-        *("acks", "request.required.acks", "enable.idempotence", "transactional.id", "bootstrap.servers", "group.id"),
-    }
-)
-# Dispatch tells once of what goes wrong; librdkafka would at every try.
-_log = logging.getLogger(f"{__name__}.librdkafka")
-_log.setLevel(logging.CRITICAL)
 
 OPTIONS: Final[tuple[TargetOption, ...]] = (
     TargetOption("brokers", None, "list", "host:port of a few brokers, with commas between", kind="list"),
@@ -61,35 +47,13 @@ OPTIONS: Final[tuple[TargetOption, ...]] = (
 
 def common(options: Mapping[str, Any], context: Context, on_error: Callable[[Any], None]) -> dict[str, Any]:
     """What every client of the target is made with. Raises WhodidError("invalid")."""
-    barred = sorted(_NOT_SET & options["settings"].keys())
-    if barred:
-        raise WhodidError("invalid", f"settings has {barred[0]}, which cannot be set here.")
-    given = {
-        "bootstrap.servers": ",".join(options["brokers"]),
-        "client.id": f"whodid-{context.node}"[:200],
-        "security.protocol": options["security"],
-        "ssl.ca.location": options["ca_file"],
-        "ssl.certificate.location": options["certificate_file"],
-        "ssl.key.location": options["key_file"],
-        "ssl.key.password": options["key_password"],
-        "reconnect.backoff.ms": 200,
-        "socket.connection.setup.timeout.ms": _milliseconds(options["timeout_s"]),
-        "error_cb": on_error,
-        "logger": _log,
-    }
-    if options["security"].startswith("sasl"):
-        given |= {
-            "sasl.mechanism": options["mechanism"],
-            "sasl.username": options["username"],
-            "sasl.password": options["password"],
-        }
-    return {**{name: value for name, value in given.items() if value is not None}, **options["settings"]}
+    return properties.client(options, client_id=f"whodid-{context.node}", on_error=on_error)
 
 
 def producer(options: Mapping[str, Any], context: Context, topic_bytes_max: int | None) -> dict[str, Any]:
     """What the producer is made with besides; `topic_bytes_max` is the topic's limit where it is known."""
-    timeout_ms = _milliseconds(options["timeout_s"])
-    properties = {
+    timeout_ms = properties.milliseconds(options["timeout_s"])
+    given = {
         "acks": "all",
         "enable.idempotence": True,
         "compression.type": options["compression"],
@@ -101,12 +65,8 @@ def producer(options: Mapping[str, Any], context: Context, topic_bytes_max: int 
     }
     if options["exactly_once"]:
         name = f"whodid-{context.id}-{context.receiver}"
-        properties |= {
+        given |= {
             "transactional.id": f"{name}-test-{new_id()}" if context.testing else name,
             "transaction.timeout.ms": max(TRANSACTION_TIMEOUT_MS_MIN, timeout_ms),
         }
-    return properties
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(1_000, int(seconds * 1_000))
+    return given
