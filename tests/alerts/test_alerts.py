@@ -323,11 +323,12 @@ def test_what_was_resolved_while_it_lasts_is_new_only_after_it_was_over(
     with pytest.raises(WhodidError, match="resolved already"):
         house.beside.alerts.resolve(firing.id, by="erika")
     look(house)
-    assert len(hook.posted) == 1
+    assert [posted.json["what"] for posted in hook.posted] == ["fired", "resolved"]
+    assert hook.posted[-1].json["text"].startswith("[warning] resolved: 5 failed logins")
     look(house, minutes=20)
     house.store(failures(clock, "admin", 5))
     look(house)
-    assert [posted.json["what"] for posted in hook.posted] == ["fired", "fired"]
+    assert [posted.json["what"] for posted in hook.posted] == ["fired", "resolved", "fired"]
     assert house.recorded("alert-resolved")[0]["user"] == "erika"
 
 

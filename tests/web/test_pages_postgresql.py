@@ -10,13 +10,14 @@ from support.batches import Batches
 from support.events import event
 from whodid.event import new_id
 from whodid.reading import read
+from whodid.retention.outlook import stored_by_level
 from whodid.retention.rule import Retention
 from whodid.stores.postgresql import PostgreSQLStore
 from whodid.web.pages.console.answer import answer_of
 from whodid.web.pages.console.examples import EXAMPLES
 from whodid.web.pages.console.history import history
 from whodid.web.pages.settings.keys import events_of
-from whodid.web.pages.settings.retention import consequences, levels_of
+from whodid.web.pages.settings.retention import consequences
 
 
 def test_examples_history_and_numbers_before_dangerous_steps(
@@ -31,7 +32,7 @@ def test_examples_history_and_numbers_before_dangerous_steps(
             answer = answer_of(read.query(store, example.sql), 1.0)
             assert answer.heads, example.title
         assert [one.sql for one in history(store, "ute")] in ([], ["SELECT 1 AS one"])
-        assert levels_of(store)["debug"]["events"] == 1
+        assert stored_by_level(store)["debug"]["events"] == 1
         assert "debug: 1 event older than 30 days go." in consequences(store, Retention(levels={"debug": 30}))
         assert events_of(store, new_id()) == 0
     finally:

@@ -57,9 +57,9 @@ class Firing(Struct, kw_only=True, frozen=True):
 
 
 class Change(Struct, kw_only=True, frozen=True):
-    """What became of a firing: fired, again (it lasts, and is told again) or ended."""
+    """What became of a firing: fired, again (it lasts, and is told again), ended, or resolved by somebody."""
 
-    what: Literal["fired", "again", "ended"]
+    what: Literal["fired", "again", "ended", "resolved"]
     firing: Firing
 
 

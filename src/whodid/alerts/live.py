@@ -173,11 +173,16 @@ class Alerts:
         return after
 
     def resolve(self, identifier: str, *, by: str | None) -> Firing:
-        """It is dealt with. Raises not_found, conflict."""
-        rule = self._directory.setting(SETTING + self.firings.get(identifier).rule)
-        lasting = rule is not None and kind_of(rule["kind"]).lasting
-        _, after = self.firings.resolve(identifier, by=by, at=self._clock(), lasting=lasting)
+        """It is dealt with, and who was told of it is told so. Raises not_found, conflict."""
+        at = self._clock()
+        stored = self._directory.setting(SETTING + self.firings.get(identifier).rule)
+        rule = None if stored is None else rule_of(stored)
+        lasting = rule is not None and kind_of(rule.kind).lasting
+        before, after = self.firings.resolve(identifier, by=by, at=at, lasting=lasting)
         self._tell("alert-resolved", after, by=by)
+        if rule is not None and before.told_at is not None and not (rule.is_muted(at) or before.is_muted(at)):
+            with self._directory.writing() as connection:
+                self._notify(connection, rule, Change(what="resolved", firing=after), at, 1)
         return after
 
     # Looking

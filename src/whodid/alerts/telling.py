@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from whodid.alerts.firings import Firing
 from whodid.delivery.mail import Mail
 
-_BEGINS: Final = {"fired": "", "again": "still: ", "ended": "over: "}
-_STATES: Final = {"fired": "firing", "again": "firing", "ended": "ended"}
+_BEGINS: Final = {"fired": "", "again": "still: ", "ended": "over: ", "resolved": "resolved: "}
+_STATES: Final = {"fired": "firing", "again": "firing", "ended": "ended", "resolved": "resolved"}
 
 
 def mail_of(firing: Firing, what: str, *, description: str | None, address: str, key: str) -> Mail:
@@ -56,13 +56,13 @@ def json_of(firing: Firing, what: str, *, description: str | None, address: str)
 
 
 def link_of(firing: Firing, address: str) -> str | None:
-    """The page behind a finding: its event or group of errors."""
+    """The page behind a finding: its event or group of errors, else its own."""
     if not address:
         return None
     for name, path in (("group", "errors"), ("event", "events")):
         if name in firing.details:
             return f"{address.rstrip('/')}/{path}/{firing.details[name]}"
-    return address
+    return f"{address.rstrip('/')}/settings/alerts/firing/{firing.id}"
 
 
 def _escaped(text: str) -> str:

@@ -13,6 +13,7 @@ from whodid.alerts.kinds import KINDS
 from whodid.alerts.row import SEVERITIES, AlertFields, NewAlert
 from whodid.beside import Beside
 from whodid.delivery import webhook as hooks
+from whodid.delivery.settings import Outlets
 from whodid.delivery.webhook import Webhook
 from whodid.errors import WhodidError
 from whodid.web.answers import json_answer
@@ -140,22 +141,22 @@ async def list_webhooks(request: Req) -> Response[bytes]:
 async def set_webhook(request: Req) -> Response[bytes]:
     """Make a webhook, or change it."""
     fields, services, name = await body_of(request, WebhookFields), services_of(request), segments(request)[2]
-    outlets = services.beside.outlets
+    return json_answer(await services.call(save_webhook, services.beside.outlets, name, fields, by=_by(request)))
 
-    def save() -> dict[str, Any]:
-        before = Webhook(name=name, url="")
-        try:
-            before = outlets.webhook(name)
-        except WhodidError as error:
-            if error.code != "not_found":
-                raise
-        given = {key: value for key, value in msgspec.structs.asdict(fields).items() if value is not UNSET}
-        if given.get("url", before.url) != before.url and before.secret and "secret" not in given:
-            # What was shared with one receiver is not shown to another.
-            given["secret"] = ""
-        return outlets.set_webhook(msgspec.structs.replace(before, **given), by=_by(request))
 
-    return json_answer(await services.call(save))
+def save_webhook(outlets: Outlets, name: str, fields: WebhookFields, *, by: str) -> dict[str, Any]:
+    """Make the webhook of this name, or change it; as it may be shown. Blocks. Raises WhodidError("invalid")."""
+    before = Webhook(name=name, url="")
+    try:
+        before = outlets.webhook(name)
+    except WhodidError as error:
+        if error.code != "not_found":
+            raise
+    given = {key: value for key, value in msgspec.structs.asdict(fields).items() if value is not UNSET}
+    if given.get("url", before.url) != before.url and before.secret and "secret" not in given:
+        # What was shared with one receiver is not shown to another.
+        given["secret"] = ""
+    return outlets.set_webhook(msgspec.structs.replace(before, **given), by=by)
 
 
 async def delete_webhook(request: Req) -> Response[bytes]:
@@ -168,13 +169,14 @@ async def delete_webhook(request: Req) -> Response[bytes]:
 async def test_webhook(request: Req) -> Response[bytes]:
     """Send a webhook that says it is a test, and wait for the answer."""
     services, name = services_of(request), segments(request)[2]
+    return json_answer({"webhook": name, "status": await services.call(send_test, services.beside, name)})
+
+
+def send_test(beside: Beside, name: str) -> int:
+    """The status that the other side answers to a test; blocks. Raises what went wrong."""
     said = {"text": "This is a test: webhooks of whodid arrive here.", "what": "test"}
-
-    def send() -> int:
-        hook = services.beside.outlets.webhook(name)
-        return hooks.post(hook, said, identifier=f"test.{secrets.token_hex(8)}", at=services.beside.clock())
-
-    return json_answer({"webhook": name, "status": await services.call(send)})
+    hook = beside.outlets.webhook(name)
+    return hooks.post(hook, said, identifier=f"test.{secrets.token_hex(8)}", at=beside.clock())
 
 
 # Metric, label, help, and where its counts are found.

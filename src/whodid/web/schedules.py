@@ -9,6 +9,7 @@ import msgspec
 from litestar import Response
 from msgspec import Struct
 
+from whodid.beside import Beside
 from whodid.delivery import mail as mails
 from whodid.delivery.mail import Mail, MailServer
 from whodid.schedules.row import NewSchedule, ScheduleFields
@@ -133,15 +134,16 @@ async def delete_mail(request: Req) -> Response[bytes]:
 async def test_mail(request: Req) -> Response[bytes]:
     """Send a mail that says it is a test, and wait for what the server says."""
     asked, services = await body_of(request, MailTest), services_of(request)
-    address = mails.checked_address(asked.to)
+    return json_answer({"sent": await services.call(send_test, services.beside, asked.to)})
 
-    def send() -> None:
-        said = "This is a test: mail of whodid arrives here."
-        test = Mail("whodid: a test", said, f"<p>{said}</p>", f"test.{secrets.token_hex(8)}")
-        mails.send(services.beside.outlets.mail(), test, [address], services.beside.clock())
 
-    await services.call(send)
-    return json_answer({"sent": address})
+def send_test(beside: Beside, to: str) -> str:
+    """Send a test to an address, which is returned; blocks. Raises what went wrong."""
+    address = mails.checked_address(to)
+    said = "This is a test: mail of whodid arrives here."
+    test = Mail("whodid: a test", said, f"<p>{said}</p>", f"test.{secrets.token_hex(8)}")
+    mails.send(beside.outlets.mail(), test, [address], beside.clock())
+    return address
 
 
 def _by(request: Req) -> str:

@@ -16,6 +16,7 @@ from whodid.web import words
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
 from whodid.web.pages.forms import OPTION, Field, shown
 from whodid.web.pages.settings.common import Failed, ask, asked, by, confirm, many, segment, sent, show, to, tried
+from whodid.web.pages.settings.extensions import extensions_table
 from whodid.web.pages.settings.target_forms import label_of
 from whodid.web.requests import Req, segments, services_of
 
@@ -52,9 +53,12 @@ async def connections(request: Req) -> Response[bytes]:
         for name, kind in KINDS.items()
     ]
     heads = ("Connection", "Kind", "Where", "#Datasets", "Who may use it")
-    return show(
-        request, "Connections", [Table("", heads, rows, "None yet."), Table("Kinds of places", ("Place", ""), kinds)]
-    )
+    blocks: list[Block] = [
+        Table("", heads, rows, "None yet."),
+        extensions_table(await services.call(services.extensions.shown)),
+        Table("Kinds of places", ("Place", ""), kinds),
+    ]
+    return show(request, "Connections", blocks)
 
 
 async def new(request: Req, failed: Failed | None = None) -> Response[bytes]:

@@ -21,6 +21,9 @@ _SAID: Final[dict[str, Callable[[Services], str]]] = {
     "/settings/policy": lambda services: many(len(services.policies.rules.read().items), "rule"),
     "/settings/targets": lambda services: many(len(services.dispatch.shown()), "target"),
     "/settings/connections": lambda services: many(len(services.datasets.connections.all()), "connection"),
+    "/settings/schedules": lambda services: many(len(services.beside.schedules.all()), "schedule"),
+    "/settings/alerts": lambda services: _alerts(services),
+    "/settings/mail": lambda services: (services.beside.outlets.shown_mail() or {}).get("host", "none yet"),
     "/settings/retention": lambda services: _kept(services),
     "/settings/datasets": lambda services: many(len(services.datasets.all()), "dataset"),
 }
@@ -41,3 +44,8 @@ def _kept(services: Services) -> str:
         if retention.keeps_all
         else ", ".join(f"{level} {days:,} d" for level, days in retention.levels.items())
     )
+
+
+def _alerts(services: Services) -> str:
+    firing = sum(services.beside.alerts.firings.counts().values())
+    return f"{many(len(services.beside.alerts.all()), 'alert')}, {firing:,} firing"

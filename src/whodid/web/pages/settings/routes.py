@@ -6,18 +6,23 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, NamedTuple
 
 from whodid.web.pages.settings import (
+    alerts,
     captures,
     connections,
     datasets,
+    extensions,
     groups,
     home,
     keys,
+    mail,
     policy,
     retention,
     roles,
+    schedules,
     status,
     targets,
     users,
+    webhooks,
 )
 from whodid.web.requests import Req
 
@@ -39,6 +44,11 @@ _KEY: Final = "/settings/keys/{key}"
 _RULE: Final = "/settings/policy/{rule}"
 _TARGET: Final = "/settings/targets/{name}"
 _CONNECTION: Final = "/settings/connections/{name}"
+_SCHEDULE: Final = "/settings/schedules/{name}"
+_ALERT: Final = "/settings/alerts/{name}"
+_FIRING: Final = "/settings/alerts/firing/{id}"
+_WEBHOOK: Final = "/settings/webhooks/{name}"
+_EXTENSION: Final = "/settings/extensions/{name}"
 _DATASET: Final = "/settings/datasets/{name}"
 
 # fmt: off
@@ -110,6 +120,10 @@ SETTINGS: Final[tuple[SettingRoute, ...]] = (
     SettingRoute("GET", f"{_CONNECTION}/files", connections.files, ("path", DONE)),
     SettingRoute("GET", f"{_CONNECTION}/delete", connections.confirm_delete, (DONE,)),
     SettingRoute("POST", f"{_CONNECTION}/delete", connections.delete),
+    SettingRoute("GET", _EXTENSION, extensions.extension, (DONE,)),
+    SettingRoute("POST", _EXTENSION, extensions.switch_on),
+    SettingRoute("GET", f"{_EXTENSION}/off", extensions.confirm_off, (DONE,)),
+    SettingRoute("POST", f"{_EXTENSION}/off", extensions.switch_off),
     SettingRoute("GET", "/settings/datasets", datasets.datasets, (DONE,)),
     SettingRoute("GET", "/settings/add/datasets", datasets.new, ("connection", DONE)),
     SettingRoute("POST", "/settings/add/datasets", datasets.create),
@@ -121,6 +135,40 @@ SETTINGS: Final[tuple[SettingRoute, ...]] = (
     SettingRoute("GET", f"{_DATASET}/imports/{{id}}", datasets.show_import, (DONE,)),
     SettingRoute("GET", f"{_DATASET}/delete", datasets.confirm_delete, (DONE,)),
     SettingRoute("POST", f"{_DATASET}/delete", datasets.delete),
+    SettingRoute("GET", "/settings/schedules", schedules.schedules, (DONE,)),
+    SettingRoute("GET", "/settings/add/schedules", schedules.new, ("report", DONE)),
+    SettingRoute("POST", "/settings/add/schedules", schedules.create),
+    SettingRoute("GET", _SCHEDULE, schedules.schedule, (DONE,)),
+    SettingRoute("POST", _SCHEDULE, schedules.change),
+    SettingRoute("POST", f"{_SCHEDULE}/run", schedules.run),
+    SettingRoute("POST", f"{_SCHEDULE}/dry-run", schedules.dry_run),
+    SettingRoute("POST", f"{_SCHEDULE}/pause", schedules.pause),
+    SettingRoute("POST", f"{_SCHEDULE}/resume", schedules.resume),
+    SettingRoute("GET", f"{_SCHEDULE}/delete", schedules.confirm_delete, (DONE,)),
+    SettingRoute("POST", f"{_SCHEDULE}/delete", schedules.delete),
+    SettingRoute("GET", "/settings/alerts", alerts.alerts, ("all", DONE)),
+    SettingRoute("GET", "/settings/add/alerts/{kind}", alerts.new, (DONE,)),
+    SettingRoute("POST", "/settings/add/alerts/{kind}", alerts.create),
+    SettingRoute("GET", _FIRING, alerts.firing, (DONE,)),
+    SettingRoute("POST", f"{_FIRING}/mute", alerts.mute_firing),
+    SettingRoute("POST", f"{_FIRING}/resolve", alerts.resolve_firing),
+    SettingRoute("GET", _ALERT, alerts.alert, (DONE,)),
+    SettingRoute("POST", _ALERT, alerts.change),
+    SettingRoute("POST", f"{_ALERT}/mute", alerts.mute),
+    SettingRoute("GET", f"{_ALERT}/delete", alerts.confirm_delete, (DONE,)),
+    SettingRoute("POST", f"{_ALERT}/delete", alerts.delete),
+    SettingRoute("GET", "/settings/add/webhooks", webhooks.new, (DONE,)),
+    SettingRoute("POST", "/settings/add/webhooks", webhooks.create),
+    SettingRoute("GET", _WEBHOOK, webhooks.webhook, (DONE,)),
+    SettingRoute("POST", _WEBHOOK, webhooks.change),
+    SettingRoute("POST", f"{_WEBHOOK}/test", webhooks.test),
+    SettingRoute("GET", f"{_WEBHOOK}/delete", webhooks.confirm_delete, (DONE,)),
+    SettingRoute("POST", f"{_WEBHOOK}/delete", webhooks.delete),
+    SettingRoute("GET", "/settings/mail", mail.mail, (DONE,)),
+    SettingRoute("POST", "/settings/mail", mail.change),
+    SettingRoute("POST", "/settings/mail/test", mail.test),
+    SettingRoute("GET", "/settings/mail/delete", mail.confirm_delete, (DONE,)),
+    SettingRoute("POST", "/settings/mail/delete", mail.delete),
     SettingRoute("GET", "/settings/retention", retention.retention, (DONE,)),
     SettingRoute("POST", "/settings/retention", retention.change),
     SettingRoute("POST", "/settings/retention/run", retention.run),

@@ -16,6 +16,7 @@ from whodid.stores.base import StoreStats
 from whodid.web import replaying, words
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
 from whodid.web.pages.settings.common import asked, by, many, segment, sent, show, to
+from whodid.web.receivers import problems_of_receivers
 from whodid.web.requests import Req, services_of
 from whodid.web.services import Services
 from whodid.web.status import parts_of, problems_of
@@ -33,12 +34,14 @@ async def status(request: Req) -> Response[bytes]:
     parts = await services.call(parts_of, services)
     stats, reason = await _stats(services)
     wrong = [*await problems_of(services, parts), *_wrong(parts, stats, reason)]
+    wrong += problems_of_receivers(parts["receivers"], services.presence.receiver)
     if wrong:
         head = Text(list(dict.fromkeys(wrong)), "What is wrong", "bad")
     else:
         head = Text(["Everything that is sent is taken, stored and can be found."], "All is well", "good")
     nodes = _nodes(request, parts["nodes"])
     blocks: list[Block] = [head, _taking(parts), _storing(services, parts, stats), _targets(parts["targets"])]
+    blocks += [_receivers(parts["receivers"])] if len(parts["receivers"]) > 1 else []
     blocks += [nodes, *await _rejects(request)]
     buttons = [Button("Read again", HERE), Button("As JSON", "/v1/status"), Button("For Prometheus", "/metrics")]
     return show(request, "Status", blocks, buttons=buttons, lead=f"whodid {__version__} on {services.store.kind}.")
@@ -180,6 +183,24 @@ def _nodes(request: Req, nodes: list[dict[str, Any]]) -> Table:
         for one in nodes
     ]  # fmt: skip
     return Table("Nodes that send", ("Node", "Type", "State", "#Events", "Last seen", ""), rows, "None has sent yet.")
+
+
+def _receivers(receivers: list[dict[str, Any]]) -> Table:
+    tags = {"silent": "bad", "lost": "bad", "serving": "good", "draining": "warning"}
+    rows = [
+        [
+            Item(one["name"]),
+            Item(one["address"]),
+            Item(one["version"]),
+            Item(one["state"], tag=tags.get(one["state"], "")),
+            Item(words.duration((one["standing"].get("lag_seconds") or 0.0) * 1_000), kind="number"),
+            Item(words.count(one["lost_events"]), kind="number"),
+            Item(f"{words.duration(one['seen_s_ago'] * 1_000)} ago", kind="time"),
+        ]
+        for one in receivers
+    ]
+    head = ("Receiver", "Address", "Version", "State", "#Behind", "#Lost events", "Last seen")
+    return Table("Receivers", head, rows, "None.", "Each has its own journal; all share this store.")
 
 
 async def _rejects(request: Req) -> list[Block]:
