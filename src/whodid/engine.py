@@ -36,6 +36,7 @@ from whodid.journal.lock import FolderLock
 from whodid.plugins import STORES, load
 from whodid.policy.live import Policies
 from whodid.receive.nodes import NodeBook
+from whodid.receive.presence import Presence
 from whodid.retention.keeper import Keeper
 from whodid.stores.base import Store
 from whodid.stores.writer import StoreWriter
@@ -89,6 +90,17 @@ class Engine:
             silent_s=config.node_silent_s,
             quiet_s=config.node_quiet_s,
             on_api=self.extensions.api_node_seen,
+        )
+        self.presence = Presence(
+            directory,
+            store,
+            journal,
+            self.writer,
+            self.dispatch.dispatcher,
+            kind="disk",
+            folder=config.data_path,
+            name=config.receiver_name,
+            silent_s=config.receiver_silent_s,
         )
         self.retention = Keeper(store, directory, owner=journal.receiver, record=self.record)
         self.listings = Listings(config.data_path / "listings")
@@ -188,8 +200,9 @@ class Engine:
         self.policies.close()
         self.dataset_imports.close()
         self.journal.seal()
-        self.writer.close()
+        self.writer.close(self.config.drain_ms / 1_000)
         self.dispatch.dispatcher.close()
+        self.presence.close()
         self.journal.close()
         self.directory.close()
         self.store.close()

@@ -83,6 +83,12 @@ class Server:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     @property
+    def _address(self) -> str:
+        """Where other machines reach this server: by the name of this one if it listens on all addresses."""
+        host, port = self._socket.getsockname()[:2]
+        return f"http://{socket.gethostname()}:{port}" if host in ("0.0.0.0", "::") else self.url  # noqa: S104
+
+    @property
     def on_loopback(self) -> bool:
         host = self._socket.getsockname()[0]
         return bool(host == "::1" or host.startswith("127."))
@@ -98,8 +104,13 @@ class Server:
             self._thread.join()
 
     def close(self) -> None:
-        """Stop answering, finish what was accepted, store it, let go of the folder."""
+        """Be not ready, stop answering, finish what was accepted, store it, let go of the folder.
+
+        What is not stored within `drain_ms` stays in the journal, for the next start.
+        """
         if self._thread is not None:
+            self.engine.presence.drain()
+            self._thread.join(self.config.drain_delay_ms / 1_000)
             self._services.closing = True
             self._uvicorn.should_exit = True
             self._thread.join()
@@ -155,6 +166,7 @@ class Server:
         engine.beside.start()
         engine.nodes.start()
         engine.retention.start()
+        engine.presence.start(self._address)
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 _route(

@@ -44,6 +44,7 @@ VERBS: Final[tuple[tuple[str, str], ...]] = (
     ("target", "Make, watch, test and change the targets that events are exported to."),
     ("agent", "On a node: send what is written to its audit files to a collector."),
     ("node", "The nodes that send: when each was seen last, how many events, how its clock goes."),
+    ("receiver", "The servers that share the store: address, version, lag, and what was lost with one."),
     ("schedule", "Reports on a schedule: into a connection, or by mail."),
     ("alert", "What to look for, who is told, what is firing; webhooks."),
     ("mail", "The mail server that reports and alerts go by."),

@@ -98,6 +98,10 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if nodes := told.get("nodes"):
         silent = f"; silent: {printable(', '.join(nodes['silent']))}" if nodes["silent"] else ""
         yield "nodes", f"{nodes['nodes']:,}{silent}"
+    for one in told.get("receivers", ()):
+        yield "receiver", printable(_receiver(one, own=journal["receiver"]))
+    for problem in told.get("problems", ()):
+        yield "problem", printable(problem)
     for item in journal["quarantine"]:
         yield "put aside", printable(", ".join(f"{name} {value}" for name, value in item.items()))
 
@@ -113,6 +117,30 @@ def _target(target: dict[str, Any]) -> str:
         line += f", {target['lost']:,} lost"
     trouble = target["reason"] or target["last_error"]
     return f"{line}; {trouble}" if trouble else line
+
+
+def _receiver(one: dict[str, Any], *, own: str) -> str:
+    standing = one["standing"]
+    line = f"{one['name']} {one['address']}, {one['version']}: {one['state']}"
+    if one["receiver"] == own:
+        line += " (this one)"
+    if one["state"] in ("serving", "draining"):
+        lag_s, rate = standing["lag_seconds"] or 0.0, standing["events_per_second"] or 0.0
+        line += f", lag {lag_s:.1f} s, taking in {rate:,.0f} events/s"
+        if not standing["ready"]:
+            line += ", not ready"
+    else:
+        line += f", seen {one['seen_s_ago']:,.0f} s ago"
+    if one["state"] == "lost":
+        if one["lost_events"]:
+            line += f"; {one['lost_events']:,} events lost, numbers {one['lost_first']:,} to {one['lost_last']:,}"
+        else:
+            line += "; nothing that is known of was lost"
+    elif one["state"] in ("silent", "stopped") and one["unsettled_events"]:
+        line += f"; up to {one['unsettled_events']:,} events wait in its journal"
+    if one["clock_off"]:
+        line += f"; its clock is off by {one['clock_ahead_ms'] / 1_000:,.1f} s"
+    return line
 
 
 def _size(size_bytes: float) -> str:

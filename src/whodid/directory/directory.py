@@ -11,12 +11,13 @@ from whodid.directory.keys import Keys
 from whodid.directory.nodes import Nodes
 from whodid.directory.observe import Observation
 from whodid.directory.passwords import Passwords
+from whodid.directory.receivers import Receivers
 from whodid.directory.server_keys import ServerKeys
 from whodid.directory.settings import Settings
 from whodid.event import Event
 
 
-class Directory(Observation, Keys, Settings, Grants, Identities, Passwords, ServerKeys, Nodes):
+class Directory(Observation, Keys, Settings, Grants, Identities, Passwords, ServerKeys, Nodes, Receivers):
     """Users, groups, sessions, entities, keys, roles, browsers and settings, in SQLite or PostgreSQL.
 
     All methods block (a few hundred microseconds on SQLite): call them from threads. All are safe to call at once,

@@ -360,6 +360,38 @@ nodes: Final = Table(
     schema=SCHEMA,
 )
 
+receivers: Final = Table(
+    "receivers",
+    metadata,
+    _uuid("receiver", primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("journal", Text, nullable=False),
+    # What it said last: serving, draining, stopped.
+    Column("state", Text, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    # By the database's clock.
+    Column("first_seen", UtcTime, nullable=False),
+    Column("last_seen", UtcTime, nullable=False),
+    # Running numbers: of the last event it acknowledged, and up to which all was stored when it looked.
+    Column("acknowledged", BigInteger, nullable=False),
+    Column("settled", BigInteger, nullable=False),
+    Column("clock_ahead_ms", BigInteger),
+    Column("standing", JSON, nullable=False),
+    Column("silent_at", UtcTime),
+    Column("lost_at", UtcTime),
+    # Numbers that it acknowledged and that never reached the store.
+    Column("lost_first", BigInteger),
+    Column("lost_last", BigInteger),
+    _uuid("replaced_by"),
+    Column("retired_at", UtcTime),
+    Column("retired_by", Text),
+    schema=SCHEMA,
+)
+
 due_work: Final = Table(
     "due_work",
     metadata,

@@ -37,6 +37,9 @@ NUMBERED_BYTES_MAX: Final = 64
 """More than a frame's sum and number take."""
 
 _RETRY_S: Final = 0.1
+REFUSAL_S: Final = 5.0
+"""A refusal tells nothing of later: whoever was told to stay away has to come back to find out."""
+
 _log = logging.getLogger(__name__)
 
 Done = Callable[[Outcome], None]
@@ -90,7 +93,8 @@ class Committer:
         self.commits = 0
         self.commit_seconds = 0.0
         self.waiting_bytes = 0
-        self.refusal: str | None = None
+        self._refusal: str | None = None
+        self._refused_at_s = 0.0
         self.rate = Rate()
         self._folder = folder
         self._number_next = number_next
@@ -111,6 +115,11 @@ class Committer:
     @property
     def active(self) -> OpenSegment | None:
         return self._active
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the last commit was refused, for `REFUSAL_S` seconds."""
+        return self._refusal if time.monotonic() - self._refused_at_s < REFUSAL_S else None
 
     def put(self, append: Append) -> None:
         """Queue a frame, at once for a thread that waits, at the end of its turn for a loop.
@@ -237,18 +246,18 @@ class Committer:
         outcomes: Sequence[Outcome]
         try:
             outcomes = self._write(appends)
-            self.refusal = None
+            self._refusal = None
         except Exception as error:
             refused = self._refused(error)
             outcomes = [refused] * len(appends)
-            if self.refusal is None:
+            if self._refusal is None:
                 _log.warning("The journal refuses events: %s", refused)
-            self.refusal = str(refused)
+            self._refusal, self._refused_at_s = str(refused), time.monotonic()
         self.commits += 1
         self.commit_seconds += time.monotonic() - began_s
         with self._door:
             self.waiting_bytes -= sum(append.prepared.size_bytes for append in appends)
-        _tell(appends, outcomes)
+        tell(appends, outcomes)
 
     def _write(self, appends: Sequence[Append]) -> list[Position]:
         """Number, join, write and sync; the numbers are used up only if all of it worked."""
@@ -323,7 +332,7 @@ class Committer:
         return WhodidError("internal", f"The journal failed: {error!r}.")
 
 
-def _tell(appends: Sequence[Append], outcomes: Sequence[Outcome]) -> None:
+def tell(appends: Sequence[Append], outcomes: Sequence[Outcome]) -> None:
     """Wake everybody whose frame was in a commit: each event loop once, however many of its tasks wait."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Done, Outcome]]] = {}
     for append, outcome in zip(appends, outcomes, strict=True):

@@ -22,6 +22,7 @@ from whodid.errors import WhodidError
 from whodid.event import Event
 from whodid.policy.live import Policies
 from whodid.receive.access import Access
+from whodid.receive.presence import Presence
 from whodid.retention.keeper import Keeper
 from whodid.stores.base import Store
 
@@ -63,6 +64,7 @@ class Services:
     retention: Keeper
     beside: Beside
     extensions: Extensions
+    presence: Presence
     counted: Callable[[], Mapping[tuple[str, str], int]] = dict
     closing: bool = False
     provider: Any = None

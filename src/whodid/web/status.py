@@ -10,16 +10,15 @@ from litestar import Response
 from whodid import __version__
 from whodid.errors import WhodidError
 from whodid.reading import read
+from whodid.receive import readiness
 from whodid.web.alerts import beside_metrics
 from whodid.web.answers import json_answer
 from whodid.web.nodes import node_metrics, nodes_standing, summed
 from whodid.web.policies import policy_metrics, standing
 from whodid.web.query import result_answer
-from whodid.web.requests import Req, bounded, form_of, query_of, services_of
+from whodid.web.receivers import receiver_metrics, receivers_standing
+from whodid.web.requests import Req, bounded, form_of, one, query_of, services_of
 from whodid.web.services import Services
-
-LAG_SECONDS_MAX: Final = 300.0
-STORE_ANSWERS_MS: Final = 3_000
 
 # Metric, kind, where its value is found in the status, help.
 METRICS: Final[tuple[tuple[str, str, tuple[str, str], str], ...]] = (
@@ -71,6 +70,7 @@ def parts_of(services: Services) -> dict[str, Any]:
         "dispatch": msgspec.to_builtins(services.dispatch.dispatcher.keeping()),
         "targets": msgspec.to_builtins(services.dispatch.dispatcher.status()),
         "nodes": nodes_standing(services),
+        "receivers": receivers_standing(services),
     }
 
 
@@ -79,6 +79,7 @@ async def status(request: Req) -> Response[bytes]:
     query_of(request, [])
     services = services_of(request)
     parts = await services.call(parts_of, services)
+    problems = await problems_of(services, parts)
     try:
         store: Any = msgspec.to_builtins(await services.call(services.store.stats))
         reason = None
@@ -88,13 +89,15 @@ async def status(request: Req) -> Response[bytes]:
         {
             "version": __version__,
             "store": services.store.kind,
-            "ready": not await problems_of(services, parts),
+            "ready": not problems,
+            "problems": problems,
             "policy": parts["policy"],
             "journal": parts["journal"],
             "writer": parts["writer"],
             "dispatch": parts["dispatch"],
             "targets": parts["targets"],
             "nodes": summed(parts["nodes"]),
+            "receivers": parts["receivers"],
             "events": store,
             "store_error": reason,
         }
@@ -116,9 +119,18 @@ async def healthz(request: Req) -> Response[bytes]:
 
 
 async def readyz(request: Req) -> Response[bytes]:
-    """Whether events can be taken, stored and found: 503 with the reasons when not."""
+    """Whether events can be taken, stored and found: 503 with the reasons when not. With `for=receiving` only whether
+    they can be taken: what waits for a store that is away is safe in the journal."""
+    wanted = one(query_of(request, ["for"]), "for", "all")
+    if wanted not in ("all", "receiving"):
+        raise WhodidError("invalid", f"There is no readiness for {wanted[:100]!r}.", "Ask for=receiving, or for all.")
     services = services_of(request)
-    problems = await problems_of(services, await services.call(parts_of, services))
+    if wanted == "receiving":
+        journal = msgspec.to_builtins(await services.call(services.journal.status))
+        found = readiness.receiving_problems(journal, stopping=services.presence.stopping)
+        problems = [problem.text for problem in found]
+    else:
+        problems = await problems_of(services, await services.call(parts_of, services))
     if problems:
         raise WhodidError("unavailable", " ".join(problems), "See whodid status.", retry_after_s=5)
     return json_answer({"status": "ready"})
@@ -136,6 +148,7 @@ async def metrics(request: Req) -> Response[bytes]:
             lines += [f"# HELP {name} {help_text}", f"# TYPE {name} {kind}", f"{name} {value}"]
     lines += _target_lines(parts["targets"])
     lines += node_metrics(parts["nodes"])
+    lines += receiver_metrics(parts["receivers"])
     if counted := services.counted():
         name = "whodid_client_items_total"
         lines += [f"# HELP {name} What clients sent that is counted and not stored.", f"# TYPE {name} counter"]
@@ -161,13 +174,13 @@ def _target_lines(targets: list[dict[str, Any]]) -> list[str]:
 
 
 async def problems_of(services: Services, parts: dict[str, Any]) -> list[str]:
-    problems = []
-    if refusal := parts["journal"].get("refusal"):
-        problems.append(f"The journal takes nothing: {refusal}")
-    if (parts["writer"].get("lag_seconds") or 0) > LAG_SECONDS_MAX:
-        problems.append(f"The store is more than {LAG_SECONDS_MAX:.0f} s behind.")
-    try:
-        await services.call(services.store.query, "SELECT 1 AS one", timeout_ms=STORE_ANSWERS_MS, trusted=True)
-    except WhodidError as error:
-        problems.append(f"The store does not answer: {error.message}")
-    return problems
+    """What keeps this server from being ready; `parts` as `parts_of` gives them."""
+    found = await services.call(
+        readiness.problems,
+        parts["journal"],
+        parts["writer"],
+        services.store,
+        services.directory,
+        stopping=services.presence.stopping,
+    )
+    return [problem.text for problem in found]
