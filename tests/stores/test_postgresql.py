@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from support.events import entity, event, many
 from support.postgresql import PostgreSQLServer
 from whodid.errors import WhodidError
 from whodid.event import entity_uuid
-from whodid.stores import migrate, postgresql_query, postgresql_schema
+from whodid.stores import migrate, postgresql, postgresql_query, postgresql_schema
 from whodid.stores.postgresql import PostgreSQLStore
 from whodid.stores.postgresql_connect import connect
 
@@ -170,6 +171,75 @@ def test_a_server_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
         PostgreSQLStore(f"postgresql://somebody:secret-word@/nowhere?host={tmp_path}")
     assert away.value.code == "unavailable"
     assert "secret-word" not in str(away.value)
+
+
+class HangingBatch:
+    """A batch that the process stops reading in the middle, as one on a machine that hangs."""
+
+    def __init__(self, batch: Any):
+        self._batch = batch
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def frames(self) -> Iterator[Any]:
+        self.reached.set()
+        self.go_on.wait(30)
+        yield from self._batch.frames()
+
+
+def test_a_writer_that_hangs_loses_its_turn(
+    postgresql_url: str, store: PostgreSQLStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "SILENT_TIMEOUT_MS", 300)
+    other = PostgreSQLStore(postgresql_url)
+    hanging = HangingBatch(Batches(tmp_path / "b", "receiver-b").of(many(4)))
+    failed: list[str] = []
+
+    def write() -> None:
+        try:
+            store.write([hanging])
+        except WhodidError as error:
+            failed.append(error.code)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert hanging.reached.wait(10)
+    assert other.write([Batches(tmp_path / "a", "receiver-a").of(many(3))]).events == 3
+    hanging.go_on.set()
+    writer.join(timeout=30)
+    assert failed == ["unavailable"]
+    assert store.write([hanging]).events == 4, "it is whole again at the next attempt"
+    other.close()
+
+
+def test_closing_breaks_off_a_write_that_waits(store: PostgreSQLStore, batches: Batches, postgresql_url: str) -> None:
+    waiting = batches.of(many(3))
+    failed: list[str] = []
+
+    def write() -> None:
+        try:
+            store.write([waiting])
+        except WhodidError as error:
+            failed.append(error.code)
+
+    with psycopg.connect(postgresql_url) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (postgresql_schema.WRITE_LOCK,))
+        writer = threading.Thread(target=write)
+        writer.start()
+        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        deadline = time.monotonic() + 10
+        while told(postgresql_url, waits) != [(1,)]:
+            assert time.monotonic() < deadline
+        began = time.monotonic()
+        store.close()
+        writer.join(timeout=10)
+        assert time.monotonic() - began < 5
+    assert failed == ["unavailable"]
+    after = PostgreSQLStore(postgresql_url)
+    assert after.write([waiting]).events == 3
+    after.close()
 
 
 # Partitions

@@ -23,6 +23,7 @@ from whodid.event import Entity, Event, new_id
 
 VERSION: Final = 1
 BUSY_TIMEOUT_MS: Final = 10_000
+CONNECT_TIMEOUT_S: Final = 10
 
 Dialect = Literal["sqlite", "postgresql"]
 
@@ -150,8 +151,11 @@ def _sqlite(path: Path) -> Engine:
 def _postgresql(url: str) -> Engine:
     import psycopg
 
+    def connect() -> psycopg.Connection[Any]:
+        return psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S)
+
     # psycopg reads the URL itself, so that it means exactly what it means to the store.
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), pool_pre_ping=True)
+    engine = create_engine("postgresql+psycopg://", creator=connect, pool_pre_ping=True)
     # Many rows in one statement, also where nothing is returned.
     engine.dialect.use_insertmanyvalues_wo_returning = True
     return engine

@@ -21,7 +21,7 @@ from whodid.journal.base import Batch
 from whodid.stores import guard, postgresql_forget, postgresql_query
 from whodid.stores import postgresql_schema as schema
 from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
-from whodid.stores.postgresql_connect import Connection, Connections, connect, told
+from whodid.stores.postgresql_connect import Connection, Connections, break_off, connect, told
 from whodid.stores.postgresql_types import EventTypes
 from whodid.stores.postgresql_write import Write
 
@@ -31,6 +31,13 @@ LOOK_EVENTS: Final = 50_000
 
 # Another writer's turn is waited for so long; it gives way after each write.
 TURN_TIMEOUT_MS: Final = 60_000
+
+# Whoever has the turn and says nothing for so long, or needs so long for one statement, hangs: the others go on.
+SILENT_TIMEOUT_MS: Final = 60_000
+STATEMENT_TIMEOUT_MS: Final = 300_000
+
+# A write that goes on for longer while the store is closed is broken off.
+BREAK_OFF_S: Final = 1.0
 
 crash.register(
     {
@@ -143,12 +150,16 @@ class PostgreSQLStore:
             )
 
     def close(self) -> None:
-        """Let go of all connections; what was written is durable already."""
-        with self._writing:
-            self._closed = True
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+        """Let go of all connections; what was written is durable already. A write that goes on is broken off."""
+        self._closed = True
+        if not self._writing.acquire(timeout=BREAK_OFF_S):
+            if (writer := self._writer) is not None:
+                break_off(writer)
+            self._writing.acquire()
+        try:
+            self._drop_writer()
+        finally:
+            self._writing.release()
         self._readers.close()
 
     def _write(self, batches: Sequence[Batch]) -> Written:
@@ -174,7 +185,10 @@ class PostgreSQLStore:
             with connection.transaction():
                 connection.execute(f"SET LOCAL lock_timeout = {TURN_TIMEOUT_MS}")
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (schema.WRITE_LOCK,))
-                connection.execute("SET LOCAL lock_timeout = 0")
+                connection.execute(
+                    f"SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}; "
+                    f"SET LOCAL idle_in_transaction_session_timeout = {SILENT_TIMEOUT_MS}"
+                )
                 self._partitions.forget()
                 yield connection
         except BaseException as problem:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,9 +21,19 @@ IDLE_MAX: Final = 4
 BUSY_MAX: Final = 16
 
 # `jit` costs more than it brings on queries of seconds; lz4 is not built into every server.
-_AT_START: Final = ("SET timezone = 'UTC'", "SET jit = off", "SET default_toast_compression = 'lz4'")
+# A machine that is gone without a word is noticed in half a minute, so that its turn to write is over.
+_AT_START: Final = (
+    "SET timezone = 'UTC'",
+    "SET jit = off",
+    "SET default_toast_compression = 'lz4'",
+    "SET tcp_keepalives_idle = 15",
+    "SET tcp_keepalives_interval = 5",
+    "SET tcp_keepalives_count = 3",
+)
 
 _TOO_LARGE: Final = (errors.ConfigurationLimitExceeded, errors.ProgramLimitExceeded, errors.OutOfMemory)
+# A transaction in which nothing was said for too long is the engine's to end.
+_AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, errors.IdleInTransactionSessionTimeout)
 _FORBIDDEN: Final = (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction)
 
 
@@ -33,6 +45,12 @@ def connect(url: str) -> Connection:
             with suppress(errors.InvalidParameterValue, errors.UndefinedObject):
                 connection.execute(statement)
         return connection
+
+
+def break_off(connection: Connection) -> None:
+    """Fail what another thread does on a connection, at once and for good; the server rolls it back."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
 
 
 class Connections:
@@ -129,7 +147,7 @@ def translated(problem: psycopg.Error, what: str) -> WhodidError:
         return WhodidError("forbidden", f"PostgreSQL refuses {what}: {message}.", "Only the events can be read.")
     if isinstance(problem, _TOO_LARGE):
         return WhodidError("too_large", f"PostgreSQL gave up {what}: {message}.", problem.diag.message_hint)
-    if isinstance(problem, psycopg.OperationalError | psycopg.InterfaceError):
+    if isinstance(problem, _AWAY):
         return WhodidError(
             "unavailable",
             f"PostgreSQL does not answer while {what} ({type(problem).__name__}).",

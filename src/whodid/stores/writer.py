@@ -37,6 +37,8 @@ PAUSE_S_FIRST: Final = 0.1
 PAUSE_S_MAX: Final = 10.0
 RATE_SPAN_S: Final = 10.0
 MENTIONS_MAX: Final = 100_000
+# A write that goes on for longer after its time is over is broken off.
+BREAK_OFF_S: Final = 2.0
 _WAIT_S: Final = 0.25
 _LOOK_S: Final = 0.05
 
@@ -140,7 +142,10 @@ class StoreWriter:
                 raise WhodidError("timeout", f"Not everything was stored within {timeout_s:g} s: {reason}")
 
     def close(self, drain_s: float = 10.0) -> None:
-        """Store what waits, for at most `drain_s` seconds, and end the thread. The rest stays in the journal."""
+        """Store what waits, for at most `drain_s` seconds, and end the thread. The rest stays in the journal.
+
+        A write that does not end by then is broken off by closing the store.
+        """
         if self._thread is None:
             return
         if not self._stopping.is_set() and drain_s > 0:
@@ -148,7 +153,10 @@ class StoreWriter:
                 self.flush(drain_s)
         self._stopping.set()
         self._journal.wake()
-        self._thread.join()
+        self._thread.join(BREAK_OFF_S)
+        if self._thread.is_alive():
+            self._store.close()
+            self._thread.join()
 
     def status(self) -> WriterStatus:
         """Where it stands, at this moment."""
