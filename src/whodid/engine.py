@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
+from xxhash import xxh3_64_hexdigest
 
 from whodid.config import Config
 from whodid.datasets.connections import Connections
@@ -33,16 +34,18 @@ from whodid.event import Event
 from whodid.journal.base import Draft
 from whodid.journal.disk import DiskJournal
 from whodid.journal.lock import FolderLock
-from whodid.plugins import STORES, load
+from whodid.plugins import JOURNALS, STORES, load
 from whodid.policy.live import Policies
 from whodid.receive.nodes import NodeBook
 from whodid.receive.presence import Presence
 from whodid.retention.keeper import Keeper
 from whodid.stores.base import Store
+from whodid.stores.stream_writers import StreamWriters
 from whodid.stores.writer import StoreWriter
 
 if TYPE_CHECKING:
     from whodid.beside import Beside
+    from whodid.journal.kafka import KafkaJournal
 
 
 class Engine:
@@ -52,7 +55,7 @@ class Engine:
         self,
         config: Config,
         lock: FolderLock,
-        journal: DiskJournal,
+        journal: DiskJournal | KafkaJournal,
         store: Store,
         directory: Directory,
         settle_s: float = 0.0,
@@ -62,7 +65,7 @@ class Engine:
         self.journal = journal
         self.store = store
         self.directory = directory
-        self.writer = StoreWriter(journal, store, directory, settle_s=settle_s)
+        self.writer = _writer_of(journal, store, directory, settle_s)
         self.policies = Policies(directory)
         self.dispatch = Targets(
             journal=journal,
@@ -97,7 +100,7 @@ class Engine:
             journal,
             self.writer,
             self.dispatch.dispatcher,
-            kind="disk",
+            kind=journal.kind,
             folder=config.data_path,
             name=config.receiver_name,
             silent_s=config.receiver_silent_s,
@@ -143,13 +146,7 @@ class Engine:
         try:
             lock = FolderLock.acquire(folder, **owner)
             opened.append(lock.release)
-            journal = DiskJournal(
-                folder / "journal",
-                segment_bytes_max=config.segment_bytes_max,
-                segment_age_ms_max=config.segment_age_ms_max,
-                backlog_bytes_max=config.backlog_bytes_max,
-                disk_free_bytes_min=config.disk_free_bytes_min,
-            )
+            journal = open_journal(config)
             opened.append(journal.close)
             store = open_store(config)
             opened.append(store.close)
@@ -199,7 +196,8 @@ class Engine:
         self.retention.close()
         self.policies.close()
         self.dataset_imports.close()
-        self.journal.seal()
+        if isinstance(self.journal, DiskJournal):
+            self.journal.seal()
         self.writer.close(self.config.drain_ms / 1_000)
         self.dispatch.dispatcher.close()
         self.presence.close()
@@ -213,6 +211,38 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def open_journal(config: Config) -> DiskJournal | KafkaJournal:
+    """The journal that `config.journal` names, for the data folder `config.data`."""
+    kind = str(config.journal).partition("://")[0]
+    limits = {
+        "segment_bytes_max": config.segment_bytes_max,
+        "segment_age_ms_max": config.segment_age_ms_max,
+        "backlog_bytes_max": config.backlog_bytes_max,
+        "disk_free_bytes_min": config.disk_free_bytes_min,
+    }
+    implementation = load(JOURNALS, kind)
+    folder = config.data_path / "journal"
+    if kind == "disk":
+        return implementation(folder, **limits)  # type: ignore[no-any-return]
+    return implementation(config.journal, folder, group=_group_of(config), **limits)  # type: ignore[no-any-return]
+
+
+def _group_of(config: Config) -> str:
+    """What those have in common who store into the same store; nothing for one that no other process can open."""
+    if store_kind(config) == "duckdb":
+        return ""
+    return f"whodid-{xxh3_64_hexdigest(str(config.store).rpartition('@')[2].encode())}"
+
+
+def _writer_of(
+    journal: DiskJournal | KafkaJournal, store: Store, directory: Directory, settle_s: float
+) -> StoreWriter | StreamWriters:
+    """What stores a journal's events."""
+    if isinstance(journal, DiskJournal):
+        return StoreWriter(journal, store, directory, settle_s=settle_s)
+    return StreamWriters(journal, store, directory, settle_s=settle_s)
 
 
 def open_store(config: Config) -> Store:

@@ -20,6 +20,11 @@ STORES: dict[str, Plugin] = {
     "postgresql": Plugin("whodid.stores.postgresql:PostgreSQLStore", extra="postgresql"),
 }
 
+JOURNALS: dict[str, Plugin] = {
+    "disk": Plugin("whodid.journal.disk:DiskJournal"),
+    "kafka": Plugin("whodid.journal.kafka:KafkaJournal", extra="kafka"),
+}
+
 # Each is a class of the contract in `targets/base.py`.
 TARGETS: dict[str, Plugin] = {
     "files": Plugin("whodid.targets.files:FilesTarget"),

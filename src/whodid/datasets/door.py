@@ -19,7 +19,7 @@ from whodid.datasets.handed import Handed
 from whodid.errors import WhodidError
 from whodid.formats.base import Decoded
 from whodid.formats.strict import strict_events
-from whodid.journal.base import Draft, Journal
+from whodid.journal.base import Draft, Intake
 from whodid.receive.access import Access, Caller
 from whodid.receive.answer import Send, request_id, send_error, send_json
 from whodid.receive.body import Disconnected, InFlight, Receive, declared_size, read_rest
@@ -32,7 +32,7 @@ PATH: Final = "/v1/import"
 class ImportDoor:
     """A bare ASGI callable beside `receive.Ingest`; takes keys with the scope write that are bound to nothing."""
 
-    def __init__(self, journal: Journal, access: Access, claims: Claims | None = None):
+    def __init__(self, journal: Intake, access: Access, claims: Claims | None = None):
         self._journal = journal
         self._access = access
         self._claims = claims

@@ -7,16 +7,23 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from whodid.errors import WhodidError
-from whodid.journal.base import Draft, Journal
+from whodid.journal.base import Draft, Intake
 
 if TYPE_CHECKING:
     import httpx
 
     from whodid.stores.base import Store
-    from whodid.stores.writer import StoreWriter
+    from whodid.stores.writer import WriterStatus
 
 # So many drafts are asked for at once.
 _MOMENTS: Final = 1_000
+
+
+class Writer(Protocol):
+    """What stores a journal's events, as far as sinks know it."""
+
+    def flush(self, timeout_s: float) -> None: ...
+    def status(self) -> WriterStatus: ...
 
 
 class Outcome(NamedTuple):
@@ -39,7 +46,7 @@ class Sink(Protocol):
 class JournalSink:
     """The journal of this process, whose writer stores what it holds."""
 
-    def __init__(self, journal: Journal, writer: StoreWriter):
+    def __init__(self, journal: Intake, writer: Writer):
         self._journal = journal
         self._writer = writer
         before = writer.status()
@@ -58,7 +65,7 @@ class SharedJournalSink:
     """The journal of this process while others write into it, too: what became of the own events is asked of the store,
     which knows them by when each draft was received."""
 
-    def __init__(self, journal: Journal, writer: StoreWriter, store: Store):
+    def __init__(self, journal: Intake, writer: Writer, store: Store):
         self._journal = journal
         self._writer = writer
         self._store = store
@@ -80,8 +87,9 @@ class SharedJournalSink:
 
     def _stored(self, moments: list[datetime]) -> int:
         listed = ", ".join(f"TIMESTAMP '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'" for moment in moments)
-        sql = f"SELECT count(*) AS n FROM events WHERE receiver = $receiver AND received_at IN ({listed})"  # noqa: S608
-        table = self._store.query(sql, {"receiver": self._journal.receiver}, trusted=True, timeout_ms=600_000).table
+        names = ", ".join(f"'{name}'" for name in self._journal.streams)
+        sql = f"SELECT count(*) AS n FROM events WHERE receiver IN ({names}) AND received_at IN ({listed})"  # noqa: S608
+        table = self._store.query(sql, trusted=True, timeout_ms=600_000).table
         return int(table.column("n")[0].as_py())
 
 

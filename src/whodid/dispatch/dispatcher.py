@@ -36,7 +36,7 @@ from whodid.dispatch.source import Dropped, Kept, Source
 from whodid.dispatch.worker import Parts, TargetStatus, Worker
 from whodid.errors import WhodidError
 from whodid.journal import files
-from whodid.journal.base import Batch, Journal
+from whodid.journal.base import Batch, KeptBatches
 from whodid.stores.base import Store, Written
 from whodid.targets.base import Context, Target
 
@@ -87,7 +87,7 @@ class Dispatcher:
     def __init__(
         self,
         *,
-        journal: Journal,
+        journal: KeptBatches,
         store: Store,
         directory: Directory,
         sealer: Sealer,

@@ -29,7 +29,7 @@ from whodid.dispatch.row import (
 )
 from whodid.errors import WhodidError
 from whodid.event import Entity, new_id
-from whodid.journal.base import Journal
+from whodid.journal.base import KeptBatches
 from whodid.plugins import TARGETS
 from whodid.stores.base import Store
 from whodid.targets.base import TargetOption
@@ -67,7 +67,7 @@ class NewTarget(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=
 class TargetBook:
     """The rows of targets in a directory. Methods block; those that change something take `by`, a login."""
 
-    def __init__(self, directory: Directory, sealer: Sealer, journal: Journal, store: Store):
+    def __init__(self, directory: Directory, sealer: Sealer, journal: KeptBatches, store: Store):
         self._directory = directory
         self._sealer = sealer
         self._journal = journal

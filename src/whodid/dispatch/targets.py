@@ -19,7 +19,7 @@ from whodid.dispatch.management import BY_ITSELF, NewTarget, TargetBook, shown
 from whodid.dispatch.row import TargetRow
 from whodid.errors import WhodidError
 from whodid.event import Entity, Event, new_id
-from whodid.journal.base import Journal
+from whodid.journal.base import KeptBatches
 from whodid.stores.base import Store
 
 
@@ -37,7 +37,7 @@ class Targets:
     def __init__(
         self,
         *,
-        journal: Journal,
+        journal: KeptBatches,
         store: Store,
         directory: Directory,
         sealer: Sealer,

@@ -12,10 +12,10 @@ that an engine which reads JSON can load a segment as it is. `rejects` are `whod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -108,22 +108,43 @@ class Batch(Protocol):
         """
 
 
-class Journal(Protocol):
-    """Where events are durable before their sender hears "yes"."""
+@runtime_checkable
+class Divisible(Protocol):
+    """A batch of which a store may have a part: its bounds are not the same for everybody who takes it."""
+
+    def behind(self, number: int) -> Batch:
+        """What of it lies behind `number`, which lies before its end: itself where that is all."""
+
+
+def behind(batches: Sequence[Batch], number: int) -> list[Batch]:
+    """What of batches a store does not have whose position is `number`: for stores, within a write's transaction."""
+    return [
+        batch.behind(number) if isinstance(batch, Divisible) else batch for batch in batches if batch.number > number
+    ]
+
+
+class Intake(Protocol):
+    """Where events become durable before their sender hears "yes"."""
 
     @property
     def receiver(self) -> str:
-        """This receiver's id: the first half of every event's `seq`."""
+        """This receiver's id."""
+
+    @property
+    def streams(self) -> Sequence[str]:
+        """The names that its events have in the store (`receiver` there), each with running numbers of its own."""
 
     async def append(self, draft: Draft) -> Position:
-        """Make a frame durable: it is on disk (fdatasync, shared with all who wait) when this returns.
+        """Make a frame durable: it is on disk (fdatasync, shared with all who wait), or on several brokers' machines,
+        when this returns.
 
         Raises
         ------
         WhodidError("full")
-            Temporary: free disk is below the reserve, or a write failed; nothing of the frame is kept.
+            Temporary: free disk is below the reserve, or a write failed. What of it may be kept in spite of that
+            changes nothing when the same ids come again.
         WhodidError("busy")
-            Temporary: what waits for the store has reached the backlog's limit.
+            Temporary: what waits for the store, or for the brokers, has reached its limit.
         """
 
     def submit(self, draft: Draft, done: Callable[[Outcome], None]) -> None:
@@ -132,6 +153,17 @@ class Journal(Protocol):
 
     def append_blocking(self, draft: Draft) -> Position:
         """`append` for a thread without an event loop (imports)."""
+
+    def close(self) -> None:
+        """Finish what was accepted and let go."""
+
+
+class Stream(Protocol):
+    """Durable batches of one name, in order: what a store's writer works through."""
+
+    @property
+    def receiver(self) -> str:
+        """The name of its batches in the store."""
 
     def sealed(self) -> Sequence[Batch]:
         """The batches that are complete, oldest first."""
@@ -146,10 +178,18 @@ class Journal(Protocol):
         """Seal what is open now, whatever its age; returns the number of the last sealed batch."""
 
     def release(self, number: int) -> None:
-        """Everything up to and including batch `number` is in the store. Its space is free again, unless `keeps` is
-        set: then those batches are kept for whoever exports them, and count for no backlog, until `drop`."""
+        """Everything up to and including batch `number` is in the store. Its space is free again, unless the journal
+        `keeps` it: then those batches are kept for whoever exports them, and count for no backlog, until `drop`."""
+
+
+class KeptBatches(Protocol):
+    """What dispatch sees of a journal: batches that are stored, and kept until every target has them."""
 
     keeps: bool
+
+    @property
+    def receiver(self) -> str:
+        """This receiver's id: the first half of every event's `seq`."""
 
     @property
     def seq_next(self) -> int:
@@ -164,5 +204,39 @@ class Journal(Protocol):
     def drop(self, number: int) -> None:
         """Kept batches up to and including `number` are needed no more."""
 
-    def close(self) -> None:
-        """Finish what was accepted and let go of the folder."""
+    def wake(self) -> None:
+        """Whoever is in `wait_kept` waits no longer."""
+
+
+class Journal(Intake, Stream, KeptBatches, Protocol):
+    """A journal with one stream, its own."""
+
+
+class Shared(Intake, KeptBatches, Protocol):
+    """A journal with several streams that many processes share: each stream is stored by one of them at a time."""
+
+    def recognise(self, positions: Mapping[str, int]) -> Batch | None:
+        """See whether a store with these positions is of this journal.
+
+        Returns  what is to be written first so that the store remembers; None if it does already.
+        Raises   WhodidError("conflict")  the store knows another journal, whose positions mean nothing here.
+        """
+
+    def begin(
+        self, position: Callable[[str], int], took: Callable[[Stream], None], gave: Callable[[Stream], None]
+    ) -> None:
+        """Take part in storing, unless this process is only to receive.
+
+        position  of a stream in the store.
+        took      called with each stream that this process is to store from here on.
+        gave      called when another process takes over, or the end has come; what still runs there must not matter.
+        """
+
+    def end(self) -> None:
+        """Take part in storing no more; others take over at once. What is sent from here on is still made durable."""
+
+    def look(self, positions: Mapping[str, int]) -> None:
+        """Learn how far the store is, and how the journal stands."""
+
+    def written(self) -> Mapping[str, int]:
+        """By stream up to which number this process's own events reach."""

@@ -85,6 +85,8 @@ class DiskJournal:
         Permanent: another process owns the folder, or `receiver.json` is lost.
     """
 
+    kind = "disk"
+
     def __init__(
         self,
         folder: Path,
@@ -129,6 +131,10 @@ class DiskJournal:
     @property
     def receiver(self) -> str:
         return self._known.receiver
+
+    @property
+    def streams(self) -> Sequence[str]:
+        return (self.receiver,)
 
     @property
     def backlog_bytes(self) -> int:

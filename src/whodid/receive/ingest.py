@@ -25,7 +25,7 @@ from whodid.event import REQUEST_BYTES_MAX, Rejection
 from whodid.formats.base import Decoded
 from whodid.formats.compression import decompress
 from whodid.formats.native import Media, decode_body
-from whodid.journal.base import Draft, Journal, Outcome
+from whodid.journal.base import Draft, Intake, Outcome
 from whodid.policy.gate import Compiled, Gate, Sifted
 from whodid.receive.access import Access, Caller, Headers
 from whodid.receive.answer import (
@@ -88,7 +88,7 @@ class Ingest:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Intake,
         access: Access,
         *,
         body_timeout_ms: int = 30_000,

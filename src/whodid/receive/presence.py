@@ -20,7 +20,7 @@ from whodid import __version__
 from whodid.directory import Directory
 from whodid.directory.receivers import BY_ITSELF, STOPPED, Receiver, Sign
 from whodid.errors import WhodidError
-from whodid.journal.base import Journal
+from whodid.journal.base import KeptBatches
 from whodid.reading.dialect import dialect_of
 from whodid.receive.readiness import problems
 from whodid.stores.base import Store
@@ -60,7 +60,7 @@ class Presence:
         self,
         directory: Directory,
         store: Store,
-        journal: Journal,
+        journal: KeptBatches,
         writer: Tells,
         targets: Tells,
         *,

@@ -149,6 +149,9 @@ class Store(Protocol):
     def position(self, receiver: str) -> int:
         """Number of the last batch of `receiver` that is stored; 0 before the first."""
 
+    def positions(self) -> dict[str, int]:
+        """The positions of all receivers that it has something of."""
+
     def write(self, batches: Sequence[Batch]) -> Written:
         """Store batches of one receiver, in one transaction together with their position.
 

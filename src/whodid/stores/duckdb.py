@@ -16,7 +16,7 @@ from typing import Any, Final
 import duckdb
 
 from whodid.errors import WhodidError
-from whodid.journal.base import Array, Batch
+from whodid.journal.base import Array, Batch, behind
 from whodid.journal.crash import point, register
 from whodid.stores import duckdb_engine, duckdb_forget, duckdb_hours, guard
 from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
@@ -72,6 +72,11 @@ class DuckDBStore:
         """See `Store.position`."""
         with self._cursor() as cursor:
             return _position(cursor, receiver)
+
+    def positions(self) -> dict[str, int]:
+        """See `Store.positions`."""
+        with self._cursor() as cursor:
+            return dict(cursor.execute("SELECT receiver, number FROM journal_position").fetchall())
 
     def write(self, batches: Sequence[Batch]) -> Written:
         """See `Store.write`."""
@@ -195,7 +200,7 @@ class DuckDBStore:
         with self._cursor() as cursor:
             receiver = batches[0].receiver
             stored = _position(cursor, receiver)
-            waiting = [batch for batch in batches if batch.number > stored]
+            waiting = behind(batches, stored)
             if not waiting:
                 return Written(events=0, duplicates=0, rejects=0, mentions=Mentions())
             load = Load(cursor)

@@ -17,7 +17,7 @@ from psycopg import errors
 
 from whodid.errors import WhodidError
 from whodid.journal import crash
-from whodid.journal.base import Batch
+from whodid.journal.base import Batch, behind
 from whodid.stores import guard, postgresql_forget, postgresql_query
 from whodid.stores import postgresql_schema as schema
 from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
@@ -90,6 +90,12 @@ class PostgreSQLStore:
         """See `Store.position`."""
         with told("reading the position"), self._readers.one() as connection:
             return _position(connection, receiver)
+
+    def positions(self) -> dict[str, int]:
+        """See `Store.positions`."""
+        with told("reading the positions"), self._readers.one() as connection:
+            rows = connection.execute("SELECT receiver, number FROM whodid.journal_position").fetchall()
+            return {receiver: int(number) for receiver, number in rows}
 
     def write(self, batches: Sequence[Batch]) -> Written:
         """See `Store.write`."""
@@ -166,7 +172,7 @@ class PostgreSQLStore:
         receiver = batches[0].receiver
         with self._transaction() as connection:
             stored = _position(connection, receiver)
-            waiting = [batch for batch in batches if batch.number > stored]
+            waiting = behind(batches, stored)
             if not waiting:
                 return Written(events=0, duplicates=0, rejects=0, mentions=Mentions())
             written = Write(connection, self._types, self._partitions).run(receiver, waiting)

@@ -25,7 +25,7 @@ from typing import Final, NamedTuple, Protocol
 from msgspec import Struct
 
 from whodid.errors import WhodidError
-from whodid.journal.base import Batch, Journal
+from whodid.journal.base import Batch, Stream
 from whodid.stores.base import Mentions, Store, Written
 from whodid.stores.priority import give_way
 from whodid.stores.writer_batches import Apology, Gathered, groups, mentions_of
@@ -94,7 +94,7 @@ class StoreWriter:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Stream,
         store: Store,
         directory: Observer | None = None,
         *,
@@ -157,6 +157,14 @@ class StoreWriter:
         if self._thread.is_alive():
             self._store.close()
             self._thread.join()
+
+    def leave(self, timeout_s: float) -> bool:
+        """Begin no further write; whether the one that goes on ended within `timeout_s`. Closes nothing."""
+        self._stopping.set()
+        self._journal.wake()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        return self._thread is None or not self._thread.is_alive()
 
     def status(self) -> WriterStatus:
         """Where it stands, at this moment."""
