@@ -39,6 +39,7 @@ TARGETS: dict[str, Plugin] = {
     "otlp": Plugin("whodid.targets.otlp:OtlpTarget"),
     "postgresql": Plugin("whodid.targets.postgresql:PostgreSQLTarget", extra="postgresql"),
     "kafka": Plugin("whodid.targets.kafka:KafkaTarget", extra="kafka"),
+    "iceberg": Plugin("whodid.targets.iceberg.target:IcebergTarget", extra="iceberg"),
 }
 
 

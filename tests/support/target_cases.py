@@ -223,6 +223,21 @@ def postgresql(folder: Path, server: Any) -> Iterator[Case]:
     )
 
 
+@contextmanager
+def iceberg(folder: Path, server: Any) -> Iterator[Case]:
+    from support.lake import lake_options, rows
+
+    options = lake_options(server.create_database(), folder / "warehouse")
+    yield Case(
+        kind="iceberg",
+        options=options,
+        received=lambda: [row["id"] for row in rows(options)],
+        unreachable={**options, "uri": "postgresql://postgres@127.0.0.1:1/lake"},
+        forbidden={**options, "uri": options["uri"].replace("postgres@", "nobody:hunter2@")},
+        ordered=False,
+    )
+
+
 CASES: dict[str, CaseMaker] = {
     "whodid": another_whodid,
     "http": any_endpoint,
@@ -236,6 +251,7 @@ CASES: dict[str, CaseMaker] = {
     "kafka (mock)": mock_kafka,
     "kafka": real_kafka,
     "postgresql": postgresql,
+    "iceberg": iceberg,
 }
-NEEDED: dict[str, str] = {"kafka": "kafka", "postgresql": "postgresql_server"}
+NEEDED: dict[str, str] = {"kafka": "kafka", "postgresql": "postgresql_server", "iceberg": "postgresql_server"}
 """Fixtures that some of them are given besides their folder."""

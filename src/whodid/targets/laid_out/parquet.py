@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import duckdb
 
@@ -35,7 +35,10 @@ _FIELDS: Final = (
 _COLUMNS: Final = re.sub(r'("?\w+"?) (\w+)', r"\1: '\2'", _FIELDS)
 _PERIODS: Final = (("year", "%Y", 1970), ("month", "%m", 1), ("day", "%d", 1), ("hour", "%H", 0))
 _PART: Final = "part_"
-_FORM: Final = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
+FORM: Final = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
+
+Values = Mapping[str, str | int | None]
+"""Of the columns that rows are divided by."""
 
 
 class ParquetWriting:
@@ -43,6 +46,11 @@ class ParquetWriting:
 
     Deliveries that are whole segments are only noted; others are written down as lines.
     """
+
+    COLUMNS: ClassVar[str] = "*"
+    """What of `sql/parquet.sql` files have, and what is worked out from it."""
+    ORDER: ClassVar[str] = ""
+    """How the rows of a file are sorted: SQL, or nothing for any order."""
 
     def __init__(self, working: Path, folders: PathPattern, *, prefix: str):
         self.places: dict[str, int] = {}
@@ -80,8 +88,7 @@ class ParquetWriting:
         self._working.mkdir(parents=True, exist_ok=True, mode=0o700)
         with duckdb.connect(config={"threads": THREADS, "preserve_insertion_order": False}) as connection:
             self._load(connection)
-            parts = _parts(self._folders)
-            names = [name for name, _ in parts]
+            names = [name for name, _ in self.parts()]
             distinct = f"SELECT DISTINCT {', '.join(names)} FROM loaded ORDER BY ALL" if names else "SELECT 1"  # noqa: S608
             return [
                 self._file(connection, dict(zip(names, values, strict=False)))
@@ -94,6 +101,20 @@ class ParquetWriting:
             self._lines.abandon()
         for path in self._made:
             path.unlink(missing_ok=True)
+
+    def parts(self) -> Sequence[tuple[str, str]]:
+        """What rows are divided by, a file each: (name of a column, its expression)."""
+        return _parts(self._folders)
+
+    def form(self) -> str:
+        """How files are written: options of DuckDB's COPY."""
+        return FORM
+
+    def written(self, working: Path, values: Values, *, unique: str, events: int) -> Written:
+        """What is told of a file whose rows have these values; it is whole, and comes to the disk here."""
+        size_bytes, digest = synced(working)
+        path = f"{self._folder_of(values)}/{self._prefix}-{unique}.parquet".lstrip("/")
+        return Written(working=working.name, path=path, events=events, size_bytes=size_bytes, sha256=digest)
 
     def _written_down(self, lines: Sequence[bytes]) -> int:
         if self._lines is None:
@@ -130,13 +151,13 @@ class ParquetWriting:
         if not paths:
             return
         rows = f"{_statements()['row']} {_statements()[source]}".replace("$fields", _FIELDS)
-        rows = rows.replace("$columns", _COLUMNS).replace("$paths", f"[{', '.join(map(_quoted, paths))}]")
+        rows = rows.replace("$columns", _COLUMNS).replace("$paths", f"[{', '.join(map(quoted, paths))}]")
         if left_out:
             connection.execute("CREATE TEMP TABLE left_out (receiver VARCHAR, seq BIGINT)")
             connection.executemany("INSERT INTO left_out VALUES (?, ?)", left_out)
             rows = f"FROM ({rows}) ANTI JOIN left_out USING (receiver, seq)"
-        columns = "".join(f", {expression} AS {name}" for name, expression in _parts(self._folders))
-        selected = f"SELECT *{columns} FROM ({rows})"  # noqa: S608 - names and expressions are our own
+        columns = "".join(f", {expression} AS {name}" for name, expression in self.parts())
+        selected = f"SELECT {self.COLUMNS}{columns} FROM ({rows})"  # noqa: S608 - names and expressions are our own
         longest = max(map(_longest_line_bytes, paths))
         size = LINE_BYTES_USUAL if longest < LINE_BYTES_USUAL else longest + 1
         connection.execute(
@@ -144,26 +165,23 @@ class ParquetWriting:
         )
         connection.execute(f"INSERT INTO loaded {selected.replace('$line_bytes_max', str(size))}")
 
-    def _file(self, connection: duckdb.DuckDBPyConnection, values: dict[str, str]) -> Written:
-        """The rows of one folder as a file under its working name, on disk."""
+    def _file(self, connection: duckdb.DuckDBPyConnection, values: Values) -> Written:
+        """The rows with these values as a file under its working name."""
         unique = new_id()
         working = self._working / f"{unique}.part"
         self._made.append(working)
         others = f"* EXCLUDE ({', '.join(values)})" if values else "*"
-        where = " AND ".join(f"{name} = '{_escaped(value)}'" for name, value in values.items()) or "true"
-        rows = f"SELECT {others} FROM loaded WHERE {where}"  # noqa: S608 - names are our own, values escaped
+        where = " AND ".join(f"{name} IS NOT DISTINCT FROM {_literal(value)}" for name, value in values.items())
+        rows = f"SELECT {others} FROM loaded WHERE {where or 'true'} {self.ORDER}"  # noqa: S608 - our own, or escaped
         try:
-            made = connection.execute(f"COPY ({rows}) TO {_quoted(working)} ({_FORM})").fetchone()
+            made = connection.execute(f"COPY ({rows}) TO {quoted(working)} ({self.form()})").fetchone()
         except duckdb.IOException as error:
             raise WhodidError("full", f"Parquet cannot be written: {str(error)[:300]}", "Free some space.") from error
-        size_bytes, digest = _synced(working)
-        path = f"{self._folder_of(values)}/{self._prefix}-{unique}.parquet".lstrip("/")
-        events = int(made[0]) if made else 0
-        return Written(working=working.name, path=path, events=events, size_bytes=size_bytes, sha256=digest)
+        return self.written(working, values, unique=unique, events=int(made[0]) if made else 0)
 
-    def _folder_of(self, values: dict[str, str]) -> str:
-        dimensions = {name: values[f"{_PART}{place}"] for place, name in enumerate(self._folders.dimensions)}
-        year, month, day, hour = (int(values.get(f"{_PART}{name}", least)) for name, _, least in _PERIODS)
+    def _folder_of(self, values: Values) -> str:
+        dimensions = {name: str(values[f"{_PART}{place}"]) for place, name in enumerate(self._folders.dimensions)}
+        year, month, day, hour = (int(values.get(f"{_PART}{name}", least) or least) for name, _, least in _PERIODS)
         return self._folders.folder(dimensions, datetime(year, month, day, hour, tzinfo=UTC))
 
 
@@ -207,7 +225,7 @@ def _without_comments(body: str) -> str:
     return "\n".join(line for line in body.splitlines() if not line.startswith("--")).strip()
 
 
-def _synced(path: Path) -> tuple[int, str]:
+def synced(path: Path) -> tuple[int, str]:
     """On disk when this returns: (bytes, SHA-256)."""
     digest = hashlib.sha256()
     with path.open("rb+") as file:
@@ -217,8 +235,15 @@ def _synced(path: Path) -> tuple[int, str]:
         return file.tell(), digest.hexdigest()
 
 
-def _quoted(path: Path) -> str:
+def quoted(path: Path) -> str:
+    """A path as SQL."""
     return f"'{_escaped(str(path))}'"
+
+
+def _literal(value: str | int | None) -> str:
+    if value is None:
+        return "NULL"
+    return str(value) if isinstance(value, int) else f"'{_escaped(value)}'"
 
 
 def _escaped(text: str) -> str:

@@ -25,13 +25,14 @@ _ZSTANDARD_LEVEL: Final = 3
 
 
 class Written(Struct, kw_only=True):
-    """A file that is whole under its working name, and the name it is to have."""
+    """A file that is whole under its working name, and the name it is to have; in a table, its partition's values."""
 
     working: str
     path: str
     events: int
     size_bytes: int
     sha256: str
+    partition: list[str | int | None] = []
 
 
 class LineFile:
