@@ -41,6 +41,14 @@ def test_zeros_behind_a_gzip_file_are_passed_over() -> None:
     assert open_stream(io.BytesIO(PACKED["gzip"] + bytes(1000))).read() == DATA
 
 
+@pytest.mark.parametrize("size_bytes", [0, 1, 64 * 1024, 256 * 1024, 256 * 1024 + 1, 3_000_000])
+def test_what_is_packed_to_almost_nothing_comes_out_whole(size_bytes: int) -> None:
+    data = b"a" * size_bytes
+    assert open_stream(io.BytesIO(gzip.compress(data))).read() == data
+    assert decompress(gzip.compress(data), "gzip", size_bytes) == data
+    assert decompress(zlib.compress(data), "deflate", size_bytes) == data
+
+
 @pytest.mark.parametrize("kind", ["gzip", "zstd"])
 @pytest.mark.parametrize("size_bytes", [100, 64 * 1024, -1])
 def test_of_a_file_that_is_cut_off_the_beginning_is_read_before_it_fails(kind: str, size_bytes: int) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import sys
-import zlib
 from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO, Final, cast
 
 import zstandard
+from isal import isal_zlib
 
 from whodid.errors import WhodidError
 
@@ -20,6 +20,9 @@ _ZSTANDARD_STEP_BYTES: Final = 1024
 _ZSTANDARD_WINDOW_BYTES_MAX: Final = 128 * 1024 * 1024
 
 _Read = Callable[[int], bytes]
+
+# Its type is told as an instance.
+_Inflating: Final = cast("type[Exception]", isal_zlib.error)
 
 
 def compression_of(head: bytes) -> str | None:
@@ -163,18 +166,19 @@ def _deflate(read: _Read) -> Iterator[bytes]:
 
 def _inflated(read: _Read, data: bytes, kind: str, bits: int) -> Generator[bytes, None, bytes]:
     """One member; returns what follows it."""
-    machine = zlib.decompressobj(bits)
+    machine = isal_zlib.decompressobj(bits)
     while not machine.eof:
         data = data or read(_CHUNK_BYTES)
-        if not data:
-            raise _broken(kind, "it is cut off")
         try:
             piece = machine.decompress(data, _CHUNK_BYTES)
-        except zlib.error as error:
+        except _Inflating as error:
             raise _broken(kind, str(error)) from None
-        data = machine.unconsumed_tail
         if piece:
             yield piece
+        elif not data and not machine.eof:
+            # It may hold more than it was asked for when all of the input is in it.
+            raise _broken(kind, "it is cut off")
+        data = machine.unconsumed_tail
     return machine.unused_data
 
 
