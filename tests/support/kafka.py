@@ -48,13 +48,21 @@ class KafkaCluster:
     folder      for their data and logs.
     brokers     how many. Topics have min(3, brokers) replicas unless they are made otherwise.
     properties  more properties of every broker (`auto.create.topics.enable`, `message.max.bytes`, …).
+    cluster_id  the cluster's id, by which clients tell it from others.
 
     `bootstrap` takes everybody in clear; `secure_bootstrap` asks for TLS and one of `USERS` (SASL PLAIN), and `ca_file`
     holds what its certificate is signed with.
     """
 
-    def __init__(self, folder: Path, brokers: int = 1, properties: Mapping[str, Any] | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        brokers: int = 1,
+        properties: Mapping[str, Any] | None = None,
+        cluster_id: str = CLUSTER_ID,
+    ):
         self.folder = folder
+        self.cluster_id = cluster_id
         self.count = brokers
         self.ca_file = folder / "ca.pem"
         self._properties = dict(properties or {})
@@ -144,7 +152,7 @@ class KafkaCluster:
         file = self.folder / f"{broker}.properties"
         file.write_text("".join(f"{name}={value}\n" for name, value in self._settings(broker).items()))
         return self._run(
-            broker, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", CLUSTER_ID, "-c", file
+            broker, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", self.cluster_id, "-c", file
         )
 
     def _spawn(self, broker: int) -> None:
@@ -205,10 +213,10 @@ class KafkaCluster:
 
 @contextmanager
 def kafka_cluster(
-    folder: Path, brokers: int = 1, properties: Mapping[str, Any] | None = None
+    folder: Path, brokers: int = 1, properties: Mapping[str, Any] | None = None, cluster_id: str = CLUSTER_ID
 ) -> Iterator[KafkaCluster]:
     """Brokers that run for the length of a block. Raises KafkaMissing."""
-    cluster = KafkaCluster(folder, brokers, properties)
+    cluster = KafkaCluster(folder, brokers, properties, cluster_id)
     try:
         yield cluster.start()
     finally:

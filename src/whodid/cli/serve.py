@@ -22,6 +22,7 @@ app = verb(
     """  whodid serve
   whodid serve --data /srv/whodid --port 9000
   whodid serve --store postgresql://whodid@db.example.com/whodid
+  whodid serve --journal kafka://kafka-1:9092,kafka-2:9092/whodid --store postgresql://whodid@db.example.com/whodid
   whodid key create me --scope admin && whodid serve --host 0.0.0.0""",
 )
 
@@ -35,6 +36,9 @@ def serve(
     store: Annotated[
         str | None, Parameter(env_var="WHODID_STORE", help="duckdb, or postgresql://user@host/database.")
     ] = None,
+    journal: Annotated[
+        str | None, Parameter(env_var="WHODID_JOURNAL", help="disk, or kafka://host:port,…/topic (docs/kafka.md).")
+    ] = None,
 ) -> None:
     """Run the server: receive events, store them, answer.
 
@@ -44,7 +48,7 @@ def serve(
     from whodid.config import Config
     from whodid.serve import Server
 
-    server = Server(Config(host=host, port=port, data=data, store=store))
+    server = Server(Config(host=host, port=port, data=data, store=store, journal=journal))
     server.start()
     stops = [signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGINT)]
     try:
@@ -71,6 +75,7 @@ def announce(server: Server) -> None:
         f"whodid listens on  {server.url}",
         f"Data folder        {Path(config.data).absolute()}",
         f"Store              {without_secrets(str(config.store))}",
+        f"Journal            {without_secrets(str(config.journal)).partition('?')[0]}",
         f"Sign in (once)     {server.sign_in_link}",
     ]
     if server.on_loopback and not server.engine.directory.has_keys_or_users():

@@ -1,0 +1,162 @@
+"""Kafka as the journal, on three real brokers: whoever dies or hangs, nothing acknowledged is lost, nothing doubled."""
+
+from __future__ import annotations
+
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import absent
+from support.kafka import SILENT, KafkaCluster, KafkaMissing, kafka_cluster
+from support.posting import Sender, assert_exactly_once
+from support.serving import ServerProcess
+
+PARTITIONS = 4
+SETTINGS = f"security=plaintext&partitions={PARTITIONS}&timeout_ms=6000&session.timeout.ms=6000"
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
+    """Three brokers; a test that kills or stops one has it back at its end."""
+    try:
+        with kafka_cluster(
+            tmp_path_factory.mktemp("kafka"), brokers=3, cluster_id="b3RoZXItY2x1c3Rlci0xMjM"
+        ) as cluster:
+            yield cluster
+    except KafkaMissing as missing:
+        absent(str(missing))
+
+
+@pytest.fixture
+def journal(three: KafkaCluster) -> str:
+    """The URL of a journal in a topic of the test's own."""
+    return f"kafka://{three.bootstrap}/audit-{uuid.uuid4().hex[:8]}?{SETTINGS}"
+
+
+@contextmanager
+def serving(tmp_path: Path, journal: str, *names: str, store: str = "", **environment: str) -> Iterator[list[Any]]:
+    """Servers of these names with one journal, on one database or each with a store of its own."""
+    with ExitStack() as stack:
+        servers = []
+        for name in names:
+            options = ["--journal", journal, *(["--store", store] if store else [])]
+            server = ServerProcess(tmp_path / name, *options, environment=environment)
+            stack.callback(server.kill)
+            servers.append(server.start())
+        yield servers
+
+
+def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 40.0) -> Any:
+    deadline = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"no {what} within {timeout_s} s"
+        time.sleep(0.05)
+    return found
+
+
+def standing(server: ServerProcess) -> dict[str, Any]:
+    status, answer = server.request("GET", "/v1/status")
+    assert status == 200, answer
+    told: dict[str, Any] = answer["journal"]
+    return told
+
+
+def holds(server: ServerProcess) -> list[int]:
+    """The partitions that a server stores."""
+    return [one["partition"] for one in standing(server)["partitions"] if one["here"]]
+
+
+def all_is_stored(server: ServerProcess, senders: list[Sender]) -> int:
+    acknowledged = len(set().union(*(sender.acknowledged for sender in senders)))
+    count = "SELECT count(*) FROM events WHERE type = 'query-start'"
+    wait_for(lambda: server.scalar(count) >= acknowledged, "end to what waits")
+    return assert_exactly_once(server, senders)
+
+
+def senders_on(*servers: ServerProcess) -> list[Sender]:
+    senders = [Sender(server, f"sender-{seed}", seed) for seed, server in enumerate(servers)]
+    for sender in senders:
+        sender.start()
+    return senders
+
+
+def finish(senders: list[Sender]) -> None:
+    for sender in senders:
+        sender.finish()
+
+
+def post(server: ServerProcess, *ids: str) -> tuple[int, Any]:
+    events = [{"id": one, "time": "2026-05-04T10:00:00Z", "type": "query-start", "user": "ada"} for one in ids]
+    return server.request("POST", "/v1/events", events)
+
+
+def produce(three: KafkaCluster, topic: str, *values: bytes | None, partition: int = 0) -> None:
+    from confluent_kafka import Producer
+
+    settings: dict[str, Any] = {"bootstrap.servers": three.bootstrap, "logger": SILENT}
+    producer = Producer(settings)
+    for value in values:
+        producer.produce(topic, value, partition=partition)
+    assert producer.flush(10) == 0
+
+
+@pytest.mark.postgresql
+@pytest.mark.crash
+def test_brokers_and_writers_die_under_load(
+    three: KafkaCluster, journal: str, tmp_path: Path, postgresql_url: str
+) -> None:
+    with serving(tmp_path, journal, "a", store=postgresql_url) as (a,):
+        wait_for(lambda: len(holds(a)) == PARTITIONS, "partitions")
+        doomed = ServerProcess(
+            tmp_path / "b",
+            *("--journal", journal, "--store", postgresql_url),
+            environment={"WHODID_CRASH_AT": "store.before-commit:6"},
+        )
+        b = ServerProcess(tmp_path / "b", "--journal", journal, "--store", postgresql_url)
+        try:
+            senders = senders_on(a, a)
+            doomed.start(wait=False)
+            # A rebalance under load; then a writer dies in the middle of a batch.
+            assert doomed.process.wait(40) == -signal.SIGKILL
+            three.kill(1)
+            b.start()
+            senders += senders_on(b, b)
+            wait_for(lambda: len(holds(b)) == PARTITIONS // 2 == len(holds(a)), "rebalance")
+            three.restart(1)
+            b.kill()
+            b.start()
+            finish(senders)
+            assert all_is_stored(a, senders) > 100
+            wait_for(lambda: standing(a)["lag_records"] == 0, "lag of 0")
+            assert standing(a)["lost"] == standing(a)["poisoned"] == 0
+        finally:
+            doomed.kill()
+            b.kill()
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("point", ["store.before-commit", "store.after-commit"])
+def test_the_embedded_store_dies_and_comes_back(journal: str, tmp_path: Path, point: str, free_port: int) -> None:
+    options = ("--journal", journal)
+    doomed = ServerProcess(tmp_path / "one", *options, port=free_port, environment={"WHODID_CRASH_AT": f"{point}:4"})
+    server = ServerProcess(tmp_path / "one", *options, port=free_port)
+    doomed.start(wait=False)
+    server.url = f"http://127.0.0.1:{free_port}"
+    try:
+        senders = senders_on(server, server)
+        assert doomed.process.wait(40) == -signal.SIGKILL
+        server.start()
+        finish(senders)
+        all_is_stored(server, senders)
+        users = {row["user"] for row in server.query('SELECT DISTINCT "user" FROM events')} - {None}
+        known = {user["login"] for user in server.request("GET", "/v1/users")[1]["users"]}
+        assert users <= known, "what was stored right before the crash is known to the directory too"
+    finally:
+        doomed.kill()
+        server.kill()
