@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 from xxhash import xxh3_64_hexdigest
@@ -46,6 +46,9 @@ from whodid.stores.writer import StoreWriter
 if TYPE_CHECKING:
     from whodid.beside import Beside
     from whodid.journal.kafka import KafkaJournal
+
+# Many loads of one import mention the same: the directory is told of so many seconds' loads at once.
+_BULK_SETTLE_S: Final = 10.0
 
 
 class Engine:
@@ -128,10 +131,10 @@ class Engine:
         )
 
     @classmethod
-    def open(cls, config: Config, *, settle_s: float = 0.0, **owner: Any) -> Self:
+    def open(cls, config: Config, *, bulk: bool = False, **owner: Any) -> Self:
         """Lock the data folder, recover its journal, open its store.
 
-        settle_s  the directory learns from the writes of this many seconds at once.
+        bulk  for few large loads, which cost less, instead of letting events be found at once.
 
         Raises
         ------
@@ -148,11 +151,11 @@ class Engine:
             opened.append(lock.release)
             journal = open_journal(config)
             opened.append(journal.close)
-            store = open_store(config)
+            store = open_store(config, bulk=bulk)
             opened.append(store.close)
             directory = Directory.open(directory_url(config))
             opened.append(directory.close)
-            engine = cls(config, lock, journal, store, directory, settle_s)
+            engine = cls(config, lock, journal, store, directory, _BULK_SETTLE_S if bulk else 0.0)
             directory.on_change = engine.record
             engine.dispatch.dispatcher.prepare()
             engine.writer.start()
@@ -245,8 +248,8 @@ def _writer_of(
     return StreamWriters(journal, store, directory, settle_s=settle_s)
 
 
-def open_store(config: Config) -> Store:
-    """The store that `config.store` names, for the data folder `config.data`."""
+def open_store(config: Config, *, bulk: bool = False) -> Store:
+    """The store that `config.store` names, for the data folder `config.data`; `bulk` for few large loads."""
     kind = store_kind(config)
     implementation = load(STORES, kind)
     if kind == "duckdb":
@@ -255,6 +258,7 @@ def open_store(config: Config) -> Store:
             journal_path=config.data_path / "journal",
             threads=config.duckdb_threads,
             memory_bytes_max=config.duckdb_memory_bytes_max,
+            bulk=bulk,
         )
     return implementation(config.store)  # type: ignore[no-any-return]
 

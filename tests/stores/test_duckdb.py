@@ -307,6 +307,20 @@ def test_events_are_stored_alike_whether_read_from_an_array_or_from_frames(tmp_p
     assert stored[0][-1]["orig_address"] == "10.0.0.40"
 
 
+def test_what_large_loads_left_is_there_again_and_goes_on(tmp_path: Path, batches: Batches) -> None:
+    path = tmp_path / "events.duckdb"
+    made = [many(1_000) for _ in range(3)]
+    store = DuckDBStore(path, journal_path=batches.folder, bulk=True)
+    for events in made[:2]:
+        assert store.write([batches.of(events)]).events == 1_000
+    store.close()
+    again = DuckDBStore(path, journal_path=batches.folder)
+    assert again.write([batches.of(made[2])]).events == 1_000
+    stored = rows(again, "SELECT id FROM events ORDER BY seq")
+    again.close()
+    assert [row["id"] for row in stored] == [event.id for events in made for event in events]
+
+
 @pytest.mark.parametrize("limit", ["LARGE_EVENTS_MIN", "BEHIND_EVENTS_MIN"])
 def test_segments_that_are_large_or_many_are_read_two_at_once(
     store: DuckDBStore, batches: Batches, monkeypatch: pytest.MonkeyPatch, limit: str

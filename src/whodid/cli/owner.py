@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from whodid.engine import Engine
 
 
-# Loads of this size fill the store's row groups, and the directory is told seldom.
+# Loads of this size fill the store's row groups.
 _BULK_BYTES: Final = 128 * 1024 * 1024
 _BULK_AGE_MS: Final = 10_000
 _COLLECT_AFTER: Final = (100_000, 50, 100)
@@ -84,7 +84,7 @@ def engine_of(place: Place, *, make: bool = False, bulk: bool = False) -> Iterat
         _spare_collections()
     if not make and store_kind(config) == "duckdb":
         data_folder(config.data)
-    engine = Engine.open(config, settle_s=_BULK_AGE_MS / 1000 if bulk else 0.0)
+    engine = Engine.open(config, bulk=bulk)
     try:
         yield engine
     finally:

@@ -49,6 +49,8 @@ class DuckDBStore:
         Threads of the engine, shared by writing and reading.
     memory_bytes_max
         Memory of the engine in bytes; larger work goes through a folder of temporary files beside `path`.
+    bulk
+        Few large loads are to come: what they leave is not put together at once.
 
     Raises
     ------
@@ -58,11 +60,20 @@ class DuckDBStore:
 
     kind = "duckdb"
 
-    def __init__(self, path: Path, *, journal_path: Path, threads: int = 2, memory_bytes_max: int = 1024**3):
+    def __init__(
+        self,
+        path: Path,
+        *,
+        journal_path: Path,
+        threads: int = 2,
+        memory_bytes_max: int = 1024**3,
+        bulk: bool = False,
+    ):
         self._path = path
         self._journal_path = journal_path
         self._threads = threads
         self._memory_bytes_max = memory_bytes_max
+        self._bulk = bulk
         self._line_bytes_max = LINE_BYTES_USUAL
         self._writing = threading.RLock()
         self._closed = False
@@ -169,6 +180,7 @@ class DuckDBStore:
             journal_path=self._journal_path,
             threads=self._threads,
             memory_bytes_max=self._memory_bytes_max,
+            bulk=self._bulk,
         )
         try:
             with self._cursor() as cursor, duckdb_engine.transaction(cursor):

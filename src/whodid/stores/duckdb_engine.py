@@ -21,8 +21,12 @@ _LATE_ROWS_MAX: Final = 2_000
 _TEMPORARY_BYTES_MAX: Final = 4 * 1024**3
 
 
-def connect(path: Path, *, journal_path: Path, threads: int, memory_bytes_max: int) -> duckdb.DuckDBPyConnection:
+def connect(
+    path: Path, *, journal_path: Path, threads: int, memory_bytes_max: int, bulk: bool
+) -> duckdb.DuckDBPyConnection:
     """The connection that owns the file, at the newest version, locked in.
+
+    bulk  see `DuckDBStore`.
 
     Raises
     ------
@@ -40,8 +44,8 @@ def connect(path: Path, *, journal_path: Path, threads: int, memory_bytes_max: i
                 "max_temp_directory_size": f"{_TEMPORARY_BYTES_MAX // 1024}KiB",
                 "checkpoint_threshold": f"{_LOG_BYTES_MAX // 1024}KiB",
                 # Each checkpoint puts one run of half full row groups together: all of them would write most of a
-                # large load twice, none would leave a row group for every small load.
-                "max_vacuum_tasks": "1",
+                # large load twice, none would leave a row group for every small load. Where loads are large, none.
+                "max_vacuum_tasks": "0" if bulk else "1",
                 "preserve_insertion_order": "false",
                 "late_materialization_max_rows": str(_LATE_ROWS_MAX),
                 "autoinstall_known_extensions": "false",
