@@ -86,8 +86,10 @@ class Provenance(Struct, kw_only=True, omit_defaults=True, gc=False):
 class Rejection(Struct, kw_only=True, omit_defaults=True):
     """Input that could not become an event, kept with its reason so that it can be mended and replayed.
 
-    `index` counts from 0 within its request or batch, `line` from 1 within its file. `raw` is the input as text
-    (`raw_encoding` "base64" when it was not UTF-8), cut to `RAW_BYTES_MAX` bytes; `raw_size_bytes` is its full size.
+    `id` is the same whenever the same line of the same file is read again, so that it is kept once; None for what
+    comes in once only. `index` counts from 0 within its request or batch, `line` from 1 within its file. `raw` is the
+    input as text (`raw_encoding` "base64" when it was not UTF-8), cut to `RAW_BYTES_MAX` bytes; `raw_size_bytes` is its
+    full size.
     """
 
     RAW_BYTES_MAX = 64 * 1024
@@ -100,6 +102,7 @@ class Rejection(Struct, kw_only=True, omit_defaults=True):
     raw: str | None = None
     raw_encoding: Literal["utf-8", "base64"] = "utf-8"
     raw_size_bytes: int | None = None
+    id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
 
 
 def parameters_of(event: Event) -> dict[str, Any]:

@@ -220,11 +220,26 @@ def test_rejections_are_kept_with_their_reason(store: Store, batches: Batches) -
     written = store.write([batches.of(many(2), rejects=rejects), batches.of([], rejects=rejects[:1])])
     assert (written.events, written.rejects, store.stats().rejects) == (2, 3, 3)
     found = rows(store, 'SELECT "index", code, message, line, source, raw, raw_encoding, raw_size_bytes, receiver, '
-                        'seq FROM rejected_events ORDER BY seq, "index"')  # fmt: skip
+                        'seq, id FROM rejected_events ORDER BY seq, "index"')  # fmt: skip
     expected = {name: getattr(rejects[0], name) for name in Rejection.__struct_fields__}
     assert {name: found[0][name] for name in expected} == expected
     assert found[1]["raw_encoding"] == "base64"
     assert [row["seq"] for row in found] == [1, 1, 3]
+
+
+def test_a_line_that_comes_in_again_is_rejected_once(store: Store, batches: Batches) -> None:
+    lines = [
+        Rejection(index=0, code="not_json", message="No JSON.", line=number, source="audit.log", id=f"{number:032x}")
+        for number in range(4)
+    ]
+    nameless = Rejection(index=0, code="not_json", message="No JSON.")
+    first = batches.of(many(2), rejects=[lines[0], lines[1], lines[1], nameless])
+    assert store.write([first]).rejects == 3
+    # One without a file goes another way into the table.
+    again = [batches.of([event(9)], rejects=lines[1:3], in_file=False), batches.of([], rejects=[*lines, nameless])]
+    assert store.write(again).rejects == 3
+    assert store.stats().rejects == 6
+    assert len(rows(store, "SELECT DISTINCT id FROM rejected_events WHERE id IS NOT NULL")) == 4
 
 
 def test_an_event_is_found_by_each_of_its_entities(store: Store, batches: Batches) -> None:

@@ -27,6 +27,7 @@ POINTS = [
     "agent.after-remove:1",
 ]
 LINES = 30_000
+BAD_LINES = [("audit.log", 1), ("audit.log", 2), ("audit.log.1", 1), ("audit.log.1", 10_002)]
 
 
 @pytest.fixture
@@ -36,9 +37,9 @@ def audit(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "audit.log.2.gz").write_bytes(gzip.compress(dss_lines(range(10_000))))
     os.utime(folder / "audit.log.2.gz", (time.time() - 200, time.time() - 200))
-    (folder / "audit.log.1").write_bytes(dss_lines(range(10_000, 20_000)))
+    (folder / "audit.log.1").write_bytes(b"no event\n" + dss_lines(range(10_000, 20_000)) + b"no event\n")
     os.utime(folder / "audit.log.1", (time.time() - 100, time.time() - 100))
-    (folder / "audit.log").write_bytes(dss_lines(range(20_000, LINES)))
+    (folder / "audit.log").write_bytes(b"no event\nno event\n" + dss_lines(range(20_000, LINES)))
     return folder
 
 
@@ -68,6 +69,8 @@ def test_an_agent_killed_anywhere_loses_and_doubles_nothing(
     agent.environment = {}
     assert agent.run() == 0, agent.said()
     wait_for_events(collector, LINES)
+    rejects = collector.request("GET", "/v1/rejects?limit=100")[1]["rows"]
+    assert sorted((Path(row["source"]).name, row["line"]) for row in rejects) == BAD_LINES
     assert agent.status()["live"]["waiting_events"] == agent.status()["backlog"]["waiting_events"] == 0
 
 

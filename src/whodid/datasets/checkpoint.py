@@ -37,6 +37,8 @@ CREATE TABLE IF NOT EXISTS files (
 );
 CREATE INDEX IF NOT EXISTS files_head ON files (head_digest);
 CREATE INDEX IF NOT EXISTS files_name ON files (name);
+CREATE TABLE IF NOT EXISTS own (id TEXT NOT NULL);
+INSERT INTO own SELECT lower(hex(randomblob(16))) WHERE NOT EXISTS (SELECT 1 FROM own);
 """
 _FIELDS: Final = "id, name, version, head_bytes, head_digest, offset_bytes, lines, tail_digest, format, state, complete"
 
@@ -72,7 +74,10 @@ class Mark(Struct, kw_only=True):
 
 
 class Checkpoints:
-    """The marks of all files imported into one place, in a SQLite file. Safe to use from several threads."""
+    """The marks of all files imported into one place, in a SQLite file. Safe to use from several threads.
+
+    id  tells these marks from those of any other place.
+    """
 
     def __init__(self, path: Path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -83,6 +88,7 @@ class Checkpoints:
             # A checkpoint lost with the power costs a second reading, nothing else.
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.executescript(_SCHEMA)
+            self.id: str = self._rows("SELECT id FROM own", ())[0][0]
         except sqlite3.DatabaseError as error:
             raise WhodidError(
                 "internal",
@@ -103,8 +109,8 @@ class Checkpoints:
         return self._select(f"head_digest IN ({marks}) ORDER BY offset_bytes DESC", heads)
 
     def of_name(self, name: str) -> Sequence[Mark]:
-        """The marks of files last read under `name`, newest first."""
-        return self._select("name = ? ORDER BY id DESC", (name,))
+        """The marks of files last read under `name`, newest first; without those of which nothing was read yet."""
+        return self._select("name = ? AND (complete OR offset_bytes) ORDER BY id DESC", (name,))
 
     def save(self, mark: Mark) -> None:
         """Keep a mark; gives it its id the first time."""

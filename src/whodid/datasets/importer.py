@@ -8,10 +8,12 @@ reading, decompressing ─► decoding ─► sending, saving checkpoints
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import msgspec
+import xxhash
 from msgspec import Struct
 
 from whodid import formats
@@ -23,7 +25,7 @@ from whodid.datasets.sinks import Sink
 from whodid.datasets.sources import Source
 from whodid.datasets.summary import FileDone, Summary, Tally
 from whodid.errors import WhodidError
-from whodid.event import EVENT_BYTES_MAX, REQUEST_EVENTS_MAX
+from whodid.event import EVENT_BYTES_MAX, REQUEST_EVENTS_MAX, Rejection
 from whodid.formats.base import Decoded, Decoder
 from whodid.formats.rejecting import Unreadable, rejection
 from whodid.journal.base import Draft
@@ -131,16 +133,31 @@ class Importer:
 
     def _begin(self, source: Source, opened: Opened, done: FileDone) -> _Reading:
         """Go to where the file was read to, if it is known; else to its start, with a mark of its own."""
+        begun = None
         for mark in self._candidates(source, opened):
+            if not mark.offset_bytes:
+                # Nothing of it was read: it only tells that this file has a number.
+                begun = begun or (mark.id if mark.name == source.name else None)
+                continue
             place = mark.fits(opened.stream)
             if place is not None:
-                return _Reading(source, opened, done, mark, place, formats.decoder(mark.format))
+                return self._reading(source, opened, done, mark, place)
             opened.rewind()
-        name = self._format or opened.sniff()
-        mark = Mark(format=name)
+        head = opened.head[:HEAD_BYTES]
+        mark = Mark(
+            format=self._format or opened.sniff(),
+            id=begun,
+            name=source.name,
+            head_bytes=len(head),
+            head_digest=digest(head),
+        )
         if self._checkpoints is not None and source.version:
             self._checkpoints.save(mark)
-        return _Reading(source, opened, done, mark, Place(), formats.decoder(name))
+        return self._reading(source, opened, done, mark, Place())
+
+    def _reading(self, source: Source, opened: Opened, done: FileDone, mark: Mark, place: Place) -> _Reading:
+        known = f"{self._checkpoints.id}:{mark.id}" if self._checkpoints is not None and mark.id is not None else None
+        return _Reading(source, opened, done, mark, place, formats.decoder(mark.format), known)
 
     def _candidates(self, source: Source, opened: Opened) -> list[Mark]:
         if self._checkpoints is None or self._again or not source.version:
@@ -170,7 +187,8 @@ class Importer:
 
 
 class _Reading(Struct):
-    """One source on its way through the pump; `place` is where its whole lines were read to."""
+    """One source on its way through the pump; `place` is where its whole lines were read to. `known` is what it is
+    called whenever it is read again, None where it is not known again."""
 
     source: Source
     opened: Opened
@@ -178,6 +196,7 @@ class _Reading(Struct):
     mark: Mark
     place: Place
     decoder: Decoder
+    known: str | None
 
     def blocks(self) -> Iterator[Block]:
         found = blocks(self.opened.stream, self.place)
@@ -187,9 +206,20 @@ class _Reading(Struct):
         if block.too_long_bytes:
             return self._too_long(block)
         decoded = self.decoder.decode(block.data, first_line=block.first_line)
-        for reject in decoded.rejects:
-            reject.source = self.source.name
+        self._name(decoded.rejects)
         return decoded
+
+    def _name(self, rejects: Sequence[Rejection]) -> None:
+        """Say of rejections which file they are of, and give them ids that are the same at every reading."""
+        alike: Counter[tuple[int | None, str]] = Counter()
+        for reject in rejects:
+            reject.source = self.source.name
+            if self.known is None:
+                continue
+            what = (reject.line, f"{reject.code}:{reject.raw}")
+            named = f"{self.known}:{reject.line}:{alike[what]}:{what[1]}"
+            reject.id = xxhash.xxh3_128_hexdigest(named.encode("utf-8", "surrogatepass"))
+            alike[what] += 1
 
     def advance(self, block: Block) -> Mark:
         """The mark behind a block of whole lines."""
@@ -217,8 +247,8 @@ class _Reading(Struct):
     def _too_long(self, block: Block) -> Decoded:
         message = f"The line is {block.too_long_bytes:,} bytes long; an event may have {EVENT_BYTES_MAX:,}."
         reject = rejection(block.data, Unreadable("too_large", message), index=0, line=block.first_line)
-        reject.source = self.source.name
         reject.raw_size_bytes = block.too_long_bytes
+        self._name([reject])
         return Decoded(rejects=[reject])
 
 

@@ -45,6 +45,7 @@ _REJECTS: Final = pa.schema(
         ("format", pa.string()),
         ("key_id", pa.string()),
         ("orig_address", pa.string()),
+        ("id", pa.string()),
     ]
 )
 

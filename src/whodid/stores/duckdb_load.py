@@ -53,6 +53,7 @@ class Load:
         self._frames_sql = f"{parts['rows']} {parts['frames']}"
         self._array_sql = f"{parts['rows']} {parts['array']}"
         self._rejects_sql = migrate.statement("duckdb", "load_rejects")
+        self._add_rejects_sql = migrate.statement("duckdb", "add_rejects")
         self._finish_sql = migrate.statements("duckdb", "finish")
 
     def add_arrays(self, arrays: Sequence[Array]) -> None:
@@ -71,12 +72,12 @@ class Load:
             self._connection.execute(f"INSERT INTO events {self._frames_sql}", given)
 
     def add_rejects(self, batches: Sequence[Batch], line_bytes_max: int) -> int:
-        """Insert the rejections of batches that have a file; returns how many."""
+        """Insert the rejections of batches that have a file but for those that are there already; returns how many."""
         paths = [str(batch.path) for batch in batches if batch.rejects_count]
         if not paths:
             return 0
         given = {"paths": paths, "line_bytes_max": line_bytes_max}
-        return _changed(self._connection.execute(f"INSERT INTO rejected_events {self._rejects_sql}", given))
+        return _changed(self._connection.execute(self._add_rejects_sql.format(rejects=self._rejects_sql), given))
 
     def stage(self, batches: Sequence[Batch]) -> None:
         """Put batches, one by one, into temporary tables, the careful way where the engine's reader refuses one.
@@ -99,7 +100,7 @@ class Load:
     def add_staged(self) -> int:
         """Insert what `stage` gathered; returns how many rejections."""
         self._connection.execute("INSERT INTO events FROM staged_events")
-        return _changed(self._connection.execute("INSERT INTO rejected_events FROM staged_rejected_events"))
+        return _changed(self._connection.execute(self._add_rejects_sql.format(rejects="FROM staged_rejected_events")))
 
     def finish(self, receiver: str, number: int, rejects: int) -> Written:
         """Take out what is stored already, learn whom it mentions, and note the position."""

@@ -34,7 +34,8 @@ RejectRow = tuple[Any, ...]
 
 _LINE_NUMBER: Final = re.compile(r"COPY events, line (\d+)")
 _ADD_REJECTS: Final = """
-INSERT INTO whodid.rejected_events VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO whodid.rejected_events VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (id) WHERE id IS NOT NULL DO NOTHING
 """
 _ADD_FURTHER: Final = "COPY whodid.event_entities (event_id, time, type, id, role, name) FROM STDIN"
 _ADVANCE: Final = """
@@ -155,7 +156,7 @@ class Write:
         if chunk.rejects:
             with self._connection.cursor() as cursor:
                 cursor.executemany(_ADD_REJECTS, chunk.rejects)
-            self._rejects += len(chunk.rejects)
+                self._rejects += cursor.rowcount
         return kept
 
     def _mention(self, rows: Iterable[Row]) -> None:
@@ -249,5 +250,5 @@ def _reject_row(frame: Frame, rejection: Rejection) -> RejectRow:
         *(provenance.received_at.replace(tzinfo=None), provenance.receiver, frame.seq, rejection.index),
         *(plain_text(rejection.code), plain_text(rejection.message), rejection.line, plain_text(rejection.source)),
         *(plain_text(raw), encoding, rejection.raw_size_bytes, provenance.format),
-        *(provenance.key_id, plain_text(provenance.orig_address)),
+        *(provenance.key_id, plain_text(provenance.orig_address), rejection.id),
     )
