@@ -71,6 +71,17 @@ class ServerProcess:
 
     def request(self, method: str, path: str, body: object = None, timeout_s: float = 60.0) -> tuple[int, Any]:
         """Status and JSON answer; OSError when there is no answer."""
+        status, answer = self._ask(method, path, body, timeout_s)
+        try:
+            return status, json.loads(answer or b"null")
+        except json.JSONDecodeError as error:
+            raise ConnectionError(str(error)) from error
+
+    def text(self, path: str, timeout_s: float = 60.0) -> str:
+        """What a path answers that answers no JSON; OSError when there is no answer."""
+        return self._ask("GET", path, None, timeout_s)[1].decode()
+
+    def _ask(self, method: str, path: str, body: object, timeout_s: float) -> tuple[int, bytes]:
         address = urlsplit(self.url)
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=timeout_s)
         try:
@@ -79,8 +90,8 @@ class ServerProcess:
                 headers["Authorization"] = f"Bearer {self.key}"
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
-            return answer.status, json.loads(answer.read() or b"null")
-        except (http.client.HTTPException, json.JSONDecodeError) as error:
+            return answer.status, answer.read()
+        except http.client.HTTPException as error:
             raise ConnectionError(str(error)) from error
         finally:
             connection.close()

@@ -30,7 +30,7 @@ class Sign(Struct, kw_only=True):
     state         `serving`, `draining` or `stopped`.
     journal       where what it acknowledged is durable: `disk` is lost with the receiver's disk.
     acknowledged  running number of the last event it acknowledged; 0 before the first.
-    settled       the number up to which all is in the store, as far as it was seen; never beyond `acknowledged`.
+    settled       a number up to which all is in the store; never beyond `acknowledged`.
     standing      how it stands besides, as plain values.
     """
 
@@ -108,6 +108,7 @@ class Receivers(Database):
             at, ahead_ms = self._clock(connection)
             told = {name: getattr(sign, name) for name in sign.__struct_fields__}
             changes = {**told, "last_seen": at, "clock_ahead_ms": ahead_ms}
+            later = func.greatest if self.dialect == "postgresql" else func.max
             ours = _ROWS.c.receiver == sign.receiver
             was_away = or_(
                 _ROWS.c.silent_at.is_not(None), _ROWS.c.lost_at.is_not(None), _ROWS.c.retired_at.is_not(None)
@@ -115,7 +116,8 @@ class Receivers(Database):
             back = update(_ROWS).where(ours, was_away).values(**_PRESENT)
             if connection.execute(back).rowcount:
                 self._say("receiver-back", sign.receiver, sign.name)
-            if connection.execute(update(_ROWS).where(ours).values(changes)).rowcount:
+            further = {**changes, "settled": later(_ROWS.c.settled, sign.settled)}
+            if connection.execute(update(_ROWS).where(ours).values(further)).rowcount:
                 return
             is_further = connection.execute(select(_ROWS.c.receiver).limit(1)).first() is not None
             connection.execute(insert(_ROWS).values(**changes, first_seen=at))

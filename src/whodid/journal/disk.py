@@ -35,10 +35,14 @@ OWNER_RECORD: Final = "owner.json"
 
 
 class JournalStatus(Struct, kw_only=True):
-    """Where a journal stands. Bytes are on disk; `frames`, `events` and `bytes` count since it was opened."""
+    """Where a journal stands. Bytes are on disk; `frames`, `events` and `bytes` count since it was opened.
+
+    settled  a running number up to which all is in the store.
+    """
 
     receiver: str
     seq_next: int
+    settled: int = 0
     released: int
     segment_sealed: int
     segment_open: int | None
@@ -113,6 +117,7 @@ class DiskJournal:
             self._closed = False
             self._sealed = [self._segment(number, size) for number, size in recovered.sealed.items()]
             self._sealed_bytes = sum(recovered.sealed.values())
+            self._settled = 0 if recovered.sealed else recovered.seq_next - 1
             self._kept = [self._segment(number, size, stored=True) for number, size in recovered.stored.items()]
             self._reserve = Reserve(folder, disk_free_bytes_min)
             self._committer = Committer(
@@ -205,6 +210,7 @@ class DiskJournal:
                 self._sealed = self._sealed[len(gone) :]
             if not gone:
                 return
+            self._settled = max(self._settled, *(batch.last_seq or 0 for batch in gone))
             crash.point("journal.before-release")
             if self.keeps:
                 self._keep(gone)
@@ -251,6 +257,7 @@ class DiskJournal:
         return JournalStatus(
             receiver=self.receiver,
             seq_next=committer.seq_next,
+            settled=self._settled,
             released=self._known.released,
             segment_sealed=self._sealed_number,
             segment_open=active.number if active and active.size_bytes else None,

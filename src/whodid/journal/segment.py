@@ -184,6 +184,12 @@ class SealedSegment:
         return self._verified().rejects
 
     @property
+    def last_seq(self) -> int | None:
+        """The running number of its last event, where it was verified already and has one."""
+        held = self._held
+        return held.seq_next - 1 if held is not None and held.seq_next is not None else None
+
+    @property
     def path(self) -> Path | None:
         """The verified file; None if nothing whole was left in it."""
         self._verified()

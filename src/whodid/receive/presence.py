@@ -84,7 +84,6 @@ class Presence:
         self._silent_s = silent_s
         self._address = ""
         self._started_at = datetime.now(UTC)
-        self._settled = 0
         self._reachable = True
         self._stop = threading.Event()
         self._asked = threading.Event()
@@ -93,7 +92,6 @@ class Presence:
     def start(self, address: str) -> None:
         """Be there from now on; `address` is where others reach this server."""
         self._address = address
-        self._settled = 0
         self._try(self.beat)
         self._thread = threading.Thread(target=self._run, name="whodid-receivers", daemon=True)
         self._thread.start()
@@ -114,12 +112,8 @@ class Presence:
 
     def beat(self, state: str | None = None) -> None:
         """Write down how it stands. Raises WhodidError("unavailable")."""
-        # In this order: what is acknowledged meanwhile is not taken for settled.
-        acknowledged = self._journal.seq_next - 1
         journal: dict[str, Any] = msgspec.to_builtins(self._journal.status())
         writer: dict[str, Any] = msgspec.to_builtins(self._writer.status())
-        if not journal.get("backlog_bytes") and not writer["lag_batches"]:
-            self._settled = acknowledged
         wrong = problems(journal, writer, self._store, self._directory, stopping=self.stopping)
         standing = _standing(journal, writer, msgspec.to_builtins(self._targets.status()))
         self._directory.note_receiver(
@@ -133,8 +127,8 @@ class Presence:
                 journal=self._kind,
                 state=state or ("draining" if self.stopping else "serving"),
                 started_at=self._started_at,
-                acknowledged=acknowledged,
-                settled=self._settled,
+                acknowledged=journal["seq_next"] - 1,
+                settled=journal["settled"],
                 standing={**standing, "ready": not wrong, "problems": [problem.text for problem in wrong]},
             )
         )

@@ -56,7 +56,7 @@ def shown(receiver: Receiver) -> dict[str, Any]:
     told["state"] = receiver.now_is
     told["said"] = receiver.state
     told["lost_events"] = receiver.lost_events
-    told["unsettled_events"] = receiver.acknowledged - receiver.settled
+    told["unsettled_events"] = receiver.acknowledged - receiver.settled if receiver.journal == "disk" else 0
     told["clock_off"] = ahead_ms is not None and abs(ahead_ms) > CLOCK_OFF_MS
     told["seen_s_ago"] = round(receiver.seen_s_ago, 1)
     return told
