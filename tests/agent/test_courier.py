@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from jsonschema import Draft202012Validator
 
 from support.agents import wait_for
 from support.endpoint import Endpoint
@@ -19,6 +20,7 @@ from whodid.agent.settings import Settings
 from whodid.agent.wire import EVENTS_PATH, Answer, Hello, packed
 from whodid.datasets.handed import body_of
 from whodid.journal.base import Draft
+from whodid.web.openapi import description
 
 YES: tuple[int, dict[str, str], bytes] = (200, {}, msgspec.json.encode(Answer(time=datetime.now(UTC))))
 
@@ -67,7 +69,8 @@ def put(outbox: Outbox, lane: str = "live") -> None:
 def courier_of(outbox: Outbox, *servers: Endpoint, **more: int) -> Courier:
     urls = tuple(server.url.removesuffix("/in") for server in servers)
     settings = Settings(servers=urls, paths=("x",), state=Path("/nowhere"), heartbeat_s=0.2, **more)  # type: ignore[arg-type]
-    hello = lambda: Hello(agent="a", node="n", sent_at=datetime.now(UTC))  # noqa: E731
+    waiting = {"waiting_events": 1, "waiting_bytes": 100_000}
+    hello = lambda: Hello(agent="a", node="n", sent_at=datetime.now(UTC), **waiting)  # type: ignore[arg-type]  # noqa: E731
     courier = Courier(settings, outbox, hello)
     courier.start()
     return courier
@@ -78,7 +81,11 @@ def test_a_batch_is_hello_what_was_read_and_the_events(collector: Collector, out
     put(outbox)
     wait_for(lambda: outbox.first() is None)
     courier.close()
-    hello, handed, events = collector.taken[0].split(b"\n")
+    hello, handed, events = lines = collector.taken[0].split(b"\n")
+    described = description()
+    content = described["paths"][EVENTS_PATH]["post"]["requestBody"]["content"]["application/x-ndjson"]
+    for line, schema in zip(lines[:2], content["schema"]["x-lines"], strict=False):
+        Draft202012Validator({**schema, "components": described["components"]}).validate(json.loads(line))
     assert json.loads(hello)["node"] == "n"
     assert json.loads(handed)["format"] == "dss-log4j"
     assert events == b'[{"id":"x"}]'

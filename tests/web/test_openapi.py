@@ -7,8 +7,12 @@ import re
 from openapi_spec_validator import validate
 
 from support.web import WebServer
+from whodid.datasets import door
+from whodid.receive import agents
 from whodid.web.openapi import PARAMETERS, description
 from whodid.web.routes import ROUTES
+
+BARE = {"/v1/events", door.PATH, *agents.PATHS}
 
 
 def test_the_description_is_valid_openapi(server: WebServer) -> None:
@@ -17,10 +21,10 @@ def test_the_description_is_valid_openapi(server: WebServer) -> None:
     assert served["openapi"].startswith("3.1")
 
 
-def test_every_operation_is_described_posting_events_too() -> None:
+def test_every_operation_is_described_the_bare_doors_too() -> None:
     paths = description()["paths"]
     described = {(method.upper(), path) for path, methods in paths.items() for method in methods}
-    assert described == {(route.method, route.path) for route in ROUTES} | {("POST", "/v1/events")}
+    assert described == {(route.method, route.path) for route in ROUTES} | {("POST", path) for path in BARE}
     for methods in paths.values():
         for operation in methods.values():
             assert operation["summary"]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any, Final, get_type_hints
+from typing import Any, Final
 
 import msgspec
 
 from whodid import __version__
 from whodid.errors import CODES
-from whodid.event import REQUEST_BYTES_MAX, REQUEST_EVENTS_MAX, Event
 from whodid.reading.filters import LISTS
 from whodid.reading.output import FORMATS
 from whodid.reading.read import USAGE_PARTS
 from whodid.reports.common import FIELDS, ZONE
 from whodid.reports.common import FILTERS as COMMON
+from whodid.web.openapi_doors import DOOR_TYPES, DOORS, Door
 from whodid.web.pages.spans import RANGES
 from whodid.web.routes import ROUTES, Route
 
@@ -98,6 +98,7 @@ PARAMETERS: Final[dict[str, str]] = {
     "sort": "Column to sort by; - in front: from the largest.",
     "all": "1: all rows instead of the first; of sign-ins: everybody's; of firings true: what ended, too.",
     "rule": "Only what this alert found.",
+    "report": "Report that a new schedule is for.",
 }
 
 _ERRORS: Final = ("invalid", "unauthorized", "forbidden", "not_found", "busy", "internal", "unavailable", "full")
@@ -108,11 +109,12 @@ _BODY_ERRORS: Final = ("too_large", "unsupported", "conflict", "timeout")
 def description() -> dict[str, Any]:
     """The whole description."""
     bodies = [route.body for route in ROUTES if route.body is not None]
-    _, schemas = msgspec.json.schema_components([*bodies, _posted_event()], ref_template="#/components/schemas/{name}")
+    _, schemas = msgspec.json.schema_components([*bodies, *DOOR_TYPES], ref_template="#/components/schemas/{name}")
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
-    paths["/v1/events"]["post"] = _posting()
+    for door in DOORS:
+        paths.setdefault(door.path, {})["post"] = _door(door)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -191,54 +193,21 @@ def _errors(codes: tuple[str, ...]) -> dict[str, Any]:
     return {str(CODES[code].status): {"description": code, "content": content} for code in codes}
 
 
-def _posting() -> dict[str, Any]:
-    """Taking events in is the work of `receive.ingest`; it is described here."""
-    event = {"$ref": "#/components/schemas/Event"}
-    many = {"type": "array", "items": event, "maxItems": REQUEST_EVENTS_MAX}
-    numbers = {name: {"type": "integer"} for name in ("accepted", "duplicates", "filtered")}
-    rejected = {
-        "type": "object",
-        "properties": {"index": {"type": "integer"}, "code": {"type": "string"}, "message": {"type": "string"}},
-    }
-    summary = {"type": "object", "properties": {**numbers, "rejected": {"type": "array", "items": rejected}}}
+def _door(door: Door) -> dict[str, Any]:
     return {
-        "operationId": "post_v1_events",
-        "summary": "Take events in: the answer 200 means that they are on disk.",
-        "description": f"One object, an array, or NDJSON; at most {REQUEST_EVENTS_MAX:,} events and "
-        f"{REQUEST_BYTES_MAX:,} bytes after decompression (gzip, zstd). A bad event rejects itself, not its batch. "
-        "`id` and `time` are made where they are missing; fields that are not listed are kept as parameters.",
-        "tags": ["events"],
+        "operationId": f"post{re.sub(r'[^a-zA-Z]+', '_', door.path)}",
+        "summary": door.summary,
+        "description": door.description,
+        "tags": [door.tag],
         "x-scope": "write",
         "parameters": [],
         "security": [{"key": []}],
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": {"anyOf": [event, many]}},
-                "application/x-ndjson": {"schema": {"type": "string"}},
-            },
-        },
+        "requestBody": {"required": True, "content": {form: {"schema": schema} for form, schema in door.body.items()}},
         "responses": {
-            "200": {"description": "On disk.", "content": {"application/json": {"schema": summary}}},
+            "200": {"description": "On disk.", "content": {"application/json": {"schema": door.answer}}},
             **_errors((*_ERRORS, *_BODY_ERRORS)),
         },
     }
-
-
-def _posted_event() -> type:
-    """Event as senders have to give it: the receiver makes `id` and `time` where they are missing."""
-    types = get_type_hints(Event, include_extras=True)
-    fields: list[tuple[str, Any, Any]] = []
-    for field in msgspec.structs.fields(Event):
-        if field.name == "parameters":
-            fields.append((field.name, dict[str, Any], {}))
-        elif field.name == "entities":
-            fields.append((field.name, types[field.name], []))
-        elif field.name in ("id", "time"):
-            fields.append((field.name, types[field.name] | msgspec.UnsetType, msgspec.UNSET))
-        else:
-            fields.append((field.name, types[field.name], field.default))
-    return msgspec.defstruct("Event", fields, kw_only=True, namespace={"__doc__": "What somebody did."})
 
 
 def _error_schema() -> dict[str, Any]:
