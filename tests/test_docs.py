@@ -9,6 +9,8 @@ import pytest
 from whodid import reports
 from whodid.cli import VERBS
 from whodid.config import OPTIONS, Option
+from whodid.dispatch.lines import FORMATS as LINES
+from whodid.dispatch.mapped import ocsf
 from whodid.dispatch.row import implementation
 from whodid.formats import FORMATS
 from whodid.formats.rejecting import CODES
@@ -62,6 +64,20 @@ def test_verbs_are_documented(verb: str) -> None:
 @pytest.mark.parametrize("name", sorted([*FORMATS, *CODES]))
 def test_formats_and_their_codes_are_documented(name: str) -> None:
     assert f"`{name}`" in text("docs/formats.md")
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_formats_of_targets_are_documented(name: str) -> None:
+    shape = text("docs/targets.md").partition("`--format` says how")[2].partition("\n## ")[0]
+    assert f"`{name}`" in shape
+    assert name in text("src/whodid/cli/target.py").partition("Form = ")[2].partition("]\n")[0]
+
+
+@pytest.mark.parametrize("rule", ocsf.rules(), ids=lambda rule: rule.patterns[0])
+def test_what_becomes_what_in_ocsf_is_documented(rule: ocsf.Rule) -> None:
+    found = ocsf.CLASSES[rule.class_name]
+    types = ", ".join(f"`{pattern}`" for pattern in rule.patterns)
+    assert f"| {types} | {found.caption} ({found.uid}) | {rule.activity} |" in text("docs/targets.md")
 
 
 def option_row(option: TargetOption) -> str:

@@ -35,7 +35,10 @@ Only = Annotated[Names, Parameter(help="Only this field or parameter (parameters
 LeaveOut = Annotated[Names, Parameter(help="This field or parameter does not go along.")]
 Hash = Annotated[Names, Parameter(help="A keyed hash of this field or parameter goes along instead.")]
 Truncate = Annotated[Names, Parameter(help="NAME=CHARACTERS: no more of this field or parameter goes along.")]
-Form = Annotated[str | None, Parameter(name="--format", help="native, dss-log4j, dss-event-server [default: native].")]
+Form = Annotated[
+    str | None,
+    Parameter(name="--format", help="native, dss-log4j, dss-event-server, ocsf, cloudevents [default: native]."),
+]
 Keys = Annotated[Names, Parameter(help="Only this key may write what is selected: the name of a key; several times.")]
 Deadline = Annotated[float | None, Parameter(help="Seconds after which a call is given up [default: 60].")]
 Since = Annotated[str, Parameter(help="For --dry-run: 1d, 2026-06-01, …")]

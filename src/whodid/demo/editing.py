@@ -32,8 +32,9 @@ DELETED: Final = {
     "model": "predictive-model-deleted",
     "dataset": "dataset-delete",
     "scenario": "scenario-delete",
-    "dashboard": "dashboard-delete",
-    "webapp": "webapp-delete",
+    # DSS has one name for what can be tagged and has none of its own.
+    "dashboard": "taggable-object-delete",
+    "webapp": "taggable-object-delete",
 }
 _KINDS: Final = tuple(_EDITS)
 _COMMENTS: Final = (

@@ -107,9 +107,7 @@ def mapped(offered: Offered) -> dict[str, Any]:
         **_status(event),
         "metadata": _metadata(seq, event, provenance),
         "actor": _actor(event, parameters),
-        "src_endpoint": {"ip": provenance.orig_address}
-        if provenance.orig_address
-        else {"name": event.node or "unknown"},
+        "src_endpoint": _endpoint(event, provenance),
         **_SUBJECTS[rule.class_name](event),
     }
     if event.description:
