@@ -50,6 +50,7 @@ class Server:
         self._socket: socket.socket
         self._thread: threading.Thread | None = None
         self._uvicorn: Any = None
+        self._ended = threading.Event()
 
     def start(self) -> None:
         """Open the engine, bind the port, begin to answer.
@@ -100,8 +101,10 @@ class Server:
 
     def wait(self) -> None:
         """Block until the server has stopped answering."""
+        # Not by joining the thread: an exception out of a signal's handler, as `whodid serve` raises it, makes Python
+        # 3.11 take a thread that is being joined for ended.
         if self._thread is not None:
-            self._thread.join()
+            self._ended.wait()
 
     def close(self) -> None:
         """Be not ready, stop answering, finish what was accepted, store it, let go of the folder.
@@ -110,7 +113,7 @@ class Server:
         """
         if self._thread is not None:
             self.engine.presence.drain()
-            self._thread.join(self.config.drain_delay_ms / 1_000)
+            self._ended.wait(self.config.drain_delay_ms / 1_000)
             self._services.closing = True
             self._uvicorn.should_exit = True
             self._thread.join()
@@ -200,8 +203,11 @@ class Server:
     def _run(self) -> None:
         import uvloop
 
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._uvicorn.serve(sockets=[self._socket]))
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._uvicorn.serve(sockets=[self._socket]))
+        finally:
+            self._ended.set()
 
 
 def _spare_collections() -> None:

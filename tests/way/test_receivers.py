@@ -1,4 +1,4 @@
-"""Several servers on one PostgreSQL, each with a journal of its own: no leader, no double, and what a lost disk means."""
+"""Several servers on one PostgreSQL, each with its own journal: no leader, no double, and what a lost disk means."""
 
 from __future__ import annotations
 
