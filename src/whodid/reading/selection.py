@@ -182,20 +182,18 @@ class _Builder:
         if text is None:
             return
         pattern = self.add(f"%{like_escaped(text)}%")
-        ways = [rf"""e."{column}" ILIKE CAST({pattern} AS varchar) ESCAPE '\'""" for column in TEXT_COLUMNS]
+        ways = self._hinted(text, rf"{{column}} ILIKE CAST({pattern} AS varchar) ESCAPE '\'", TEXT_COLUMNS)
         for within in _as_in_json(text):
-            search = self._json_search(within)
-            ways += [search.replace("{column}", f'e."{column}"') for column in JSON_TEXT_COLUMNS]
+            pattern = self.add(self.dialect.json_pattern(within))
+            ways += self._hinted(within, self.dialect.json_search.replace("{pattern}", pattern), JSON_TEXT_COLUMNS)
         self.conditions.append(f"({' OR '.join(ways)})")
 
-    def _json_search(self, text: str) -> str:
-        """The condition that the JSON `{column}` holds a text, in any case of its letters."""
-        pattern = self.add(self.dialect.json_pattern(text))
-        search = self.dialect.json_search.replace("{pattern}", pattern)
+    def _hinted(self, text: str, search: str, columns: Sequence[str]) -> list[str]:
+        """The condition `search` for each column, behind a quick look for the part of the text without letters."""
         part = part_without_letters(text)
-        if self.dialect.json_hint is None or not part:
-            return search
-        return f"({self.dialect.json_hint.replace('{part}', self.add(part))} AND {search})"
+        if self.dialect.hint is not None and part:
+            search = f"({self.dialect.hint.replace('{part}', self.add(part))} AND {search})"
+        return [search.replace("{column}", f'e."{column}"') for column in columns]
 
     def entities(self, entities: Sequence[tuple[str, str]]) -> str:
         """The relation to read from: all events, or those that touched one of the entities, each once.
