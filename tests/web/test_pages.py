@@ -73,7 +73,7 @@ def test_the_overview_shows_the_numbers_and_the_events_as_text(server: WebServer
     assert "&lt;script&gt;" in page
     assert "query-start" in page
     assert "erika" in page
-    assert re.search(r'<div class="bad"><dt title="errors">errors</dt><dd>1</dd>', page)
+    assert re.search(r'<div class="bad"><dt title="errors">errors</dt><dd>1 <small', page)
 
 
 def test_a_page_of_nothing_says_what_to_do(server: WebServer) -> None:

@@ -18,6 +18,7 @@ from support.webhooks import Receiver, receiver
 from whodid.directory.sign_in import COOKIE
 
 SECRET = "the-secret-of-the-webhook"
+LOGINS = {"option_per": "account", "option_compare": "above"}
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_an_alert_is_tried_made_fires_is_muted_and_resolved_on_its_pages(
     assert "The other side answered 200" in unescape(admin.post("/settings/webhooks/ops/test").text)
     at = datetime.now(UTC) - timedelta(seconds=5)
     server.store([event("login-failed", at=at, parameters={"login": "admin"}) for _ in range(3)])
-    form = {"name": "probes", "option_above": "2", "severity": "critical", "webhooks.ops": "on"}
+    form = {**LOGINS, "name": "probes", "option_above": "2", "severity": "critical", "webhooks.ops": "on"}
     tried = admin.post("/settings/add/alerts/failed-logins", data={**form, "do": "try"}).text
     assert "It would fire 1 time now" in tried and "3 failed logins of account admin" in tried
     assert "probes is added" in done(admin, "/settings/add/alerts/failed-logins", **form)
@@ -83,10 +84,10 @@ def test_an_alert_is_tried_made_fires_is_muted_and_resolved_on_its_pages(
         len(server.recorded(kind)) for kind in ("alert-fired", "alert-muted", "alert-unmuted", "alert-resolved")
     ] == [1] * 4
     assert "probes is quiet until" in done(admin, "/settings/alerts/probes/mute", until="1d")
-    changed = {"option_above": "9", "severity": "info", "enabled": "on"}
+    changed = {**LOGINS, "option_above": "9", "severity": "info", "enabled": "on"}
     assert "Kept." in done(admin, "/settings/alerts/probes", **changed)
     rule = server.services.beside.alerts.get("probes")
-    assert (rule.options, rule.severity, rule.webhooks) == ({"above": 9}, "info", [])
+    assert (rule.options["above"], rule.options["per"], rule.severity, rule.webhooks) == (9, "account", "info", [])
     assert "0 firings that go on end" in page(admin, "/settings/alerts/probes/delete")
     assert "probes is deleted" in done(admin, "/settings/alerts/probes/delete")
     assert SECRET not in page(admin, "/settings/webhooks/ops") and hook.url not in page(admin, "/settings/webhooks/ops")
@@ -112,7 +113,7 @@ def test_every_kind_of_alert_has_its_form(admin: httpx.Client, kind: str) -> Non
 
 
 def test_what_is_wrong_with_an_alert_stands_beside_its_field(admin: httpx.Client) -> None:
-    form = {"name": "wrong name!", "severity": "info"}
+    form = {**LOGINS, "name": "wrong name!", "severity": "info"}
     answer = admin.post("/settings/add/alerts/failed-logins", data=form)
     assert answer.status_code == 400 and 'id="f1-name-wrong"' in answer.text
     form = {
@@ -120,6 +121,7 @@ def test_what_is_wrong_with_an_alert_stands_beside_its_field(admin: httpx.Client
         "severity": "info",
         "option_report": "users",
         "option_column": "nothing",
+        "option_comparison": "above",
         "option_value": "1",
     }
     assert 'id="f1-option_column-wrong"' in admin.post("/settings/add/alerts/report", data=form).text

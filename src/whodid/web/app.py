@@ -19,6 +19,7 @@ from whodid.web.browsers import is_https
 from whodid.web.pages.answers import Memory
 from whodid.web.pages.audit import Looks
 from whodid.web.pages.frame import error_page, wants_page
+from whodid.web.pages.known import Known
 from whodid.web.requests import Req, routed_path, segments
 from whodid.web.rights import Right, admitted
 from whodid.web.routes import ROUTES, Route
@@ -53,7 +54,7 @@ def create_app(services: Services) -> Litestar:
         guards=[_guard],
         exception_handlers={WhodidError: _failed, HTTPException: _failed, Exception: _failed},
         before_send=[_add_headers],
-        state=State({"services": services, "answers": Memory(), "looks": Looks(), "running": {}}),
+        state=State({"services": services, "answers": Memory(), "known": Known(), "looks": Looks(), "running": {}}),
         openapi_config=None,
         logging_config=None,
         request_max_body_size=None,

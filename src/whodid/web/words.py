@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -10,6 +12,7 @@ from zoneinfo import ZoneInfo
 from whodid.reading.printable import printable
 
 UNKNOWN: Final = "unknown"
+_PLACEHOLDER: Final = re.compile(r"@([A-Za-z_]\w*)")
 _SIZES: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -103,6 +106,26 @@ def ago(value: datetime | None) -> str:
     return "just now" if seconds >= -60 else "in the future"
 
 
+def described(text: str | None, values: Mapping[str, Any]) -> str:
+    """A description with what its `@names` stand for; names without a value stay as they are."""
+    if not text or "@" not in text:
+        return text or ""
+    return _PLACEHOLDER.sub(lambda found: str(found[0] if values.get(found[1]) is None else values[found[1]]), text)
+
+
+def told(row: Mapping[str, Any]) -> str:
+    """What an event says of itself: its description, with its parameters and its user in place of their names."""
+    text = row["description"]
+    if not text or "@" not in text:
+        return text or ""
+    try:
+        parameters = json.loads(row["parameters"]) if row["parameters"] else {}
+    except ValueError:
+        parameters = {}
+    values = parameters if isinstance(parameters, dict) else {}
+    return described(text, {"user": row["acting_for"] or row["user"], **values})
+
+
 def plain(value: Any) -> str:
     """Any text of an event, without characters that turn its direction or hide; nothing as a dash."""
     return "–" if value is None or value == "" else printable(str(value))
@@ -114,6 +137,7 @@ def lines(value: Any) -> str:
 
 
 FILTERS: Final[dict[str, Callable[..., str]]] = {
+    "told": told,
     "count": count,
     "percent": percent,
     "per_cent": per_cent,

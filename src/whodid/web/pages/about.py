@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from whodid.directory import Directory
 from whodid.errors import WhodidError
+from whodid.web import nodes
 from whodid.web.pages import frame
 from whodid.web.pages.choice import Choice
 from whodid.web.requests import Req, services_of
@@ -42,6 +43,16 @@ async def thing(request: Req, choice: Choice, subject: Mapping[str, str], cursor
     services = services_of(request)
     told = await services.call(_thing, services.directory, subject["type"], subject["id"])
     return frame.text("part_thing.html", zone=choice.zone, subject=subject, **told)
+
+
+async def node(request: Req, choice: Choice, subject: Mapping[str, str], cursor: str) -> str:
+    """How a node stands: when it was seen, how its clock goes, what its agent holds."""
+    services = services_of(request)
+    found: Any = None
+    with suppress(WhodidError):
+        known = await services.call(services.directory.node, subject["node"])
+        found = {**nodes.shown(known), "first_seen": known.first_seen, "last_seen": known.last_seen}
+    return frame.text("part_node.html", zone=choice.zone, node=found, name=subject["node"])
 
 
 def _person(directory: Directory, login: str) -> dict[str, Any]:

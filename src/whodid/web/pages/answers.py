@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from whodid import reports
 from whodid.reading.cells import python_rows
-from whodid.reading.filters import literal
+from whodid.reading.filters import NOT, literal
 from whodid.reading.sight import Sight
 from whodid.reports import Report, Reported
 from whodid.web.pages.choice import COMMON, FIELDS, Choice
@@ -68,8 +68,8 @@ class Memory:
             raise
 
 
-def parameters(report: Report, tile: Tile, choice: Choice, subject: Mapping[str, str]) -> dict[str, Any]:
-    """The parameters of a tile's report, of those that the report takes."""
+def parameters(report: Report, tile: Tile, choice: Choice, subject: Mapping[str, str], rows: int = 0) -> dict[str, Any]:
+    """The parameters of a tile's report, of those that the report takes; `rows` at most, if that is said."""
     span = choice.span()
     until = span.until
     if choice.range != "all" and not choice.until and until.microsecond:
@@ -78,9 +78,19 @@ def parameters(report: Report, tile: Tile, choice: Choice, subject: Mapping[str,
     given |= {field.parameter: list(choice.of(field.name)) for field in COMMON if choice.of(field.name)}
     for name, value in tile.parameters:
         text = value.format_map(_Literal(subject))
-        given[name] = [literal(text)] if name in _FILTERS else text
+        given[name] = _narrowed(given.get(name, []), value, text) if name in _FILTERS else text
+    if rows:
+        given["limit"] = rows
     asked = {parameter.name for parameter in report.parameters if not parameter.is_derived}
     return {name: value for name, value in given.items() if name in asked}
+
+
+def _narrowed(chosen: list[str], value: str, text: str) -> list[str]:
+    """What a filter is told: the thing that the page is about, else the tile's patterns."""
+    if "{" in value:
+        return [literal(text)]
+    patterns = value.split()
+    return [*chosen, *patterns] if all(one.startswith(NOT) for one in patterns) else patterns
 
 
 def days_before(since: datetime, until: datetime) -> int:
@@ -95,12 +105,12 @@ def ignored(report: Report, choice: Choice) -> list[str]:
     return [field.label.lower() for field in FIELDS if choice.of(field.name) and field.parameter not in asked]
 
 
-async def ask(request: Req, tile: Tile, choice: Choice, subject: Mapping[str, str]) -> Answer:
-    """The answer of a tile; with the time before it where the tile shows that too."""
+async def ask(request: Req, tile: Tile, choice: Choice, subject: Mapping[str, str], rows: int = 0) -> Answer:
+    """The answer of a tile, of `rows` at most if that is said; with the time before where the tile shows that too."""
     services, sight = services_of(request), caller_of(request).sight
     memory: Memory = request.app.state.answers
     report = reports.report(tile.report)
-    given = parameters(report, tile, choice, subject)
+    given = parameters(report, tile, choice, subject, rows)
     answer = await memory.answer(services, tile.report, given, ignored(report, choice), sight)
     if tile.previous and choice.range != "all":
         days = days_before(given["since"], given["until"])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time
 from typing import Any, Final, NamedTuple
+
+from msgspec.structs import replace
 
 from whodid.reports import Column, Report
 from whodid.web import words
@@ -53,7 +56,40 @@ _SAID: Final = (
     "days",
     "users",
     "runs",
+    "ratio",
+    "phi",
+    "probability",
+    "value",
+    "share",
+    "PSI",
+    "steps",
+    "silhouette",
 )
+# Columns whose names are no words.
+_LABELS: Final = {
+    "entity_id": "entity",
+    "psi": "PSI",
+    "p_value": "p",
+    "auc": "AUC",
+    "r2": "R²",
+    "cpu_h": "CPU",
+    "llm_cost_usd": "models",
+    "against_organisation": "against all",
+    "correlation": "correlation φ",
+    "p50_ms": "p50",
+}
+# What the absence of a value means in a column of a report.
+NOTHING: Final = {
+    ("groups", "group"): "the whole organisation",
+    ("compute", "project"): "unattributed",
+    ("compute", "person"): "unattributed",
+}
+# What a column of several meanings holds by a parameter of the report: report, parameter, value, and its other name.
+MEANT: Final = {
+    ("compute", "by", "project"): ("subject", "project"),
+    ("compute", "by", "user"): ("subject", "person"),
+}
+_UNATTRIBUTED: Final = "unattributed"
 
 
 class Head(NamedTuple):
@@ -93,8 +129,12 @@ def grid(
     of: int,
     columns: Sequence[str] = (),
     show: int,
+    means: Mapping[str, str] | None = None,
 ) -> Grid:
-    """The first `show` rows of an answer that has `of` in all, in these columns or every one."""
+    """The first `show` rows of an answer that has `of` in all, in these columns or every one.
+
+    `means` says what a column of several meanings holds, by the name of a column that has that one.
+    """
     shown = [column for column in _chosen(report, columns) if not _belongs(column, report)]
     drilled = _drilled(report, [column.name for column in shown])
     bar = _bar_column(report)
@@ -104,6 +144,24 @@ def grid(
         for row in rows[:show]
     ]
     return Grid([_head(column) for column in shown], lines, of)
+
+
+def meant(
+    report: Report, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], parameters: Mapping[str, str]
+) -> tuple[Report, list[dict[str, Any]], tuple[str, ...]]:
+    """A report, its rows and the columns asked for, with columns of several meanings called by the one they have."""
+    told = [list(pair) for pair in parameters.items()]
+    found = next((names for (name, *asked), names in MEANT.items() if name == report.name and asked in told), None)
+    if found is None:
+        return report, [dict(row) for row in rows], tuple(columns)
+    column, other = found
+    named = [replace(one, name=other) if one.name == column else one for one in report.columns]
+    chart = report.chart
+    if chart is not None:
+        encodings = {channel: other if one == column else one for channel, one in chart.encodings.items()}
+        chart = replace(chart, encodings=encodings)
+    shown = [{**row, other: None if row[column] == _UNATTRIBUTED else row[column]} for row in rows]
+    return replace(report, columns=named, chart=chart), shown, tuple(other if one == column else one for one in columns)
 
 
 def number_text(column: Column, value: Any) -> str:
@@ -119,7 +177,7 @@ def label_of(name: str) -> str:
 
 def _head(column: Column) -> Head:
     is_number = column.type in ("integer", "number")
-    label = "entity" if column.name == "entity_id" else label_of(column.name)
+    label = _LABELS.get(column.name) or label_of(column.name)
     unit = "" if column.unit is None or column.unit in _SAID or column.unit in label else column.unit
     return Head(column.name, label, unit, column.help, is_number)
 
@@ -172,10 +230,23 @@ def _cell(
         return _json_cell(value)
     if column.type == "uuid" or column.name in ("session", "request_id"):
         return Cell(words.plain(value)[:8], words.plain(value), href, "code")
+    if value is None and (report.name, column.name) in NOTHING:
+        return Cell(NOTHING[report.name, column.name], kind="text quiet")
+    if column.name == "description":
+        value = words.described(value, _told(row))
     text = words.plain(value)
     if (column.name, text) in TAGS:
         return Cell(text, href=href, kind=f"tagged {TAGS[column.name, text]}")
     return Cell(text[:_TEXT_MAX] + ("…" if len(text) > _TEXT_MAX else ""), href=href, kind="text")
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the names in a description stand for, as far as a report's row tells."""
+    known: dict[str, Any] = {"user": row.get("person")}
+    for name in ("before", "after"):
+        with suppress(ValueError, TypeError):
+            known |= json.loads(row.get(name) or "{}")
+    return known
 
 
 def _json_cell(value: Any) -> Cell:
@@ -197,7 +268,7 @@ def _json_cell(value: Any) -> Cell:
 
 
 def _href(column: Column, row: Mapping[str, Any], choice: Choice, report: Report, drilled: str | None) -> str | None:
-    if report.drill and column.name == drilled:
+    if report.drill and column.name == drilled and column.name not in links.PAGED:
         return links.drill(report.drill, row, choice)
     return links.link(column.name, row, choice)
 

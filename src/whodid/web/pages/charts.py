@@ -6,8 +6,9 @@ Colours are names of the style sheet's tokens, so that charts follow light and d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 from zlib import crc32
@@ -16,13 +17,13 @@ from whodid.reports import Chart, Column, Report
 from whodid.web.pages import axes
 from whodid.web.pages.cells import label_of
 from whodid.web.pages.choice import NAMES
+from whodid.web.pages.heat_maps import heat_map
+from whodid.web.pages.specs import POINTS_MAX, framed, plain
 from whodid.web.words import local
 
-SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 HUES: Final = 7
 SERIES_MAX: Final = 7
 OTHERS: Final = "others"
-POINTS_MAX: Final = 2_000
 
 # Categories that mean the same everywhere have a colour of their own; red is for errors alone.
 KNOWN_HUES: Final[dict[str, str]] = {
@@ -47,7 +48,7 @@ _DRAWN: Final[dict[str, dict[str, Any]]] = {
     "circle": {"filled": True, "size": 50, "opacity": 0.8},
 }
 _TIMES: Final = ("time", "local", "date")
-_WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _MARKS: Final = ("line", "area", "bar", "point", "rect", "circle")
 
 
@@ -73,7 +74,7 @@ def spec(
     if "x" not in used or "y" not in used:
         return None
     if wanted.mark == "rect":
-        return _heatmap(used, rows)
+        return heat_map(used, rows)
     if used["x"].type == "time":
         name = used["x"].name
         rows = [{**row, name: local(row[name], zone).replace(tzinfo=None)} for row in rows if row.get(name)]
@@ -82,7 +83,8 @@ def spec(
     if _is_number(used["x"]) and _is_number(used["y"]):
         return _scatter(wanted.mark, used, rows)
     if used["x"].type == "text" and _is_number(used["y"]):
-        return _columns(used, rows)
+        dated = _dated(rows, used["x"].name)
+        return _columns(used, rows) if dated is None else _over_time(wanted.mark, used, dated, (), 0)
     return None
 
 
@@ -97,51 +99,6 @@ def parse_chart(text: str) -> Chart:
     """A chart in the words of a report's header."""
     mark, *encodings = text.split()
     return Chart(mark=mark, encodings=dict(one.split("=", 1) for one in encodings))
-
-
-def events_over_time(rows: Sequence[Mapping[str, Any]], step: str) -> dict[str, Any]:
-    """Bars of events in steps of time, the errors among them in red."""
-    values = [
-        {"x": _plain(row["at"]), "y": count, "c": name}
-        for row in rows
-        for name, count in (("other events", row["events"] - row["errors"]), ("errors", row["errors"]))
-        if count
-    ]
-    color = {
-        "field": "c",
-        "type": "nominal",
-        "scale": {"domain": ["errors", "other events"], "range": ["var(--bad)", "var(--hue-1)"]},
-        "legend": None,
-    }
-    encoding: dict[str, Any] = {
-        "x": {
-            "field": "x",
-            "type": "temporal",
-            "timeUnit": axes.unit("moment" if step == "minute" else step),
-            "axis": axes.time_axis("moment" if step == "minute" else step),
-            "title": None,
-            "bandPosition": 0,
-        },
-        "y": {
-            "field": "y",
-            "type": "quantitative",
-            "aggregate": "sum",
-            "stack": "zero",
-            "title": None,
-            "axis": {"tickCount": 2, "grid": True, "tickMinStep": 1},
-        },
-        "color": color,
-        "order": {"field": "c", "sort": "ascending"},
-        "tooltip": [
-            {"field": "x", "type": "nominal", "title": "time"},
-            {"field": "y", "type": "quantitative", "title": "events"},
-            {"field": "c", "type": "nominal", "title": "of them"},
-        ],
-    }
-    return _framed({"type": "bar", "tooltip": True}, encoding, values) | {
-        "params": [{"name": "brush", "select": {"type": "interval", "encodings": ["x"]}}],
-        "usermeta": {"step": "moment" if step == "minute" else step},
-    }
 
 
 def hue(name: str, taken: Mapping[str, str]) -> str:
@@ -209,7 +166,7 @@ def _over_time(
         encoding["y"]["axis"] = {"values": ticks, "format": "d", "grid": True}
     if before:
         encoding["strokeDash"] = {"condition": {"test": f"datum.c === '{earlier}'", "value": [2, 3]}, "value": [1, 0]}
-    drawn = _framed({"type": mark, "tooltip": True, **_DRAWN.get(mark, {})}, encoding, [_told(one) for one in values])
+    drawn = framed({"type": mark, "tooltip": True, **_DRAWN.get(mark, {})}, encoding, [_told(one) for one in values])
     drawn["params"] = [{"name": "brush", "select": {"type": "interval", "encodings": ["x"]}}]
     by = color.name if color is not None and color.name in NAMES else ""
     return drawn | {"usermeta": {"step": step, "by": by, "level": "error" if y.name == "errors" else ""}}
@@ -224,7 +181,7 @@ def _name(row: Mapping[str, Any], color: Column | None, series: Sequence[str]) -
 
 
 def _told(value: dict[str, Any]) -> dict[str, Any]:
-    return {**value, "x": _plain(value["x"]), "y": _plain(value["y"])}
+    return {**value, "x": plain(value["x"]), "y": plain(value["y"])}
 
 
 def _with_gaps(values: list[dict[str, Any]], step: str) -> list[dict[str, Any]]:
@@ -243,10 +200,19 @@ def _with_gaps(values: list[dict[str, Any]], step: str) -> list[dict[str, Any]]:
     return found
 
 
+def _dated(rows: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]] | None:
+    """Rows whose texts of a column are days, with those as times; None if they are anything else."""
+    try:
+        dated = [{**row, name: datetime.fromisoformat(row[name])} for row in rows if _DAY.fullmatch(row[name] or "")]
+    except ValueError:
+        return None
+    return sorted(dated, key=lambda row: row[name]) if len(dated) > len(rows) / 2 else None
+
+
 def _columns(used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     x, y, color = used["x"], used["y"], used.get("color")
     values = [
-        {"x": str(row.get(x.name)), "y": _plain(row.get(y.name)), **({"c": str(row.get(color.name))} if color else {})}
+        {"x": str(row.get(x.name)), "y": plain(row.get(y.name)), **({"c": str(row.get(color.name))} if color else {})}
         for row in rows[:POINTS_MAX]
     ]
     encoding: dict[str, Any] = {
@@ -265,15 +231,15 @@ def _columns(used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]]) -> d
         names = list(dict.fromkeys(value["c"] for value in values))
         encoding["color"] = _color(names)
         encoding["xOffset"] = {"field": "c", "type": "nominal", "sort": names}
-    return _framed({"type": "bar", "tooltip": True}, encoding, values)
+    return framed({"type": "bar", "tooltip": True}, encoding, values)
 
 
 def _scatter(mark: str, used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     x, y, color = used["x"], used["y"], used.get("color")
     values = [
         {
-            "x": _plain(row.get(x.name)),
-            "y": _plain(row.get(y.name)),
+            "x": plain(row.get(x.name)),
+            "y": plain(row.get(y.name)),
             **({"c": str(row.get(color.name))} if color else {}),
         }
         for row in rows[:POINTS_MAX]
@@ -296,52 +262,7 @@ def _scatter(mark: str, used: Mapping[str, Column], rows: Sequence[Mapping[str, 
         "tooltip": _tooltip(x, y, color),
         "color": _color(list(dict.fromkeys(v["c"] for v in values))) if color else {"value": "var(--hue-1)"},
     }
-    return _framed({"type": mark, "tooltip": True, **_DRAWN.get(mark, {})}, encoding, values)
-
-
-def _heatmap(used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    color = used.get("color")
-    if color is None:
-        return None
-    x, y = used["x"], used["y"]
-    values = [
-        {"x": _label(x, row.get(x.name)), "y": _label(y, row.get(y.name)), "c": _plain(row.get(color.name))}
-        for row in rows[:POINTS_MAX]
-    ]
-    domains = {
-        channel: [_label(column, value) for value in sorted({row[column.name] for row in rows})]
-        for channel, column in (("x", x), ("y", y))
-    }
-    opacity = {"field": "c", "type": "quantitative", "legend": None, "scale": {"range": [0.04, 1], "zero": True}}
-    encoding = {
-        "x": {**_band("x", domains["x"]), "title": label_of(x.name)},
-        "y": {**_band("y", domains["y"]), "title": None},
-        "opacity": opacity,
-        "color": {"value": "var(--hue-1)"},
-        "tooltip": [
-            {"field": "x", "type": "nominal", "title": label_of(x.name)},
-            {"field": "y", "type": "nominal", "title": label_of(y.name)},
-            {"field": "c", "type": "quantitative", "title": label_of(color.name)},
-        ],
-    }
-    return _framed({"type": "rect", "tooltip": True}, encoding, values)
-
-
-def _band(field: str, domain: list[str]) -> dict[str, Any]:
-    axis = {"labelAngle": 0, "labelOverlap": "greedy", "labelLimit": 160}
-    return {"field": field, "type": "ordinal", "scale": {"domain": domain}, "axis": axis}
-
-
-def _framed(mark: dict[str, Any], encoding: dict[str, Any], values: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "$schema": SCHEMA,
-        "width": "container",
-        "height": "container",
-        "autosize": {"type": "fit", "contains": "padding"},
-        "data": {"values": values},
-        "mark": mark,
-        "encoding": encoding,
-    }
+    return framed({"type": mark, "tooltip": True, **_DRAWN.get(mark, {})}, encoding, values)
 
 
 def _series(rows: Sequence[Mapping[str, Any]], color: Column, y: Column) -> list[str]:
@@ -381,18 +302,3 @@ def _tooltip(x: Column, y: Column, color: Column | None) -> list[dict[str, Any]]
 
 def _is_number(column: Column) -> bool:
     return column.type in ("integer", "number")
-
-
-def _plain(value: Any) -> Any:
-    """Times as text that every browser reads as UTC: an hour of the reader's zone is drawn as it is."""
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds") + "Z"
-    if isinstance(value, date):
-        return f"{value.isoformat()}T00:00:00.000Z"
-    return value
-
-
-def _label(column: Column, value: Any) -> str:
-    if column.name == "weekday" and value in range(1, 8):
-        return _WEEKDAYS[value - 1]
-    return f"{value:%-d %b}" if isinstance(value, date) else str(value)

@@ -22,7 +22,7 @@ from whodid.reading.cells import encode
 from whodid.reports.run import run
 from whodid.web.browsers import form_of
 from whodid.web.error_groups import told_group
-from whodid.web.pages import charts, found, frame
+from whodid.web.pages import event_shape, found, frame
 from whodid.web.pages.audit import note
 from whodid.web.pages.choice import ADDRESS_NAMES, COMMON, Choice, choice_of
 from whodid.web.pages.tiles import sentence
@@ -172,7 +172,7 @@ def _shape(request: Req, choice: Choice, told: dict[str, Any]) -> str | None:
         narrowed = narrowed.with_value("error_hash", one)
     services = services_of(request)
     shape = found.shape(services, narrowed, caller_of(request).sight, services.config.query_timeout_ms)
-    return encode(charts.events_over_time(shape.rows, shape.step)).decode() if shape.rows else None
+    return encode(event_shape.events_over_time(shape.rows, shape.step)).decode() if shape.rows else None
 
 
 def _others(services: Services, since: datetime, until: datetime, group: str) -> list[dict[str, Any]]:

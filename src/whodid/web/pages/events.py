@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import msgspec
 from litestar import Response
 
 from whodid.event import LEVELS
 from whodid.reading import read
-from whodid.reading.cells import encode
 from whodid.web.answers import told_of
-from whodid.web.pages import charts, found, frame, search
+from whodid.web.pages import event_shape, found, frame, search
 from whodid.web.pages.audit import note
 from whodid.web.pages.choice import ADDRESS_NAMES, FIELDS, Choice, choice_of
 from whodid.web.pages.event import shown_event
@@ -65,7 +63,7 @@ async def page(request: Req) -> Response[bytes]:
         full_address=f"/events{choice.address(full=1)}",
         sources={name: f"/events/{name}{choice.address()}" for name in ("rows", "facets", "shape")},
         live=_live_address(choice),
-        exports=[(label, _export_address(choice, form)) for label, form in _EXPORTS],
+        exports=found.exports(choice),
         address="/events",
         **parts,
     )
@@ -93,14 +91,7 @@ async def shape(request: Req) -> Response[bytes]:
     services = services_of(request)
     timeout_ms = services.config.query_timeout_ms
     told = await services.call(found.shape, services, choice, caller_of(request).sight, timeout_ms)
-    spec = charts.events_over_time(told.rows, told.step) if told.rows else None
-    return frame.fragment(
-        "events_shape.html",
-        spec=None if spec is None else encode(spec).decode(),
-        rows=told.rows,
-        total=sum(row["events"] for row in told.rows),
-        errors=sum(row["errors"] for row in told.rows),
-    )
+    return frame.fragment("events_shape.html", drill="", **event_shape.shaped(told))
 
 
 async def count(request: Req) -> Response[bytes]:
@@ -141,17 +132,6 @@ async def _facets(request: Req, choice: Choice) -> str:
     timeout_ms = services.config.query_timeout_ms
     counted = await services.call(found.facets, services, choice, caller_of(request).sight, timeout_ms)
     return frame.text("events_facets.html", facets=FACETS, counted=counted, choice=choice, address="/events")
-
-
-_EXPORTS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("JSON", "ndjson"))
-
-
-def _export_address(choice: Choice, form: str) -> str:
-    wanted = found.wanted_by(choice)
-    asked = msgspec.structs.asdict(wanted)
-    pairs = [(name, value) for name, values in choice.values for value in values]
-    pairs += [(name, f"{asked[name].isoformat()}Z") for name in ("since", "until") if asked[name] is not None]
-    return f"/v1/events?{urlencode([*pairs, ('limit', '1000000'), ('format', form)])}"
 
 
 def _live_address(choice: Choice) -> str:

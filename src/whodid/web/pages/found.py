@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
+import msgspec
 import pyarrow as pa
 
 from whodid.reading import read
@@ -26,6 +28,7 @@ FACET_VALUES: Final = 6
 # Steps of the shape: the longest range that each suits.
 _STEPS: Final = (("minute", timedelta(hours=3)), ("hour", timedelta(days=4)), ("day", timedelta(days=400)))
 _FURTHER_MAX: Final = 200
+_EXPORTS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("JSON", "ndjson"))
 
 
 class Shape(NamedTuple):
@@ -46,6 +49,16 @@ def wanted_by(choice: Choice, **more: Any) -> EventFilter:
     if choice.until or choice.range in ("yesterday", "last-month"):
         given["until"] = span.until
     return make_filter(**{**given, **more})
+
+
+def exports(choice: Choice) -> list[tuple[str, str]]:
+    """Names of formats, and the addresses at which the events of a choice are had in them."""
+    wanted = wanted_by(choice)
+    pairs = [(name, value) for name, values in choice.values for value in values]
+    given = msgspec.structs.asdict(wanted)
+    pairs += [(name, f"{given[name].isoformat()}Z") for name in ("since", "until") if given[name] is not None]
+    pairs.append(("limit", "1000000"))
+    return [(label, f"/v1/events?{urlencode([*pairs, ('format', form)])}") for label, form in _EXPORTS]
 
 
 def page(
@@ -78,6 +91,17 @@ def facets(services: Services, choice: Choice, sight: Sight, timeout_ms: int) ->
     for row in python_rows(_ask(services, "facets", choice, sight, timeout_ms, top=FACET_VALUES)):
         found.setdefault(row["facet"], []).append(row)
     return found
+
+
+def runs(services: Services, choice: Choice, sight: Sight, timeout_ms: int) -> dict[str, dict[str, Any]]:
+    """Runs that a choice finds, `current` and in the equal time `before`, where there were any."""
+    span = choice.span()
+    split, wider = span.since, choice
+    if choice.range != "all" or choice.since:
+        begin = split - (span.until - split)
+        wider = msgspec.structs.replace(choice, since=f"{begin.isoformat()}Z", until=f"{span.until.isoformat()}Z")
+    rows = python_rows(_ask(services, "runs", wider, sight, timeout_ms, split=split))
+    return {"current" if row["is_current"] else "before": row for row in rows}
 
 
 def _ask(services: Services, name: str, choice: Choice, sight: Sight, timeout_ms: int, **params: Any) -> pa.Table:

@@ -113,15 +113,26 @@ def _near(name: Name, ways: Sequence[tuple[Name, Name]], rows: Mapping[Name, flo
 
 
 def _edge(begin: tuple[float, float], end: tuple[float, float], row: Mapping[str, Any]) -> Edge:
-    x1, y1 = begin[0] + NODE_WIDTH, begin[1] + NODE_HEIGHT / 2
-    x2, y2 = end[0], end[1] + NODE_HEIGHT / 2
-    bend = max(24.0, (x2 - x1) / 2)
+    """A way from the side of one thing that faces the other; its age stands where fewest ways meet."""
+    onward = end[0] > begin[0]
+    x1, y1 = begin[0] + (NODE_WIDTH if onward else 0), begin[1] + NODE_HEIGHT / 2
+    x2, y2 = end[0] + (0 if onward else NODE_WIDTH), end[1] + NODE_HEIGHT / 2
+    bend = max(24.0, abs(x2 - x1) / 2) * (1 if onward else -1)
     path = f"M{x1:.0f} {y1:.0f} C{x1 + bend:.0f} {y1:.0f} {x2 - bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
     last = row.get("last")
     age = words.ago(last).removesuffix(" ago") if isinstance(last, datetime) else ""
     failed = row.get("failed") or 0
     title = f"{words.count(row.get('runs'))} runs, {words.count(failed)} failed, last {words.ago(last)}"
-    return Edge(path, title, bool(failed), age, (x1 + x2) / 2, (y1 + y2) / 2)
+    part = 0.8 if row["depth"] > 0 else 0.2
+    x, y = _on_curve((x1, x1 + bend, x2 - bend, x2), part), _on_curve((y1, y1, y2, y2), part)
+    return Edge(path, title, bool(failed), age, x, y)
+
+
+def _on_curve(points: tuple[float, float, float, float], part: float) -> float:
+    """A coordinate of a cubic curve, so much of the way along it."""
+    rest = 1 - part
+    first, second, third, fourth = points
+    return rest**3 * first + 3 * rest**2 * part * second + 3 * rest * part**2 * third + part**3 * fourth
 
 
 def _short(name: str) -> str:

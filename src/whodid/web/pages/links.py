@@ -31,10 +31,13 @@ LINKS: Final[dict[str, str]] = {
     "topic": "/events?topic={}",
     "level": "/events?level={}",
     "function": "/functions/{}",
-    "node": "/events?node={}",
+    "node": "/nodes/{}",
+    "service": "/api-nodes/{}",
     "group": "/groups/{}",
     "package": "/events?parameter=package={}",
 }
+# Columns that lead to the page of what they name, whatever a report's drill-down is.
+PAGED: Final = ("node", "service")
 ENTITY: Final = ("entity_type", "entity_id")
 # Columns whose links have a card that opens beside them.
 CARDS: Final = ("/users/", "/entities/", "/sessions/", "/errors/", "/requests/")

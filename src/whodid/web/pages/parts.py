@@ -6,19 +6,21 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
 import msgspec
 
 from whodid.errors import WhodidError
 from whodid.reading.filters import literal
 from whodid.web import words
-from whodid.web.pages import about, found, frame
+from whodid.web.pages import about, event_shape, found, frame
 from whodid.web.pages.changes import Change, changes_of
 from whodid.web.pages.choice import Choice
 from whodid.web.requests import Req, caller_of, services_of
 
 HISTORY_ROWS: Final = 60
 TIMELINE_ROWS: Final = 500
+LIVE_ROWS: Final = 10
 # A pause that is longer than this is shown as one.
 _PAUSE_S: Final = {"session": 300.0, "request_id": 1.0}
 
@@ -58,7 +60,7 @@ async def history(request: Req, choice: Choice, subject: Subject, cursor: str) -
     return frame.text(
         "part_history.html",
         days=[(day, list(of_day)) for day, of_day in days],
-        of_user="login" in subject,
+        of=next(iter(subject)),
         cursor=following,
         choice=choice,
         zone=choice.zone,
@@ -88,20 +90,57 @@ async def timeline(request: Req, choice: Choice, subject: Subject, cursor: str) 
     )
 
 
+async def live(request: Req, choice: Choice, subject: Subject, cursor: str) -> str:
+    """The newest events; the page looks again every few seconds."""
+    services = services_of(request)
+    # Without the looks of those who look.
+    wanted = found.wanted_by(choice.with_value("type", "!audit-read"), limit=LIVE_ROWS)
+    timeout_ms = services.config.query_timeout_ms
+    rows, _ = await services.call(found.page, services, wanted, caller_of(request).sight, timeout_ms)
+    return frame.text("part_live.html", rows=rows, zone=choice.zone, choice=choice)
+
+
+async def shape(request: Req, choice: Choice, subject: Subject, cursor: str) -> str:
+    """How many events of a node there were over time."""
+    services = services_of(request)
+    narrowed = choice.with_value("node", literal(subject["node"]))
+    timeout_ms = services.config.query_timeout_ms
+    told = await services.call(found.shape, services, narrowed, caller_of(request).sight, timeout_ms)
+    return frame.text(
+        "events_shape.html", drill=f"/events?{urlencode({'node': subject['node']})}", **event_shape.shaped(told)
+    )
+
+
+async def function(request: Req, choice: Choice, subject: Subject, cursor: str) -> str:
+    """How often a function ran and how long it took, against the equal time before."""
+    services = services_of(request)
+    narrowed = choice.with_value("function", literal(subject["function"]))
+    timeout_ms = services.config.query_timeout_ms
+    told = await services.call(found.runs, services, narrowed, caller_of(request).sight, timeout_ms)
+    return frame.text("part_function.html", told=told, choice=choice)
+
+
 PARTS: Final[dict[str, Part]] = {
     "history": history,
     "timeline": timeline,
     "person": about.person,
     "sessions": about.sessions,
     "thing": about.thing,
+    "node": about.node,
+    "function": function,
+    "live": live,
+    "shape": shape,
 }
+# Parts that show events, which can be looked through and taken out.
+OF_EVENTS: Final = ("history", "timeline", "live", "shape")
 # Parts that keep to what a limited reader may see.
-KEEP_TO_SIGHT: Final = ("history", "timeline")
+KEEP_TO_SIGHT: Final = ("history", "timeline", "function", "live", "shape")
 
 
 def _about(subject: Subject) -> dict[str, Any]:
-    if "login" in subject:
-        return {"user": [literal(subject["login"])]}
+    for name, field in (("login", "user"), ("node", "node")):
+        if name in subject:
+            return {field: [literal(subject[name])]}
     return {"entity": [(subject["type"], subject["id"])]}
 
 

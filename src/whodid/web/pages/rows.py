@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-Form = Literal["numbers", "chart", "table", "graph", "part"]
+Form = Literal["numbers", "chart", "table", "graph", "multiples", "part"]
 Size = Literal["third", "half", "two-thirds", "whole"]
 
 # Rows that a tile shows before "show all", by its height.
@@ -21,16 +21,16 @@ class Tile(NamedTuple):
     report
         The report that answers it; for the form `part` what `parts.PARTS` has under this name.
     form
-        How: a strip of numbers, a chart, a table, a graph, or a part of its own.
+        How: a strip of numbers, a chart, a table, a graph, small charts side by side, or a part of its own.
     size
         Of the page's width, where there is room.
     height
-        0 is a line of facts, 1 a strip of numbers, 2 is low, 3 usual, 4 tall. It is kept while the tile loads, so
-        that nothing jumps.
+        0 is a line of facts, 1 a strip of numbers, 2 is low, 3 usual, 4 tall. A table with fewer rows is lower.
     title
         The question, when it is not the report's own title.
     parameters
-        Fixed parameters of the report; `{login}` and the like are what the page is about.
+        Fixed parameters of the report; `{login}` and the like are what the page is about. Of a filter they are
+        patterns with spaces between; one that begins with ! narrows further what the reader chose.
     columns
         What the table shows, in this order, or the measures of a strip of numbers; all when empty.
     sort
@@ -41,6 +41,10 @@ class Tile(NamedTuple):
         Whether the time before is drawn beside it, dotted.
     wraps
         Whether the table's texts are shown whole, over several lines.
+    only
+        Column without whose number a row is not worth showing.
+    empty
+        What it means that there is nothing, where that is an answer of its own.
     """
 
     name: str
@@ -55,6 +59,8 @@ class Tile(NamedTuple):
     chart: str = ""
     previous: bool = False
     wraps: bool = False
+    only: str = ""
+    empty: str = ""
 
 
 class Page(NamedTuple):

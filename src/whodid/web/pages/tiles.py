@@ -17,12 +17,14 @@ from whodid.errors import WhodidError
 from whodid.reading.cells import encode
 from whodid.reading.filters import literal
 from whodid.reports import Report
+from whodid.web import words
 from whodid.web.answers import told_of
-from whodid.web.pages import answers, charts, frame, graph, parts
+from whodid.web.pages import answers, charts, found, frame, graph, multiples, parts
 from whodid.web.pages.audit import note
 from whodid.web.pages.catalogue import PAGES, page_of
-from whodid.web.pages.cells import Grid, grid, number_text
+from whodid.web.pages.cells import Grid, grid, meant, number_text
 from whodid.web.pages.choice import ADDRESS_NAMES, COMMON, FIELDS, Choice, choice_of
+from whodid.web.pages.known import Known
 from whodid.web.pages.rows import Page, Tile
 from whodid.web.pages.spans import day_words
 from whodid.web.requests import Req, caller_of, query_of, segments, services_of
@@ -30,13 +32,15 @@ from whodid.web.requests import Req, caller_of, query_of, segments, services_of
 # Rows of a table before "show all", by the height of its tile.
 ROWS: Final = {0: 1, 1: 3, 2: 6, 3: 10, 4: 18, 5: 30, 6: 40}
 ROWS_MAX: Final = 1_000
+# Another order than the report's own is that of all rows, not of the first hundred.
+SORTED_MAX: Final = 10_000
 EXPORTS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("JSON", "json"))
 PAGE_QUERY: Final = (*ADDRESS_NAMES, "full")
 TILE_QUERY: Final = (*ADDRESS_NAMES, "about", "sort", "all", "cursor")
 
 
 class Frame(NamedTuple):
-    """A tile before its answer: its chrome, and the addresses that it and its menu use."""
+    """A tile before its answer: its chrome, the addresses that it and its menu use, how many `rows` it had last."""
 
     tile: Tile
     report: Report | None
@@ -45,6 +49,7 @@ class Frame(NamedTuple):
     table: str
     exports: list[tuple[str, str]]
     body: str | None = None
+    rows: int | None = None
 
 
 def handler_of(page: Page) -> Callable[[Req], Awaitable[Response[bytes]]]:
@@ -64,7 +69,12 @@ async def _page(page: Page, request: Req) -> Response[bytes]:
     subject = subject_of(page, request)
     await note(request, page.name, choice, subject)
     full = "full" in given
-    tiles = [framed(page, one, choice, subject) for one in page.tiles if _may_see(request, one)]
+    known: Known = request.app.state.known
+    tiles = [
+        framed(page, one, choice, subject)._replace(rows=known.rows(_look(page, one, choice, subject)))
+        for one in page.tiles
+        if _may_see(request, one)
+    ]
     if full:
         tiles = list(await asyncio.gather(*(_filled(request, page, one, choice, subject) for one in tiles)))
     return frame.page(
@@ -99,7 +109,7 @@ async def tile_table(request: Req) -> Response[bytes]:
     if one.form == "part":
         raise WhodidError("not_found", "This tile is no table.", "Its events are on the page of events.")
     services = services_of(request)
-    answer = await answers.ask(request, one, choice, subject)
+    answer = await answers.ask(request, one, choice, subject, _rows_asked(given, whole=True))
     asked, sight = answers.parameters(answer.report, one, choice, subject), caller_of(request).sight
     prepared = await services.call(
         partial(reports.prepare, services.store, one.report, directory=services.directory, sight=sight, **asked)
@@ -129,7 +139,10 @@ def framed(page: Page, tile: Tile, choice: Choice, subject: Mapping[str, str]) -
     query = urlencode([*choice.pairs(), *about])
     source = f"/tiles/{page.name}/{tile.name}"
     if tile.form == "part":
-        return Frame(tile, None, tile.title, f"{source}?{query}" if query else source, "", [])
+        narrowed = _narrowed(choice, subject) if tile.report in parts.OF_EVENTS else None
+        exports = [] if narrowed is None else found.exports(narrowed)
+        events = "" if narrowed is None else f"/events{narrowed.address()}"
+        return Frame(tile, None, tile.title, f"{source}?{query}" if query else source, events, exports)
     report = reports.report(tile.report)
     asked = answers.parameters(report, tile, choice, subject)
     exported = [(name, value) for name, values in asked.items() if name != "limit" for value in _texts(values)]
@@ -187,8 +200,8 @@ def _may_see(request: Req, one: Tile) -> bool:
 async def _filled(request: Req, page: Page, chrome: Frame, choice: Choice, subject: Mapping[str, str]) -> Frame:
     """A tile with its answer in place, for pages without scripts; one that fails says so and the others stay."""
     try:
-        found = await _body(request, page, chrome.tile, choice, subject, {})
-        return chrome._replace(body=found.content.decode())
+        shown = await _body(request, page, chrome.tile, choice, subject, {})
+        return chrome._replace(body=shown.content.decode())
     except WhodidError as error:
         told = told_of(error)
         return chrome._replace(body=frame.environment().get_template("tile_error.html").render(error=told))
@@ -206,13 +219,17 @@ async def _body(
         raise WhodidError("forbidden", "This tile tells of more than you may see.", "Ask an administrator.")
     if one.form == "part":
         return frame.html(await parts.PARTS[one.report](request, choice, subject, (given.get("cursor") or [""])[0]))
-    answer = await answers.ask(request, one, choice, subject)
+    answer = worth_showing(await answers.ask(request, one, choice, subject, _rows_asked(given)), one.only)
     spec = None
     if one.form == "chart":
         spec = charts.spec(
             answer.report, answer.rows, chart=one.chart, before=answer.before, days=answer.days, zone=choice.zone
         )
     chrome = framed(page, one, choice, subject)
+    shown = _grid(one, answer, choice, given)
+    if one.form == "table" and "all" not in given:
+        known: Known = request.app.state.known
+        known.note(_look(page, one, choice, subject), len(shown.rows))
     return frame.fragment(
         "tile_body.html",
         tile=one,
@@ -224,24 +241,55 @@ async def _body(
         legend=[] if spec is None else charts.legend(spec),
         graph=graph.graph(answer.rows, (subject["type"], subject["id"])) if one.form == "graph" else None,
         numbers=_numbers(answer, one.columns) if one.form == "numbers" else [],
-        grid=_grid(one, answer, choice, given),
+        multiples=multiples.multiples(answer.rows) if one.form == "multiples" else [],
+        grid=shown,
         **_sorting(page, one, choice, subject, given),
     )
+
+
+def worth_showing(answer: answers.Answer, column: str) -> answers.Answer:
+    """An answer without the rows that have nothing in a column; all of it without a column."""
+    if not column:
+        return answer
+    kept = [row for row in answer.rows if row[column]]
+    cut = len(kept) == len(answer.rows)
+    return answer._replace(rows=kept, of=answer.of if cut else len(kept), truncated=answer.truncated and cut)
+
+
+def _narrowed(choice: Choice, subject: Mapping[str, str]) -> Choice:
+    """The choice of the events that a page is about."""
+    if "type" in subject:
+        return choice.with_value("entity", literal(f"{subject['type']}:{subject['id']}"))
+    for name, value in subject.items():
+        choice = choice.with_value({"login": "user"}.get(name, name), literal(value))
+    return choice if not {"session", "request_id"} & set(subject) else choice.with_range("all")
+
+
+def _look(page: Page, one: Tile, choice: Choice, subject: Mapping[str, str]) -> Any:
+    return page.name, one.name, choice, tuple(subject.values())
+
+
+def _rows_asked(given: Mapping[str, list[str]], *, whole: bool = False) -> int:
+    """How many rows the report is asked for; 0 for as many as it usually gives."""
+    if given.get("sort"):
+        return SORTED_MAX
+    return ROWS_MAX if whole or "all" in given else 0
 
 
 def _grid(
     one: Tile, answer: answers.Answer, choice: Choice, given: Mapping[str, list[str]], *, whole: bool = False
 ) -> Grid:
-    rows = answer.rows
+    columns = () if whole else one.columns
+    report, rows, columns = meant(answer.report, answer.rows, columns, dict(one.parameters))
     order = (given.get("sort") or [one.sort])[0]
     by = order.removeprefix("-")
     if by and rows and by in rows[0]:
         known = sorted((row for row in rows if row[by] is not None), key=lambda row: row[by], reverse=order[0] == "-")
         rows = known + [row for row in rows if row[by] is None]
     show = ROWS_MAX if whole or "all" in given else ROWS[one.height]
-    if one.form in ("chart", "graph"):
+    if one.form in ("chart", "graph", "multiples"):
         show = ROWS_MAX
-    return grid(answer.report, rows, choice, of=answer.of, columns=() if whole else one.columns, show=show)
+    return grid(report, rows, choice, of=answer.of, columns=columns, show=show)
 
 
 def _sorting(
@@ -260,13 +308,15 @@ def _numbers(answer: answers.Answer, measures: tuple[str, ...]) -> list[dict[str
     """The cards of a strip: rows of measure, value and what it was before (all or these), or columns of one row."""
     columns = {column.name: column for column in answer.report.columns}
     if {"measure", "value"} <= set(columns):
+        events = next((row["value"] for row in answer.rows if row["measure"] == "events"), 0)
         return [
             {
-                "label": row["measure"].replace("active users, last", "users, last"),
+                "label": row["measure"].replace("active users, ", ""),
                 "value": number_text(replace(columns["value"], unit=row.get("unit")), row["value"]),
                 "previous": row.get("previous"),
                 "change": row.get("change_percent"),
                 "bad": row["measure"] == "errors" and bool(row["value"]),
+                "share": words.percent(row["value"], events) if row["measure"] == "errors" and events else "",
             }
             for row in answer.rows
             if not measures or row["measure"] in measures
@@ -279,6 +329,7 @@ def _numbers(answer: answers.Answer, measures: tuple[str, ...]) -> list[dict[str
             "previous": None,
             "change": None,
             "bad": name == "errors" and bool(first.get(name)),
+            "share": "",
         }
         for name, column in columns.items()
         if column.type in ("integer", "number")
@@ -288,10 +339,12 @@ def _numbers(answer: answers.Answer, measures: tuple[str, ...]) -> list[dict[str
 def _drill(one: Tile, choice: Choice, subject: Mapping[str, str]) -> str:
     """The address of the events that a tile counts, without their time: what its marks lead to."""
     narrowed = choice
-    fixed = {name: value for name, value in one.parameters if "{" in value}
+    fixed = dict(one.parameters)
     for field in FIELDS:
-        if (value := fixed.get(field.parameter or field.name)) is not None:
-            narrowed = narrowed.with_value(field.name, literal(value.format_map(subject)))
+        value = fixed.get(field.parameter or field.name, "")
+        told = [literal(value.format_map(subject))] if "{" in value else value.split()
+        for text in told:
+            narrowed = narrowed.with_value(field.name, text)
     pairs = [(name, value) for name, values in narrowed.values for value in values]
     return f"/events?{urlencode(pairs)}" if pairs else "/events"
 

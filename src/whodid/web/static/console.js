@@ -77,7 +77,6 @@
     const target = /** @type {Element} */ (event.target);
     const name = target.closest("[data-insert]");
     const whole = target.closest("a[data-sql]");
-    const sort = target.closest("button.sort");
     if (name) {
       const before = sql.value.slice(0, sql.selectionStart);
       insert((before && !/[\s(,.]$/.test(before) ? " " : "") + name.dataset.insert);
@@ -86,27 +85,6 @@
       sql.select();
       insert(whole.dataset.sql);
       scrollTo({ top: 0 });
-    } else if (sort) {
-      order(sort.closest("th"));
     }
   });
-
-  function order(head) {
-    const body = $("tbody", head.closest("table")), place = head.cellIndex, isNumber = head.matches(".number");
-    const down = head.getAttribute("aria-sort") === "none" ? isNumber : head.getAttribute("aria-sort") === "ascending";
-    for (const other of head.parentElement.cells) other.setAttribute("aria-sort", "none");
-    head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const key = (row) => {
-      const cell = row.cells[place];
-      if (cell.matches(".quiet")) return null;
-      return isNumber ? Number(cell.textContent) : cell.textContent;
-    };
-    const rows = [...body.rows].map((row) => ({ row, value: key(row) }));
-    rows.sort((one, other) => {
-      if (one.value === null || other.value === null) return (one.value === null) - (other.value === null);
-      const found = isNumber ? one.value - other.value : one.value.localeCompare(other.value);
-      return down ? -found : found;
-    });
-    body.append(...rows.map((one) => one.row));
-  }
 })();

@@ -155,17 +155,27 @@
 
   function row(event) {
     const failed = event.level === "error" || event.error_message;
-    const who = event.acting_for || event.user;
+    const name = who(event);
     const time = link(`/events/${event.id}`, new Date(event.time).toLocaleTimeString());
     time.dataset.open = "";
     const kind = element("th", { scope: "row", className: "name" }, failed ? element("span", { className: "tag bad", textContent: event.type }) : event.type);
     const thing = event.entity_id ? link(`/entities/${encodeURIComponent(event.entity_type)}/${encodeURIComponent(event.entity_id)}`, event.entity_name || event.entity_id) : "";
     const made = element("tr", { className: "came" },
-      cell("time", time), cell("name", who ? link(`/users/${encodeURIComponent(who)}`, who) : "–"), kind, cell("name", thing),
-      cell("text", event.error_message || event.description || event.function || event.status || ""),
+      cell("time", time), cell("name", name ? link(`/users/${encodeURIComponent(name)}`, name) : "–"), kind, cell("name", thing),
+      cell("text", event.error_message || described(event) || event.function || event.status || ""),
       cell("number", event.duration_ms == null ? "" : event.duration_ms < 1000 ? `${Math.round(event.duration_ms)} ms` : `${(event.duration_ms / 1000).toFixed(1)} s`));
     made.dataset.event = event.id;
     return made;
+  }
+
+  // A description with its parameters in place of their names.
+  function described(event) {
+    const known = { user: who(event), ...event.parameters };
+    return event.description?.replace(/@([A-Za-z_]\w*)/g, (all, name) => known[name] ?? all);
+  }
+
+  function who(event) {
+    return event.acting_for || event.user;
   }
 
   function start() {

@@ -84,6 +84,86 @@
   }, { rootMargin: "600px" });
   if (!leaving) for (const content of $$("[data-source]")) near.observe(content);
 
+  // The live tile looks again every few seconds, while it is seen and not paused.
+
+  const LIVE_MS = 5000;
+  setInterval(async () => {
+    const list = $("[data-live]");
+    const content = list?.closest(".content");
+    const pause = content && $("[data-pause]", content);
+    if (!list || document.hidden || pause.getAttribute("aria-pressed") === "true" || list.matches(":hover, :focus-within")) return;
+    const answer = await fetch(content.dataset.source, { headers: { accept: "text/html" }, credentials: "same-origin" }).catch(() => null);
+    if (!answer?.ok) { pause.textContent = "The server does not answer"; return; }
+    const known = new Set($$("[data-event]", list).map((row) => row.dataset.event));
+    const found = $("tbody", new DOMParser().parseFromString(await answer.text(), "text/html"));
+    if (!found) return;
+    for (const row of $$("[data-event]", found)) if (!known.has(row.dataset.event)) row.className = "came";
+    $("tbody", list)?.replaceWith(found);
+    pause.textContent = "Pause";
+  }, LIVE_MS);
+  document.addEventListener("whodid:filled", (event) => {
+    const pause = $("[data-pause]", /** @type {Element} */ (event.target));
+    if (!pause) return;
+    pause.hidden = false;
+    pause.addEventListener("click", () => {
+      const paused = pause.getAttribute("aria-pressed") !== "true";
+      pause.setAttribute("aria-pressed", String(paused));
+      pause.textContent = paused ? "Go on" : "Pause";
+    });
+  });
+
+  // Graphs begin where the thing they are about is seen, and what comes next.
+
+  const BESIDE_PX = 260;
+  document.addEventListener("whodid:filled", (event) => {
+    for (const graph of $$(".graph", /** @type {Element} */ (event.target))) {
+      const subject = $(".subject", graph)?.getBoundingClientRect(), box = graph.getBoundingClientRect();
+      if (!subject) continue;
+      const across = subject.right - box.left + BESIDE_PX - box.width, down = subject.top - box.top - box.height / 2;
+      graph.scrollTo(Math.max(0, across), Math.max(0, down));
+    }
+  });
+
+  // Lists that are here as a whole sort by their headings.
+
+  function sortable(root) {
+    for (const head of $$("table.listed thead th, table.sorts thead th", root)) {
+      if (!head.textContent.trim() || $(".unseen, button", head)) continue;
+      const button = element("button", { type: "button", className: "sort" }, ...head.childNodes);
+      head.setAttribute("aria-sort", "none");
+      head.append(button);
+    }
+  }
+  sortable(document);
+  document.addEventListener("whodid:filled", (event) => sortable(event.target));
+
+  // What a cell is sorted by: times by their moment, numbers by what they are, all else by its text.
+  function key(cell) {
+    const text = cell.textContent.trim();
+    if (cell.matches(".quiet") || text === "" || text === "–") return null;
+    if (cell.matches(".time")) return cell.title || $("[title]", cell)?.title || text;
+    if (!cell.matches(".number")) return text;
+    const number = Number(text.replace(/,/g, ""));
+    return Number.isNaN(number) ? parseFloat(text.replace(/,/g, "")) * (UNITS[text.replace(/^[\d.,]+ /, "").split(" ")[0]] ?? 1) : number;
+  }
+  const UNITS = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, ms: 1, s: 1e3, min: 6e4, h: 3.6e6, d: 8.64e7 };
+
+  document.addEventListener("click", (event) => {
+    const head = /** @type {Element} */ (event.target).closest("button.sort")?.closest("th");
+    if (!head) return;
+    const body = $("tbody", head.closest("table")), isNumber = head.matches(".number");
+    const down = head.getAttribute("aria-sort") === "none" ? isNumber : head.getAttribute("aria-sort") === "ascending";
+    for (const other of $$("[aria-sort]", head.parentElement)) other.setAttribute("aria-sort", "none");
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const rows = [...body.rows].map((row) => ({ row, value: key(row.cells[head.cellIndex]) }));
+    rows.sort((one, other) => {
+      if (one.value === null || other.value === null) return (one.value === null) - (other.value === null);
+      const found = typeof one.value === "number" ? one.value - other.value : one.value.localeCompare(other.value);
+      return down ? -found : found;
+    });
+    body.append(...rows.map((one) => one.row));
+  });
+
   // Clicks: sorting in place, showing all, copying a link, closing what is open
 
   document.addEventListener("click", (event) => {

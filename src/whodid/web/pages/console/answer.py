@@ -14,6 +14,7 @@ from whodid.stores.base import Result
 from whodid.web.pages import charts, links
 from whodid.web.pages.cells import label_of
 from whodid.web.pages.choice import Choice
+from whodid.web.pages.specs import POINTS_MAX, SCHEMA
 
 SHOWN_MAX: Final = 1_000
 TEXT_MAX: Final = 500
@@ -79,7 +80,7 @@ def answer_of(result: Result, took_ms: float) -> Answer:
 
 def picture_of(table: pa.Table) -> Picture | None:
     """Time and a number: lines, a text apart; a text and a number: bars; anything else has no chart."""
-    if not 2 <= table.num_rows <= charts.POINTS_MAX:
+    if not 2 <= table.num_rows <= POINTS_MAX:
         return None
     columns = [
         Column(name=name, type=_KINDS.get(type_name(field), "json"), unit=_unit(name), help="")
@@ -117,7 +118,7 @@ def _bars(table: pa.Table, text: Column, number: Column) -> dict[str, Any]:
     values = [{"y": str(row[text.name]), "x": row[number.name]} for row in rows]
     names = {"labelLimit": 240, "ticks": False, "domain": False}
     return {
-        "$schema": charts.SCHEMA,
+        "$schema": SCHEMA,
         "width": "container",
         "height": {"step": 20},
         "autosize": {"type": "fit-x", "contains": "padding"},

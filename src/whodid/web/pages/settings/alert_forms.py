@@ -40,16 +40,17 @@ def fields_of(kind: str, webhooks: Sequence[str], *, is_new: bool) -> tuple[Fiel
     return (NAME, *_options(found), *told) if is_new else (_ENABLED, *_options(found), *told)
 
 
-def first_values() -> dict[str, Any]:
+def first_values(kind: str) -> dict[str, Any]:
     """What stands in an empty form."""
-    return {"severity": "warning", "renotify_minutes": str(RENOTIFY_MINUTES)}
+    chosen = {f"{OPTION}{option.name}": option.default for option in kind_of(kind).options if option.choices}
+    return {"severity": "warning", "renotify_minutes": str(RENOTIFY_MINUTES), **chosen}
 
 
 def values_of(fields: Sequence[Field], rule: Rule) -> dict[str, Any]:
     """What stands in the form of a rule that there is."""
     named = {name: getattr(rule, name) for name in ("mail", "webhooks", "severity", "renotify_minutes", "description")}
     options = {f"{OPTION}{name}": value for name, value in rule.options.items()}
-    return shown(fields, {**named, **options, "enabled": rule.enabled})
+    return shown(fields, {**first_values(rule.kind), **named, **options, "enabled": rule.enabled})
 
 
 def new_alert(kind: str, values: Mapping[str, Any]) -> NewAlert:
@@ -90,10 +91,10 @@ def _field(option: Option) -> Field:
         choices = tuple((one.name, f"{one.name}: {one.title}") for one in reports.catalogue())
     return Field(
         f"{OPTION}{option.name}",
-        label_of(option.name),
+        _LABELS.get(option.name) or label_of(option.name),
         "choice" if choices else _KINDS[option.kind],
         f"{option.help[:1].upper()}{option.help[1:]}.",
-        required=default is None,
+        required=default is None or bool(option.choices),
         choices=choices,
         placeholder=""
         if default in (None, [], {}, "")
@@ -106,5 +107,6 @@ def _field(option: Option) -> Field:
     )
 
 
+_LABELS: Final = {"per": "By", "k": "Deviations", "compare": "Compared", "as_user": "With the rights of"}
 # Options that few need.
 _RARE: Final = ("projects", "users", "groups", "k", "at_least", "as_user", "every_minutes")

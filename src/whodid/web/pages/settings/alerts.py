@@ -70,7 +70,7 @@ async def new(request: Req, failed: Failed | None = None, more: Sequence[Block] 
     kind = segments(request)[3]
     submits = [("", "Add the alert"), ("try", "What would it find?")]
     fields = await _fields(services_of(request), kind, is_new=True)
-    form = ask(failed, "alert", f"{ADD}/{segment(kind)}", fields, submits, first_values(), help=kind_of(kind).help)
+    form = ask(failed, "alert", f"{ADD}/{segment(kind)}", fields, submits, first_values(kind), help=kind_of(kind).help)
     title = f"Add an alert: {kind_of(kind).title}"
     return show(request, title, [*more, form], back=(HERE, "Alerts"), status=failed.status if failed else 200)
 

@@ -36,7 +36,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
     Section("/settings/targets", "Targets", "Where events are sent to besides the store."),
     Section("/settings/connections", "Connections", "Places that hold files, with their credentials."),
     Section("/settings/datasets", "Datasets", "Files of a connection: looked into, read, imported."),
-    Section("/settings/schedules", "Scheduled reports", "Reports that go out by themselves, as files or by mail."),
+    Section("/settings/schedules", "Schedules", "Reports that go out by themselves, as files or by mail."),
     Section("/settings/alerts", "Alerts", "What is looked for, who is told, what is firing."),
     Section("/settings/mail", "Mail", "The mail server that reports and alerts go by."),
     Section("/settings/retention", "Retention", "How long events are kept."),

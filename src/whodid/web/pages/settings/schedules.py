@@ -48,7 +48,7 @@ async def schedules(request: Req) -> Response[bytes]:
     found = await services.call(lambda: [beside.shown(one) for one in beside.all()])
     heads = ("Schedule", "Report", "When", "Goes to", "Next", "Last", "Outcome")
     table = Table("", heads, [_row(request, one) for one in found], "No report goes out by itself yet.")
-    return show(request, "Scheduled reports", [table], buttons=[Button("Add a schedule", ADD, kind="main")])
+    return show(request, "Schedules", [table], buttons=[Button("Add a schedule", ADD, kind="main")])
 
 
 async def new(request: Req, failed: Failed | None = None, more: Sequence[Block] = ()) -> Response[bytes]:
@@ -65,7 +65,7 @@ async def new(request: Req, failed: Failed | None = None, more: Sequence[Block] 
     submits = [("", "Add the schedule"), ("dry-run", "What would go?")]
     form = ask(failed, "schedule", ADD, _fields(services, is_new=True), submits, values)
     status = failed.status if failed else 200
-    return show(request, "Add a schedule", [*more, form], back=(HERE, "Scheduled reports"), status=status)
+    return show(request, "Add a schedule", [*more, form], back=(HERE, "Schedules"), status=status)
 
 
 async def create(request: Req) -> Response[bytes]:
@@ -111,7 +111,7 @@ async def schedule(request: Req, failed: Failed | None = None, more: Sequence[Bl
     status = failed.status if failed else 200
     lead = found.description or reports.report(found.report).title
     return show(
-        request, name, blocks, buttons=buttons, back=(HERE, "Scheduled reports"), lead=lead, status=status
+        request, name, blocks, buttons=buttons, back=(HERE, "Schedules"), lead=lead, status=status
     )  # fmt: skip
 
 

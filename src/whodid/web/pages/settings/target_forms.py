@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -143,7 +144,7 @@ def _field(option: TargetOption, is_new: bool) -> Field:
 
 def label_of(name: str) -> str:
     """An option's name as a label; its unit stands beside it."""
-    words = name.removesuffix("_s").removesuffix("_ms").removesuffix("_bytes").replace("_", " ")
+    words = re.sub(r"_(s|ms|bytes|minutes)$", "", name).replace("_", " ")
     return words[:1].upper() + words[1:]
 
 
