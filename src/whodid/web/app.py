@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from litestar import Litestar, Response
@@ -20,6 +21,7 @@ from whodid.web.pages.answers import Memory
 from whodid.web.pages.audit import Looks
 from whodid.web.pages.frame import error_page, wants_page
 from whodid.web.pages.known import Known
+from whodid.web.pages.warm import Warmth
 from whodid.web.requests import Req, routed_path, segments
 from whodid.web.rights import Right, admitted
 from whodid.web.routes import ROUTES, Route
@@ -49,12 +51,20 @@ class Web(Litestar):
 
 def create_app(services: Services) -> Litestar:
     """The application on these parts. Every route has a rule of `routes.ROUTES`; without one nobody gets in."""
+    state = {
+        "services": services,
+        "answers": Memory(),
+        "known": Known(),
+        "looks": Looks(),
+        "warmth": Warmth(Path(services.config.data) / "cache"),
+        "running": {},
+    }
     return Web(
         route_handlers=[_handler(route) for route in ROUTES],
         guards=[_guard],
         exception_handlers={WhodidError: _failed, HTTPException: _failed, Exception: _failed},
         before_send=[_add_headers],
-        state=State({"services": services, "answers": Memory(), "known": Known(), "looks": Looks(), "running": {}}),
+        state=State(state),
         openapi_config=None,
         logging_config=None,
         request_max_body_size=None,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import subprocess
 import sys
+import tempfile
 import threading
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -74,7 +77,7 @@ async def static(request: Req) -> Response[bytes]:
 
 
 def charts_bundle(folder: Path) -> Asset:
-    """The chart library: from `folder` if it was made before, else made and kept there.
+    """The chart library: from `folder` or the user's cache if it was made before, else made and kept in both.
 
     Raises
     ------
@@ -87,12 +90,12 @@ def charts_bundle(folder: Path) -> Asset:
 
 @cache
 def _charts_bundle(folder: Path) -> Asset:
-    kept = folder / f"charts-{hashlib.sha256(_charts_mark()).hexdigest()[:12]}.js.gz"
-    try:
-        packed = kept.read_bytes()
-        return Asset(gzip.decompress(packed), packed)
-    except (OSError, EOFError):
-        pass
+    name = f"charts-{hashlib.sha256(_charts_mark()).hexdigest()[:12]}.js.gz"
+    folders = (folder, _users_cache())
+    for place in folders:
+        with suppress(OSError, EOFError):
+            packed = (place / name).read_bytes()
+            return Asset(gzip.decompress(packed), packed)
     try:
         made = subprocess.run(
             [sys.executable, "-c", _MAKE, _SNIPPET], check=True, capture_output=True, timeout=_MAKING_S_MAX
@@ -102,9 +105,23 @@ def _charts_bundle(folder: Path) -> Asset:
             "unavailable", f"The chart library cannot be made: {error}", "Is vl-convert-python installed?"
         ) from error
     packed = gzip.compress(made, 9)
-    folder.mkdir(parents=True, exist_ok=True)
-    kept.write_bytes(packed)
+    for place in folders:
+        with suppress(OSError):
+            _keep(place, name, packed)
     return Asset(made, packed)
+
+
+def _users_cache() -> Path:
+    """The cache of the user who runs this, so that another data folder's first charts come at once."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "whodid"
+
+
+def _keep(folder: Path, name: str, content: bytes) -> None:
+    """A file that is there whole or not at all, whoever else makes it at the same time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+        file.write(content)
+    Path(file.name).replace(folder / name)
 
 
 def _charts_mark() -> bytes:

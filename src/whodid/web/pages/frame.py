@@ -51,6 +51,8 @@ def page(
 ) -> Response[bytes]:
     """A whole page in the frame. `content` is what its template needs, `at` the path of the navigation it is under."""
     caller: Caller | None = getattr(request.state, "caller", None)
+    if status == 200:
+        request.app.state.warmth.charts()
     frame = {
         "who": (caller.user or caller.name) if caller else "",
         "stops": stops_for(caller) if caller else [],

@@ -27,6 +27,7 @@ from whodid.web.pages.choice import ADDRESS_NAMES, COMMON, FIELDS, Choice, choic
 from whodid.web.pages.known import Known
 from whodid.web.pages.rows import Page, Tile
 from whodid.web.pages.spans import day_words
+from whodid.web.pages.warm import Warmth
 from whodid.web.requests import Req, caller_of, query_of, segments, services_of
 
 # Rows of a table before "show all", by the height of its tile.
@@ -68,6 +69,8 @@ async def _page(page: Page, request: Req) -> Response[bytes]:
     choice = choice_of(given, frame.zone(request))
     subject = subject_of(page, request)
     await note(request, page.name, choice, subject)
+    warmth: Warmth = request.app.state.warmth
+    warmth.analysis()
     full = "full" in given
     known: Known = request.app.state.known
     tiles = [
