@@ -34,6 +34,9 @@ _LONG_NUMBER: Final = re.compile(rb"[0-9]{1000}")
 _LONGEST_NUMBER: Final = b"0" * 1000
 _NEITHER_OPENING_NOR_BREAK: Final = bytes(byte for byte in range(256) if byte not in b"{[\n")
 
+# So many stay in the processor's cache.
+_AT_ONCE: Final = 256
+
 # A level of nesting takes a bracket at either end.
 _DEEP_SIZE_BYTES_MIN: Final = 2 * NESTING_MAX
 # An entry of an object takes five bytes at least: what is smaller cannot have too many, nor a number that long.
@@ -130,18 +133,23 @@ def parameters_are_strict(every: Sequence[Raw | bytes]) -> bool:
 
     every  on one line each.
     """
+    groups = (every[start : start + _AT_ONCE] for start in range(0, len(every), _AT_ONCE))
+    return all(map(_are_strict, groups))
+
+
+def _are_strict(every: Sequence[Raw | bytes]) -> bool:
     joined = b"\n" + b"\n".join(every)
     if joined.count(b"\n{") != len(every):
         return False
     if _may_have_huge_exponent(joined) and storable_numbers(joined) != joined:
         return False
-    if max(map(len, every)) < _DEEP_SIZE_BYTES_MIN:
+    largest = max(map(len, every))
+    if largest < _DEEP_SIZE_BYTES_MIN:
         return True
-    lines = joined[1:].split(b"\n")
     openings = joined.translate(None, _NEITHER_OPENING_NOR_BREAK).split(b"\n")
-    if max(map(len, openings)) > NESTING_MAX and not all(map(_is_shallow, lines)):
+    if max(map(len, openings)) > NESTING_MAX and not all(map(_is_shallow, map(bytes, every))):
         return False
-    return max(map(len, lines)) <= _LOOK_SIZE_BYTES_MIN or all(map(_is_bounded, lines))
+    return largest <= _LOOK_SIZE_BYTES_MIN or all(map(_is_bounded, map(bytes, every)))
 
 
 def _may_have_huge_exponent(text: bytes) -> bool:
