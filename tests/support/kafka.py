@@ -43,7 +43,7 @@ class KafkaMissing(Exception):
 
 
 class KafkaCluster:
-    """Brokers 0 … n-1, each also a controller, on loopback.
+    """Brokers 0 … n-1 on loopback; broker 0 is the controller as well, so that the others may die without an election.
 
     folder      for their data and logs.
     brokers     how many. Topics have min(3, brokers) replicas unless they are made otherwise.
@@ -169,14 +169,15 @@ class KafkaCluster:
 
     def _settings(self, broker: int) -> dict[str, Any]:
         plain, secure, controller = self._ports[broker]
+        listeners = f"PLAIN://127.0.0.1:{plain},SECURE://127.0.0.1:{secure}"
         replicas = min(3, self.count)
         users = " ".join(f'user_{name}="{secret}"' for name, secret in USERS.items())
         login = f"org.apache.kafka.common.security.plain.PlainLoginModule required {users};"
         return {
-            "process.roles": "broker,controller",
+            "process.roles": "broker" if broker else "broker,controller",
             "node.id": broker,
-            "controller.quorum.voters": ",".join(f"{one}@127.0.0.1:{p[2]}" for one, p in enumerate(self._ports)),
-            "listeners": f"PLAIN://127.0.0.1:{plain},SECURE://127.0.0.1:{secure},CONTROL://127.0.0.1:{controller}",
+            "controller.quorum.voters": f"0@127.0.0.1:{self._ports[0][2]}",
+            "listeners": listeners if broker else f"{listeners},CONTROL://127.0.0.1:{controller}",
             "advertised.listeners": f"PLAIN://127.0.0.1:{plain},SECURE://localhost:{secure}",
             "listener.security.protocol.map": "PLAIN:PLAINTEXT,SECURE:SASL_SSL,CONTROL:PLAINTEXT",
             "controller.listener.names": "CONTROL",

@@ -238,5 +238,9 @@ class Shared(Intake, KeptBatches, Protocol):
     def look(self, positions: Mapping[str, int]) -> None:
         """Learn how far the store is, and how the journal stands."""
 
+    @property
+    def lag_s(self) -> float:
+        """For how long a stream has waited for the store without any progress."""
+
     def written(self) -> Mapping[str, int]:
         """By stream up to which number this process's own events reach."""

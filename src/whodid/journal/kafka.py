@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
 from whodid.errors import WhodidError
 from whodid.journal import frame, kafka_frames, receiver
@@ -27,30 +26,18 @@ from whodid.journal.committer import Append, own, settle
 from whodid.journal.disk import JournalStatus
 from whodid.journal.kafka_options import parse
 from whodid.journal.kafka_reader import Reader
-from whodid.journal.kafka_sender import RETRY_AFTER_S, Record, Sender
-from whodid.journal.kafka_topic import Identity, Standing, Topic, identity_of
+from whodid.journal.kafka_sender import Record, Sender
+from whodid.journal.kafka_standing import PartitionStatus, Watch
+from whodid.journal.kafka_topic import Topic
 from whodid.journal.quarantine import Quarantine, Quarantined
 from whodid.journal.space import Reserve
 from whodid.kafka import properties
 
 # A frame's head, and what a record of the least size may hold besides.
 FRAME_BYTES: Final = 4_096
-AWAY_S_MAX: Final = 5.0
 FORGET_EVERY_S: Final = 30.0
 CLOSE_S: Final = 10.0
-
-
-class PartitionStatus(Struct, kw_only=True):
-    """How a partition stands. `lag` is records that are not stored; `here` whether this server stores it."""
-
-    partition: int
-    stored: int
-    end: int
-    lag: int
-    lag_seconds: float
-    in_sync: int
-    replicas: int
-    here: bool
+START_S_MAX: Final = 30.0
 
 
 class KafkaStatus(JournalStatus, kw_only=True):
@@ -142,12 +129,12 @@ class KafkaJournal:
             self.url.connection, client_id=f"whodid-{self.receiver}", on_error=lambda error: None
         )
         self._topic = Topic(self.url, self._common)
-        self._standing = self._topic.open(self.url.timeout_ms / 1000)
-        self._seen_at_s = time.monotonic()
-        self._refusal: WhodidError | None = None
-        self._positions: Mapping[str, int] = {}
-        self._stuck: dict[int, tuple[int, float]] = {}
-        self._backlog_bytes = 0
+        self._watch = Watch(
+            self._topic,
+            self._topic.open(START_S_MAX),
+            min_insync=self.url.min_insync,
+            backlog_bytes_max=backlog_bytes_max,
+        )
         self._forget_at_s = 0.0
         self._turn = 0
         self._seq_next = 1
@@ -171,7 +158,7 @@ class KafkaJournal:
 
     @property
     def streams(self) -> Sequence[str]:
-        return [self._identity.stream(number) for number in self._standing.ends]
+        return [self._watch.identity.stream(number) for number in self._watch.numbers]
 
     # Taking in.
 
@@ -204,20 +191,8 @@ class KafkaJournal:
     # Storing.
 
     def recognise(self, positions: Mapping[str, int]) -> Batch | None:
-        self._positions = positions
-        known = [one for name in positions if (one := identity_of(name)) is not None]
-        mine = self._identity
-        if mine in known:
-            return None
-        others = [one for one in known if one.cluster != mine.cluster or one.topic == mine.topic]
-        if others and self.url.accept not in (mine.cluster, mine.topic_id):
-            raise WhodidError(
-                "conflict",
-                f"These brokers have {mine}, but the store has positions of {others[-1]}.",
-                "Name the right brokers in the journal's URL. If the events were moved on purpose, add accept="
-                f"{mine.topic_id}: all that is in the topic is read, and what the store has already changes nothing.",
-            )
-        return Marker(mine.marker)
+        is_known = self._watch.recognise(positions, self.url.accept)
+        return None if is_known else Marker(self._watch.identity.marker)
 
     def begin(
         self, position: Callable[[str], int], took: Callable[[Stream], None], gave: Callable[[Stream], None]
@@ -226,7 +201,7 @@ class KafkaJournal:
             return
         self._reader = Reader(
             self._common,
-            self._identity,
+            self._watch.identity,
             self._group,
             self.folder / "kafka",
             self._reserve,
@@ -244,22 +219,15 @@ class KafkaJournal:
             self._reader.close()
 
     def look(self, positions: Mapping[str, int]) -> None:
-        self._positions = positions
-        try:
-            standing = self._topic.standing()
-        except WhodidError as error:
-            if time.monotonic() - self._seen_at_s > AWAY_S_MAX:
-                self._refusal = WhodidError("busy", error.message, error.hint, retry_after_s=RETRY_AFTER_S)
-            return
-        self._seen_at_s = time.monotonic()
-        self._refusal = self._refused(standing)
-        if standing.identity == self._identity:
-            self._standing = standing
-        self._measure()
+        self._watch.look(positions, self._sender.bytes / max(1, self._sender.frames))
         self._forget()
 
+    @property
+    def lag_s(self) -> float:
+        return max((one.lag_seconds for one in self._watch.partitions()), default=0.0)
+
     def written(self) -> Mapping[str, int]:
-        return {self._identity.stream(number): end for number, end in self._sender.ends.items()}
+        return {self._watch.identity.stream(number): end for number, end in self._sender.ends.items()}
 
     # What dispatch sees: nothing is kept here, targets read the store.
 
@@ -286,10 +254,10 @@ class KafkaJournal:
     def status(self) -> KafkaStatus:
         """Where the journal stands at this moment."""
         sender, reader = self._sender, self._reader
-        partitions = list(self._partitions())
-        here = list(reader.partitions.values()) if reader is not None else []
-        sealed = [batch for one in here for batch in one.sealed()]
-        refusal = self._refusal
+        here = dict(reader.partitions) if reader is not None else {}
+        partitions = list(self._watch.partitions(here.keys()))
+        sealed = [batch for one in here.values() for batch in one.sealed()]
+        identity, refusal = self._watch.identity, self._watch.refusal
         trouble = [reader.trouble] if reader is not None and reader.trouble else []
         return KafkaStatus(
             receiver=self.receiver,
@@ -300,7 +268,7 @@ class KafkaJournal:
             sealed_segments=len(sealed),
             kept_segments=0,
             kept_bytes=0,
-            backlog_bytes=self._backlog_bytes,
+            backlog_bytes=self._watch.backlog_bytes,
             backlog_bytes_max=self._backlog_bytes_max,
             oldest_sealed_s=max((one.lag_seconds for one in partitions), default=0.0) or None,
             frames=sender.frames,
@@ -316,27 +284,23 @@ class KafkaJournal:
             torn_bytes=0,
             quarantine=self._quarantined(),
             topic=self.url.topic,
-            cluster=self._identity.cluster,
-            topic_id=self._identity.topic_id,
+            cluster=identity.cluster,
+            topic_id=identity.topic_id,
             writer=self.url.writer,
             partitions=partitions,
             lag_records=sum(one.lag for one in partitions),
             poisoned=reader.poisoned if reader is not None else 0,
             lost=reader.lost if reader is not None else 0,
-            warnings=[*self._topic.warnings, *self._short(), *trouble],
+            warnings=[*self._topic.warnings, *self._watch.short(), *trouble],
         )
-
-    @property
-    def _identity(self) -> Identity:
-        return self._standing.identity
 
     def _send(
         self, draft: Draft, loop: asyncio.AbstractEventLoop | None = None, done: Callable[[Outcome], None] | None = None
     ) -> Append:
         if self._closed:
             raise WhodidError("unavailable", "The journal is closed.")
-        if self._refusal is not None:
-            raise own(self._refusal)
+        if (refusal := self._watch.refusal) is not None:
+            raise own(refusal)
         records = list(self._records(draft))
         append = Append(frame.prepare(draft, self._receiver_json), loop, done)
         self._sender.send(append, records, draft.count)
@@ -345,7 +309,7 @@ class KafkaJournal:
     def _records(self, draft: Draft) -> Iterator[Record]:
         """The records of a draft: its events by partition, then its rejections."""
         self._turn += 1
-        partitions = len(self._standing.ends)
+        partitions = len(self._watch.numbers)
         room = self._topic.message_bytes_max - FRAME_BYTES
         if draft.count or not draft.rejects:
             for part in kafka_frames.parts_of(draft, self.url.key, partitions, self._turn, room):
@@ -361,70 +325,6 @@ class KafkaJournal:
             seq = self._seq_next
             self._seq_next += draft.count
         return b"".join(frame.number(prepared, seq))[:-1]
-
-    def _refused(self, standing: Standing) -> WhodidError | None:
-        """Why nothing is taken while the topic stands so."""
-        if standing.identity != self._identity:
-            return WhodidError(
-                "unavailable",
-                f"The brokers have {standing.identity} where {self._identity} was.",
-                "Name the right brokers in the journal's URL, and start again.",
-                retry_after_s=RETRY_AFTER_S,
-            )
-        for number, end in standing.ends.items():
-            stored = self._positions.get(standing.identity.stream(number), 0)
-            if stored > end:
-                return WhodidError(
-                    "unavailable",
-                    f"The store has {stored:,} records of partition {number} of the topic {self.url.topic}, which ends "
-                    f"at {end:,}: it lost its end.",
-                    "Name another topic in the journal's URL, and start again.",
-                    retry_after_s=RETRY_AFTER_S,
-                )
-        if self._backlog_bytes >= self._backlog_bytes_max:
-            return WhodidError(
-                "busy",
-                f"About {self._backlog_bytes:,} bytes in the topic wait for the store; the limit is "
-                f"{self._backlog_bytes_max:,}.",
-                "Send again later. If it stays so, look at the store with: whodid status",
-                retry_after_s=RETRY_AFTER_S,
-            )
-        return None
-
-    def _measure(self) -> None:
-        """How much waits for the store, and since when."""
-        lag = 0
-        for one in self._partitions():
-            lag += one.lag
-            before, _ = self._stuck.get(one.partition, (-1, 0.0))
-            if one.stored != before or not one.lag:
-                self._stuck[one.partition] = (one.stored, time.monotonic())
-        mean_bytes = self._sender.bytes / max(1, self._sender.frames) or 1_000
-        self._backlog_bytes = int(lag * mean_bytes)
-
-    def _partitions(self) -> Iterator[PartitionStatus]:
-        standing, reader = self._standing, self._reader
-        here = reader.partitions if reader is not None else {}
-        for number, end in sorted(standing.ends.items()):
-            stored = self._positions.get(standing.identity.stream(number), 0)
-            lag = max(0, end - stored)
-            since_s = self._stuck.get(number, (0, time.monotonic()))[1]
-            yield PartitionStatus(
-                partition=number,
-                stored=stored,
-                end=end,
-                lag=lag,
-                lag_seconds=time.monotonic() - since_s if lag else 0.0,
-                in_sync=standing.in_sync[number],
-                replicas=standing.replicas[number],
-                here=number in here,
-            )
-
-    def _short(self) -> Iterator[str]:
-        """Partitions that have too few brokers at this moment."""
-        for number, in_sync in sorted(self._standing.in_sync.items()):
-            if in_sync < self.url.min_insync:
-                yield f"Partition {number} has {in_sync} broker(s) in sync; {self.url.min_insync} are asked."
 
     def _forget(self) -> None:
         """Let the brokers delete what is stored, if this server stores and it is old enough."""

@@ -52,7 +52,7 @@ _TOUCHING: Final = msgspec.json.Decoder(list[_Touching])
 
 
 class Part(NamedTuple):
-    """Some events of a draft, all for one partition; `key` is theirs if they have only one."""
+    """Some events of a draft, all for one partition; `key` is theirs where the whole draft has only one."""
 
     partition: int
     key: bytes | None
@@ -68,19 +68,20 @@ def parts_of(draft: Draft, key: str, partitions: int, turn: int, bytes_max: int)
     """
     usual = turn % partitions
     keys = _keys(draft.events, key) if key != "none" and draft.count else []
-    numbers = [usual if one is None else _partition(one, partitions) for one in keys]
-    only = set(numbers)
-    if len(only) <= 1 and draft.count <= SEQ_STEP and len(draft.events) <= bytes_max:
-        single = keys[0].encode() if len(set(keys)) == 1 and keys[0] is not None else None
-        yield Part(numbers[0] if numbers else usual, single, draft.events, draft.count)
+    places = {one: usual if one is None else _partition(one, partitions) for one in set(keys)}
+    wanted = set(places.values())
+    if len(wanted) <= 1 and draft.count <= SEQ_STEP and len(draft.events) <= bytes_max:
+        single = next(iter(places)) if len(places) == 1 else None
+        yield Part(wanted.pop() if wanted else usual, single.encode() if single else None, draft.events, draft.count)
         return
+    groups: dict[int, list[Raw]] = {}
     raws = _RAWS.decode(draft.events)
-    for number in sorted(only) or (usual,):
-        mine = [raw for raw, place in zip(raws, numbers, strict=True) if place == number] if numbers else raws
-        names = {one for one, place in zip(keys, numbers, strict=True) if place == number}
-        name = next(iter(names)) if len(names) == 1 else None
-        for some in _bounded(mine, bytes_max):
-            yield Part(number, name.encode() if name else None, b"[" + b",".join(some) + b"]", len(some))
+    for raw, one in zip(raws, keys or [None] * len(raws), strict=True):
+        groups.setdefault(places.get(one, usual), []).append(raw)
+    for place, group in sorted(groups.items()):
+        is_small = len(group) <= SEQ_STEP and len(draft.events) <= bytes_max
+        for some in [group] if is_small else _bounded(group, bytes_max):
+            yield Part(place, None, b"[" + b",".join(some) + b"]", len(some))
 
 
 def rejects_of(rejects: Sequence[Rejection], bytes_max: int) -> Iterator[Sequence[Rejection]]:

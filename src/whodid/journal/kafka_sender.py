@@ -15,12 +15,12 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from whodid.errors import WhodidError
 from whodid.journal.base import Position
 from whodid.journal.committer import Append, tell
+from whodid.journal.kafka_standing import RETRY_AFTER_S
 from whodid.journal.kafka_topic import HINTS
 from whodid.journal.space import Rate
 from whodid.kafka import calls, errors, properties
 
 POLL_S: Final = 0.1
-RETRY_AFTER_S: Final = 2
 RETRY_AFTER_FULL_S: Final = 5
 # More records wait in memory than any limit in bytes allows with the smallest of them.
 RECORDS_MAX: Final = 10_000_000

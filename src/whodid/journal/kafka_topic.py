@@ -110,16 +110,18 @@ class Topic:
     def standing(self) -> Standing:
         """How it stands at this moment. Raises WhodidError("unavailable"), WhodidError("not_found")."""
         explain = partial(self._explained, doing=f"asking for {self.name}")
-        asked = self._admin.describe_topics(TopicCollection([self.name]), request_timeout=ASK_S_MAX)[self.name]
-        cluster = self._admin.describe_cluster(request_timeout=ASK_S_MAX)
         try:
+            # This also learns anew which brokers there are, which the calls below do not.
+            cluster_id = self._admin.list_topics(self.name, timeout=ASK_S_MAX).cluster_id
+            asked = self._admin.describe_topics(TopicCollection([self.name]), request_timeout=ASK_S_MAX)[self.name]
             told = asked.result(ASK_S_MAX)
-            cluster_id = cluster.result(ASK_S_MAX).cluster_id
             identity = Identity(str(cluster_id), self.name, _as_shown(str(told.topic_id)))
             latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
             wanted = {TopicPartition(self.name, one.id): latest for one in told.partitions}
             found = self._admin.list_offsets(wanted, request_timeout=ASK_S_MAX)
             ends = {one.partition: future.result(ASK_S_MAX).offset for one, future in found.items()}
+            if min(ends.values()) < 0:
+                raise explain(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
         except KafkaException as problem:
             raise explain(problem.args[0]) from None
         except TimeoutError:
@@ -152,7 +154,7 @@ class Topic:
         url = self._url
         explain = partial(self._explained, doing=f"making the topic {self.name}")
         try:
-            brokers = len(self._admin.describe_cluster(request_timeout=ASK_S_MAX).result(ASK_S_MAX).nodes)
+            brokers = len(self._admin.list_topics(timeout=ASK_S_MAX).brokers)
         except KafkaException as problem:
             raise explain(problem.args[0]) from None
         replication = min(url.replication, brokers)

@@ -13,8 +13,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-import msgspec
-
 from whodid.errors import WhodidError
 from whodid.journal.base import Batch, Shared, Stream
 from whodid.stores.base import Store, Written
@@ -112,6 +110,7 @@ class StreamWriters:
         told = [writer.status() for writer in running]
         status = _together([self._ended, *told])
         status.running = self._thread is not None and self._thread.is_alive()
+        status.lag_seconds = max(status.lag_seconds, self._journal.lag_s)
         status.last_error = status.last_error or self._trouble
         return status
 
@@ -178,4 +177,4 @@ def _together(told: Sequence[WriterStatus]) -> WriterStatus:
             setattr(status, name, getattr(status, name) + getattr(one, name))
         status.lag_seconds = max(status.lag_seconds, one.lag_seconds)
         status.last_error = one.last_error or status.last_error
-    return msgspec.structs.replace(status)
+    return status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +30,19 @@ METRICS: Final[tuple[tuple[str, str, tuple[str, str], str], ...]] = (
     ("whodid_journal_backlog_bytes", "gauge", ("journal", "backlog_bytes"), "Journal that waits for the store."),
     ("whodid_journal_quarantined", "gauge", ("journal", "quarantine"), "Damaged pieces of the journal, put aside."),
     ("whodid_journal_sealed_segments", "gauge", ("journal", "sealed_segments"), "Segments that wait for the store."),
+    ("whodid_journal_lag_records", "gauge", ("journal", "lag_records"), "Kafka's records that wait for the store."),
+    (
+        "whodid_journal_poisoned_records_total",
+        "counter",
+        ("journal", "poisoned"),
+        "Kafka's records that were no frames, put aside.",
+    ),
+    (
+        "whodid_journal_lost_records_total",
+        "counter",
+        ("journal", "lost"),
+        "Kafka's records that were deleted before they were stored.",
+    ),
     ("whodid_dispatch_kept_bytes", "gauge", ("dispatch", "kept_bytes"), "Stored journal that is kept for targets."),
     ("whodid_dispatch_kept_bytes_max", "gauge", ("dispatch", "kept_bytes_max"), "Its limit."),
     ("whodid_disk_free_bytes", "gauge", ("journal", "disk_free_bytes"), "Free disk beside the journal."),
@@ -46,6 +60,13 @@ METRICS: Final[tuple[tuple[str, str, tuple[str, str], str], ...]] = (
     ("whodid_lag_seconds", "gauge", ("writer", "lag_seconds"), "Age of the oldest batch that is not stored yet."),
 )
 
+
+# Metric, field of `journal.kafka_standing.PartitionStatus`, help; one value for each partition.
+PARTITION_METRICS: Final[tuple[tuple[str, str, str], ...]] = (
+    ("whodid_journal_partition_lag_records", "lag", "Records of a partition that wait for the store."),
+    ("whodid_journal_partition_lag_seconds", "lag_seconds", "For how long a partition has waited without progress."),
+    ("whodid_journal_partition_in_sync", "in_sync", "Brokers that have all of a partition."),
+)
 
 # Metric, kind, field of `dispatch.worker.TargetStatus`, help; one value for each target.
 TARGET_METRICS: Final[tuple[tuple[str, str, str, str], ...]] = (
@@ -146,6 +167,7 @@ async def metrics(request: Req) -> Response[bytes]:
         value = len(value) if isinstance(value, list) else value
         if value is not None:
             lines += [f"# HELP {name} {help_text}", f"# TYPE {name} {kind}", f"{name} {value}"]
+    lines += _partition_lines(parts["journal"].get("partitions", ()))
     lines += _target_lines(parts["targets"])
     lines += node_metrics(parts["nodes"])
     lines += receiver_metrics(parts["receivers"])
@@ -159,6 +181,14 @@ async def metrics(request: Req) -> Response[bytes]:
     lines += ["# HELP whodid_ready Whether events can be taken, stored and found.", "# TYPE whodid_ready gauge"]
     lines += [f"whodid_ready {ready}", ""]
     return Response("\n".join(lines).encode(), media_type="text/plain; version=0.0.4")
+
+
+def _partition_lines(partitions: Sequence[dict[str, Any]]) -> list[str]:
+    lines = []
+    for name, field, help_text in PARTITION_METRICS if partitions else ():
+        lines += [f"# HELP {name} {help_text}", f"# TYPE {name} gauge"]
+        lines += [f'{name}{{partition="{one["partition"]}"}} {one[field]}' for one in partitions]
+    return lines
 
 
 def _target_lines(targets: list[dict[str, Any]]) -> list[str]:
