@@ -6,6 +6,10 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from whodid.benchmark.machine import percentile
+
+__all__ = ["Spread", "number", "percentile", "row", "spread"]
+
 
 class Spread(NamedTuple):
     """Minimum, median and maximum of some runs."""
@@ -20,12 +24,6 @@ class Spread(NamedTuple):
 
 def spread(values: Sequence[float]) -> Spread:
     return Spread(min(values), statistics.median(values), max(values))
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` (0 to 1) of `values` lie."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def number(value: float) -> str:

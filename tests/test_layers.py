@@ -20,7 +20,7 @@ LAYERS = {
     "formats": 2, "journal": 2, "stores": 2, "directory": 2, "targets": 2,
     "agent": 3, "client": 3, "policy": 3, "receive": 3, "reading": 3, "reports": 3, "datasets": 3, "demo": 3,
     "dispatch": 3, "analysis": 3, "delivery": 3, "retention": 3,
-    "web": 4, "schedules": 4, "alerts": 4, "beside": 4,
+    "web": 4, "schedules": 4, "alerts": 4, "beside": 4, "benchmark": 4,
     "engine": 5, "serve": 5, "cli": 6, "__main__": 6,
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Stopping: not ready first, then what is under way is answered, then it is stored as far as time allows; exit code 0."""
+"""Stopping: not ready first, then what is under way is answered, then it is stored as far as time allows; exit 0."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def test_old_and_new_run_side_by_side(tmp_path: Path, postgresql_url: str) -> No
             balancers[0].servers, balancers[1].servers = tuple(running), tuple(reversed(running))
             time.sleep(TOGETHER_S)
             if place == 0:
-                _both_work(*running, postgresql_url)
+                _both_work(running[0], running[1], postgresql_url)
         for sender in senders:
             sender.finish()
         for server in running:

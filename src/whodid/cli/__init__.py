@@ -49,6 +49,7 @@ VERBS: Final[tuple[tuple[str, str], ...]] = (
     ("alert", "What to look for, who is told, what is firing; webhooks."),
     ("mail", "The mail server that reports and alerts go by."),
     ("retention", "How long events are kept: what would go, what went."),
+    ("bench", "Measure this machine: what it takes in, stores and finds, and what that is enough for."),
     ("status", "Journal, store, lag, rejects, disk: how it stands."),
     ("replay", "Take in again what was rejected, after it was mended or whodid learned to read it."),
 )

@@ -1,0 +1,64 @@
+"""docs/scale.md says what the rows of the package say, and what they come to adds up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from whodid.benchmark import plan, scale
+
+ROOT = Path(__file__).parents[2]
+DOCS = (ROOT / "docs" / "scale.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "row", [scale.figure_row(one) for one in scale.FIGURES], ids=[one.name for one in scale.FIGURES]
+)
+def test_figures_are_documented(row: str) -> None:
+    assert row in DOCS
+
+
+@pytest.mark.parametrize("row", [scale.shape_row(one) for one in scale.SHAPES], ids=[one.name for one in scale.SHAPES])
+def test_shapes_are_documented(row: str) -> None:
+    assert row in DOCS
+
+
+def test_the_plan_and_the_costs_are_documented() -> None:
+    rows = [*plan.plan(1_000_000, 7), *plan.costs()]
+    assert [row.what for row in rows if plan.plan_row(row) not in DOCS] == []
+
+
+@pytest.mark.parametrize("one", scale.FIGURES, ids=lambda one: one.name)
+def test_a_figure_was_measured_or_says_what_is_reckoned_with(one: scale.Figure) -> None:
+    assert one.reckoned > 0
+    assert (one.value is None) == ("to be measured" in scale.figure_row(one))
+    command = one.command.split()
+    if command[:2] == ["python", "-m"] and one.value is not None:
+        assert (ROOT / f"{command[2].replace('.', '/')}.py").exists()
+
+
+def test_measured_figures_agree_with_the_benchmarks() -> None:
+    told = (ROOT / "bench" / "README.md").read_text()
+    for name in ("ingest_1", "ingest_100", "ingest_1000", "sustained", "postgresql", "parquet"):
+        assert f"{scale.figure(name).value:,.0f}" in told, name
+
+
+def test_the_smallest_shape_that_carries_it_is_chosen() -> None:
+    small, middle, large = scale.SHAPES
+    assert scale.shape_for(1_000_000, 90_000_000) is small
+    assert scale.shape_for(60_000_000, 90_000_000) is middle
+    assert scale.shape_for(1_000_000, 2_000_000_000) is middle
+    assert scale.shape_for(86_400_000_000, 1e14) is large
+
+
+def test_a_day_leaves_room() -> None:
+    assert scale.carried_a_day(80_000) == 10_000 * 86_400
+
+
+def test_seven_years_of_a_million_a_second() -> None:
+    rows = {row.what: row.result for row in plan.plan(1_000_000, 7)}
+    assert rows["events"] == "86.4 billion a day, 220.8 trillion in all"
+    # 83 bytes × 220.8 trillion.
+    assert rows["lake, disk"].startswith("18.3 PB")
+    assert plan.lake_cost_per_event(7) == pytest.approx(83e-9 * 0.023 * 84)
