@@ -8,6 +8,8 @@ from typing import BinaryIO, Final
 import xxhash
 from msgspec import Struct
 
+from whodid.formats.text import line_breaks
+
 BLOCK_BYTES: Final = 4 * 1024 * 1024
 BLOCK_BYTES_MIN: Final = 64 * 1024
 BLOCK_LINES_AIM: Final = 8_000
@@ -58,7 +60,7 @@ def blocks(stream: BinaryIO, start: Place = Place(), *, block_bytes: int = BLOCK
         cut = data.rfind(b"\n") + 1
         data, rest = data[:cut], data[cut:]
         if cut:
-            lines = data.count(b"\n")
+            lines = line_breaks(data)
             end = place.after(data, lines)
             yield Block(data=data, first_line=place.lines + 1, end=end)
             place = end

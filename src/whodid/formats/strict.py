@@ -16,7 +16,7 @@ from msgspec import Raw
 
 from whodid.event import ENTITIES_MAX, EVENT_BYTES_MAX, NESTING_MAX, PARAMETERS_MAX, TIME_MAX, TIME_MIN, Event
 from whodid.formats.rejecting import Unreadable
-from whodid.formats.text import check_depth, readable_escapes, storable_numbers
+from whodid.formats.text import check_depth, line_breaks, readable_escapes, storable_numbers
 
 _EVENTS: Final = msgspec.json.Decoder(list[Event])
 _LINE: Final = msgspec.json.Decoder(Event)
@@ -68,7 +68,7 @@ def strict_lines(lines: bytes) -> list[Event] | None:
         return None
     events = _checked(lines, _LINE.decode_lines)
     # An event that takes two lines, or a line without one, makes their numbers differ.
-    return events if events is not None and len(events) == lines.count(b"\n") else None
+    return events if events is not None and len(events) == line_breaks(lines) else None
 
 
 def _checked(text: bytes, decode: Callable[[bytes], list[Event]]) -> list[Event] | None:
@@ -138,18 +138,19 @@ def parameters_are_strict(every: Sequence[Raw | bytes]) -> bool:
 
 
 def _are_strict(every: Sequence[Raw | bytes]) -> bool:
-    joined = b"\n" + b"\n".join(every)
-    if joined.count(b"\n{") != len(every):
+    texts = list(map(bytes, every))
+    if {text[:1] for text in texts} != {b"{"}:
         return False
+    joined = b"\n" + b"\n".join(texts)
     if _may_have_huge_exponent(joined) and storable_numbers(joined) != joined:
         return False
-    largest = max(map(len, every))
+    largest = max(map(len, texts))
     if largest < _DEEP_SIZE_BYTES_MIN:
         return True
     openings = joined.translate(None, _NEITHER_OPENING_NOR_BREAK).split(b"\n")
-    if max(map(len, openings)) > NESTING_MAX and not all(map(_is_shallow, map(bytes, every))):
+    if max(map(len, openings)) > NESTING_MAX and not all(map(_is_shallow, texts)):
         return False
-    return largest <= _LOOK_SIZE_BYTES_MIN or all(map(_is_bounded, map(bytes, every)))
+    return largest <= _LOOK_SIZE_BYTES_MIN or all(map(_is_bounded, texts))
 
 
 def _may_have_huge_exponent(text: bytes) -> bool:
