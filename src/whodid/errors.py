@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 
@@ -43,14 +45,25 @@ class WhodidError(Exception):
         How to mend it, or None.
     retry_after_s
         With a temporary code: how long to wait before trying again, in seconds.
+    field
+        What was given wrongly, by the name under which it is given; a form shows the error beside it.
     """
 
-    def __init__(self, code: str, message: str, hint: str | None = None, *, retry_after_s: int | None = None):
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        hint: str | None = None,
+        *,
+        retry_after_s: int | None = None,
+        field: str | None = None,
+    ):
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
         self.retry_after_s = retry_after_s
+        self.field = field
 
     @property
     def kind(self) -> Kind:
@@ -58,3 +71,13 @@ class WhodidError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}" if self.hint else self.message
+
+
+@contextmanager
+def about(field: str) -> Iterator[None]:
+    """What goes wrong within is about what was given under this name."""
+    try:
+        yield
+    except WhodidError as error:
+        error.field = field
+        raise

@@ -209,7 +209,7 @@ def _filled(token: re.Match[str], values: Mapping[str, str], at: datetime | None
 
 
 def _bad(text: str, what: str, hint: str | None) -> WhodidError:
-    return WhodidError("invalid", f"The pattern {text!r} {what}.", hint)
+    return WhodidError("invalid", f"The pattern {text!r} {what}.", hint, field="partitioning")
 
 
 _SIGNS: Final = "Known are %Y %M %D %H and %{name}."

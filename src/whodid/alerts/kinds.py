@@ -162,20 +162,27 @@ def read_options(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
     known = {option.name: option for option in kind.options}
     for name in given:
         if name not in known:
-            raise WhodidError("invalid", f"{kind.name} has no option {name[:100]!r}.", f"Options: {', '.join(known)}.")
+            raise WhodidError(
+                "invalid", f"{kind.name} has no option {name[:100]!r}.", f"Options: {', '.join(known)}.", field=name
+            )
     return {name: _value(kind, option, given.get(name)) for name, option in known.items()}
 
 
 def _value(kind: Kind, option: Option, given: Any) -> Any:
     if given is None or given == "":
         if option.default is None:
-            raise WhodidError("invalid", f"{kind.name} needs {option.name}: {option.help}.", _choices(option))
+            raise WhodidError(
+                "invalid", f"{kind.name} needs {option.name}: {option.help}.", _choices(option), field=option.name
+            )
         return option.default
     try:
         return _READERS[option.kind](option, given)
     except (ValueError, TypeError, OverflowError):
         raise WhodidError(
-            "invalid", f"{option.name} is {str(given)[:100]!r}.", _choices(option) or f"{option.name}: {option.help}."
+            "invalid",
+            f"{option.name} is {str(given)[:100]!r}.",
+            _choices(option) or f"{option.name}: {option.help}.",
+            field=option.name,
         ) from None
 
 

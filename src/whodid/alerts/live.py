@@ -25,7 +25,7 @@ from whodid.delivery.worker import Clock, Job
 from whodid.directory import Directory, tables
 from whodid.directory.due_work import Work, WorkBook
 from whodid.directory.settings import Told
-from whodid.errors import WhodidError
+from whodid.errors import WhodidError, about
 from whodid.event import Entity, Event, new_id
 from whodid.schedules.rights import standing_of
 from whodid.stores.base import Store
@@ -108,7 +108,9 @@ class Alerts:
         rule = Rule(**msgspec.structs.asdict(new), since=at, created_at=at, created_by=by)
         self._check(rule)
         if self._directory.setting(SETTING + rule.name) is not None:
-            raise WhodidError("conflict", f"There is an alert {rule.name!r} already.", "Take another name.")
+            raise WhodidError(
+                "conflict", f"There is an alert {rule.name!r} already.", "Take another name.", field="name"
+            )
         self._save(rule, None, "alert-created", by=by)
         return rule
 
@@ -352,7 +354,8 @@ class Alerts:
             self._outlets.webhook_exists(name)
         options = read_options(kind_of(rule.kind), rule.options)
         for group in options.get("groups", ()):
-            self._directory.group_logins(group)
+            with about("groups"):
+                self._directory.group_logins(group)
         if options.get("as_user"):
             standing_of(self._directory, options["as_user"])
 

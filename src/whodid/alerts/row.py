@@ -13,7 +13,7 @@ from whodid import reports
 from whodid.alerts.kinds import kind_of, read_options
 from whodid.delivery.mail import RECIPIENTS_MAX, checked_address
 from whodid.delivery.settings import check_name
-from whodid.errors import WhodidError
+from whodid.errors import WhodidError, about
 from whodid.reading.times import instant
 
 SETTING: Final = "alert/"
@@ -87,11 +87,19 @@ def check(rule: Rule) -> None:
     check_name("an alert", rule.name)
     options = read_options(kind_of(rule.kind), rule.options)
     if len(rule.mail) > RECIPIENTS_MAX or len(rule.webhooks) > WEBHOOKS_MAX:
-        raise WhodidError("invalid", f"At most {RECIPIENTS_MAX} addresses and {WEBHOOKS_MAX} webhooks are told.")
+        raise WhodidError(
+            "invalid", f"At most {RECIPIENTS_MAX} addresses and {WEBHOOKS_MAX} webhooks are told.", field="mail"
+        )
     for address in rule.mail:
-        checked_address(address)
+        with about("mail"):
+            checked_address(address)
     if not 0 <= rule.renotify_minutes <= 60 * 24 * 31:
-        raise WhodidError("invalid", f"renotify_minutes is {rule.renotify_minutes}.", "0 is never; at most a month.")
+        raise WhodidError(
+            "invalid",
+            f"renotify_minutes is {rule.renotify_minutes}.",
+            "0 is never; at most a month.",
+            field="renotify_minutes",
+        )
     if rule.kind == "report":
         _check_report(options)
 
@@ -101,13 +109,19 @@ def _check_report(options: dict[str, Any]) -> None:
     numbers = [column.name for column in chosen.columns if column.type in ("integer", "number")]
     if options["column"] not in numbers:
         raise WhodidError(
-            "invalid", f"{chosen.name} has no number {options['column'][:100]!r}.", f"It has: {', '.join(numbers)}."
+            "invalid",
+            f"{chosen.name} has no number {options['column'][:100]!r}.",
+            f"It has: {', '.join(numbers)}.",
+            field="column",
         )
     known = {parameter.name for parameter in chosen.parameters if not parameter.is_derived}
     for name in options["parameters"]:
         if name not in known:
             raise WhodidError(
-                "invalid", f"{chosen.name} has no parameter {name[:100]!r}.", f"It has: {', '.join(known)}."
+                "invalid",
+                f"{chosen.name} has no parameter {name[:100]!r}.",
+                f"It has: {', '.join(known)}.",
+                field="parameters",
             )
 
 
@@ -118,5 +132,7 @@ def until_of(text: str, now: datetime) -> datetime:
         return now + timedelta(**{_UNITS[ahead[2]]: int(ahead[1])})
     at = instant(text, name="until", now=now).replace(tzinfo=UTC)
     if at <= now:
-        raise WhodidError("invalid", f"until is {text[:50]!r}, which is over.", "Write how long: 2h, 3d.")
+        raise WhodidError(
+            "invalid", f"until is {text[:50]!r}, which is over.", "Write how long: 2h, 3d.", field="until"
+        )
     return at

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from whodid.directory import Directory
 from whodid.directory.sealed import Sealer, hidden, is_sealed
-from whodid.errors import WhodidError
+from whodid.errors import WhodidError, about
 from whodid.places import Place, kind_of, open_place
 from whodid.places.base import Kind, checked
 
@@ -57,7 +57,9 @@ class Connections:
         value = self._directory.setting(_SETTING + name)
         if value is None:
             known = ", ".join(connection.name for connection in self.all()) or "none yet"
-            raise WhodidError("not_found", f"There is no connection {name[:100]!r}.", f"There are: {known}.")
+            raise WhodidError(
+                "not_found", f"There is no connection {name[:100]!r}.", f"There are: {known}.", field="connection"
+            )
         return _read(value)
 
     def create(self, connection: Connection, *, by: str | None = None) -> Connection:
@@ -139,7 +141,9 @@ class Connections:
             description=given.description,
         )
         if expected_version == 0 and self._directory.setting(_SETTING + given.name) is not None:
-            raise WhodidError("conflict", f"There is a connection {given.name!r} already.", "Change or delete it.")
+            raise WhodidError(
+                "conflict", f"There is a connection {given.name!r} already.", "Change or delete it.", field="name"
+            )
         self._directory.change_setting(_SETTING + given.name, _written(sealed), by=by)
         return sealed
 
@@ -148,14 +152,16 @@ class Connections:
         if not is_secret or value == before.get(option):
             return value
         if is_sealed(value):
-            raise WhodidError("invalid", f"The option {option} is given encrypted.", "Give it as it is.")
+            raise WhodidError("invalid", f"The option {option} is given encrypted.", "Give it as it is.", field=option)
         return self._sealer.seal(value, _place(name, option))
 
     def _check_people(self, connection: Connection) -> None:
         for login in connection.users:
-            self._directory.user(login)
+            with about("users"):
+                self._directory.user(login)
         for group in connection.groups:
-            self._directory.group(group)
+            with about("groups"):
+                self._directory.group(group)
 
 
 def check_name(what: str, name: str) -> None:
@@ -165,6 +171,7 @@ def check_name(what: str, name: str) -> None:
             "invalid",
             f"{name[:100]!r} cannot be the name of a {what}.",
             "Use letters, digits, . _ and -, at most 100, beginning with a letter or digit.",
+            field="name",
         )
 
 

@@ -77,7 +77,9 @@ class Datasets:
         check_name("dataset", dataset.name)
         self._check(dataset)
         if self._directory.setting(_SETTING + dataset.name) is not None:
-            raise WhodidError("conflict", f"There is a dataset {dataset.name!r} already.", "Change or delete it.")
+            raise WhodidError(
+                "conflict", f"There is a dataset {dataset.name!r} already.", "Change or delete it.", field="name"
+            )
         self._directory.change_setting(_SETTING + dataset.name, _written(dataset), by=by)
         return dataset
 
@@ -98,16 +100,20 @@ class Datasets:
         _one_of("format", dataset.format, FORMATS)
         _one_of("charset", dataset.charset, CHARSETS)
         if not 1 <= dataset.max_depth <= DEPTH_MAX:
-            raise WhodidError("invalid", f"max_depth is {dataset.max_depth}.", f"It may be 1 to {DEPTH_MAX}.")
+            raise WhodidError(
+                "invalid", f"max_depth is {dataset.max_depth}.", f"It may be 1 to {DEPTH_MAX}.", field="max_depth"
+            )
         if ".." in dataset.path.split("/"):
-            raise WhodidError("invalid", f"The path {dataset.path!r} leads out of the connection.", "Leave out the ..")
+            raise WhodidError(
+                "invalid", f"The path {dataset.path!r} leads out of the connection.", "Leave out the ..", field="path"
+            )
         if dataset.partitioning:
             PathPattern(dataset.partitioning)
 
 
 def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise WhodidError("invalid", f"The {what} is {value[:100]!r}.", f"It may be: {', '.join(known)}.")
+        raise WhodidError("invalid", f"The {what} is {value[:100]!r}.", f"It may be: {', '.join(known)}.", field=what)
 
 
 def _written(dataset: Dataset) -> dict[str, Any]:

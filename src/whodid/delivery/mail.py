@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, NamedTuple
 from msgspec import Struct
 
 from whodid.delivery.call import Call, untrusted
-from whodid.errors import WhodidError
+from whodid.errors import WhodidError, about
 
 Security = Literal["starttls", "tls", "none"]
 
@@ -81,17 +81,27 @@ def checked_address(text: Any) -> str:
 
 def check_server(server: MailServer) -> None:
     """Raises WhodidError("invalid") with what makes no sense in a server."""
-    checked_address(server.sender)
+    with about("sender"):
+        checked_address(server.sender)
     if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", server.host):
-        raise WhodidError("invalid", f"{server.host[:100]!r} is no host.", "Name the mail server: mail.example.com")
+        raise WhodidError(
+            "invalid", f"{server.host[:100]!r} is no host.", "Name the mail server: mail.example.com", field="host"
+        )
     if not 0 <= server.port < 65_536:
-        raise WhodidError("invalid", f"port is {server.port}.", "It goes from 1 to 65535; 0 is the usual one.")
+        raise WhodidError(
+            "invalid", f"port is {server.port}.", "It goes from 1 to 65535; 0 is the usual one.", field="port"
+        )
     if server.user and server.security == "none" and server.host not in ("localhost", "127.0.0.1", "::1"):
         raise WhodidError(
-            "invalid", "A password would go in clear.", "Choose security starttls or tls; none is without a user."
+            "invalid",
+            "A password would go in clear.",
+            "Choose security starttls or tls; none is without a user.",
+            field="security",
         )
     if bool(server.user) != bool(server.password):
-        raise WhodidError("invalid", "A user needs a password, and a password a user.", "Give both or none.")
+        raise WhodidError(
+            "invalid", "A user needs a password, and a password a user.", "Give both or none.", field="password"
+        )
     if server.certificates:
         _tls(server)
 
@@ -196,7 +206,9 @@ def _tls(server: MailServer) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cadata=server.certificates)
         except ssl.SSLError:
-            raise WhodidError("invalid", "The certificates cannot be read.", "Give them as PEM.") from None
+            raise WhodidError(
+                "invalid", "The certificates cannot be read.", "Give them as PEM.", field="certificates"
+            ) from None
     return context
 
 

@@ -33,6 +33,7 @@ def check_name(what: str, name: str) -> None:
             "invalid",
             f"{name[:100]!r} cannot be the name of {what}.",
             f"Use letters, digits, . _ and -, at most 100; not {', '.join(sorted(_RESERVED))}.",
+            field="name",
         )
 
 
@@ -78,7 +79,9 @@ class Outlets:
         """A webhook, its secrets in clear. Raises WhodidError("not_found")."""
         stored = self._directory.setting(WEBHOOK + name)
         if stored is None:
-            raise WhodidError("not_found", f"There is no webhook {name[:100]!r}.", "See: whodid alert webhooks")
+            raise WhodidError(
+                "not_found", f"There is no webhook {name[:100]!r}.", "See: whodid alert webhooks", field="webhooks"
+            )
         return msgspec.convert(self._opened(WEBHOOK, WEBHOOK + name, stored), Webhook)
 
     def set_webhook(self, webhook: Webhook, *, by: str | None = None) -> dict[str, Any]:
@@ -98,7 +101,9 @@ class Outlets:
     def webhook_exists(self, name: str) -> None:
         """Raises WhodidError("not_found") when there is no such webhook."""
         if self._directory.setting(WEBHOOK + name) is None:
-            raise WhodidError("not_found", f"There is no webhook {name[:100]!r}.", "See: whodid alert webhooks")
+            raise WhodidError(
+                "not_found", f"There is no webhook {name[:100]!r}.", "See: whodid alert webhooks", field="webhooks"
+            )
 
     def _sealed(self, kind: str, place: str, value: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -126,7 +131,9 @@ class Outlets:
 def _stays(before: Mapping[str, Any], server: MailServer) -> None:
     """A password is sent to the server that it was given for, and to no other."""
     if (before["host"], before["user"]) != (server.host, server.user):
-        raise WhodidError("invalid", "Another host or user needs its password.", "Give the password again.")
+        raise WhodidError(
+            "invalid", "Another host or user needs its password.", "Give the password again.", field="password"
+        )
 
 
 def _shown(kind: str, stored: Mapping[str, Any]) -> dict[str, Any]:

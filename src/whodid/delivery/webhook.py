@@ -54,7 +54,10 @@ def check(webhook: Webhook) -> SplitResult:
         or not _TARGET.fullmatch(webhook.url)
     ):
         raise WhodidError(
-            "invalid", "The URL of the webhook makes no sense.", "Give an https URL without user and password."
+            "invalid",
+            "The URL of the webhook makes no sense.",
+            "Give an https URL without user and password.",
+            field="url",
         )
     if webhook.certificates:
         _tls(webhook)
@@ -121,5 +124,7 @@ def _tls(webhook: Webhook) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cadata=webhook.certificates)
         except ssl.SSLError:
-            raise WhodidError("invalid", "The certificates cannot be read.", "Give them as PEM.") from None
+            raise WhodidError(
+                "invalid", "The certificates cannot be read.", "Give them as PEM.", field="certificates"
+            ) from None
     return context

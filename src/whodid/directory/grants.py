@@ -59,7 +59,10 @@ class Grants(Groups):
             )
             if any(_told(made) == _told(grant_of(row)) for row in connection.execute(grant_rows())):
                 raise WhodidError(
-                    "conflict", f"{made.user or made.group} has this role already.", "See: whodid role list"
+                    "conflict",
+                    f"{made.user or made.group} has this role already.",
+                    "See: whodid role list",
+                    field="role",
                 )
             fields = {name: getattr(made, name) for name in made.__struct_fields__ if name not in ("user", "group")}
             ids = {"user_id": whom.id if whom else None, "group_id": team.id if team else None}
@@ -95,24 +98,36 @@ class Grants(Groups):
 
 def _limits(role: str, projects: Iterable[str], entities: Iterable[str], own: bool) -> dict[str, Any]:
     if role not in ROLES:
-        raise WhodidError("invalid", f"There is no role {role[:50]!r}.", f"Roles: {', '.join(ROLES)}.")
+        raise WhodidError("invalid", f"There is no role {role[:50]!r}.", f"Roles: {', '.join(ROLES)}.", field="role")
     limits = {"projects": tuple(dict.fromkeys(projects)), "entities": tuple(dict.fromkeys(entities)), "own": own}
     if role != "reader":
         if limits["projects"] or limits["entities"]:
-            raise WhodidError("invalid", f"{role} has no limits.", "Projects and entities are limits of a reader.")
+            raise WhodidError(
+                "invalid", f"{role} has no limits.", "Projects and entities are limits of a reader.", field="projects"
+            )
         return limits | {"own": True}
     for name in ("projects", "entities"):
         values: tuple[str, ...] = limits[name]  # type: ignore[assignment]
         if len(values) > VALUES_MAX or not all(0 < len(value) <= VALUE_LENGTH_MAX for value in values):
             raise WhodidError(
-                "invalid", f"{name} are at most {VALUES_MAX} of 1 to {VALUE_LENGTH_MAX:,} characters.", "Use a group."
+                "invalid",
+                f"{name} are at most {VALUES_MAX} of 1 to {VALUE_LENGTH_MAX:,} characters.",
+                "Use a group.",
+                field=name,
             )
     for entity in limits["entities"]:  # type: ignore[attr-defined]
         kind, colon, name = entity.partition(":")
         if not (kind and colon and name):
-            raise WhodidError("invalid", f"entity is {entity!r}.", "Write it as type:id, for example query:q-17.")
+            raise WhodidError(
+                "invalid", f"entity is {entity!r}.", "Write it as type:id, for example query:q-17.", field="entities"
+            )
     if not (limits["projects"] or limits["entities"] or own):
-        raise WhodidError("invalid", "This reader would see nothing.", "Name projects or entities, or allow its own.")
+        raise WhodidError(
+            "invalid",
+            "This reader would see nothing.",
+            "Name projects or entities, or allow its own.",
+            field="projects",
+        )
     return limits
 
 

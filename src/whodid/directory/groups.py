@@ -31,13 +31,15 @@ class Groups(Users):
     ) -> Group:
         """Make an empty group; its name is its own among groups. Raises conflict, invalid."""
         if not 1 <= len(name) <= NAME_MAX:
-            raise WhodidError("invalid", f"A group's name has 1 to {NAME_MAX} characters.", "Name it after its people.")
+            raise WhodidError(
+                "invalid", f"A group's name has 1 to {NAME_MAX} characters.", "Name it after its people.", field="name"
+            )
         group = Group(
             id=id or str(uuid.uuid4()), name=name, friendly_name=friendly_name or name, description=description
         )
         with self.writing() as connection:
             if self._find(connection, name) is not None:
-                raise WhodidError("conflict", f"There is a group {name!r} already.", "Take another name.")
+                raise WhodidError("conflict", f"There is a group {name!r} already.", "Take another name.", field="name")
             connection.execute(insert(tables.groups).values({f: getattr(group, f) for f in group.__struct_fields__}))
             touch(connection)
             self.announce("group-created", entity_of(group), by=by, after=_told(group))
@@ -54,7 +56,9 @@ class Groups(Users):
             refuse_personal(before)
             other = self._find(connection, fields["name"]) if fields.get("name") else None
             if other is not None and other.id != before.id:
-                raise WhodidError("conflict", f"There is a group {other.name!r} already.", "Take another name.")
+                raise WhodidError(
+                    "conflict", f"There is a group {other.name!r} already.", "Take another name.", field="name"
+                )
             if fields:
                 connection.execute(update(tables.groups).where(tables.groups.c.id == before.id).values(fields))
             after = self._group(connection, before.id)
@@ -97,7 +101,10 @@ class Groups(Users):
             above = connection.execute(select(groups_above(parent.id).c.id)).scalars()
             if child.id in above:
                 raise WhodidError(
-                    "invalid", f"{parent.name!r} lies within {child.name!r} already.", "A group cannot contain itself."
+                    "invalid",
+                    f"{parent.name!r} lies within {child.name!r} already.",
+                    "A group cannot contain itself.",
+                    field="group",
                 )
             put = self.insert(relations).values(parent_id=parent.id, child_id=child.id, is_admin=is_admin)
             connection.execute(
@@ -177,7 +184,7 @@ class Groups(Users):
 
     def _pair(self, connection: Connection, group: str, user: str | None, subgroup: str | None) -> tuple[Group, Group]:
         if (user is None) == (subgroup is None):
-            raise WhodidError("invalid", "A member is a user or a group.", "Name one of them.")
+            raise WhodidError("invalid", "A member is a user or a group.", "Name one of them.", field="user")
         parent = self._group(connection, group)
         refuse_personal(parent)
         if user is None:
@@ -190,7 +197,7 @@ class Groups(Users):
             row = connection.execute(select(tables.groups).where(tables.groups.c.id == which)).first()
             found = group_of(row) if row is not None else None
         if found is None:
-            raise WhodidError("not_found", f"There is no group {which!r}.", "See: whodid group list")
+            raise WhodidError("not_found", f"There is no group {which!r}.", "See: whodid group list", field="group")
         return found
 
     @staticmethod

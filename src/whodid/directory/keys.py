@@ -71,7 +71,10 @@ class Keys(Watched):
         with self.writing() as connection:
             if self._valid_named(connection, key.name, at):
                 raise WhodidError(
-                    "conflict", f"There is a key {key.name!r} already.", "Take another name, or revoke it."
+                    "conflict",
+                    f"There is a key {key.name!r} already.",
+                    "Take another name, or revoke it.",
+                    field="name",
                 )
             connection.execute(insert(tables.keys).values(row))
             touch(connection, close_access=True)
@@ -137,7 +140,9 @@ def _told(key: Key) -> dict[str, Any]:
 
 def _name(name: str) -> str:
     if not 1 <= len(name.strip()) <= NAME_MAX:
-        raise WhodidError("invalid", f"A key's name has 1 to {NAME_MAX} characters.", "Name the program that uses it.")
+        raise WhodidError(
+            "invalid", f"A key's name has 1 to {NAME_MAX} characters.", "Name the program that uses it.", field="name"
+        )
     return name.strip()
 
 
@@ -145,7 +150,7 @@ def _scopes(scopes: Iterable[str]) -> tuple[str, ...]:
     wanted = {scopes} if isinstance(scopes, str) else set(scopes)
     if not wanted or wanted - set(SCOPES):
         told = ", ".join(sorted(wanted - set(SCOPES))) or "no scope"
-        raise WhodidError("invalid", f"A key cannot have {told}.", f"Scopes are {', '.join(SCOPES)}.")
+        raise WhodidError("invalid", f"A key cannot have {told}.", f"Scopes are {', '.join(SCOPES)}.", field="scopes")
     return tuple(scope for scope in SCOPES if scope in wanted)
 
 
@@ -161,7 +166,14 @@ def _future(at: datetime | None, present: datetime) -> datetime | None:
     if at is None:
         return None
     if at.tzinfo is None:
-        raise WhodidError("invalid", "The time a key expires at has no zone.", "Give it as 2027-01-31T00:00:00Z.")
+        raise WhodidError(
+            "invalid", "The time a key expires at has no zone.", "Give it as 2027-01-31T00:00:00Z.", field="expires_at"
+        )
     if at <= present:
-        raise WhodidError("invalid", f"A key cannot expire at {at.isoformat()}: that has passed.", "Take a later time.")
+        raise WhodidError(
+            "invalid",
+            f"A key cannot expire at {at.isoformat()}: that has passed.",
+            "Take a later time.",
+            field="expires_at",
+        )
     return at

@@ -33,11 +33,15 @@ class Users(Watched):
         """
         values = _checked(fields)
         if not 1 <= len(login) <= LOGIN_MAX:
-            raise WhodidError("invalid", f"A login has 1 to {LOGIN_MAX} characters.", "Give it as events name it.")
+            raise WhodidError(
+                "invalid", f"A login has 1 to {LOGIN_MAX} characters.", "Give it as events name it.", field="login"
+            )
         with self.writing() as connection:
             found = connection.execute(select_users().where(tables.users.c.login == login)).first()
             if found is not None and found.made:
-                raise WhodidError("conflict", f"There is a user {login!r} already.", "Change it instead.")
+                raise WhodidError(
+                    "conflict", f"There is a user {login!r} already.", "Change it instead.", field="login"
+                )
             refuse_other_case(connection, login)
             if found is None:
                 add_user(self, connection, login, id or user_uuid(login), joined=now(), made=True)
@@ -114,7 +118,7 @@ class Users(Watched):
         if row is None and is_uuid(which):
             row = connection.execute(select_users().where(tables.users.c.id == which)).first()
         if row is None:
-            raise WhodidError("not_found", f"There is no user {which!r}.", "See: whodid user list")
+            raise WhodidError("not_found", f"There is no user {which!r}.", "See: whodid user list", field="user")
         return user_of(row)
 
     def _change(self, connection: Connection, login: str, values: dict[str, str | None]) -> User:
@@ -165,7 +169,10 @@ def refuse_other_case(connection: Connection, login: str, but: str | None = None
     for row in connection.execute(select_users().where(same)):
         if row.id != but:
             raise WhodidError(
-                "conflict", f"There is a user {row.login!r} already, who differs only in case.", "Change it instead."
+                "conflict",
+                f"There is a user {row.login!r} already, who differs only in case.",
+                "Change it instead.",
+                field="login",
             )
 
 
@@ -209,7 +216,10 @@ def _checked(fields: dict[str, str | None]) -> dict[str, str | None]:
 def _refuse_other_id(login: str, known: str, given: str | None) -> None:
     if given is not None and given.lower() != known:
         raise WhodidError(
-            "conflict", f"Events know {login!r} as {known} already.", "Leave the id out, or take another login."
+            "conflict",
+            f"Events know {login!r} as {known} already.",
+            "Leave the id out, or take another login.",
+            field="login",
         )
 
 

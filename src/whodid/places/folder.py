@@ -27,7 +27,9 @@ class FolderPlace:
         self.kind = kind
         path = Path(options["path"])
         if not path.is_absolute():
-            raise WhodidError("invalid", f"The path {options['path']!r} is not absolute.", "Begin it with /.")
+            raise WhodidError(
+                "invalid", f"The path {options['path']!r} is not absolute.", "Begin it with /.", field="path"
+            )
         self.root = Path(os.path.normpath(path))
 
     @property
@@ -36,7 +38,9 @@ class FolderPlace:
 
     def files(self, folder: str = "") -> Iterator[File]:
         if not self.root.is_dir():
-            raise WhodidError("not_found", f"There is no folder {self.root}.", "Make it, or change the connection.")
+            raise WhodidError(
+                "not_found", f"There is no folder {self.root}.", "Make it, or change the connection.", field="path"
+            )
         start = self._inside(folder)
         if start.is_dir():
             yield from self._below(start)
@@ -46,7 +50,9 @@ class FolderPlace:
 
     def write(self, path: str, data: bytes) -> None:
         if not self.root.is_dir():
-            raise WhodidError("not_found", f"There is no folder {self.root}.", "Make it, or change the connection.")
+            raise WhodidError(
+                "not_found", f"There is no folder {self.root}.", "Make it, or change the connection.", field="path"
+            )
         target = self._inside(path)
         # Hidden until it is whole; a link fails where there is a file, which a renaming would replace.
         beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")

@@ -13,7 +13,7 @@ from msgspec import Struct
 from whodid.directory import Directory
 from whodid.directory.database import now
 from whodid.directory.settings import Told
-from whodid.errors import WhodidError
+from whodid.errors import WhodidError, about
 from whodid.event import Entity
 from whodid.policy.capture import EVENTS_DEFAULT, EVENTS_MAX, SPAN_MAX, Capture
 from whodid.policy.capture_rows import write_row
@@ -68,7 +68,9 @@ class CaptureBook:
         name = new.name or f"capture-{number}"
         running = [each for each in kept.items if each.is_running]
         if any(each.name == name for each in running):
-            raise WhodidError("conflict", f"A capture {name!r} runs already.", "Stop it first, or take another name.")
+            raise WhodidError(
+                "conflict", f"A capture {name!r} runs already.", "Stop it first, or take another name.", field="name"
+            )
         if len(running) >= RUNNING_MAX:
             raise WhodidError("invalid", f"{RUNNING_MAX} captures run already.", "See: whodid policy capture list")
         at = now()
@@ -143,19 +145,39 @@ def entity(capture: Capture) -> Entity:
 
 def _check(new: NewCapture, seen: Seen) -> None:
     if len(new.reason.strip()) < REASON_MIN:
-        raise WhodidError("invalid", "A capture needs a reason.", "Say what it is for: --reason 'why Ada's view hangs'")
+        raise WhodidError(
+            "invalid",
+            "A capture needs a reason.",
+            "Say what it is for: --reason 'why Ada's view hangs'",
+            field="reason",
+        )
     if len(new.reason) > 1_000 or not (new.name is None or 1 <= len(new.name) <= 100):
-        raise WhodidError("invalid", "Reason or name are too long.", "A reason has 1,000 characters, a name 100.")
+        raise WhodidError(
+            "invalid", "Reason or name are too long.", "A reason has 1,000 characters, a name 100.", field="reason"
+        )
     if not 1 <= new.duration_s <= SPAN_MAX.total_seconds():
-        raise WhodidError("invalid", f"It would last {new.duration_s:,.0f} s.", "From one second to 7 days: --for 2h")
+        raise WhodidError(
+            "invalid",
+            f"It would last {new.duration_s:,.0f} s.",
+            "From one second to 7 days: --for 2h",
+            field="duration_s",
+        )
     if not 1 <= new.events_max <= EVENTS_MAX:
-        raise WhodidError("invalid", f"At most {new.events_max:,} events.", f"It goes from 1 to {EVENTS_MAX:,}.")
-    for pattern in (*new.types, *new.topics):
-        check_pattern(pattern)
+        raise WhodidError(
+            "invalid", f"At most {new.events_max:,} events.", f"It goes from 1 to {EVENTS_MAX:,}.", field="events_max"
+        )
+    for field in ("types", "topics"):
+        with about(field):
+            for pattern in getattr(new, field):
+                check_pattern(pattern)
     for one in new.entities:
         if not one.partition(":")[2] or len(one) > 1_300:
             raise WhodidError(
-                "invalid", f"{one[:100]!r} names no entity.", "Write type:id, or type:* for all of a type."
+                "invalid",
+                f"{one[:100]!r} names no entity.",
+                "Write type:id, or type:* for all of a type.",
+                field="entities",
             )
     if not new.accept_unknown:
-        refuse_unknown([one for one in new.types if not is_glob(one)], "The capture", seen)
+        with about("types"):
+            refuse_unknown([one for one in new.types if not is_glob(one)], "The capture", seen)

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from whodid import catalogue
-from whodid.errors import WhodidError
+from whodid.errors import WhodidError, about
 from whodid.policy.pattern import covers, is_glob, known_of, matches, overlap, protected, reaches_protected
 
 Level = Literal["standard", "verbose", "custom"]
@@ -123,23 +123,32 @@ def check(rule: Rule, *, accept_unknown: bool = False, seen: Seen = lambda names
         _check_known(rule, seen)
 
 
-def _refuse(rule: Rule, message: str, hint: str) -> WhodidError:
-    return WhodidError("invalid", f"Rule {rule.name!r}: {message}", hint)
+def _refuse(rule: Rule, message: str, hint: str, field: str) -> WhodidError:
+    return WhodidError("invalid", f"Rule {rule.name!r}: {message}", hint, field=field)
 
 
 def _check_words(rule: Rule) -> None:
     if not 1 <= len(rule.name) <= NAME_MAX or not rule.name.isprintable():
-        raise WhodidError("invalid", f"A rule's name has 1 to {NAME_MAX} characters.", "Name it after what it does.")
+        raise WhodidError(
+            "invalid", f"A rule's name has 1 to {NAME_MAX} characters.", "Name it after what it does.", field="name"
+        )
     if rule.user is not None and rule.group is not None:
-        raise _refuse(rule, "it is for a user and for a group.", "Make a rule for each.")
-    for pattern in (*rule.types, *rule.switched_off, *rule.sampling):
-        check_pattern(pattern)
-    if max(map(len, (rule.types, rule.switched_off, rule.left_out, rule.hashed, rule.truncated))) > NAMES_MAX:
-        raise _refuse(rule, f"a list has more than {NAMES_MAX:,} names.", "Use * for several types.")
+        raise _refuse(rule, "it is for a user and for a group.", "Make a rule for each.", "user")
+    for field in ("types", "switched_off", "sampling"):
+        with about(field):
+            for pattern in getattr(rule, field):
+                check_pattern(pattern)
+    for field in ("types", "switched_off", "left_out", "hashed", "truncated"):
+        if len(getattr(rule, field)) > NAMES_MAX:
+            raise _refuse(rule, f"a list has more than {NAMES_MAX:,} names.", "Use * for several types.", field)
     if rule.level == "custom" and not rule.types:
-        raise _refuse(rule, "level custom without types would log nothing.", "Name the types that are logged: --type.")
+        raise _refuse(
+            rule, "level custom without types would log nothing.", "Name the types that are logged: --type.", "level"
+        )
     if rule.level != "custom" and rule.types:
-        raise _refuse(rule, f"types are listed, but the level is {rule.level}.", "Only level custom lists types.")
+        raise _refuse(
+            rule, f"types are listed, but the level is {rule.level}.", "Only level custom lists types.", "types"
+        )
 
 
 def check_pattern(pattern: str) -> None:
@@ -155,43 +164,47 @@ def _check_parameters(rule: Rule) -> None:
     for place, names in (("left_out", rule.left_out), ("hashed", rule.hashed), ("truncated", rule.truncated)):
         for name in names:
             if not 1 <= len(name) <= 1_000:
-                raise _refuse(rule, f"{place} has a name of {len(name)} characters.", "A parameter has a name.")
+                raise _refuse(rule, f"{place} has a name of {len(name)} characters.", "A parameter has a name.", place)
             if places.setdefault(name, place) != place:
-                raise _refuse(rule, f"{name!r} is in {places[name]} and in {place}.", "Choose one of them.")
+                raise _refuse(rule, f"{name!r} is in {places[name]} and in {place}.", "Choose one of them.", place)
     for name, chars in rule.truncated.items():
         if not 1 <= chars <= TRUNCATED_MAX:
-            raise _refuse(rule, f"{name!r} is to be cut to {chars} characters.", "Leave it out, or keep at least 1.")
+            raise _refuse(
+                rule, f"{name!r} is to be cut to {chars} characters.", "Leave it out, or keep at least 1.", "truncated"
+            )
 
 
 def _check_numbers(rule: Rule) -> None:
     for pattern, share in rule.sampling.items():
         if not 0 < share < 1:
-            raise _refuse(
-                rule, f"the share of {pattern!r} is {share}.", "It lies between 0 and 1; to log none switch it off."
-            )
+            hint = "It lies between 0 and 1; to log none switch it off."
+            raise _refuse(rule, f"the share of {pattern!r} is {share}.", hint, "sampling")
     for name, least, most in TIMEOUTS:
         value = getattr(rule, name)
         if value is not None and not least <= value <= most:
-            raise _refuse(rule, f"{name} is {value}.", f"It goes from {least:,} to {most:,} ms.")
+            raise _refuse(rule, f"{name} is {value}.", f"It goes from {least:,} to {most:,} ms.", name)
 
 
 def _check_reach(rule: Rule) -> None:
-    for place, patterns in (("switched off", rule.switched_off), ("sampled", rule.sampling)):
-        for pattern in patterns:
+    for field, place in (("switched_off", "switched off"), ("sampling", "sampled")):
+        for pattern in getattr(rule, field):
             if reaches_protected(pattern) and not (is_glob(pattern) and _reaches_others(pattern)):
                 what = "only security types" if is_glob(pattern) else "a security type"
-                raise _refuse(
-                    rule, f"{pattern!r} is {what} and cannot be {place}.", "These are always logged, and whole."
-                )
+                hint = "These are always logged, and whole."
+                raise _refuse(rule, f"{pattern!r} is {what} and cannot be {place}.", hint, field)
     for pattern in rule.switched_off if rule.level == "custom" else ():
         if not any(overlap(pattern, one) for one in rule.types):
-            raise _refuse(rule, f"{pattern!r} is switched off, but not among its types.", "Leave it out.")
+            raise _refuse(
+                rule, f"{pattern!r} is switched off, but not among its types.", "Leave it out.", "switched_off"
+            )
     for one in rule.types:
         if any(covers(pattern, one) for pattern in rule.switched_off):
-            raise _refuse(rule, f"{one!r} is among its types and switched off.", "Choose one of them.")
+            raise _refuse(rule, f"{one!r} is among its types and switched off.", "Choose one of them.", "types")
     for pattern in rule.sampling:
         if any(covers(off, pattern) for off in off_patterns(rule)):
-            raise _refuse(rule, f"{pattern!r} is sampled, but is not logged at all.", "Leave out one of them.")
+            raise _refuse(
+                rule, f"{pattern!r} is sampled, but is not logged at all.", "Leave out one of them.", "sampling"
+            )
 
 
 def _reaches_others(pattern: str) -> bool:
@@ -210,8 +223,10 @@ def noisy_types() -> list[str]:
 
 
 def _check_known(rule: Rule, seen: Seen) -> None:
-    names = [name for name in (*rule.types, *rule.switched_off, *rule.sampling) if not is_glob(name)]
-    refuse_unknown(names, f"Rule {rule.name!r}", seen)
+    for field in ("types", "switched_off", "sampling"):
+        names = [name for name in getattr(rule, field) if not is_glob(name)]
+        with about(field):
+            refuse_unknown(names, f"Rule {rule.name!r}", seen)
 
 
 def refuse_unknown(names: Iterable[str], whose: str, seen: Seen) -> None:

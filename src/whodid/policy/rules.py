@@ -179,7 +179,9 @@ class RuleBook:
     @staticmethod
     def _refuse_name(rules: Sequence[Rule], name: str) -> None:
         if any(each.name == name for each in rules):
-            raise WhodidError("conflict", f"There is a rule {name!r} already.", "Change it, or take another name.")
+            raise WhodidError(
+                "conflict", f"There is a rule {name!r} already.", "Change it, or take another name.", field="name"
+            )
 
     def _write(
         self,
@@ -208,7 +210,9 @@ def subject_of(
         The group has no members.
     """
     if user is not None and group is not None:
-        raise WhodidError("invalid", "It is for a user and for a group.", "Name one of them, or neither for everyone.")
+        raise WhodidError(
+            "invalid", "It is for a user and for a group.", "Name one of them, or neither for everyone.", field="user"
+        )
     if user is not None:
         return (user if accept_unknown else _known_login(directory, user)), None
     if group is None:
@@ -219,6 +223,7 @@ def subject_of(
             "invalid",
             f"The group {known.name!r} has no members: nothing would ever match.",
             f"Add some: whodid group add {known.name} --user LOGIN; or take it as it is: --unknown (accept_unknown).",
+            field="group",
         )
     return None, known.id
 
@@ -233,6 +238,7 @@ def _known_login(directory: Directory, user: str) -> str:
             "not_found",
             f"There is no user {user!r}: nobody made one, and no event names one.",
             "See: whodid user list. If one will come: --unknown (accept_unknown).",
+            field="user",
         ) from None
 
 

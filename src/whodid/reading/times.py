@@ -35,9 +35,11 @@ def instant(value: str | date | datetime, *, name: str, now: datetime | None = N
     """
     at = _read(value, now or datetime.now(UTC))
     if at is None:
-        raise WhodidError("invalid", f"{name} is {str(value)[:100]!r}, which is no time.", _HINT)
+        raise WhodidError("invalid", f"{name} is {str(value)[:100]!r}, which is no time.", _HINT, field=name)
     if not TIME_MIN <= at < TIME_MAX:
-        raise WhodidError("invalid", f"{name} is {str(value)[:100]!r}, which is not between 1970 and 2200.", _HINT)
+        raise WhodidError(
+            "invalid", f"{name} is {str(value)[:100]!r}, which is not between 1970 and 2200.", _HINT, field=name
+        )
     return at.astimezone(UTC).replace(tzinfo=None)
 
 

@@ -57,4 +57,6 @@ def check(retention: Retention) -> None:
 
 def _check(what: str, days: int) -> None:
     if not 1 <= days <= DAYS_MAX:
-        raise WhodidError("invalid", f"{what} is {days:,} days.", f"From 1 to {DAYS_MAX:,}; leave it out for ever.")
+        raise WhodidError(
+            "invalid", f"{what} is {days:,} days.", f"From 1 to {DAYS_MAX:,}; leave it out for ever.", field=what
+        )

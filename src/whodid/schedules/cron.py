@@ -32,16 +32,20 @@ def checked(cron: str, zone: str) -> str:
             "invalid",
             f"{cron[:100]!r} is no cron expression: it has five fields.",
             "Minute, hour, day, month, weekday: 0 7 * * 1 is Mondays at 7:00. Or @hourly, @daily, @weekly, @monthly.",
+            field="cron",
         )
     try:
         next(CronSim(expression, datetime.now(UTC)))
     except CronSimError as error:
         raise WhodidError(
-            "invalid", f"{cron[:100]!r} is no cron expression: {error}.", "Minute, hour, day, month, weekday."
+            "invalid",
+            f"{cron[:100]!r} is no cron expression: {error}.",
+            "Minute, hour, day, month, weekday.",
+            field="cron",
         ) from None
     except StopIteration:
         raise WhodidError(
-            "invalid", f"{cron[:100]!r} names a date that never comes.", "Look at day and month."
+            "invalid", f"{cron[:100]!r} names a date that never comes.", "Look at day and month.", field="cron"
         ) from None
     return expression
 

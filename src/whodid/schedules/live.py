@@ -16,7 +16,7 @@ from whodid.delivery.worker import HOLD_S, Clock, Job, Worker
 from whodid.directory import Directory
 from whodid.directory.due_work import Work, WorkBook
 from whodid.directory.settings import Told
-from whodid.errors import WhodidError
+from whodid.errors import WhodidError, about
 from whodid.event import Entity, Event, new_id
 from whodid.schedules import cron as crons
 from whodid.schedules import running
@@ -177,7 +177,8 @@ class Schedules:
 
     def _checked(self, schedule: Schedule) -> Schedule:
         schedule = checked(schedule)
-        standing = standing_of(self._directory, schedule.as_user)
+        with about("as_user"):
+            standing = standing_of(self._directory, schedule.as_user)
         if schedule.to.connection:
             self._parts.connections.get(schedule.to.connection)
             self._parts.connections.require_use(schedule.to.connection, schedule.as_user, is_admin=standing.is_admin)
@@ -195,7 +196,9 @@ class Schedules:
         told = Told(kind, _entity(schedule.name), before=_told(before) if before else None, after=_told(schedule))
         place = SETTING + schedule.name
         if before is None and self._directory.setting(place) is not None:
-            raise WhodidError("conflict", f"There is a schedule {schedule.name!r} already.", "Take another name.")
+            raise WhodidError(
+                "conflict", f"There is a schedule {schedule.name!r} already.", "Take another name.", field="name"
+            )
         self._directory.change_setting(place, msgspec.to_builtins(schedule), by=by, told=told)
 
     def _do(self, work: Work, on_call: Callable[[Call], object]) -> Mapping[str, Any]:

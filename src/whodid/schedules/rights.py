@@ -34,5 +34,7 @@ def standing_of(directory: Directory, login: str | None) -> Standing:
     sight = EVERYTHING if "read" in rights.scopes else rights.limited
     if not user.active or sight == NOTHING:
         why = "was deactivated" if not user.active else "may see nothing of the audit"
-        raise WhodidError("forbidden", f"{login} {why}.", "Give a role, or let it run as somebody else.")
+        raise WhodidError(
+            "forbidden", f"{login} {why}.", "Give a role, or let it run as somebody else.", field="as_user"
+        )
     return Standing(sight, "admin" in rights.scopes)

@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 from whodid import reports
 from whodid.delivery.mail import RECIPIENTS_MAX, checked_address
 from whodid.delivery.settings import check_name
-from whodid.errors import WhodidError
+from whodid.errors import WhodidError, about
 from whodid.reading.times import instant
 from whodid.reports.run import NAMED_TIMES
 from whodid.schedules import cron as crons
@@ -138,26 +138,41 @@ def _check_parameters(schedule: Schedule, known: dict[str, Any]) -> None:
     for name, value in schedule.parameters.items():
         if name not in known:
             raise WhodidError(
-                "invalid", f"{schedule.report} has no parameter {name[:100]!r}.", f"It has: {', '.join(known)}."
+                "invalid",
+                f"{schedule.report} has no parameter {name[:100]!r}.",
+                f"It has: {', '.join(known)}.",
+                field="parameters",
             )
         values = value if isinstance(value, list) else [value]
         if len(values) > VALUES_MAX or any(len(str(one)) > LENGTH_MAX for one in values):
-            raise WhodidError("invalid", f"{name} says too much.", f"At most {VALUES_MAX} values of {LENGTH_MAX:,}.")
+            raise WhodidError(
+                "invalid",
+                f"{name} says too much.",
+                f"At most {VALUES_MAX} values of {LENGTH_MAX:,}.",
+                field="parameters",
+            )
 
 
 def _check_destination(to: Destination, form: str) -> None:
     if bool(to.connection) == bool(to.mail):
         raise WhodidError(
-            "invalid", "A report goes to a connection or by mail.", "Name one of them; for both make two schedules."
+            "invalid",
+            "A report goes to a connection or by mail.",
+            "Name one of them; for both make two schedules.",
+            field="connection",
         )
     if to.mail and (len(to.mail) > RECIPIENTS_MAX or to.path):
-        raise WhodidError("invalid", f"Mail goes to {RECIPIENTS_MAX} addresses at most, and has no path.")
+        raise WhodidError("invalid", f"Mail goes to {RECIPIENTS_MAX} addresses at most, and has no path.", field="mail")
     for address in to.mail:
-        checked_address(address)
+        with about("mail"):
+            checked_address(address)
     if to.connection and form == "none":
-        raise WhodidError("invalid", "A file needs a format.", "It is one of: csv, parquet.")
+        raise WhodidError("invalid", "A file needs a format.", "It is one of: csv, parquet.", field="format")
     parts = PurePosixPath(to.path).parts
     if to.path.startswith("/") or ".." in parts or len(to.path) > 500 or not to.path.isprintable():
         raise WhodidError(
-            "invalid", f"The path is {to.path[:100]!r}.", "Name a folder below the connection: reports/2026"
+            "invalid",
+            f"The path is {to.path[:100]!r}.",
+            "Name a folder below the connection: reports/2026",
+            field="path",
         )

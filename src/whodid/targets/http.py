@@ -246,7 +246,9 @@ def _url(text: str) -> str:
     except ValueError:
         good = None
     if not good:
-        raise WhodidError("invalid", "url is no address of an HTTP server.", "Write it like https://host:8400/path")
+        raise WhodidError(
+            "invalid", "url is no address of an HTTP server.", "Write it like https://host:8400/path", field="url"
+        )
     return text
 
 
@@ -258,7 +260,7 @@ def _trust(verify: bool, ca_file: str | None) -> ssl.SSLContext | bool:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise WhodidError("invalid", f"ca_file {ca_file} cannot be read: {error}.") from error
+        raise WhodidError("invalid", f"ca_file {ca_file} cannot be read: {error}.", field="ca_file") from error
 
 
 def _seconds(text: str | None) -> int | None:

@@ -56,7 +56,9 @@ class KafkaTarget(BaseTarget):
         self._met = Met()
         self._common = kafka_properties.common(options, context, self._met.note)
         if not options["brokers"]:
-            raise WhodidError("invalid", "brokers names nobody.", "Write them like kafka-1:9092,kafka-2:9092")
+            raise WhodidError(
+                "invalid", "brokers names nobody.", "Write them like kafka-1:9092,kafka-2:9092", field="brokers"
+            )
         self._topic = Naming("topic", options["topic"], allowed=r"a-zA-Z0-9._-", most=249)
         self._producer: Producer | None = None
         self._consumer: Consumer | None = None

@@ -36,9 +36,10 @@ class Naming:
                 "invalid",
                 f"{option} is {text[:100]!r}, which names what events do not have: {unknown[0] if unknown else '%'}.",
                 f"There are %Y %M %D %H and {', '.join(f'%{{{field}}}' for field in FIELDS)}.",
+                field=option,
             )
         if not text or self._not_allowed.search(bare) or len(bare) > most:
-            raise WhodidError("invalid", f"{option} is {text[:100]!r}, which cannot be such a name.")
+            raise WhodidError("invalid", f"{option} is {text[:100]!r}, which cannot be such a name.", field=option)
 
     def of(self, label: Label) -> str:
         """The name for an event."""

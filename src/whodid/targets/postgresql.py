@@ -48,10 +48,12 @@ class PostgreSQLTarget(BaseTarget):
     def __init__(self, options: Mapping[str, Any], context: Context):
         super().__init__(options, context)
         if context.format != "native":
-            raise WhodidError("invalid", f"Rows are made of events in the native format, not of {context.format}.")
+            raise WhodidError(
+                "invalid", f"Rows are made of events in the native format, not of {context.format}.", field="format"
+            )
         if not options["url"].startswith(("postgresql://", "postgres://")):
             raise WhodidError(
-                "invalid", "url is no address of a PostgreSQL database.", "postgresql://user@host/database"
+                "invalid", "url is no address of a PostgreSQL database.", "postgresql://user@host/database", field="url"
             )
         self._prefix = f"target/{context.id}/{context.receiver}/"
         self._store: Store | None = None

@@ -24,6 +24,7 @@ from whodid.errors import WhodidError
 from whodid.targets.base import BaseTarget, Context, Delivery, Refusal, Sent, TargetOption
 from whodid.targets.syslog_message import FACILITIES, Messages, cut
 
+PORT_MAX: Final = 65_535
 PORTS: Final = {"tls": 6514, "tcp": 601, "udp": 514}
 UDP_BYTES_MAX: Final = 65_507
 WRITE_BYTES: Final = 256 * 1024
@@ -69,6 +70,8 @@ class SyslogTarget(BaseTarget):
             bom=options["bom"],
             host=context.node,
         )
+        if options["port"] > PORT_MAX:
+            raise WhodidError("invalid", f"port is {options['port']}.", f"At most {PORT_MAX:,}.")
         self._address = (options["host"], options["port"] or PORTS[options["transport"]])
         self._name = f"{self._address[0]}:{self._address[1]} ({options['transport']})"
         self._is_udp = options["transport"] == "udp"
@@ -242,6 +245,7 @@ def _trust(options: Mapping[str, Any]) -> ssl.SSLContext:
             "invalid",
             f"ca_file, certificate_file or key_file cannot be read: {error.strerror or error}.",
             "They are PEM files that the server may read; key_password opens the key.",
+            field="ca_file",
         ) from error
     return trust
 

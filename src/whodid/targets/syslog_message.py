@@ -68,11 +68,19 @@ class Messages:
                     "invalid",
                     f"severities has {level} => {severity}.",
                     f"Levels: {', '.join(LEVELS)}. Severities: {', '.join(SEVERITIES)}.",
+                    field="severities",
                 )
         if _header(app_name, 48) != app_name:
-            raise WhodidError("invalid", f"app_name is {app_name[:100]!r}.", "Up to 48 printable ASCII characters.")
+            raise WhodidError(
+                "invalid", f"app_name is {app_name[:100]!r}.", "Up to 48 printable ASCII characters.", field="app_name"
+            )
         if enterprise < 1:
-            raise WhodidError("invalid", f"enterprise_id is {enterprise}.", "It is a number that IANA gave out.")
+            raise WhodidError(
+                "invalid",
+                f"enterprise_id is {enterprise}.",
+                "It is a number that IANA gave out.",
+                field="enterprise_id",
+            )
         self._priorities = {level: FACILITIES[facility] * 8 + SEVERITIES[name] for level, name in chosen.items()}
         self._app_name = app_name
         self._enterprise = enterprise

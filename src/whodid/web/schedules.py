@@ -12,6 +12,7 @@ from msgspec import Struct
 from whodid.beside import Beside
 from whodid.delivery import mail as mails
 from whodid.delivery.mail import Mail, MailServer
+from whodid.errors import about
 from whodid.schedules.row import NewSchedule, ScheduleFields
 from whodid.web.answers import json_answer
 from whodid.web.requests import Req, body_of, bounded, caller_of, name_of, query_of, segments, services_of
@@ -139,7 +140,8 @@ async def test_mail(request: Req) -> Response[bytes]:
 
 def send_test(beside: Beside, to: str) -> str:
     """Send a test to an address, which is returned; blocks. Raises what went wrong."""
-    address = mails.checked_address(to)
+    with about("to"):
+        address = mails.checked_address(to)
     said = "This is a test: mail of whodid arrives here."
     test = Mail("whodid: a test", said, f"<p>{said}</p>", f"test.{secrets.token_hex(8)}")
     mails.send(beside.outlets.mail(), test, [address], beside.clock())

@@ -1,4 +1,4 @@
-"""Forms from rows of data: what a field takes, how its text is read, and which field an error is about."""
+"""Forms from rows of data: what a field takes, how its text is read, and beside which field an error is shown."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ FieldKind = Literal[
 TEXT_MAX: Final = 20_000
 # In front of the names of fields that are options of a kind, so that none is taken for a field of the form's own.
 OPTION: Final = "option_"
-# What an error is about, in front of what is wrong: "Rule 'quiet': ".
-_OF_WHAT: Final = re.compile(r"^\w+ '[^']*': ")
+# What stands in front of the names of fields, by the part of a setting that they belong to.
+PARTS: Final = (OPTION, "takes_", "shape_")
 
 
 class Field(NamedTuple):
@@ -128,31 +128,11 @@ def shown(fields: Sequence[Field], values: Mapping[str, Any], zone: str = "UTC")
     }
 
 
-def about(error: WhodidError, fields: Sequence[Field], sent: Mapping[str, str]) -> dict[str, str]:
-    """An error beside the field that it names, by its name, its label or what was written there; else of the whole."""
+def about(error: WhodidError, fields: Sequence[Field]) -> dict[str, str]:
+    """An error beside the field that it says it is about; else of the whole form."""
     words = f"{error.message} {error.hint or ''}".strip()
-    message = _OF_WHAT.sub("", error.message)
-    for tells in (_names, _quotes, _labels):
-        for field in fields:
-            if field.kind != "hidden" and tells(field, sent, message):
-                return {field.name: words}
-    return {"": words}
-
-
-def _names(field: Field, sent: Mapping[str, str], message: str) -> bool:
-    name = field.name.removeprefix(OPTION)
-    return "_" in name and re.search(rf"\b{re.escape(name)}\b", message) is not None
-
-
-def _labels(field: Field, sent: Mapping[str, str], message: str) -> bool:
-    name = field.name.removeprefix(OPTION)
-    return re.search(rf"\b({re.escape(name)}|{re.escape(field.label)})s?\b", message, re.IGNORECASE) is not None
-
-
-def _quotes(field: Field, sent: Mapping[str, str], message: str) -> bool:
-    if field.kind == "secret":
-        return False
-    return any(line.strip() and repr(line.strip()) in message for line in sent.get(field.name, "").splitlines())
+    names = {f"{part}{error.field}" for part in ("", *PARTS)} if error.field else set()
+    return {next((field.name for field in fields if field.name in names and field.kind != "hidden"), ""): words}
 
 
 def _read(field: Field, sent: Mapping[str, str], zone: str) -> Any:

@@ -152,7 +152,7 @@ async def tried(
     except WhodidError as error:
         if error.code == "internal":
             raise
-        told = forms.about(error, fields, given)
+        told = forms.about(error, fields)
         return await again(Failed(which, forms.kept(fields, given), told, error.kind.status))
 
 
