@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 import urllib.request
@@ -231,14 +232,26 @@ def test_the_embedded_store_dies_and_comes_back(journal: str, tmp_path: Path, po
         senders = senders_on(server, server)
         assert doomed.process.wait(40) == -signal.SIGKILL
         server.start()
+        log = tmp_path / "exported" / "audit.log"
+        target = {"name": "log", "kind": "log-files", "options": {"path": str(log)}, "start": "beginning"}
+        assert server.request("POST", "/v1/targets", target)[0] == 201
         finish(senders)
-        all_is_stored(server, senders)
+        stored = all_is_stored(server, senders)
         users = {row["user"] for row in server.query('SELECT DISTINCT "user" FROM events')} - {None}
         known = {user["login"] for user in server.request("GET", "/v1/users")[1]["users"]}
         assert users <= known, "what was stored right before the crash is known to the directory too"
+        wait_for(lambda: len(exported(log)) >= stored, "whole log")
+        assert len(set(exported(log))) == len(exported(log)) == stored
     finally:
         doomed.kill()
         server.kill()
+
+
+def exported(log: Path) -> list[str]:
+    """The ids of the senders' events in a target's file."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    told = [json.loads(line) for line in lines if line.endswith("}")]
+    return [event["id"] for event in told if event["type"] == "query-start"]
 
 
 @pytest.mark.postgresql

@@ -66,11 +66,7 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     )
     if writer["last_error"]:
         yield "", f"last error: {printable(writer['last_error'])}"
-    yield (
-        "journal",
-        f"receiver {journal['receiver']}, next number {journal['seq_next']:,}, "
-        f"segment {journal['segment_open'] or journal['segment_sealed']:,}, stored to {journal['released']:,}",
-    )
+    yield from _kafka(journal) if "partitions" in journal else _disk(journal)
     yield (
         "backlog",
         f"{_size(journal['backlog_bytes'])} of {_size(journal['backlog_bytes_max'])}; "
@@ -104,6 +100,35 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "problem", printable(problem)
     for item in journal["quarantine"]:
         yield "put aside", printable(", ".join(f"{name} {value}" for name, value in item.items()))
+
+
+def _disk(journal: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield (
+        "journal",
+        f"receiver {journal['receiver']}, next number {journal['seq_next']:,}, "
+        f"segment {journal['segment_open'] or journal['segment_sealed']:,}, stored to {journal['released']:,}",
+    )
+
+
+def _kafka(journal: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    from whodid.reading.printable import printable
+
+    partitions = journal["partitions"]
+    here = [str(one["partition"]) for one in partitions if one["here"]]
+    role = (
+        f"stores {', '.join(here) or 'none'} of {len(partitions)} partitions" if journal["writer"] else "receives only"
+    )
+    yield "journal", f"Kafka topic {journal['topic']} ({journal['topic_id']}) of cluster {journal['cluster']}; {role}"
+    yield "records", f"{journal['lag_records']:,} wait; {journal['poisoned']:,} poisoned, {journal['lost']:,} lost"
+    for one in partitions:
+        if one["lag"] or one["in_sync"] < one["replicas"]:
+            yield (
+                "",
+                f"partition {one['partition']}: stored {one['stored']:,} of {one['end']:,}, "
+                f"{one['lag_seconds']:.0f} s without progress; {one['in_sync']} of {one['replicas']} brokers in sync",
+            )
+    for warning in journal["warnings"]:
+        yield "warning", printable(warning)
 
 
 def _target(target: dict[str, Any]) -> str:

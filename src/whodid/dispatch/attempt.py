@@ -131,6 +131,8 @@ class Attempt:
             if run is not None:
                 self._offer(target, run)
                 continue
+            for receiver in self._source.others():
+                self._catch_up(target, receiver)
             self._call(target.tick)
             self._note_durable(target)
             self._owner.idle()

@@ -32,11 +32,11 @@ from whodid.dispatch.lines import encode_of
 from whodid.dispatch.row import PREFIX, TargetRow, implementation, opened_options, row_of
 from whodid.dispatch.selection import Selector
 from whodid.dispatch.shaping import Shaper
-from whodid.dispatch.source import Dropped, Kept, Source
+from whodid.dispatch.source import Dropped, Kept, SharedSource, Source
 from whodid.dispatch.worker import Parts, TargetStatus, Worker
 from whodid.errors import WhodidError
 from whodid.journal import files
-from whodid.journal.base import Batch, KeptBatches
+from whodid.journal.base import Batch, KeptBatches, Shared
 from whodid.stores.base import Store, Written
 from whodid.targets.base import Context, Target
 
@@ -285,11 +285,17 @@ class Dispatcher:
             kept=self.kept,
             make=self.make,
             form=self.form,
-            source=lambda row: Source(row, self._journal.receiver, self.kept, self._store),
+            source=self._source,
             on_paused=self._on_paused,
             on_lost=self._on_lost,
             on_refused=self._on_refused,
         )
+
+    def _source(self, row: TargetRow) -> Source:
+        own = self._journal.receiver
+        if isinstance(self._journal, Shared):
+            return SharedSource(row, own, self.kept, self._store, self._journal.horizons)
+        return Source(row, own, self.kept, self._store)
 
     def _on_paused(self, row: TargetRow, reason: str) -> None:
         self._unpersisted.append((row, reason))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -121,3 +121,31 @@ class Source:
 
     def _page(self, receiver: str, after: int, end: int, since: datetime | None) -> Run:
         return stored.page(self._store, receiver, after, end, since)
+
+
+class SharedSource(Source):
+    """The events of one target where the journal is shared by many servers: all of them come out of the store, and the
+    server on which the target was made sends them, stream by stream.
+
+    horizons  by stream of the journal up to which number everything is stored.
+    """
+
+    def __init__(self, row: TargetRow, own: str, kept: Kept, store: Store, horizons: Callable[[], Mapping[str, int]]):
+        super().__init__(row, own, kept, store)
+        self._horizons = horizons
+
+    def others(self) -> list[str]:
+        if self._row.backfilled_by != self._own:
+            return []
+        return sorted({*super().others(), *self._horizons()})
+
+    def next(self, receiver: str, after: int) -> Run | None:
+        end = self._horizons().get(receiver)
+        if end is None:
+            return super().next(receiver, after)
+        since, boundary = self._row.since, self._boundary(receiver)
+        if since is not None and after < boundary:
+            end = min(end, boundary)
+        else:
+            since = None
+        return stored.rows_behind(self._store, receiver, after, end, since) if after < end else None

@@ -92,6 +92,28 @@ def page(
     return Run(receiver=receiver, first=after + 1, last=last, parts=lambda: iter(parts), events=table.num_rows)
 
 
+def rows_behind(
+    store: Store, receiver: str, after: int, end: int, since: datetime | None = None, *, rows: int = PAGE_NUMBERS
+) -> Run:
+    """`page` for numbers with wide gaps between them: as many events as a page has, however far they lie apart."""
+    when = {"since": since} if since else {}
+    try:
+        table = _ask(
+            store,
+            "page",
+            {"receiver": receiver, "after": after, "last": end, **when},
+            limit=rows,
+            since=_SINCE if since else "",
+        )
+    except WhodidError as error:
+        if error.code != "too_large" or rows == 1:
+            raise
+        return rows_behind(store, receiver, after, end, since, rows=max(1, rows // 8))
+    last = int(table["seq"][-1].as_py()) if table.num_rows == rows else end
+    parts = list(_parts(offered_of(table))) if table.num_rows else []
+    return Run(receiver=receiver, first=after + 1, last=last, parts=lambda: iter(parts), events=table.num_rows)
+
+
 def sample(store: Store, since: datetime, limit: int) -> tuple[list[Offered], bool]:
     """What happened since a time, at most `limit` events, and whether there are more."""
     from whodid.reading.read import columns

@@ -212,6 +212,7 @@ class Journal(Intake, Stream, KeptBatches, Protocol):
     """A journal with one stream, its own."""
 
 
+@runtime_checkable
 class Shared(Intake, KeptBatches, Protocol):
     """A journal with several streams that many processes share: each stream is stored by one of them at a time."""
 
@@ -241,6 +242,9 @@ class Shared(Intake, KeptBatches, Protocol):
     @property
     def lag_s(self) -> float:
         """For how long a stream has waited for the store without any progress."""
+
+    def horizons(self) -> Mapping[str, int]:
+        """By stream the running number up to which all of it is stored, as of the last look."""
 
     def written(self) -> Mapping[str, int]:
         """By stream up to which number this process's own events reach."""

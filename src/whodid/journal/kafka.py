@@ -24,6 +24,7 @@ from whodid.journal import frame, kafka_frames, receiver
 from whodid.journal.base import Batch, Draft, Frame, Outcome, Position, Stream
 from whodid.journal.committer import Append, own, settle
 from whodid.journal.disk import JournalStatus
+from whodid.journal.kafka_frames import SEQ_STEP
 from whodid.journal.kafka_options import parse
 from whodid.journal.kafka_reader import Reader
 from whodid.journal.kafka_sender import Record, Sender
@@ -226,6 +227,9 @@ class KafkaJournal:
     def lag_s(self) -> float:
         return max((one.lag_seconds for one in self._watch.partitions()), default=0.0)
 
+    def horizons(self) -> Mapping[str, int]:
+        return {self._watch.identity.stream(one.partition): one.stored * SEQ_STEP for one in self._watch.partitions()}
+
     def written(self) -> Mapping[str, int]:
         return {self._watch.identity.stream(number): end for number, end in self._sender.ends.items()}
 
@@ -301,9 +305,8 @@ class KafkaJournal:
             raise WhodidError("unavailable", "The journal is closed.")
         if (refusal := self._watch.refusal) is not None:
             raise own(refusal)
-        records = list(self._records(draft))
         append = Append(frame.prepare(draft, self._receiver_json), loop, done)
-        self._sender.send(append, records, draft.count)
+        self._sender.send(append, list(self._records(draft)), draft.count)
         return append
 
     def _records(self, draft: Draft) -> Iterator[Record]:

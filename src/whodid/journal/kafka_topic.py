@@ -44,7 +44,7 @@ class Identity(NamedTuple):
 
     def stream(self, partition: int) -> str:
         """The name of a partition's events in the store: `receiver` there, and whose position it is."""
-        return f"kafka:{self.topic_id}/{partition}"
+        return f"kafka-{self.topic_id}-{partition}"
 
     @property
     def marker(self) -> str:

@@ -93,6 +93,11 @@ def _wrong(parts: Mapping[str, Any], stats: StoreStats | None, reason: str) -> I
         )
     if journal["quarantine"]:
         yield f"{many(len(journal['quarantine']), 'damaged piece')} of the journal are put aside; look into its folder."
+    if journal.get("poisoned"):
+        yield f"{many(journal['poisoned'], 'record')} of the topic were no frames; they are with the rejections below."
+    if journal.get("lost"):
+        yield f"{many(journal['lost'], 'record')} of the topic were deleted before they were stored: they are lost."
+    yield from journal.get("warnings", ())
     for target in parts["targets"]:
         if target["reason"]:
             yield f"The target {target['name']} is paused: {target['reason']}"
