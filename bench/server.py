@@ -10,9 +10,9 @@ from support.serving import ServerProcess
 
 
 @contextmanager
-def serving(data: Path, *options: str) -> Iterator[ServerProcess]:
-    """`whodid serve` on a free port with `data` as its folder."""
-    server = ServerProcess(data, *options).start()
+def serving(data: Path, *options: str, environment: dict[str, str] | None = None) -> Iterator[ServerProcess]:
+    """`whodid serve` on a free port with `data` as its folder; `environment` is added to this process's."""
+    server = ServerProcess(data, *options, environment=environment).start()
     try:
         yield server
     finally:

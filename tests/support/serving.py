@@ -71,7 +71,7 @@ class ServerProcess:
 
     def request(self, method: str, path: str, body: object = None, timeout_s: float = 60.0) -> tuple[int, Any]:
         """Status and JSON answer; OSError when there is no answer."""
-        status, answer = self._ask(method, path, body, timeout_s)
+        status, answer = self.ask(method, path, body, timeout_s)
         try:
             return status, json.loads(answer or b"null")
         except json.JSONDecodeError as error:
@@ -79,9 +79,10 @@ class ServerProcess:
 
     def text(self, path: str, timeout_s: float = 60.0) -> str:
         """What a path answers that answers no JSON; OSError when there is no answer."""
-        return self._ask("GET", path, None, timeout_s)[1].decode()
+        return self.ask("GET", path, None, timeout_s)[1].decode()
 
-    def _ask(self, method: str, path: str, body: object, timeout_s: float) -> tuple[int, bytes]:
+    def ask(self, method: str, path: str, body: object = None, timeout_s: float = 60.0) -> tuple[int, bytes]:
+        """Status and answer as it is; OSError when there is no answer."""
         address = urlsplit(self.url)
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=timeout_s)
         try:
