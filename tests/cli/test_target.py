@@ -77,10 +77,36 @@ def test_targets_are_made_and_seen_without_a_server(tmp_path: Path, endpoint: En
         server.kill()
 
 
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--option", "url"), "Write it as --option NAME=VALUE"),
+        (("--option", "key=@/nowhere"), "The option key cannot be read from /nowhere"),
+        (("--truncate", "description"), "Write it as --truncate NAME=100"),
+    ],
+)
+def test_words_that_make_no_sense_are_told(
+    tmp_path: Path, capsys: Captured, words: tuple[str, ...], complaint: str
+) -> None:
+    assert run("create", "x", "http", *words, "--data", str(tmp_path / "data")) == 2
+    assert complaint in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+def test_kinds_are_told_before_there_is_anything(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("kinds", "files", "-o", "json") == 0
+    assert {row["kind"] for row in json.loads(capsys.readouterr().out)} == {"files"}
+    assert cli.main(["connection", "kinds", "-o", "json"]) == 0
+    assert {"folder", "s3"} <= {row["kind"] for row in json.loads(capsys.readouterr().out)}
+    assert run("kinds", "nonsense") == 2
+    assert not list(tmp_path.iterdir())
+
+
 def test_kinds_and_mistakes_are_told(tmp_path: Path, capsys: Captured) -> None:
     data = str(tmp_path / "data")
-    assert run("create", "x", "http", "--option", "url", "--data", data) == 2
-    assert "--option NAME=VALUE" in capsys.readouterr().err
     assert run("create", "x", "http", "--data", data) == 2
     assert "The option url is missing" in capsys.readouterr().err
     assert run("kinds", "--data", data, "-o", "json") == 0

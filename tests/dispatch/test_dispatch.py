@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from support.targets import Watched, event, wait_until, watched
+from support.targets import DoubleTarget, Watched, event, wait_until, watched
 from whodid.dispatch.management import TargetFields
 from whodid.dispatch.row import Selection
 from whodid.errors import WhodidError
+from whodid.targets.base import Gather
 
 
 def test_events_arrive_in_order_from_the_moment_the_target_is_made(running: Watched) -> None:
@@ -53,6 +54,38 @@ def test_whole_segments_are_handed_over_as_files(running: Watched) -> None:
     running.settled()
     assert 2_000 in other.sizes
     assert all(path is not None and path.suffix == ".stored" for path in other.paths)
+
+
+def test_a_target_may_wait_until_much_has_come_together(running: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    gather = Gather(size_bytes=10**9, wait_s=60.0)
+    monkeypatch.setattr(DoubleTarget, "gathers", lambda _: gather)
+    other = running.create("logs", kind="whole")
+    sent = []
+    for _ in range(5):
+        sent += running.post(10)
+        running.engine.flush()
+    assert len(running.engine.journal.kept()) >= 5
+    assert (other.ids, running.status("logs").state) == ([], "running")
+    # So much has come together: the next look takes all of it at once.
+    gather = Gather(size_bytes=1_000, wait_s=60.0)
+    wait_until(lambda: other.ids)
+    assert other.ids[1 : other.sizes[0]] == sent[: other.sizes[0] - 1]
+    gather = Gather(size_bytes=10**9, wait_s=0.05)
+    running.settled()
+    assert other.ids[1:] == sent
+    assert other.sizes[0] >= 11
+
+
+def test_what_waits_to_come_together_is_not_lost_with_its_segments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DoubleTarget, "gathers", lambda _: Gather(size_bytes=10**9, wait_s=60.0))
+    with watched(tmp_path / "data", dispatch_backlog_bytes_max=1) as running:
+        other = running.create("logs", kind="whole")
+        sent = running.post(10)
+        # The limit takes the segments away; the store has the events.
+        running.settled()
+        assert other.ids[1:] == sent
 
 
 def test_lines_hold_the_event_and_what_the_receiver_knew(running: Watched) -> None:

@@ -151,7 +151,7 @@ def _state(state: Path | None, paths: tuple[str, ...]) -> Path:
     from whodid.agent.settings import state_folder
 
     if state is None and not paths:
-        raise WhodidError("invalid", "Which agent?", "Name its files, or --state FOLDER.")
+        raise WhodidError("invalid", "No files are named.", "Name the audit files, such as run/audit/audit.log.")
     return state if state is not None else state_folder(paths)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place, pairs, verb
+from whodid.errors import WhodidError
 
 app = verb(
     "connection",
@@ -66,13 +67,11 @@ def extension(
 
 
 @app.command
-def kinds(*, place: Place = ANYWHERE, output: Output = AS_SUITS) -> None:
+def kinds(*, output: Output = AS_SUITS) -> None:
     """The kinds of place and their options."""
     from whodid.cli.answer import show_rows
-    from whodid.cli.backend import backend_of
+    from whodid.places.base import kinds_shown
 
-    with backend_of(place) as backend:
-        found = backend.ask("GET", "connections", "kinds")["kinds"]
     rows = [
         {
             "kind": kind["name"],
@@ -81,7 +80,7 @@ def kinds(*, place: Place = ANYWHERE, output: Output = AS_SUITS) -> None:
             "secret": "yes" if option["secret"] else "",
             "meaning": option["help"],
         }
-        for kind in found
+        for kind in kinds_shown()
         for option in kind["options"]
     ]
     show_rows(rows, output, columns=("kind", "option", "needed", "secret", "meaning"))
@@ -138,6 +137,8 @@ def change(
     """Change options of a connection; what is not named stays."""
     from whodid.cli.backend import backend_of
 
+    if option is None and description is None:
+        raise WhodidError("invalid", "Nothing is to be changed.", "Name --option or --description.")
     body = {"options": pairs(option)} | ({"description": description} if description is not None else {})
     with backend_of(place) as backend:
         backend.ask("PATCH", "connections", name, body=body)

@@ -175,7 +175,7 @@ def read(
     if answer.headers["whodid-truncated"] == "true":
         note("There are more rows: --limit N shows them, or read fewer partitions at a time.")
     if answer.headers["whodid-passed-over"] != "0":
-        note(f"{int(answer.headers['whodid-passed-over']):,} lines are no records and were passed over.")
+        note(f"{_lines(int(answer.headers['whodid-passed-over']))} passed over.")
 
 
 @app.command(name="import")
@@ -253,6 +253,10 @@ def _files(count: int) -> str:
     return "1 file lies" if count == 1 else f"{count:,} files lie"
 
 
+def _lines(count: int) -> str:
+    return "1 line is no record and was" if count == 1 else f"{count:,} lines are no records and were"
+
+
 def _refresh(refresh: bool) -> dict[str, str | None]:
     return {"refresh": "true" if refresh else None}
 
@@ -262,4 +266,4 @@ def _note_problems(found: dict[str, Any]) -> None:
 
     if found["passed_over"]:
         first = found["problems"][0]
-        note(f"{found['passed_over']:,} lines are no records; the first: {first['file']} line {first['line']}.")
+        note(f"{_lines(found['passed_over'])} passed over; the first: {first['file']} line {first['line']}.")

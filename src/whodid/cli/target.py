@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place, verb
 from whodid.errors import WhodidError
+from whodid.reading.printable import printable
 
 app = verb(
     "target",
-    """  whodid target kinds
-  whodid target create central whodid --option url=https://audit.example.com:8400 --option key=@central.key
-  whodid target create siem http --option url=https://siem.example.com/in --level error --type 'login*' --hash user
-  whodid target create lake http --option url=http://127.0.0.1:9000 --start 30d --dry-run
-  whodid target test central
+    """  whodid target kinds http                     its options
+  whodid target create lake files --option path=/srv/audit --dry-run
+  whodid target create siem http --option url=https://siem.example.com/in \\
+      --option key=@siem.key --level error --type 'login*' --hash user
+  whodid target test siem
   whodid target list
   whodid target dead-letters siem
   whodid target replay siem""",
 )
-_COLUMNS = ("name", "kind", "state", "waiting_events", "oldest_waiting_s", "sent", "rate", "refused", "dead_letters",
-            "lost", "reason", "last_error")  # fmt: skip
+_COLUMNS = ("name", "kind", "state", "waiting_events", "oldest_waiting_s", "sent", "bytes", "rate", "refused",
+            "dead_letters", "lost", "reason", "last_error")  # fmt: skip
+_SHORT = {"waiting_events": "waiting", "oldest_waiting_s": "oldest s", "rate": "a second", "dead_letters": "dead"}
 Names = list[str] | None
 Name = Annotated[str, Parameter(help="The target.")]
 Options = Annotated[Names, Parameter(help="NAME=VALUE, or NAME=@FILE to read it from a file; several times.")]
@@ -45,17 +48,31 @@ Since = Annotated[str, Parameter(help="For --dry-run: 1d, 2026-06-01, …")]
 
 
 @app.command
-def kinds(*, place: Place = ANYWHERE, output: Output = AS_SUITS) -> None:
+def kinds(
+    kind: Annotated[str | None, Parameter(help="Only this one.")] = None,
+    *,
+    place: Place = ANYWHERE,
+    output: Output = AS_SUITS,
+) -> None:
     """List the kinds of targets and their options."""
     from whodid.cli.answer import show_rows
     from whodid.cli.backend import backend_of
+    from whodid.cli.owner import server_of
+    from whodid.dispatch.management import kinds as kinds_here
 
-    with backend_of(place) as backend:
-        found = backend.ask("GET", "targets", "kinds")["kinds"]
+    if server_of(place) is None:
+        known = kinds_here()
+    else:
+        with backend_of(place) as backend:
+            known = backend.ask("GET", "targets", "kinds")["kinds"]
+    names = [found["kind"] for found in known]
+    if kind is not None and kind not in names:
+        raise WhodidError("invalid", f"There is no kind of target {kind!r}.", f"Kinds: {', '.join(names)}.")
     rows = [
-        {"kind": kind["kind"], "option": option["name"], **_told(option)}
-        for kind in found
-        for option in kind.get("options", [{"name": "", "help": kind.get("hint"), "kind": ""}])
+        {"kind": found["kind"], "option": option["name"], **_told(option)}
+        for found in known
+        if kind in (None, found["kind"])
+        for option in found.get("options", [{"name": "", "help": found.get("hint"), "kind": ""}])
     ]
     show_rows(rows, output, columns=("kind", "option", "default", "unit", "choices", "help"))
 
@@ -88,6 +105,7 @@ def create(
 ) -> None:
     """Make a target; it runs within a second, from --start on."""
     from whodid.cli.backend import backend_of
+    from whodid.cli.terminal import note
 
     body: dict[str, Any] = {
         "name": name,
@@ -104,6 +122,8 @@ def create(
             _show_dry_run(backend.ask("POST", "targets", "dry-run", body={"target": body, "since": since}), output)
         else:
             _show(backend.ask("POST", "targets", body=body), output)
+            if output.format() == "table":
+                note(f"Try it with: whodid target test {name}")
 
 
 @app.command
@@ -144,6 +164,8 @@ def change(
         body["selection"] = selection
     if (shaping := _shaping(only, leave_out, hash_, truncate)) or leave_as_is:
         body["shaping"] = shaping
+    if not body:
+        raise WhodidError("invalid", "Nothing is to be changed.", "See: whodid target change --help")
     with backend_of(place) as backend:
         _show(backend.ask("PATCH", "targets", name, body=body), output)
 
@@ -153,10 +175,19 @@ def list_(*, place: Place = ANYWHERE, output: Output = AS_SUITS) -> None:
     """List the targets and how each stands."""
     from whodid.cli.answer import show_rows
     from whodid.cli.backend import backend_of
+    from whodid.cli.terminal import note
 
     with backend_of(place) as backend:
-        targets = backend.ask("GET", "targets")["targets"]
-    show_rows([_rounded(target["status"]) for target in targets], output, columns=_COLUMNS)
+        found = [_rounded(target["status"]) for target in backend.ask("GET", "targets")["targets"]]
+    if output.format() != "table":
+        show_rows(found, output, columns=_COLUMNS)
+        return
+    rows = [{_SHORT.get(name, name): one[name] for name in _COLUMNS[:-2]} for one in found]
+    show_rows(rows, output, columns=tuple(_SHORT.get(name, name) for name in _COLUMNS[:-2]))
+    for one in found:
+        why = one["reason"] or (one["last_error"] if one["state"] in ("backing-off", "hung") else None)
+        if why:
+            note(f"{one['name']}: {printable(why)}")
 
 
 @app.command
@@ -266,16 +297,22 @@ def replay(
 
 
 def _options(given: Names) -> dict[str, str]:
-    from pathlib import Path
-
     options: dict[str, str] = {}
     for text in given or []:
         name, equals, value = text.partition("=")
         if not equals:
             raise WhodidError("invalid", f"--option {text!r} has no value.", "Write it as --option NAME=VALUE")
         # Secrets given on the command line would be seen in the list of processes.
-        options[name] = Path(value[1:]).read_text().strip() if value.startswith("@") else value
+        options[name] = _of_file(name, Path(value[1:])) if value.startswith("@") else value
     return options
+
+
+def _of_file(option: str, path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise WhodidError("invalid", f"The option {option} cannot be read from {path}: {why}.") from error
 
 
 def _selection(

@@ -126,7 +126,12 @@ class Attempt:
         for receiver in self._source.others():
             self._catch_up(target, receiver)
         while not self._stopping.is_set():
+            horizon, wait_s = self._kept.horizon, TICK_S
             run = self._next(self._own)
+            gather = target.gathers()
+            if run is not None and gather is not None:
+                wait_s = min(TICK_S, self._source.gathering_s(run, gather))
+                run = None if wait_s > 0 else self._source.gathered(run, gather)
             self.is_caught_up = run is None
             if run is not None:
                 self._offer(target, run)
@@ -136,7 +141,7 @@ class Attempt:
             self._call(target.tick)
             self._note_durable(target)
             self._owner.idle()
-            self._kept.wait(self._place(self._own), TICK_S)
+            self._kept.wait(horizon, wait_s)
         self._call(target.flush)
         self._note_durable(target, at_once=True)
 
@@ -172,7 +177,7 @@ class Attempt:
                     return
         except FileNotFoundError:
             # The journal gave the segment up meanwhile; the store has its events.
-            if run.path is None or run.path.exists():
+            if all(path.exists() for path in run.files):
                 raise
         self._cursor.progress.checked = max(checked, self._cursor.progress.checked)
         self._call(target.tick)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -34,6 +35,7 @@ class Run(NamedTuple):
 
     parts   yields the events, each time anew; may hold some that lie outside of `first` and `last`.
     path     the file that holds just these frames, when it lies wholly within; None otherwise.
+    files    the journal's files that `parts` reads.
     left_out `seq` of events in it that are not stored under it: repeats of others.
     events   how many there are, left out ones included.
     """
@@ -45,6 +47,20 @@ class Run(NamedTuple):
     path: Path | None = None
     left_out: Sequence[int] = ()
     events: int = 0
+    files: Sequence[Path] = ()
+
+
+def joined(runs: Sequence[Run]) -> Run:
+    """Runs of one receiver, each right behind the one before, as one."""
+    return Run(
+        receiver=runs[0].receiver,
+        first=runs[0].first,
+        last=runs[-1].last,
+        parts=lambda: chain.from_iterable(run.parts() for run in runs),
+        left_out=[seq for run in runs for seq in run.left_out],
+        events=sum(run.events for run in runs),
+        files=[path for run in runs for path in run.files],
+    )
 
 
 class Form(NamedTuple):

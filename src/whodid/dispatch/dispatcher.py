@@ -199,7 +199,7 @@ class Dispatcher:
         if worker is not None:
             return worker.status(self._waiting)
         told = Worker(row, self.folder_of(row), self._parts()).status(self._waiting)
-        if row.running:
+        if row.running and self._thread is None:
             told.state = "stopped"
         return told
 

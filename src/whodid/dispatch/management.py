@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from inspect import cleandoc
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -22,17 +23,18 @@ from whodid.dispatch.row import (
     TargetRow,
     check,
     implementation,
+    opened_options,
     read_options,
     row_of,
     sealed_options,
     start_of,
 )
-from whodid.errors import WhodidError
+from whodid.errors import WhodidError, about
 from whodid.event import Entity, new_id
 from whodid.journal.base import KeptBatches
 from whodid.plugins import TARGETS
 from whodid.stores.base import Store
-from whodid.targets.base import TargetOption
+from whodid.targets.base import Context, TargetOption
 
 BY_ITSELF: Final = "whodid"
 
@@ -103,7 +105,9 @@ class TargetBook:
         self._check_groups(row.selection)
         self._check_keys(row)
         read_options(kind.OPTIONS, new.options)
-        return msgspec.structs.replace(row, options=self._sealed(row.name, kind.OPTIONS, new.options))
+        row = msgspec.structs.replace(row, options=self._sealed(row.name, kind.OPTIONS, new.options))
+        self._check_options(row)
+        return row
 
     def create(self, new: NewTarget, *, by: str | None = None) -> TargetRow:
         """Make a target; it runs within a second, from `new.start` on.
@@ -126,7 +130,7 @@ class TargetBook:
             if error.code != "conflict":
                 raise
             raise WhodidError(
-                "conflict", f"There is a target {row.name!r} already.", "Take another name, or change it."
+                "conflict", f"There is a target {row.name!r} already.", "Take another name, or change it.", field="name"
             ) from error
         return row
 
@@ -139,6 +143,7 @@ class TargetBook:
             given["options"] = self._merged(before, kind.OPTIONS, given["options"])
         row = msgspec.structs.replace(before, **given)
         check(row)
+        self._check_options(row)
         self._check_groups(row.selection)
         self._check_keys(row)
         self._save(row, "target-changed", by=by, before=before)
@@ -170,7 +175,7 @@ class TargetBook:
         versions = self._directory.setting_versions(PREFIX + row.name)[:1]
         row = msgspec.structs.replace(row, revision=versions[0].version + 1 if versions else 1)
         if before is None and versions and versions[0].value is not None:
-            raise WhodidError("conflict", f"There is a target {row.name!r} already.")
+            raise WhodidError("conflict", f"There is a target {row.name!r} already.", field="name")
         self._directory.change_setting(
             PREFIX + row.name,
             msgspec.to_builtins(row),
@@ -191,6 +196,20 @@ class TargetBook:
         read_options(options, merged)
         return self._sealed(row.name, options, merged)
 
+    def _check_options(self, row: TargetRow) -> None:
+        """A target looks at its options as a whole when it is made; it connects to nothing before it is opened."""
+        context = Context(
+            name=row.name,
+            id=row.id,
+            folder=Path(),
+            receiver=self._journal.receiver,
+            format=row.format,
+            node="",
+            testing=True,
+        )
+        kind: Any = implementation(row.kind)
+        kind(opened_options(row, self._sealer), context)
+
     def _check_keys(self, row: TargetRow) -> None:
         for name in row.keys:
             self._directory.key(name)
@@ -199,11 +218,13 @@ class TargetBook:
                 "invalid",
                 "With required keys a target claims its topics or routing keys, and this one selects none.",
                 "Name them: --topic apinode-query, --routing-key team-a.",
+                field="topics",
             )
 
     def _check_groups(self, selection: Selection) -> None:
         for name in selection.groups:
-            self._directory.group(name)
+            with about("groups"):
+                self._directory.group(name)
 
 
 def shown(row: TargetRow) -> dict[str, Any]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
 
 from whodid.directory.sealed import Sealer, is_sealed
 from whodid.dispatch.lines import FORMATS
-from whodid.errors import WhodidError
+from whodid.errors import WhodidError, about
 from whodid.event import LEVELS
 from whodid.plugins import TARGETS, load
 from whodid.reading.times import instant
 from whodid.targets.base import OptionKind, Target, TargetOption
 
+Number = TypeVar("Number", int, float)
 PREFIX: Final = "target/"
 NAMES_MAX: Final = 1_000
 DEADLINE_S_DEFAULT: Final = 60.0
@@ -117,6 +118,10 @@ def row_of(value: Any) -> TargetRow:
 
 def implementation(kind: str) -> type[Target]:
     """The class of a kind. Raises WhodidError("invalid") when there is none, or its driver is missing."""
+    if kind not in TARGETS:
+        raise WhodidError(
+            "invalid", f"There is no kind of target {kind[:100]!r}.", f"Kinds: {', '.join(sorted(TARGETS))}."
+        )
     found: type[Target] = load(TARGETS, kind)
     return found
 
@@ -128,17 +133,29 @@ def check(row: TargetRow) -> None:
             "invalid",
             f"{row.name[:120]!r} cannot be the name of a target.",
             "Use up to 100 letters, digits, dots, dashes and underscores; not kinds or dry-run.",
+            field="name",
         )
     if row.format not in FORMATS:
-        raise WhodidError("invalid", f"There is no format {row.format!r}.", f"Known: {', '.join(FORMATS)}.")
+        raise WhodidError(
+            "invalid", f"There is no format {row.format!r}.", f"Known: {', '.join(FORMATS)}.", field="format"
+        )
     if not 0 < row.deadline_s <= DEADLINE_S_MAX:
-        raise WhodidError("invalid", f"deadline_s is {row.deadline_s}; it goes up to {DEADLINE_S_MAX:g} s.")
+        raise WhodidError(
+            "invalid",
+            f"deadline_s is {row.deadline_s:g}.",
+            f"Above 0, at most {DEADLINE_S_MAX:g} s.",
+            field="deadline_s",
+        )
     unknown = [level for level in row.selection.levels if level not in LEVELS]
     if unknown:
-        raise WhodidError("invalid", f"There is no level {unknown[0]!r}.", f"Levels: {', '.join(LEVELS)}.")
+        raise WhodidError(
+            "invalid", f"There is no level {unknown[0]!r}.", f"Levels: {', '.join(LEVELS)}.", field="levels"
+        )
     for name in row.selection.__struct_fields__:
         if len(getattr(row.selection, name)) > NAMES_MAX:
-            raise WhodidError("invalid", f"The selection names more than {NAMES_MAX:,} {name}.", "Use a pattern.")
+            raise WhodidError(
+                "invalid", f"The selection names more than {NAMES_MAX:,} {name}.", "Use a pattern.", field=name
+            )
     _check_shaping(row.shaping)
 
 
@@ -160,7 +177,7 @@ def read_options(options: Sequence[TargetOption], given: Mapping[str, Any]) -> d
     known = {option.name: option for option in options}
     for name in given:
         if name not in known:
-            raise WhodidError("invalid", f"There is no option {name!r}.", f"Options: {', '.join(known)}.")
+            raise WhodidError("invalid", f"There is no option {name!r}.", f"Options: {', '.join(known)}.", field=name)
     return {name: _value(option, given.get(name)) for name, option in known.items()}
 
 
@@ -195,7 +212,9 @@ def _place(row_name: str, option: str) -> str:
 def _value(option: TargetOption, given: Any) -> Any:
     if given is None or given == "":
         if option.default is None and not option.optional:
-            raise WhodidError("invalid", f"The option {option.name} is missing: {option.help}.", _example(option))
+            raise WhodidError(
+                "invalid", f"The option {option.name} is missing: {option.help}.", _example(option), field=option.name
+            )
         return option.default
     value = _read(option, given)
     if option.choices and value not in option.choices:
@@ -203,6 +222,7 @@ def _value(option: TargetOption, given: Any) -> Any:
             "invalid",
             f"{option.name} is {_shown(option, given)}.",
             f"It is one of: {', '.join(option.choices)}.",
+            field=option.name,
         )
     return value
 
@@ -213,7 +233,10 @@ def _read(option: TargetOption, given: Any) -> Any:
         return _READERS[option.kind](given)
     except (ValueError, TypeError, KeyError):
         raise WhodidError(
-            "invalid", f"{option.name} is {_shown(option, given)}, which is no {_WORDS[option.kind]}.", option.help
+            "invalid",
+            f"{option.name} is {_shown(option, given)}, which is no {_WORDS[option.kind]}.",
+            f"{option.name}: {option.help} ({option.unit}).",
+            field=option.name,
         ) from None
 
 
@@ -226,14 +249,20 @@ def _text(given: Any) -> str:
 def _whole(given: Any) -> int:
     if isinstance(given, bool) or not isinstance(given, int | str):
         raise TypeError
-    return int(given)
+    return _not_below_0(int(given))
 
 
 def _number(given: Any) -> float:
     if isinstance(given, bool):
         raise TypeError
     value = float(given)
-    if not abs(value) < float("inf"):
+    if not value < float("inf"):
+        raise ValueError
+    return _not_below_0(value)
+
+
+def _not_below_0(value: Number) -> Number:
+    if value < 0:
         raise ValueError
     return value
 
@@ -271,8 +300,8 @@ _READERS: Final = {
 _WORDS: Final = {
     "text": "text",
     "choice": "text",
-    "whole": "whole number",
-    "number": "number",
+    "whole": "whole number from 0 on",
+    "number": "number from 0 on",
     "flag": "true or false",
     "list": "list of texts",
     "map": "map such as “error => errors, * => log”",
@@ -290,11 +319,17 @@ def _example(option: TargetOption) -> str:
 def _check_shaping(shaping: Shaping) -> None:
     from whodid.dispatch.shaping import NOT_TEXT, check_name
 
-    for name in [*shaping.only, *shaping.left_out, *shaping.hashed, *shaping.truncated]:
-        check_name(name)
-    for name in [*shaping.hashed, *shaping.truncated]:
-        if name in NOT_TEXT:
-            raise WhodidError("invalid", f"{name} is no text: it can be left out, not hashed or cut.")
+    for field in ("only", "left_out", "hashed", "truncated"):
+        with about(field):
+            for name in getattr(shaping, field):
+                check_name(name)
+                if name in NOT_TEXT and field in ("hashed", "truncated"):
+                    raise WhodidError("invalid", f"{name} is no text: it can be left out, not hashed or cut.")
     for name, characters in shaping.truncated.items():
         if characters < 1:
-            raise WhodidError("invalid", f"{name} would be cut to {characters} characters.", "Leave it out instead.")
+            raise WhodidError(
+                "invalid",
+                f"{name} would be cut to {characters} characters.",
+                "Leave it out instead.",
+                field="truncated",
+            )

@@ -64,6 +64,7 @@ class Segment(Struct, kw_only=True):
             path=self.path if whole else None,
             left_out=self.left_out,
             events=self.count,
+            files=() if self.path is None else (self.path,),
         )
 
 

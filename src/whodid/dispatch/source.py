@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from whodid.dispatch import stored
-from whodid.dispatch.delivery import Run
+from whodid.dispatch.delivery import Run, joined
 from whodid.dispatch.row import TargetRow
 from whodid.dispatch.segments import Segment
 from whodid.stores.base import Store
+from whodid.targets.base import Gather
 
 
 class Dropped(NamedTuple):
@@ -102,6 +103,30 @@ class Source:
         if after + 1 < segment.first:
             return self._page(receiver, after, segment.first - 1, None)
         return segment.run(after)
+
+    def gathering_s(self, run: Run, gather: Gather) -> float:
+        """How long a run of segments should wait for more; 0 or less: no longer."""
+        if not run.files:
+            return 0.0
+        waiting = [segment for segment in self._kept.segments() if segment.last >= run.first]
+        first = next((segment.received_at for segment in waiting if segment.received_at), None)
+        if first is None or sum(segment.size_bytes for segment in waiting) >= gather.size_bytes:
+            return 0.0
+        return gather.wait_s - (datetime.now(UTC) - first).total_seconds()
+
+    def gathered(self, run: Run, gather: Gather) -> Run:
+        """A run with the segments behind it, up to so many bytes."""
+        if not run.files:
+            return run
+        runs, size_bytes = [run], sum(path.stat().st_size for path in run.files)
+        for segment in self._kept.segments():
+            if not segment.count or segment.last <= runs[-1].last:
+                continue
+            if segment.first != runs[-1].last + 1 or size_bytes >= gather.size_bytes:
+                break
+            runs.append(segment.run(runs[-1].last))
+            size_bytes += segment.size_bytes
+        return run if len(runs) == 1 else joined(runs)
 
     def lost(self, run: Run, checked: int) -> tuple[int, int]:
         """How many events of dropped ranges in this run are gone from the store, too, and how far that was looked at;

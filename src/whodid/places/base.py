@@ -122,6 +122,18 @@ _PLACES: Final[dict[str, Plugin]] = {
 }
 
 
+def kinds_shown() -> list[dict[str, Any]]:
+    """The kinds with their options as plain values, from which lists and forms are made."""
+    return [
+        {
+            "name": kind.name,
+            "title": kind.title,
+            "options": [{**option._asdict(), "needed": option.name in kind.needed} for option in kind.options],
+        }
+        for kind in KINDS.values()
+    ]
+
+
 def kind_of(name: str) -> Kind:
     """The kind of this name; raises WhodidError("invalid") when there is none."""
     if name not in KINDS:
@@ -141,14 +153,22 @@ def checked(kind: Kind, options: Mapping[str, Any]) -> dict[str, str]:
     for name, value in options.items():
         if name not in known:
             raise WhodidError(
-                "invalid", f"A {kind.name} has no option {name[:100]!r}.", f"Options: {', '.join(sorted(known))}."
+                "invalid",
+                f"A connection of kind {kind.name} has no option {name[:100]!r}.",
+                f"Options: {', '.join(option.name for option in kind.options)}.",
+                field=name,
             )
         if not isinstance(value, str) or "\0" in value or len(value) > 20_000:
-            raise WhodidError("invalid", f"The option {name} of a {kind.name} is no text.", "Give it as text.")
+            raise WhodidError("invalid", f"The option {name} is no text.", "Give it as text.", field=name)
     given = {name: value for name, value in options.items() if value}
     missing = [name for name in kind.needed if name not in given]
     if missing:
-        raise WhodidError("invalid", f"A {kind.name} needs {missing[0]}.", _help(kind, missing[0]))
+        raise WhodidError(
+            "invalid",
+            f"A connection of kind {kind.name} needs {missing[0]}.",
+            _help(kind, missing[0]),
+            field=missing[0],
+        )
     return given
 
 
@@ -170,4 +190,5 @@ def taken(path: str, url: str) -> WhodidError:
 
 
 def _help(kind: Kind, name: str) -> str:
-    return next(f"{name}: {option.help}." for option in kind.options if option.name == name)
+    option = next(option for option in kind.options if option.name == name)
+    return f"Give it with: --option {name}={option.unit.upper()}"

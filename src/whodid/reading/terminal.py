@@ -39,7 +39,8 @@ def print_table(
     shown, left_out = _fitting(table.select(wanted) if wanted != table.schema.names else table, console.width)
     console.print(_rich_table(shown))
     if left_out:
-        console.print(Text(f"{left_out} more columns do not fit: --output json shows all.", style="dim"))
+        what = "1 more column does" if left_out == 1 else f"{left_out} more columns do"
+        console.print(Text(f"{what} not fit: --output json shows all.", style="dim"))
 
 
 def _telling(table: pa.Table) -> list[str]:

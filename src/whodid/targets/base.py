@@ -115,6 +115,13 @@ class Sent(NamedTuple):
     answer: str = ""
 
 
+class Gather(NamedTuple):
+    """Deliveries wait until so much is there, but no longer than that."""
+
+    size_bytes: int
+    wait_s: float
+
+
 class Context(NamedTuple):
     """What a target may know of its surroundings.
 
@@ -135,7 +142,8 @@ class Context(NamedTuple):
 
 
 class Target(Protocol):
-    """One open target."""
+    """One target. Its constructor takes `options` and `context`; it raises WhodidError("invalid") for options that make
+    no sense, connects to nothing and writes nothing."""
 
     OPTIONS: ClassVar[tuple[TargetOption, ...]]
     EVENTS_MAX: ClassVar[int | None]
@@ -151,6 +159,9 @@ class Target(Protocol):
 
     def durable(self) -> Mapping[str, int] | None:
         """By receiver, `last` of the deliveries that are durable on the other side; None: all that were sent."""
+
+    def gathers(self) -> Gather | None:
+        """How much shall come together before it is sent; None: what there is goes at once."""
 
     def tick(self) -> None:
         """Called at least once a second while nothing is sent, and between deliveries: time to close files."""
@@ -180,6 +191,9 @@ class BaseTarget:
         return {}
 
     def durable(self) -> Mapping[str, int] | None:
+        return None
+
+    def gathers(self) -> Gather | None:
         return None
 
     def tick(self) -> None:

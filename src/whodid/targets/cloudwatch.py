@@ -5,6 +5,7 @@ Source of the limits: AWS API reference, PutLogEvents.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Final, NamedTuple
@@ -14,7 +15,7 @@ import botocore.exceptions
 import botocore.session
 
 from whodid.errors import WhodidError
-from whodid.targets.base import BaseTarget, Context, Delivery, Label, Refusal, Sent, TargetOption
+from whodid.targets.base import BaseTarget, Context, Delivery, Gather, Label, Refusal, Sent, TargetOption
 from whodid.targets.naming import Naming
 
 BATCH_BYTES_MAX: Final = 1_048_576
@@ -22,6 +23,8 @@ EVENT_OVERHEAD_BYTES: Final = 26
 BATCH_EVENTS_MAX: Final = 10_000
 SPAN_MS_MAX: Final = 24 * 3_600 * 1_000
 STREAM_NAME_MAX: Final = 512
+# So many that the last one, which is as full as it happens to be, does not count.
+GATHER_REQUESTS: Final = 10
 
 # Everything but : and * and control characters.
 _IN_NAMES: Final = r" -)+-9;-~\u00a0-\U0010ffff"
@@ -49,6 +52,7 @@ _CODES: Final[dict[str, str]] = {
     "InvalidParameterException": "invalid",
     "ValidationException": "invalid",
 }
+_CLOCK_OFF: Final = re.compile("Signature (expired|not yet current)")
 _STATUSES: Final = {400: "invalid", 401: "forbidden", 403: "forbidden", 404: "not_found", 429: "busy"}
 _HINTS: Final = {
     "busy": "It is tried again after a while.",
@@ -91,6 +95,9 @@ class CloudWatchTarget(BaseTarget):
         TargetOption("batch_events", BATCH_EVENTS_MAX, "events", "events of a request at most", kind="whole"),
         TargetOption("batch_bytes", BATCH_BYTES_MAX, "bytes", "bytes of a request at most", kind="whole"),
         TargetOption(
+            "batch_s", 5.0, "s", "how long events wait for requests to become full; 0: not at all", kind="number"
+        ),
+        TargetOption(
             "event_bytes_max",
             BATCH_BYTES_MAX,
             "bytes",
@@ -109,7 +116,9 @@ class CloudWatchTarget(BaseTarget):
         self._client: Any = None
         for name, most in (("batch_events", BATCH_EVENTS_MAX), ("batch_bytes", BATCH_BYTES_MAX)):
             if not 1 <= options[name] <= most:
-                raise WhodidError("invalid", f"{name} is {options[name]:,}.", f"The service takes 1 to {most:,}.")
+                raise WhodidError(
+                    "invalid", f"{name} is {options[name]:,}.", f"The service takes 1 to {most:,}.", field=name
+                )
 
     def open(self) -> Mapping[str, int]:
         with _Explained():
@@ -127,6 +136,10 @@ class CloudWatchTarget(BaseTarget):
                     requests += 1
         answer = f"{requests} requests to {len(by_stream)} streams of {self.options['log_group']}"
         return Sent(delivery.count - len(refused), size_bytes, refused, answer)
+
+    def gathers(self) -> Gather | None:
+        wait_s = self.options["batch_s"]
+        return Gather(GATHER_REQUESTS * self.options["batch_bytes"], wait_s) if wait_s else None
 
     def flush(self) -> str:
         return f"Everything is in {self.options['log_group']}."
@@ -232,7 +245,9 @@ class Streams:
 
     def __init__(self, streams: Mapping[str, str]):
         if not streams:
-            raise WhodidError("invalid", "No stream is named.", "Write streams as: error => errors, * => all")
+            raise WhodidError(
+                "invalid", "No stream is named.", "Write streams as: error => errors, * => all", field="streams"
+            )
         self._streams = [
             (types, Naming("streams", name, allowed=_IN_NAMES, most=STREAM_NAME_MAX)) for types, name in streams.items()
         ]
@@ -283,10 +298,13 @@ class _Explained:
             told = error.response.get("Error", {})
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             code = _CODES.get(told.get("Code", "")) or _STATUSES.get(status, "unavailable")
+            hint = _HINTS[code]
+            if _CLOCK_OFF.search(str(told.get("Message", ""))):
+                code, hint = "unavailable", "This machine's clock is off by too much; it is tried again."
             raise WhodidError(
                 code,
                 f"CloudWatch says {told.get('Code', 'nothing')}: {str(told.get('Message', ''))[:300]}",
-                _HINTS[code],
+                hint,
                 retry_after_s=1 if code == "busy" else None,
             ) from error
         if isinstance(error, botocore.exceptions.NoCredentialsError | botocore.exceptions.ProfileNotFound):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from whodid.errors import WhodidError
 from whodid.journal import crash
-from whodid.targets.base import TargetOption
+from whodid.targets.base import Context, TargetOption
 from whodid.targets.laid_out.commit import Commit, sync_folder, write_whole
 from whodid.targets.laid_out.options import LAYOUT
 from whodid.targets.laid_out.target import LaidOutTarget
@@ -22,6 +23,13 @@ class FilesTarget(LaidOutTarget):
         *LAYOUT,
     )
 
+    def __init__(self, options: Mapping[str, Any], context: Context):
+        super().__init__(options, context)
+        if not self.root.is_absolute():
+            raise WhodidError(
+                "invalid", f"The path {str(self.root)!r} is not absolute.", "Begin it with /.", field="path"
+            )
+
     @property
     def root(self) -> Path:
         return Path(self.options["path"])
@@ -33,8 +41,6 @@ class FilesTarget(LaidOutTarget):
         return self.root / ".whodid" / self.context.id / own
 
     def prepare(self) -> None:
-        if not self.root.is_absolute():
-            raise WhodidError("invalid", f"The path {str(self.root)!r} is not absolute.", "Begin it with /.")
         self.root.mkdir(parents=True, exist_ok=True)
 
     def deliver(self, commit: Commit) -> None:

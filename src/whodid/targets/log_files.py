@@ -54,6 +54,8 @@ class LogFilesTarget(BaseTarget):
     def __init__(self, options: Mapping[str, Any], context: Context):
         super().__init__(options, context)
         path = Path(options["path"])
+        if not path.is_absolute():
+            raise WhodidError("invalid", f"The path {str(path)!r} is not absolute.", "Begin it with /.", field="path")
         # A marked event must not get between those of the instance that runs.
         self._path = path.with_name(f"{path.name}.test") if context.testing else path
         self._file: BinaryIO | None = None
@@ -61,8 +63,6 @@ class LogFilesTarget(BaseTarget):
         self._state = _State()
 
     def open(self) -> Mapping[str, int]:
-        if not self._path.is_absolute():
-            raise WhodidError("invalid", f"The path {str(self._path)!r} is not absolute.", "Begin it with /.")
         with explained():
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()

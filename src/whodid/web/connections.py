@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from whodid.datasets.connections import Connection
 from whodid.errors import WhodidError
-from whodid.places import KINDS
+from whodid.places.base import kinds_shown
 from whodid.web.answers import json_answer
 from whodid.web.requests import Req, body_of, bounded, caller_of, name_of, one, query_of, segments, services_of
 
@@ -72,15 +72,7 @@ async def switch_off_extension(request: Req) -> Response[bytes]:
 async def list_kinds(request: Req) -> Response[bytes]:
     """The kinds of place with their options, from which forms are made."""
     query_of(request, [])
-    kinds = [
-        {
-            "name": kind.name,
-            "title": kind.title,
-            "options": [{**option._asdict(), "needed": option.name in kind.needed} for option in kind.options],
-        }
-        for kind in KINDS.values()
-    ]
-    return json_answer({"kinds": kinds})
+    return json_answer({"kinds": kinds_shown()})
 
 
 async def list_connections(request: Req) -> Response[bytes]:
