@@ -6,10 +6,12 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.clickhouse import ClickHouseMissing, ClickHouseServer
 from support.javascript import JavaScriptMissing, browser
 from support.kafka import KafkaCluster, KafkaMissing, kafka_cluster
 from support.postgresql import PostgreSQLMissing, PostgreSQLServer, short_folder
@@ -46,6 +48,26 @@ def own_postgresql_server() -> Iterator[PostgreSQLServer]:
 def postgresql_url(postgresql_server: PostgreSQLServer) -> str:
     """The URL of a fresh, empty database."""
     return postgresql_server.create_database()
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
+    """One ClickHouse engine for the whole run (1 s). Tests must not stop it; see `own_clickhouse_server`."""
+    yield from _clickhouse(tmp_path_factory.mktemp("clickhouse"))
+
+
+@pytest.fixture
+def own_clickhouse_server(tmp_path: Path) -> Iterator[ClickHouseServer]:
+    """A ClickHouse engine of the test's own, to stop, kill and start again (1 s)."""
+    yield from _clickhouse(tmp_path)
+
+
+@pytest.fixture
+def clickhouse_url(clickhouse_server: ClickHouseServer) -> Iterator[str]:
+    """The URL of a store in a fresh database."""
+    url = clickhouse_server.fresh_url()
+    yield url
+    clickhouse_server.drop(url)
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +108,18 @@ def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
             yield server
     except SwiftMissing as missing:
         absent(str(missing))
+
+
+def _clickhouse(folder: Path) -> Iterator[ClickHouseServer]:
+    server = ClickHouseServer(folder / "data")
+    try:
+        try:
+            server.start()
+        except ClickHouseMissing as missing:
+            absent(str(missing))
+        yield server
+    finally:
+        server.stop()
 
 
 def _server() -> Iterator[PostgreSQLServer]:

@@ -29,7 +29,20 @@ class Option(NamedTuple):
 
 OPTIONS: Final[tuple[Option, ...]] = (
     Option("data", "whodid-data", "folder", "data folder: journal, embedded store, settings"),
-    Option("store", "duckdb", "URL", "duckdb, or postgresql://user@host/database", secret=True),
+    Option(
+        "store",
+        "duckdb",
+        "URL",
+        "duckdb, postgresql://user@host/database, or clickhouse://user@host/database",
+        secret=True,
+    ),
+    Option(
+        "directory",
+        "",
+        "URL",
+        "settings: postgresql://… that servers share; else the store's PostgreSQL, or SQLite in the data folder",
+        secret=True,
+    ),
     Option("journal", "disk", "URL", "disk, or kafka://host:port,…/topic: where events are durable first", secret=True),
     Option("host", "127.0.0.1", "address", "address to listen on; off loopback keys or users are required"),
     Option("port", 8400, "port", "port to listen on; 0 takes a free one"),

@@ -264,16 +264,18 @@ def open_store(config: Config, *, bulk: bool = False) -> Store:
 
 
 def store_kind(config: Config) -> str:
-    """`duckdb` or `postgresql`: the scheme of `config.store`."""
+    """`duckdb`, `postgresql` or `clickhouse`: the scheme of `config.store`."""
     scheme = str(config.store).partition("://")[0]
-    return {"postgres": "postgresql"}.get(scheme, scheme)
+    return {"postgres": "postgresql", "chdb": "clickhouse"}.get(scheme, scheme)
 
 
 def directory_url(config: Config) -> str:
-    """Where the settings live: in SQLite beside the embedded store, else in the store's own database."""
-    if store_kind(config) == "duckdb":
-        return f"sqlite:///{config.data_path.absolute() / 'settings.db'}"
-    return str(config.store)
+    """Where the settings live: where `config.directory` says, else in the store's PostgreSQL, else in SQLite."""
+    if config.directory:
+        return str(config.directory)
+    if store_kind(config) == "postgresql":
+        return str(config.store)
+    return f"sqlite:///{config.data_path.absolute() / 'settings.db'}"
 
 
 def data_folder(path: str | Path) -> Path:

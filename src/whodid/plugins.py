@@ -18,6 +18,7 @@ class Plugin(NamedTuple):
 STORES: dict[str, Plugin] = {
     "duckdb": Plugin("whodid.stores.duckdb:DuckDBStore"),
     "postgresql": Plugin("whodid.stores.postgresql:PostgreSQLStore", extra="postgresql"),
+    "clickhouse": Plugin("whodid.stores.clickhouse:ClickHouseStore", extra="clickhouse"),
 }
 
 JOURNALS: dict[str, Plugin] = {

@@ -64,7 +64,7 @@ class StorePlace:
 @pytest.fixture(params=sorted(STORES))
 def store_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StorePlace]:
     kind = request.param
-    place = tmp_path / "events.duckdb" if kind == "duckdb" else request.getfixturevalue("postgresql_url")
+    place = tmp_path / "events.duckdb" if kind == "duckdb" else request.getfixturevalue(f"{kind}_url")
     store_place = StorePlace(kind, place, tmp_path)
     yield store_place
     store_place.close()

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-_SQLGLOT = {"duckdb": "duckdb", "postgresql": "postgres"}
+_SQLGLOT = {"duckdb": "duckdb", "postgresql": "postgres", "clickhouse": "duckdb"}
 
 
 def texts_of(kind: str, words: list[exp.Expression]) -> str:
     """`texts_of(json, '/a/b', '/c')`: a list of texts, counted from 1; the JSON is read once."""
     json, *pointers = words
     source = json.sql(_SQLGLOT[kind])
-    if kind == "duckdb":
+    if kind != "postgresql":
         places = ", ".join(_quoted(pointer.name) for pointer in pointers)
         return f"json_extract_string({source}, [{places}])"
     return f"(ARRAY[{', '.join(f'({source} #>> {_path(pointer.name)})' for pointer in pointers)}])"
@@ -24,7 +24,7 @@ def elements_of(kind: str, words: list[exp.Expression]) -> str:
     """`elements_of(json, '/a/b')`: one row for each element of a list; none where there is no list."""
     json, pointer = words
     source = json.sql(_SQLGLOT[kind])
-    if kind == "duckdb":
+    if kind != "postgresql":
         at = f"json_extract({source}, {_quoted(pointer.name)})"
         return f"unnest(CASE WHEN json_type({at}) = 'ARRAY' THEN CAST({at} AS JSON[]) END)"
     at = f"({source} #> {_path(pointer.name)})"
@@ -34,7 +34,7 @@ def elements_of(kind: str, words: list[exp.Expression]) -> str:
 def number_of(kind: str, words: list[exp.Expression]) -> str:
     """`number_of(text)`: the number that a text holds, else NULL."""
     (text,) = (word.sql(_SQLGLOT[kind]) for word in words)
-    if kind == "duckdb":
+    if kind != "postgresql":
         number = f"TRY_CAST({text} AS DOUBLE)"
         return f"(CASE WHEN isfinite({number}) THEN {number} END)"
     # Longer ones overflow, and are no measurements.

@@ -40,8 +40,8 @@ from whodid.reading.read import definition
 from whodid.reports import hours, json_words
 from whodid.reports.common import Shift
 
-# What sqlglot calls the dialects of our stores.
-_SQLGLOT: Final = {"duckdb": "duckdb", "postgresql": "postgres"}
+# What sqlglot calls the dialects of our stores; the one in ClickHouse translates DuckDB's itself.
+_SQLGLOT: Final = {"duckdb": "duckdb", "postgresql": "postgres", "clickhouse": "duckdb"}
 _COMMON: Final = "duckdb"
 _PROGRAM: Final = "({} LIKE 'api:%' OR {} LIKE 'no:auth%')"
 
@@ -73,7 +73,7 @@ def _program(kind: str, words: list[exp.Expression]) -> str:
 
 def _parameter_at(kind: str, words: list[exp.Expression]) -> str:
     keys = words[0].name.replace("'", "''").split(".")
-    if kind == "duckdb":
+    if kind != "postgresql":
         return f"(e.\"parameters\" ->> '/{'/'.join(keys)}')"
     return f"(e.\"parameters\" #>> '{{{','.join(keys)}}}')"
 
@@ -89,7 +89,7 @@ def _who(kind: str, words: list[exp.Expression]) -> str:
 
 
 def _has_roles(kind: str, _words: list[exp.Expression]) -> str:
-    if kind == "duckdb":
+    if kind != "postgresql":
         return 'contains(CAST(e."entities" AS varchar), \'"role"\')'
     return "jsonb_path_exists(e.\"entities\", '$[*].role')"
 

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from whodid.errors import WhodidError
 
-Dialect = Literal["duckdb", "postgres"]
+Dialect = Literal["duckdb", "postgres", "clickhouse"]
 
 SQL_BYTES_MAX: Final = 100_000
 
@@ -32,6 +32,10 @@ def check(sql: str, dialect: Dialect) -> None:
             from whodid.stores import guard_duckdb
 
             guard_duckdb.check(sql)
+        elif dialect == "clickhouse":
+            from whodid.stores import guard_clickhouse
+
+            guard_clickhouse.check(sql)
         else:
             from whodid.stores import guard_postgresql
 

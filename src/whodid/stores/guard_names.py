@@ -34,6 +34,7 @@ RELATIONS: Final[dict[str, Relations]] = {
     },
 }
 RELATIONS["postgres"]["public"] = RELATIONS["postgres"][""]
+RELATIONS["clickhouse"] = {"": RELATIONS["duckdb"][""] | _names("user_hours")}
 
 TABLE_FUNCTIONS: Final[dict[str, frozenset[str]]] = {
     "duckdb": _names("unnest range generate_series json_each json_tree"),
@@ -43,6 +44,7 @@ TABLE_FUNCTIONS: Final[dict[str, frozenset[str]]] = {
         "json_object_keys jsonb_to_record jsonb_to_recordset json_to_record json_to_recordset "
         "regexp_split_to_table regexp_matches string_to_table"
     ),
+    "clickhouse": _names("numbers range generate_series values"),
 }
 
 _COMMON: Final = _names(
@@ -127,4 +129,45 @@ FUNCTIONS: Final[dict[str, frozenset[str]]] = {
         """
     )
     | TABLE_FUNCTIONS["postgres"],
+    "clickhouse": _COMMON
+    | _names(
+        """
+        accuratecastornull addhours adddays addminutes addmonths addseconds addweeks addyears anylast argmax argmin
+        arraycount arraydistinct arrayelement arrayenumerate arrayexists arrayfilter arrayfirst arrayfirstindex
+        arrayjoin arraylast arraymap arraymax arraymin arrayreverse arrayreversesort arrayslice arraysort arraysum
+        arrayuniq arrayzip avgif base64decode base64encode bitand bitor bitxor cityhash64 countequal countif
+        countsubstrings cutquerystring datediff datename dateadd datesub datetrunc domain empty endswith
+        extractall farmhash64 formatdatetime formatreadablequantity formatreadablesize formatreadabletimedelta
+        fromunixtimestamp fromunixtimestamp64micro fromunixtimestamp64milli greatcircledistance grouparray
+        groupbitand groupbitor groupbitxor groupuniqarray halfmd5 has hasall hasany hassubstr hex if ifnotfinite
+        ifnull ilike indexof intdiv intdivorzero intervallengthsum isfinite isinfinite isnan isnotnull isnull
+        isvalidjson isvalidutf8 json_exists json_query json_value jsonarraylength jsonextract jsonextractarrayraw
+        jsonextractbool jsonextractfloat jsonextractint jsonextractkeys jsonextractkeysandvalues
+        jsonextractkeysandvaluesraw jsonextractraw jsonextractstring jsonextractuint jsonhas jsonkey jsonlength
+        jsontype laginframe leadinframe length lengthutf8 levenshteindistance locate lowerutf8 map mapkeys
+        mapvalues match maxif median minif minus modulo monthname multiif multisearchany multisearchanycaseinsensitive
+        multiply ngramdistance not notempty notilike notlike now64 nullin or plus positioncaseinsensitive
+        positioncaseinsensitiveutf8 positionutf8 quantile quantileexact quantileexacthigh quantileexactinclusive
+        quantileexactexclusive quantileexactlow quantiles quantilesexact quantilesexactinclusive quantiletdigest
+        quantilestdigest quantiletiming regexpextract replaceall replaceone replaceregexpall replaceregexpone
+        reinterpretasuint64 retention reverseutf8 rounddown sequencecount sequencematch siphash64 skewpop skewsamp
+        sparkbar splitbychar splitbyregexp splitbystring splitbywhitespace startswith stddevpop stddevsamp
+        substringutf8 subtractdays subtracthours subtractminutes subtractmonths subtractseconds subtractweeks
+        subtractyears sumif summap sumwithoverflow timediff timeslot toboolean tobool todate todate32 todatetime
+        todatetime64 todatetime64ornull todatetimeornull todayofmonth todayofweek todayofyear tofloat64 tofloat64ornull
+        tohour toint32 toint64 toint64ornull tointervalday tointervalhour tointervalminute tointervalmonth
+        tointervalsecond tointervalweek tointervalyear toisoweek toisoyear tolowcardinality tominute tomonday tomonth
+        tonullable toquarter torelativedaynum torelativehournum tosecond tostartofday tostartoffifteenminutes
+        tostartoffiveminutes tostartofhour tostartofinterval tostartofminute tostartofmonth tostartofquarter
+        tostartofweek tostartofyear tostring tostringornull totypename touint64 touint64ornull tounixtimestamp
+        tounixtimestamp64micro tounixtimestamp64milli touuid touuidornull toweek toyear toyearweek toyyyymm toyyyymmdd
+        topk trimboth trimleft trimright tuple tupleelement today unhex uniq uniqcombined uniqexact uniqexactif
+        uniqif upperutf8 uuidstringtonum uuidnumtostring uuidtonum varpop varsamp windowfunnel yesterday xor
+        xxhash64 yyyymmddtodate anyif anylastif argmaxif argminif grouparrayif groupuniqarrayif quantileif
+        quantileexactinclusiveif quantilesif minornull maxornull sumornull avgornull arrayconcat arraycumsum
+        arraydifference arrayflatten arrayintersect arrayjoin arraypopback arraypopfront arraypushback arraypushfront
+        arraystringconcat assumenotnull concatassumeinjective
+        concatwithseparator cutfragment
+        """
+    ),
 }

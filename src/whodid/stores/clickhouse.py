@@ -1,0 +1,222 @@
+"""The store in ClickHouse, on one server or on a cluster: for those who outgrow one machine.
+
+Any number of whodid processes write to it and read from it. Writers take turns (`clickhouse_turns`), so that each
+event is stored once by its id; the engine counts by the hour in projections, which are exact at any moment.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from whodid.errors import WhodidError
+from whodid.journal.base import Batch
+from whodid.journal.crash import point
+from whodid.stores import clickhouse_forget, clickhouse_query, clickhouse_schema, guard
+from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
+from whodid.stores.clickhouse_address import parse
+from whodid.stores.clickhouse_client import Clients, told
+from whodid.stores.clickhouse_load import Load, loads
+from whodid.stores.clickhouse_params import bound, quoted
+from whodid.stores.clickhouse_session import Session, rows_of
+from whodid.stores.clickhouse_turns import Turns
+from whodid.stores.clickhouse_words import translated
+
+_POSITION: Final = "SELECT number, writer FROM journal_position WHERE receiver = {} ORDER BY number DESC LIMIT 1"
+_STATS: Final = """
+SELECT
+    (SELECT count() FROM events), (SELECT count() FROM rejected_events), (SELECT sum(bytes_on_disk) FROM {parts}),
+    (SELECT minOrNull(time) FROM events), (SELECT maxOrNull(time) FROM events)
+"""
+_PARTS: Final = "{relation} WHERE active AND database = '{database}'"
+
+
+class ClickHouseStore:
+    """A store in a ClickHouse database, which is made when it is not there.
+
+    url     `clickhouse://user@host/database?cluster=…`; see `clickhouse_address`.
+    Raises  WhodidError("unavailable")  temporary: no server answers.
+            WhodidError("invalid")      the address cannot be read, or the server knows no such cluster.
+            WhodidError("conflict")     a newer whodid has upgraded the database.
+            WhodidError("forbidden")    user or password are wrong, or the user may not make the tables.
+    """
+
+    kind = "clickhouse"
+
+    def __init__(self, url: str):
+        self._address = parse(url)
+        self._readers = Clients(self._address)
+        self._writing = threading.Lock()
+        self._session: Session | None = None
+        self._closed = False
+        self._version = 0
+        self._on_cluster = clickhouse_schema.on_cluster(self._address)
+        self._turns = Turns(self._on_cluster)
+        self._positions: dict[str, int] = {}
+        with told("opening the store"), self._writing_session() as session:
+            self._version = clickhouse_schema.upgrade(self._address, session)
+
+    def position(self, receiver: str) -> int:
+        """See `Store.position`."""
+        with told("reading the position"), self._readers.one() as client:
+            number, _ = _position(functools.partial(rows_of, client), receiver)
+        with self._writing:
+            self._positions[receiver] = number
+        return number
+
+    def write(self, batches: Sequence[Batch]) -> Written:
+        """See `Store.write`. Batches are stored a load at a time, each with its position.
+
+        Raises
+        ------
+        WhodidError("unavailable")
+            Temporary, besides what `Store.write` says: another writer of the same name stores here.
+        """
+        with told("writing"), self._writing:
+            written = Written(events=0, duplicates=0, rejects=0, mentions=Mentions())
+            for load in loads(batches):
+                with self._turn() as (session, turn):
+                    part = self._write(session, turn, load)
+                point("store.after-commit")
+                written = _both(written, part)
+            return written
+
+    def rest(self) -> None:
+        """See `Store.rest`: nothing waits, the engine merges by itself."""
+
+    def query(
+        self,
+        sql: str,
+        params: Sequence[Any] | dict[str, Any] | None = None,
+        *,
+        limit: int = 10_000,
+        timeout_ms: int = 30_000,
+        trusted: bool = False,
+    ) -> Result:
+        """See `Store.query`. Trusted statements are in the common dialect; others in ClickHouse's own."""
+        if trusted:
+            statement = translated(sql)
+        else:
+            guard.check(sql, "clickhouse")
+            statement = sql
+        with told("the query"), self._readers.one() as client:
+            return clickhouse_query.run(
+                client, self._readers, bound(statement, params), limit=limit, timeout_ms=timeout_ms
+            )
+
+    def forget(self, level: str, before: datetime) -> Forgotten:
+        """See `Store.forget`."""
+        with told("forgetting"), self._writing, self._turn() as (session, _):
+            suffix = "_local" if self._address.cluster else ""
+            return clickhouse_forget.forget(session, level, before, suffix=suffix, on_cluster=self._on_cluster)
+
+    def stats(self) -> StoreStats:
+        """See `Store.stats`; on a cluster all copies of a row count for its size."""
+        relation = "system.parts"
+        if self._address.cluster:
+            relation = f"clusterAllReplicas('{self._address.cluster}', system.parts)"
+        parts = _PARTS.format(relation=relation, database=self._address.database)
+        with told("reading the statistics"), self._readers.one() as client:
+            events, rejects, size_bytes, oldest, newest = rows_of(client, _STATS.format(parts=parts))[0]
+        return StoreStats(
+            events=int(events),
+            rejects=int(rejects),
+            size_bytes=int(size_bytes or 0),
+            oldest=_utc(oldest),
+            newest=_utc(newest),
+            version=self._version,
+        )
+
+    def close(self) -> None:
+        """Let go of all connections; what was written is durable already."""
+        with self._writing:
+            self._closed = True
+            self._drop_session()
+        self._readers.close()
+
+    def _write(self, session: Session, turn: int, batches: Sequence[Batch]) -> Written:
+        receiver = batches[0].receiver
+        stored, writer = _position(session.rows, receiver)
+        known = self._positions.setdefault(receiver, stored)
+        waiting = [batch for batch in batches if batch.number > stored]
+        if stored > known and writer != self._turns.writer:
+            passed = [batch for batch in batches if batch.number <= stored]
+            if passed and not Load(session, turn, self._turns.writer).is_stored(passed):
+                raise _same_name(receiver, writer, stored, known)
+        written = Written(events=0, duplicates=0, rejects=0, mentions=Mentions())
+        if waiting:
+            written = Load(session, turn, self._turns.writer).run(waiting)
+        self._positions[receiver] = max(stored, batches[-1].number)
+        return written
+
+    @contextmanager
+    def _turn(self) -> Iterator[tuple[Session, int]]:
+        """A session and its turn to write, for the length of a block."""
+        with self._writing_session() as session:
+            turn = self._turns.take(session)
+            try:
+                yield session, turn
+            finally:
+                with suppress(ClickHouseError):
+                    self._turns.give(session, turn)
+
+    @contextmanager
+    def _writing_session(self) -> Iterator[Session]:
+        """The session that writes; one that failed is made anew."""
+        if self._closed:
+            raise WhodidError("unavailable", "The store is closed.", retry_after_s=1)
+        try:
+            if self._session is None:
+                self._session = Session(self._address)
+                if self._version:
+                    self._session.use(self._address.database)
+            yield self._session
+        except BaseException:
+            self._drop_session()
+            raise
+
+    def _drop_session(self) -> None:
+        if self._session is not None:
+            with suppress(Exception):
+                self._session.close()
+            self._session = None
+
+
+def _position(rows: Callable[[str], list[tuple[Any, ...]]], receiver: str) -> tuple[int, str]:
+    """The last batch of a receiver that is stored, and by which writer."""
+    found = rows(_POSITION.format(quoted(receiver)))
+    return (int(found[0][0]), str(found[0][1])) if found else (0, "")
+
+
+def _same_name(receiver: str, writer: str, stored: int, known: int) -> WhodidError:
+    return WhodidError(
+        "unavailable",
+        f"Another writer ({writer}) stores as {receiver!r}, too: it has come to batch {stored}, this one to batch "
+        f"{known}, and they are not the same events. Nothing of this one is lost; its journal keeps it.",
+        "Two data folders have one name, as a copy has: stop one of the two, and let it begin with a new folder.",
+        retry_after_s=10,
+    )
+
+
+def _both(first: Written, second: Written) -> Written:
+    """What two loads did together."""
+    return Written(
+        events=first.events + second.events,
+        duplicates=first.duplicates + second.duplicates,
+        rejects=first.rejects + second.rejects,
+        mentions=Mentions(
+            users=[*first.mentions.users, *second.mentions.users],
+            sessions=[*first.mentions.sessions, *second.mentions.sessions],
+            entities=[*first.mentions.entities, *second.mentions.entities],
+        ),
+    )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment else None

@@ -1,0 +1,235 @@
+"""Clients of ClickHouse, and what its errors mean."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+import clickhouse_connect
+from clickhouse_connect.driver import exceptions
+from clickhouse_connect.driver.client import Client
+
+from whodid.errors import WhodidError
+from whodid.stores.clickhouse_address import Address
+
+CONNECT_TIMEOUT_S: Final = 10
+# Longer than any statement may take.
+ANSWER_TIMEOUT_S: Final = 900
+IDLE_MAX: Final = 4
+BUSY_MAX: Final = 16
+
+# What makes ClickHouse answer as the other engines do: NULL where nothing is, whole times, one meaning of UNION.
+SETTINGS: Final[dict[str, Any]] = {
+    "session_timezone": "UTC",
+    "date_time_input_format": "best_effort",
+    "prefer_column_name_to_alias": 1,
+    "join_use_nulls": 1,
+    "group_by_use_nulls": 1,
+    "aggregate_functions_null_for_empty": 1,
+    "cast_keep_nullable": 1,
+    "union_default_mode": "DISTINCT",
+    "enable_extended_results_for_datetime_functions": 1,
+}
+
+_CODE: Final = re.compile(r"[Cc]ode: (\d+)")
+_REASON: Final = re.compile(r"DB::Exception: (.*)", re.DOTALL)
+
+# Codes of the engine by what they mean to the caller; see ErrorCodes.cpp.
+_UNAVAILABLE: Final = frozenset(
+    {3, 74, 198, 209, 210, 225, 236, 242, 254, 265, 279, 285, 286, 289, 298, 305, 319, 324, 335, 341, 364, 395, 415}
+    | {416, 425, 499, 517, 519, 571, 999}
+)
+_BUSY: Final = frozenset({202, 203, 439})
+_TIMEOUT: Final = frozenset({159, 160, 394})
+_FORBIDDEN: Final = frozenset({164, 192, 193, 194, 291, 482, 495, 497, 516})
+_TOO_LARGE: Final = frozenset({158, 191, 241, 307, 396})
+_FULL: Final = frozenset({243, 373, 375})
+# The engine cannot read a value that it was given.
+_OF_DATA: Final = frozenset(
+    {6, 19, 25, 26, 27, 38, 41, 53, 69, 70, 72, 73, 117, 131, 349, 376, 407, 441, 446, 636, 652}
+)
+TOO_MANY_PARTS: Final = 252
+_UNKNOWN_CLUSTER: Final = frozenset({170, 701})
+
+
+class Clients:
+    """A few clients kept for the next caller; one that failed is thrown away, so that the next caller gets a new one.
+
+    All of it may be called from several threads at once.
+    """
+
+    def __init__(self, address: Address):
+        self._address = address
+        self._idle: list[Client] = []
+        self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(BUSY_MAX)
+        self._closed = False
+
+    @contextmanager
+    def one(self, *, wait_s: float = 30.0) -> Iterator[Client]:
+        """A client for the length of a block.
+
+        Raises
+        ------
+        WhodidError("busy")
+            Temporary: `BUSY_MAX` others were at work for `wait_s` seconds.
+        WhodidError("unavailable")
+            Temporary: no server answers.
+        """
+        if not self._slots.acquire(timeout=wait_s):
+            raise WhodidError("busy", f"{BUSY_MAX} queries are running already.", "Try again soon.", retry_after_s=1)
+        try:
+            client = self._take()
+            try:
+                yield client
+            except BaseException as problem:
+                if _is_of_connection(problem):
+                    _close(client)
+                else:
+                    self._give_back(client)
+                raise
+            self._give_back(client)
+        finally:
+            self._slots.release()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for client in idle:
+            _close(client)
+
+    def _take(self) -> Client:
+        with self._lock:
+            if self._closed:
+                raise WhodidError("unavailable", "The store is closed.", retry_after_s=1)
+            if self._idle:
+                return self._idle.pop()
+        return connect(self._address)
+
+    def _give_back(self, client: Client) -> None:
+        with self._lock:
+            if not self._closed and len(self._idle) < IDLE_MAX:
+                self._idle.append(client)
+                return
+        _close(client)
+
+
+def connect(address: Address, *, session: bool = False) -> Client:
+    """A client of the first server that answers.
+
+    session  whether its statements share a session, and with it temporary tables; then one at a time, and of no
+             database yet, which may be about to be made.
+    Raises   WhodidError("unavailable")  temporary: none answers.
+             WhodidError("forbidden")    permanent: user or password are wrong.
+    """
+    database = "default" if session else address.database
+    if address.folder is not None:
+        with told("opening the engine"):
+            return clickhouse_connect.get_client(dsn=f"chdb://{address.folder}", database=database, settings=SETTINGS)
+    problem: WhodidError | None = None
+    for host, port in address.hosts:
+        try:
+            with told(f"connecting to {host}:{port}"):
+                return clickhouse_connect.get_client(
+                    host=host,
+                    port=port,
+                    username=address.user,
+                    password=address.password,
+                    database=database,
+                    secure=address.secure,
+                    verify=address.verify,
+                    ca_cert=address.ca_cert,
+                    compress=host not in ("localhost", "127.0.0.1", "::1"),
+                    connect_timeout=CONNECT_TIMEOUT_S,
+                    send_receive_timeout=ANSWER_TIMEOUT_S,
+                    query_retries=0,
+                    client_name="whodid",
+                    settings=SETTINGS,
+                    autogenerate_session_id=session,
+                )
+        except WhodidError as refused:
+            problem = refused
+            if refused.code != "unavailable":
+                break
+    assert problem is not None
+    raise problem
+
+
+def _close(client: Client) -> None:
+    with suppress(Exception):
+        client.close()
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Turn the driver's errors within the block into WhodidErrors that say what went wrong while doing `what`."""
+    try:
+        yield
+    except exceptions.ClickHouseError as problem:
+        raise translated(problem, what) from problem
+
+
+def code_of(problem: BaseException) -> int | None:
+    """The engine's number of an error; None where the engine did not say it."""
+    found = _CODE.search(str(problem))
+    return int(found[1]) if found else None
+
+
+def is_of_data(problem: BaseException) -> bool:
+    """Whether the engine refuses what it was given, so that trying the same again cannot help."""
+    return code_of(problem) in _OF_DATA
+
+
+def reason_of(problem: BaseException) -> str:
+    """What the engine says, in one line."""
+    found = _REASON.search(str(problem))
+    text = (found[1] if found else str(problem)).strip() or type(problem).__name__
+    return re.sub(r"\s*\((?:[A-Z_]{4,}\)|version ).*|[.:]? In scope .*", "", text.splitlines()[0])[:500].rstrip(". ")
+
+
+def translated(problem: Exception, what: str) -> WhodidError:
+    """The WhodidError that says what an error of the driver means."""
+    code, reason = code_of(problem), reason_of(problem)
+    if code is None:
+        return WhodidError(
+            "unavailable",
+            f"ClickHouse does not answer while {what} ({type(problem).__name__}).",
+            "Look at its log and at the address; it is tried again.",
+            retry_after_s=1,
+        )
+    if code == TOO_MANY_PARTS:
+        return WhodidError(
+            "unavailable",
+            f"ClickHouse has too many parts for {what}: {reason}.",
+            "It goes on by itself when merges have caught up. Fewer and larger writes help: raise segment_age_ms_max.",
+            retry_after_s=10,
+        )
+    if code in _UNKNOWN_CLUSTER:
+        return WhodidError(
+            "invalid", f"ClickHouse refuses {what}: {reason}.", "Name one of: SELECT cluster FROM system.clusters."
+        )
+    if code in _TIMEOUT:
+        return WhodidError("timeout", f"ClickHouse stopped {what}: {reason}.", "Narrow the time range.")
+    if code in _FULL:
+        return WhodidError("full", f"ClickHouse has no space for {what}: {reason}.", "Free some; it goes on by itself.")
+    if code in _BUSY:
+        return WhodidError("busy", f"ClickHouse is busy: {reason}.", "Try again soon.", retry_after_s=1)
+    if code in _UNAVAILABLE:
+        return WhodidError(
+            "unavailable", f"ClickHouse fails at {what}: {reason}.", "It is tried again.", retry_after_s=2
+        )
+    if code in _FORBIDDEN:
+        return WhodidError("forbidden", f"ClickHouse refuses {what}: {reason}.", "Only the events can be read.")
+    if code in _TOO_LARGE:
+        return WhodidError("too_large", f"ClickHouse gave up {what}: {reason}.", "Ask for fewer rows or columns.")
+    return WhodidError("invalid", f"ClickHouse refuses {what}: {reason}.")
+
+
+def _is_of_connection(problem: BaseException) -> bool:
+    if isinstance(problem, WhodidError):
+        return problem.code == "unavailable"
+    return isinstance(problem, exceptions.ClickHouseError) and code_of(problem) is None

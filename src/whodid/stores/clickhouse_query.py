@@ -1,0 +1,97 @@
+"""Asking ClickHouse: read-only, bounded in time, rows, bytes and memory."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from whodid.stores.base import Result
+from whodid.stores.clickhouse_client import Clients
+from whodid.stores.stopping import cancelled_by_stop, is_stopped, stopped
+
+ANSWER_BYTES_MAX: Final = 512 * 1024 * 1024
+MEMORY_BYTES_MAX: Final = 4 * 1024**3
+_JSON_COLUMNS: Final = ("entities", "parameters")
+_JSON_MARK: Final = {b"whodid": b"json"}
+_INT64: Final = pa.int64()
+
+
+def run(client: Client, others: Clients, sql: str, *, limit: int, timeout_ms: int) -> Result:
+    """The first `limit` rows of a statement's answer.
+
+    others  where a client can be had that stops the statement.
+    Raises  ClickHouseError           the engine's complaint.
+            WhodidError("timeout")    who asked it stopped it (`stopping.stoppable`).
+    """
+    mark = uuid.uuid4().hex
+    settings: dict[str, Any] = {
+        "readonly": 1,
+        "limit": limit + 1,
+        "max_execution_time": max(0.001, timeout_ms / 1000),
+        "timeout_overflow_mode": "throw",
+        "max_result_bytes": ANSWER_BYTES_MAX,
+        "result_overflow_mode": "throw",
+        "max_memory_usage": MEMORY_BYTES_MAX,
+        "output_format_arrow_string_as_string": 1,
+        "output_format_arrow_low_cardinality_as_dictionary": 0,
+        "output_format_arrow_compression_method": "none",
+        "log_comment": mark,
+    }
+
+    def cancel() -> None:
+        with others.one() as other:
+            other.command(f"KILL QUERY WHERE position(query, '{mark}') > 0 AND query NOT ILIKE 'KILL%' ASYNC")
+
+    try:
+        with cancelled_by_stop(cancel):
+            answer = client.raw_query(f"{sql.strip().rstrip(';')}\n/* {mark} */", settings=settings, fmt="Arrow")
+    except ClickHouseError:
+        if is_stopped():
+            raise stopped() from None
+        raise
+    table = pa.ipc.open_file(pa.py_buffer(answer)).read_all()
+    return Result(_plain(table.slice(0, limit)), truncated=table.num_rows > limit)
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """The answer in the types that every store answers in: ids as text, times without zone, counts of 64 bits."""
+    fields, columns = [], []
+    for field, column in zip(table.schema, table.columns, strict=True):
+        plain = _plain_column(column)
+        is_json = field.name in _JSON_COLUMNS and pa.types.is_string(plain.type)
+        fields.append(pa.field(field.name, plain.type, metadata=_JSON_MARK if is_json else None))
+        columns.append(plain)
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def _plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return pa.chunked_array([pa.array([_text(one) for one in column.to_pylist()], pa.string())])
+    if pa.types.is_timestamp(kind):
+        return column.cast(pa.timestamp("us", tz=kind.tz)).cast(pa.timestamp("us")) if kind.tz else column
+    if pa.types.is_null(kind):
+        return column.cast(pa.string())
+    if pa.types.is_unsigned_integer(kind):
+        return _integers(column)
+    if pa.types.is_decimal(kind):
+        return column.cast(pa.float64()) if kind.scale else _integers(column)
+    if pa.types.is_list(kind) and isinstance(kind.value_type, pa.BaseExtensionType):
+        texts = [None if row is None else [_text(one) for one in row] for row in column.to_pylist()]
+        return pa.chunked_array([pa.array(texts, pa.list_(pa.string()))])
+    return column
+
+
+def _integers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    try:
+        return column.cast(_INT64)
+    except pa.ArrowInvalid:
+        return column.cast(pa.float64())
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,380 @@
+"""The common dialect of the stores (DuckDB's, as far as PostgreSQL shares it) in ClickHouse's words.
+
+sqlglot translates the grammar; here is what it does not know, or what means something else: times of microseconds,
+percentiles, looks into JSON, order of ids, and rows out of lists. Functions that it does not know pass as they are, so
+that a statement of whodid's own may say ClickHouse's functions where the dialects differ for good.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Final
+
+import sqlglot
+from sqlglot import exp
+
+from whodid.errors import WhodidError
+from whodid.stores.clickhouse_params import quoted
+
+_READ: Final = "duckdb"
+_WRITE: Final = "clickhouse"
+_TYPES: Final = {
+    exp.DataType.Type.TIMESTAMP: "DateTime64(6, 'UTC')",
+    exp.DataType.Type.TIMESTAMPTZ: "DateTime64(6, 'UTC')",
+    exp.DataType.Type.TIMESTAMPNTZ: "DateTime64(6, 'UTC')",
+    exp.DataType.Type.VARCHAR: "String",
+    exp.DataType.Type.TEXT: "String",
+    exp.DataType.Type.JSON: "String",
+    exp.DataType.Type.DATE: "Date32",
+    exp.DataType.Type.UUID: "UUID",
+    exp.DataType.Type.DOUBLE: "Float64",
+    exp.DataType.Type.INT: "Int32",
+    exp.DataType.Type.BIGINT: "Int64",
+    exp.DataType.Type.BOOLEAN: "Bool",
+}
+_ID_COLUMNS: Final = frozenset({"id", "event_id"})
+_PARTS: Final = {
+    "HOUR": "toHour({})",
+    "MINUTE": "toMinute({})",
+    "DAY": "toDayOfMonth({})",
+    "MONTH": "toMonth({})",
+    "YEAR": "toYear({})",
+    "WEEK": "toISOWeek({})",
+    "ISODOW": "toDayOfWeek({})",
+    "DOW": "(toDayOfWeek({}) % 7)",
+    "DAYOFWEEK": "(toDayOfWeek({}) % 7)",
+    "DAYOFWEEKISO": "toDayOfWeek({})",
+}
+_FUNCTIONS: Final = {"isfinite": "isFinite"}
+_MICROSECONDS: Final = 1_000_000
+
+
+@functools.lru_cache(maxsize=2048)
+def translated(sql: str) -> str:
+    """The statement in ClickHouse's words; parameters stay `$name`.
+
+    Raises
+    ------
+    WhodidError("invalid")
+        It cannot be read, or is no single SELECT.
+    """
+    try:
+        trees = [tree for tree in sqlglot.parse(sql, read=_READ) if tree is not None]
+    except sqlglot.errors.SqlglotError as error:
+        raise WhodidError("invalid", f"The statement cannot be read: {str(error)[:300]}") from error
+    if len(trees) != 1 or not isinstance(trees[0], exp.Query):
+        raise WhodidError("invalid", "Only a single SELECT is answered.")
+    return _text(trees[0])
+
+
+def _text(node: exp.Expression) -> str:
+    return node.transform(_said).sql(_WRITE)
+
+
+def _said(node: exp.Expression) -> exp.Expression:
+    for kind, say in _SAYS.items():
+        if isinstance(node, kind):
+            said = say(node)
+            return node if said is None else exp.Var(this=said)
+    return node
+
+
+def _type(kind: exp.DataType) -> str:
+    if kind.this == exp.DataType.Type.ARRAY:
+        return f"Array({_type(kind.expressions[0])})"
+    return _TYPES.get(kind.this) or kind.sql(_WRITE).removeprefix("Nullable(").removesuffix(")")
+
+
+def _cast(node: Any) -> str:
+    if node.to.this == exp.DataType.Type.DECIMAL:
+        return _rounded(node)
+    kind = _type(node.to).replace("'", "\\'")
+    if isinstance(node, exp.TryCast):
+        return f"accurateCastOrNull({_text(node.this)}, '{kind}')"
+    return f"CAST({_text(node.this)}, '{kind}')"
+
+
+def _rounded(node: Any) -> str:
+    """A decimal: the engine's own cuts digits off, and fails at what is no number."""
+    value, scale = _text(node.this), 10 ** int(node.to.expressions[1].name)
+    return f"(sign({value}) * floor(abs({value}) * {scale} + 0.5) / {scale})"
+
+
+def _parameter(node: Any) -> str:
+    return f"${node.name}" if node.name else "?"
+
+
+def _truncated(node: Any) -> str:
+    unit = node.args["unit"]
+    length = _text(unit) if isinstance(unit, exp.Cast) else f"'{unit.name.lower()}'"
+    return f"CAST(date_trunc({length}, {_text(node.this)}), 'DateTime64(0, \\'UTC\\')')"
+
+
+def _percentile(node: Any) -> str | None:
+    """`percentile_cont(share) WITHIN GROUP (ORDER BY value)`."""
+    if not isinstance(node.this, exp.PercentileCont):
+        return None
+    (order,) = node.expression.expressions
+    return f"quantileExactInclusive({_text(node.this.this)})({_text(order.this)})"
+
+
+def _percentiles(node: Any) -> str:
+    """`quantile_cont(value, share)`, or a list of shares for a list."""
+    shares = node.expression
+    if isinstance(shares, exp.Array):
+        return f"quantilesExactInclusive({', '.join(map(_text, shares.expressions))})({_text(node.this)})"
+    return f"quantileExactInclusive({_text(shares)})({_text(node.this)})"
+
+
+def _extracted(node: Any) -> str:
+    part, at = node.name.upper(), node.expression.unnest()
+    if part == "EPOCH":
+        if isinstance(at, exp.Sub):
+            return f"(dateDiff('microsecond', {_text(at.expression)}, {_text(at.this)}) / {_MICROSECONDS})"
+        return f"(toUnixTimestamp64Micro({_text(at)}) / {_MICROSECONDS})"
+    return _PARTS[part].format(_text(at))
+
+
+def _by_name(node: Any) -> str | None:
+    name = _FUNCTIONS.get(node.name.lower())
+    return name and f"{name}({', '.join(map(_text, node.expressions))})"
+
+
+def _common_table(node: Any) -> None:
+    """A common table without a word on how to keep it, which the engine refuses in a recursive statement.
+
+    One that goes on from itself is a UNION ALL here, each of whose steps has no row twice: as long as a row tells the
+    number of its step, that is what UNION means.
+    """
+    node.set("materialized", None)
+    query = node.this
+    if not isinstance(query, exp.Union) or not query.args.get("distinct"):
+        return
+    if any(table.name == node.alias for table in query.right.find_all(exp.Table)):
+        query.set("distinct", False)
+        query.right.set("distinct", exp.Distinct())
+
+
+def _of_json(node: Any) -> str:
+    """`json ->> place`: a text of whatever is there. Several places at once give a list."""
+    places = node.expression
+    if isinstance(places, exp.Array):
+        return f"[{', '.join(_text_at(node.this, place) for place in places.expressions)}]"
+    return _text_at(node.this, places)
+
+
+def _text_at(json: exp.Expression, place: exp.Expression) -> str:
+    return f"JSONExtract({', '.join((_text(json), *_keys(place)))}, 'Nullable(String)')"
+
+
+def _json_at(node: Any) -> str:
+    return f"JSONExtractRaw({', '.join((_text(node.this), *_keys(node.expression)))})"
+
+
+def _json_type(node: Any) -> str | None:
+    if not isinstance(node.this, exp.JSONExtract):
+        return None
+    return f"upper(toString(JSONType({', '.join((_text(node.this.this), *_keys(node.this.expression)))})))"
+
+
+def _elements(node: Any) -> str | None:
+    """Rows out of a list; a list of JSON has none where there is none, so that nobody need ask first."""
+    source = node.this
+    if isinstance(source, exp.Case):
+        source = source.args["ifs"][0].args["true"]
+    if isinstance(source, exp.Cast) and isinstance(source.this, exp.JSONExtract):
+        json = source.this
+        return f"arrayJoin(JSONExtractArrayRaw({', '.join((_text(json.this), *_keys(json.expression)))}))"
+    return None
+
+
+def _keys(place: exp.Expression) -> list[str]:
+    """The keys that lead to a place in JSON: of a pointer (RFC 6901), of a path, or one key as it is."""
+    if isinstance(place, exp.JSONPath):
+        names = [part.this for part in place.expressions if isinstance(part, exp.JSONPathKey)]
+    elif isinstance(place, exp.Literal) and not place.name:
+        names = []
+    elif isinstance(place, exp.Literal) and place.name.startswith("/"):
+        names = [name.replace("~1", "/").replace("~0", "~") for name in place.name.split("/")[1:]]
+    else:
+        return [_text(place)]
+    return [quoted(name) for name in names]
+
+
+def _matched(node: Any) -> str:
+    flag = node.args.get("flag")
+    pattern = _text(node.expression)
+    return f"match({_text(node.this)}, {f'concat({chr(39)}(?{flag.name}){chr(39)}, {pattern})' if flag else pattern})"
+
+
+def _replaced(node: Any) -> str:
+    modifiers = node.args.get("modifiers")
+    name = "replaceRegexpAll" if modifiers is not None and "g" in modifiers.name else "replaceRegexpOne"
+    return f"{name}({_text(node.this)}, {_text(node.expression)}, {_text(node.args['replacement'])})"
+
+
+def _part(node: Any) -> str:
+    source = _text(node.this)
+    parts = f"splitByString({_text(node.args['delimiter'])}, ifNull({source}, ''))[{_text(node.args['part_index'])}]"
+    return f"if(isNull({source}), NULL, {parts})"
+
+
+def _gathered(node: Any) -> str:
+    """A list in an order: pairs of the order's value and the list's, sorted by the first."""
+    if not isinstance(node.this, exp.Order):
+        return f"groupArray({_text(node.this)})"
+    (ordered,) = node.this.expressions
+    sort = "arrayReverseSort" if ordered.args.get("desc") else "arraySort"
+    pairs = f"groupArray(tuple({_text(ordered.this)}, {_text(node.this.this)}))"
+    return f"arrayMap(pair -> pair.2, {sort}(pair -> pair.1, {pairs}))"
+
+
+def _neighbour(name: str) -> Callable[[Any], str]:
+    """`lag` and `lead`: NULL, not an empty value, where there is no such row."""
+
+    def say(node: Any) -> str:
+        rest = [node.args.get("offset"), node.args.get("default")]
+        return f"{name}({', '.join([f'toNullable({_text(node.this)})', *(_text(one) for one in rest if one)])})"
+
+    return say
+
+
+def _any_of(node: Any) -> str | None:
+    """`x = ANY(list)` as `x IN list`, by which the engine can look into its indexes."""
+    side = node.expression
+    if not isinstance(side, exp.Any):
+        return _compared(node)
+    return f"({_text(node.this)} IN {_text(side.this.unnest())})"
+
+
+def _compared(node: Any) -> str | None:
+    """Ids stand in the order of their text, which is not the engine's order of UUIDs."""
+    sides = (node.this, node.expression)
+    if isinstance(node, exp.EQ | exp.NEQ) or not any(_is_uuid(side) for side in sides):
+        return None
+    sign = {exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}[type(node)]
+    return f"(UUIDToNum({_text(sides[0])}) {sign} UUIDToNum({_text(sides[1])}))"
+
+
+def _is_uuid(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Cast) and node.to.this == exp.DataType.Type.UUID
+
+
+def _ordered(node: Any) -> str | None:
+    column = node.this
+    if not isinstance(column, exp.Column) or column.name not in _ID_COLUMNS:
+        return None
+    return f"toString({_text(column)}){' DESC' if node.args.get('desc') else ''}"
+
+
+def _truth(node: Any) -> str | None:
+    if not isinstance(node.expression, exp.Boolean):
+        return None
+    return f"(ifNull({_text(node.this)}, false) = {'true' if node.expression.this else 'false'})"
+
+
+def _select(node: Any) -> None:
+    """A SELECT whose columns have names of their own: the engine would put the relation's name before some.
+
+    What it is ordered by means its own columns first, as in the other stores; the engine would take the relation's.
+    """
+    _pair_lists(node)
+    names: set[str] = set()
+    columns = [_column(column, names) for star in node.expressions for column in _columns_of(star, node)]
+    node.set("expressions", columns)
+    places = {column.alias: place for place, column in enumerate(columns, start=1) if isinstance(column, exp.Alias)}
+    order = node.args.get("order")
+    for ordered in order.expressions if order is not None else ():
+        by = ordered.this
+        if isinstance(by, exp.Column) and not by.table and by.name in places:
+            column = columns[places[by.name] - 1].this
+            is_id = isinstance(column, exp.Column) and column.name in _ID_COLUMNS
+            ordered.set("this", column.copy() if is_id else exp.Literal.number(places[by.name]))
+
+
+def _columns_of(column: exp.Expression, select: exp.Select) -> list[exp.Expression]:
+    """The columns that `t.*` of a common table stands for, where others are joined to it."""
+    if not (isinstance(column, exp.Column) and isinstance(column.this, exp.Star) and select.args.get("joins")):
+        return [column]
+    named = {table.alias_or_name: table.name for table in select.find_all(exp.Table)}
+    wanted = named.get(column.table)
+    parent: exp.Expression | None = select
+    while parent is not None:
+        for definition in parent.args["with_"].expressions if parent.args.get("with_") else ():
+            names = definition.this.named_selects
+            if definition.alias == wanted and "*" not in names:
+                return [exp.column(name, column.table, quoted=True) for name in names]
+        parent = parent.parent
+    return [column]
+
+
+def _column(column: exp.Expression, names: set[str]) -> exp.Expression:
+    """A column of a SELECT under its own name, unless another has it already; its whole numbers have a sign."""
+    if isinstance(column, exp.Column) and column.table and not isinstance(column.this, exp.Star):
+        if column.name not in names:
+            column = exp.alias_(column, column.name, quoted=True)
+    elif isinstance(column.unalias(), exp.Literal) and column.unalias().is_int:
+        number = exp.Var(this=f"toInt64({column.unalias().name})")
+        column = exp.alias_(number, column.alias, quoted=True) if column.alias else number
+    names.add(column.alias_or_name)
+    return column
+
+
+def _pair_lists(node: Any) -> None:
+    """Lists side by side as rows: the first elements of all make one, then the second ones."""
+    lists = [column for column in node.expressions if isinstance(column.unalias(), exp.Explode | exp.Unnest)]
+    if len(lists) < 2:
+        return
+    zipped = ", ".join(_text(_list_of(column.unalias())) for column in lists)
+    numbers = {id(column): number for number, column in enumerate(lists, start=1)}
+    said = [
+        exp.alias_(
+            exp.Var(this=f"tupleElement(arrayJoin(arrayZip({zipped})), {numbers[id(column)]})"),
+            column.alias,
+            quoted=True,
+        )
+        if id(column) in numbers
+        else column
+        for column in node.expressions
+    ]
+    node.set("expressions", said)
+
+
+def _list_of(node: Any) -> exp.Expression:
+    return node.expressions[0] if isinstance(node, exp.Unnest) else node.this
+
+
+# Kinds of nodes and what is said for them; None leaves one to sqlglot.
+_SAYS: Final[dict[type[exp.Expression], Callable[[Any], Any]]] = {
+    exp.Select: _select,
+    exp.CTE: _common_table,
+    exp.Anonymous: _by_name,
+    exp.Cast: _cast,
+    exp.Placeholder: _parameter,
+    exp.Parameter: lambda node: f"${_text(node.this)}",
+    exp.TimestampTrunc: _truncated,
+    exp.DateTrunc: _truncated,
+    exp.WithinGroup: _percentile,
+    exp.Extract: _extracted,
+    exp.PercentileCont: _percentiles,
+    exp.JSONExtractScalar: _of_json,
+    exp.JSONExtract: _json_at,
+    exp.JSONType: _json_type,
+    exp.Explode: _elements,
+    exp.RegexpLike: _matched,
+    exp.RegexpReplace: _replaced,
+    exp.SplitPart: _part,
+    exp.ArrayAgg: _gathered,
+    exp.Lag: _neighbour("lag"),
+    exp.Lead: _neighbour("lead"),
+    exp.LogicalOr: lambda node: f"max({_text(node.this)})",
+    exp.LogicalAnd: lambda node: f"min({_text(node.this)})",
+    exp.EQ: _any_of,
+    exp.LT: _compared,
+    exp.LTE: _compared,
+    exp.GT: _compared,
+    exp.GTE: _compared,
+    exp.Ordered: _ordered,
+    exp.Is: _truth,
+}
