@@ -12,9 +12,10 @@ import pytest
 
 from support.reading import event
 from support.web import WebServer
+from whodid.directory.due_work import WorkBook
 from whodid.errors import WhodidError
 from whodid.event import new_id
-from whodid.retention.keeper import KIND, Keeper
+from whodid.retention.keeper import HOLD_S, KIND, Keeper
 from whodid.retention.rule import Retention, retention_of, set_retention
 from whodid.stores.base import Forgotten
 
@@ -65,6 +66,31 @@ def test_it_is_done_once_a_day_by_one_of_the_servers(server: WebServer) -> None:
     (work,) = engine.retention.runs()
     assert (work.kind, work.state, work.outcome) == (KIND, "done", {"debug": 2})
     assert other.look(tomorrow + timedelta(days=1))
+
+
+def test_one_that_goes_on_keeps_its_work_and_one_that_was_replaced_stops(server: WebServer) -> None:
+    engine = server.engine
+    set_retention(engine.directory, Retention(levels={"debug": 10}), by="root")
+    other = WorkBook(engine.directory, "other")
+    taken: list[bool] = []
+
+    class Slow:
+        """A store with steps without end, each as long as a claim; behind the third the other server takes over."""
+
+        steps = 0
+
+        def forget(self, level: str, before: datetime) -> Forgotten:
+            self.steps += 1
+            at = datetime.now(UTC) + timedelta(seconds=HOLD_S - 1 if self.steps <= 3 else HOLD_S + 60)
+            taken.append(bool(other.claim([KIND], at=at, hold_s=HOLD_S)))
+            return Forgotten(events=0, more=True)
+
+    store = Slow()
+    keeper = Keeper(store, engine.directory, owner="one", record=engine.record)  # type: ignore[arg-type]
+    keeper.look(NOW.replace(hour=3))
+    assert taken == [False, False, False, True]
+    assert store.steps == 4
+    assert keeper.runs()[0].state == "running", "it is the other's"
 
 
 def test_sessions_that_ended_long_ago_are_forgotten_and_their_events_stay(server: WebServer) -> None:

@@ -97,6 +97,12 @@ class WorkBook:
         work = self.get(kind, name, due)
         return self._take(work, at, hold_s) if work is not None and work.state in ("waiting", "running") else None
 
+    def extend(self, work: Work, *, at: datetime, hold_s: float) -> bool:
+        """It goes on: it is ours for `hold_s` more seconds; False when somebody else has taken it over meanwhile."""
+        with self._directory.writing() as connection:
+            longer = update(_ROWS).where(self._ours(work)).values(claimed_until=at + timedelta(seconds=hold_s))
+            return connection.execute(longer).rowcount > 0
+
     def done(self, work: Work, outcome: Mapping[str, Any], *, at: datetime) -> bool:
         """It is done; False when somebody else has taken it over meanwhile."""
         return self._end(work, {"state": "done", "outcome": dict(outcome), "finished_at": at})
@@ -168,15 +174,17 @@ class WorkBook:
         return Work(**{name: getattr(work, name) for name in Work.__struct_fields__} | changes)
 
     def _end(self, work: Work, changes: Mapping[str, Any]) -> bool:
-        ours = and_(
+        with self._directory.writing() as connection:
+            ended = {**changes, "owner": None, "claimed_until": None}
+            return connection.execute(update(_ROWS).where(self._ours(work)).values(ended)).rowcount > 0
+
+    def _ours(self, work: Work) -> Any:
+        return and_(
             *_key(work.kind, work.name, work.due),
             _ROWS.c.state == "running",
             _ROWS.c.owner == self.owner,
             _ROWS.c.attempts == work.attempts,
         )
-        with self._directory.writing() as connection:
-            ended = {**changes, "owner": None, "claimed_until": None}
-            return connection.execute(update(_ROWS).where(ours).values(ended)).rowcount > 0
 
 
 def _key(kind: str, name: str, due: datetime) -> tuple[Any, ...]:

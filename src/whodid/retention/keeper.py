@@ -21,7 +21,8 @@ KIND: Final = "retention"
 # A quiet hour in most of the world that has offices.
 HOUR_UTC: Final = 2
 LOOK_S: Final = 30.0
-HOLD_S: Final = 3_600.0
+# A server that goes away in the middle is replaced after this; one that goes on says so with every step.
+HOLD_S: Final = 600.0
 AGAIN_S: Final = 600.0
 ATTEMPTS_MAX: Final = 5
 # Between two steps, so that what comes in meanwhile has its turn.
@@ -83,8 +84,8 @@ class Keeper:
             self._do(work)
         return bool(works)
 
-    def forget(self, at: datetime) -> dict[str, int]:
-        """Take away what is too old at a time; how many of what went."""
+    def forget(self, at: datetime, work: Work | None = None) -> dict[str, int]:
+        """Take away what is too old at a time, for as long as the work is this server's; how many of what went."""
         retention = retention_of(self._directory)
         gone: dict[str, int] = {}
         try:
@@ -92,25 +93,31 @@ class Keeper:
                 gone[level] = 0
                 before = retention.before(level, at)
                 more = True
-                while more and not self._stop.is_set():
+                while more and self._may_go_on(work):
                     step = self._store.forget(level, before)
                     gone[level] += step.events
                     more = step.more and not self._stop.wait(PAUSE_S)
             if retention.sessions is not None:
-                gone["sessions"] = self._forget_sessions(at - timedelta(days=retention.sessions))
+                gone["sessions"] = self._forget_sessions(at - timedelta(days=retention.sessions), work)
         finally:
             self._tell(gone, at)
         return gone
 
-    def _forget_sessions(self, before: datetime) -> int:
+    def _forget_sessions(self, before: datetime, work: Work | None) -> int:
         gone = 0
-        while not self._stop.is_set() and (step := self._directory.forget_sessions(before, SESSIONS_AT_ONCE)):
+        while self._may_go_on(work) and (step := self._directory.forget_sessions(before, SESSIONS_AT_ONCE)):
             gone += step
         return gone
 
+    def _may_go_on(self, work: Work | None) -> bool:
+        """Not while stopping, nor with work that another server has taken over because this one seemed gone."""
+        if self._stop.is_set():
+            return False
+        return work is None or self._book.extend(work, at=datetime.now(UTC), hold_s=HOLD_S)
+
     def _do(self, work: Work) -> None:
         try:
-            gone = self.forget(datetime.now(UTC))
+            gone = self.forget(datetime.now(UTC), work)
         except WhodidError as error:
             at = datetime.now(UTC)
             again = at + timedelta(seconds=AGAIN_S) if work.attempts < ATTEMPTS_MAX else None

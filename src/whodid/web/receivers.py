@@ -85,6 +85,13 @@ def problems_of_receivers(receivers: Iterable[dict[str, Any]], own: str) -> list
                 f"acknowledged: numbers {one_['lost_first']:,} to {one_['lost_last']:,}, and what came after its last "
                 f"sign of life at {one_['last_seen'][:19].replace('T', ' ')} UTC."
             )
+        if one_["state"] == "lost":
+            found += [
+                f"Up to {target['waiting_events']:,} stored events of the receiver {name} did not reach the target "
+                f"{target['name']}, and no other receiver sends them."
+                for target in one_["standing"].get("targets", ())
+                if target["waiting_events"]
+            ]
         if one_["state"] in ("serving", "draining") and one_["receiver"] != own:
             found += [f"The receiver {name}: {problem}" for problem in one_["standing"].get("problems", ())]
         if one_["clock_off"]:
