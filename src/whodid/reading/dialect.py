@@ -92,6 +92,20 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         None,
         _PROJECT,
     ),
+    # What `reports.engines` translates; nothing is counted there.
+    "lake": Dialect(
+        "events",
+        "event_entities",
+        "rejected_events",
+        "",
+        "",
+        "",
+        _json_pointer,
+        _REGULAR,
+        re.escape,
+        None,
+        _PROJECT,
+    ),
     "postgresql": Dialect(
         "whodid.events",
         "whodid.event_entities",

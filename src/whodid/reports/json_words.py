@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-_SQLGLOT = {"duckdb": "duckdb", "postgresql": "postgres", "clickhouse": "duckdb"}
+_SQLGLOT = {"duckdb": "duckdb", "postgresql": "postgres", "clickhouse": "duckdb", "lake": "duckdb"}
 
 
 def texts_of(kind: str, words: list[exp.Expression]) -> str:

@@ -242,7 +242,8 @@ def prepare(
         params |= zone_parameters(zone)
     times = [values[parameter.name] for parameter in chosen.parameters if parameter.type == "time"]
     filters = [name for name, wanted in given.items() if wanted]
-    counted, more = hours.relations(store.kind, times=times, filters=filters, sight=sight, zone=zone)
+    whole = bool(dialect_of(store.kind).event_hours)
+    counted, more = hours.relations(store.kind, times=times, filters=filters, sight=sight, zone=zone, whole=whole)
     params |= more
     sql = statement(chosen.sql, store.kind, where, seen, zone, counted)
     said = set(_SAID.findall(sql))

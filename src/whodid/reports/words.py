@@ -41,7 +41,7 @@ from whodid.reports import hours, json_words
 from whodid.reports.common import Shift
 
 # What sqlglot calls the dialects of our stores; the one in ClickHouse translates DuckDB's itself.
-_SQLGLOT: Final = {"duckdb": "duckdb", "postgresql": "postgres", "clickhouse": "duckdb"}
+_SQLGLOT: Final = {"duckdb": "duckdb", "postgresql": "postgres", "clickhouse": "duckdb", "lake": "duckdb"}
 _COMMON: Final = "duckdb"
 _PROGRAM: Final = "({} LIKE 'api:%' OR {} LIKE 'no:auth%')"
 
