@@ -13,4 +13,12 @@ SELECT
         copy * {events} + seq AS seq
     )
 FROM events, range(1, {copies}) AS copies(copy)
-ORDER BY time
+ORDER BY time;
+
+INSERT INTO event_entities
+SELECT
+    (left(event_id::VARCHAR, 24) || right(md5(event_id::VARCHAR || copy), 12))::UUID,
+    time + INTERVAL 1 MILLISECOND * (hash(event_id, copy) % 3600000)::BIGINT AS time,
+    type, id, role, name
+FROM event_entities, range(1, {copies}) AS copies(copy)
+ORDER BY time;

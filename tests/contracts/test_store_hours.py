@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,44 +15,66 @@ from contracts.conftest import StorePlace
 from support.batches import Batches, FileBatch
 from support.events import entity, event, many
 from support.stores import rows
-from whodid.event import Event
+from whodid.event import Entity, Event
 from whodid.reading.dialect import dialect_of
-from whodid.reading.read import definition
+from whodid.reports import kept
+from whodid.reports.words import translated
 from whodid.stores import duckdb_hours, postgresql
-from whodid.stores.base import Store
+from whodid.stores.base import KEPT, Store
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 SESSIONS = [f"0b0e9f0a-7f50-4b0c-8f0e-{number:012d}" for number in range(12)]
 
-# By every column of the counts: so many events, runs and errors, from when to when.
-KEYS = 'type, level, topic, function, "user", acting_for, project'
-COUNTED = f"""
-SELECT hour, {KEYS}, sum(events) AS events, sum(runs) AS runs, sum(errors) AS errors, min(first) AS first,
-    max(last) AS last
-FROM {{event_hours}} GROUP BY hour, {KEYS}
+SUMS = {
+    "events": "sum", "uses": "sum", "runs": "sum", "errors": "sum", "failed": "sum", "row_count": "sum", "first": "min",
+    "last": "max", "entity_name": "max",
+}  # fmt: skip
+# Every event with each thing that it touched, once.
+TOUCHED = """
+SELECT t.*, t."entity_type" AS touched_type, t."entity_id" AS touched_id, t."entity_name" AS touched_name
+FROM ({form}) t
+UNION ALL
+SELECT t.*, x."type", x."id", x.name
+FROM ({form}) t
+JOIN (SELECT event_id, "type", "id", min(name) AS name FROM {event_entities} GROUP BY 1, 2, 3) x ON x.event_id = t."id"
+WHERE t."entity_type" <> x."type" OR t."entity_id" <> x."id"
 """
-RAW = f"""
-SELECT date_trunc('hour', time) AS hour, {KEYS}, count(*) AS events,
-    count(*) FILTER (WHERE {definition("run")}) AS runs, count(*) FILTER (WHERE {definition("error")}) AS errors,
-    min(time) AS first, max(time) AS last
-FROM {{events}} e GROUP BY date_trunc('hour', time), {KEYS}
-"""
-PEOPLE = 'level, topic, "user", acting_for'
-COUNTED_PEOPLE, RAW_PEOPLE = (
-    sql.replace(KEYS, PEOPLE).replace("{event_hours}", "{user_hours}") for sql in (COUNTED, RAW)
-)
-PRESENT = 'SELECT DISTINCT hour, CAST(session AS varchar) AS session, "user", acting_for FROM {session_hours}'
-RAW_PRESENT = """
-SELECT DISTINCT date_trunc('hour', time) AS hour, CAST(session AS varchar) AS session, "user", acting_for
-FROM {events} WHERE session IS NOT NULL
-"""
+
+
+def kept_rows(store: Store, name: str, relation: str, columns: Mapping[str, str]) -> list[str]:
+    """The rows of a relation, those with the same key as one; `columns` are what its columns are called there."""
+    told = {column: f'"{columns.get(column, column)}"' for column in KEPT[name]}
+    if KEPT[name][0] == "hour":
+        told["hour"] = f"date_trunc('hour', {told['hour']})"
+    keys = [column for column in KEPT[name] if column not in SUMS]
+    listed = [f'CAST({told[column]} AS varchar) AS "{column}"' for column in keys]
+    listed += [
+        f'CAST({SUMS[column]}({told[column]}) AS {_PLAIN[SUMS[column]]}) AS "{column}"'
+        for column in KEPT[name][len(keys) :]
+    ]
+    return sorted(
+        map(
+            repr,
+            rows(
+                store, f"SELECT {', '.join(listed)} FROM {relation} e GROUP BY {', '.join(told[key] for key in keys)}"
+            ),
+        )
+    )
+
+
+_PLAIN = {"sum": "double precision", "min": "varchar", "max": "varchar"}
 
 
 def assert_counts_are_exact(store: Store) -> None:
-    names = dialect_of(store.kind)._asdict()
-    for counted, raw in ((COUNTED, RAW), (COUNTED_PEOPLE, RAW_PEOPLE), (PRESENT, RAW_PRESENT)):
-        told, expected = (sorted(map(repr, rows(store, sql.format_map(names)))) for sql in (counted, raw))
-        assert told == expected
+    """What the store keeps is what the reports make of the events."""
+    dialect = dialect_of(store.kind)
+    for name, relation in dialect.kept.items():
+        form = translated(kept._form(name), store.kind)
+        columns = {"hour": "time"}
+        if name == "entity_hours":
+            form = TOUCHED.format(form=form, event_entities=dialect.event_entities)
+            columns |= {f"entity_{part}": f"touched_{part}" for part in ("type", "id", "name")}
+        assert kept_rows(store, name, relation, {}) == kept_rows(store, name, f"({form})", columns), name
 
 
 @pytest.fixture(autouse=True)
@@ -62,19 +85,57 @@ def counts_are_gathered_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql, "WAITING_ROWS_MAX", 40)
 
 
+TYPES = (
+    "query-start", "login", "login-failure", "it's \U0001f600", "dataset-save", "project-deleted", "click",
+    "dialog show", "prediction-query", "ground-truth", "compute-resource-usage-update",
+)  # fmt: skip
+ENTITIES: tuple[list[Entity], ...] = (
+    [],
+    [entity("project", "SALES")],
+    [entity("a", "b"), entity("project", "CHURN")],
+    [
+        entity("a", "b", role="input"),
+        entity("c", "d", role="output"),
+        entity("a", "b", role="output"),
+        entity("c", "d"),
+    ],
+)
+PARAMETERS: tuple[dict[str, Any], ...] = (
+    {},
+    {"projectKey": "SALES", "rows": 12},
+    {"project": "", "rows": "many", "authSource": "SCENARIO"},
+    {"package": "Charts", "version": "1.2", "rows": "7.5", "authSource": "USER_FROM_UI"},
+    {"version": "2", "login": "eve", "ip": "10.0.0.1", "item": "Open", "dialog": "Cluster", "target": "grid"},
+    {"serviceId": "churn", "endpoint": "predict", "context": {"caller": "a", "version": "3"}, "timing": {"total": 8}},
+    {
+        "computeResourceUsage": {
+            "id": "r1", "type": "LOCAL_PROCESS", "startTime": 1777000000000, "totalTime": "20",
+            "context": {"type": "UNKNOWN", "projectKey": "SALES", "authIdentifier": "ann", "jobId": "j"},
+            "localProcess": {"cpuTotalMS": 5, "vmRSSTotalMBS": "x", "rssMBSeconds": 2.5},
+        },
+    },
+)  # fmt: skip
+
+
 def any_event(chance: random.Random) -> Event:
     fields: dict[str, Any] = {
-        "type": chance.choice(("query-start", "login", "it's \U0001f600")),
+        "type": chance.choice(TYPES),
         "level": chance.choice(("audit", "usage", "error", "info")),
-        "topic": chance.choice(("generic", "authfail")),
-        "user": chance.choice((None, "ann", "ben", "api:key")),
+        "topic": chance.choice(("generic", "authfail", "apinode-query", "compute-resource-usage")),
+        "user": chance.choice((None, "ann", "ben", "api:key", "no:auth")),
         "acting_for": chance.choice((None, None, "ann")),
+        "via": chance.choice((None, None, "scenario:nightly")),
+        "node": chance.choice((None, "n1", "n2")),
+        "node_type": chance.choice((None, "design")),
         "session": chance.choice((None, *SESSIONS)),
         "function": chance.choice((None, "Sales:Orders")),
         "duration_ms": chance.choice((None, 0.0, 12.5)),
-        "error_message": chance.choice((None, None, "no")),
-        "entities": chance.choice(([], [entity("project", "SALES")], [entity("a", "b"), entity("project", "CHURN")])),
-        "parameters": chance.choice(({}, {"projectKey": "SALES"}, {"project": ""})),
+        "status": chance.choice((None, "failed", "done")),
+        "error_message": chance.choice((None, None, "no: 12 rows", "it's\n42")),
+        "error_stack_trace": chance.choice((None, "Error: no\n  at main.py:3")),
+        "description": chance.choice((None, "done")),
+        "entities": chance.choice(ENTITIES),
+        "parameters": chance.choice(PARAMETERS),
     }
     hours = chance.choice((0, 1, 2, 3, 400, -50_000))
     return event(time=DAY + timedelta(hours=hours, microseconds=chance.randrange(3_600_000_000)), **fields)
@@ -160,8 +221,10 @@ def test_what_waits_is_gathered_when_there_is_time(store: Store, batches: Batche
     for number in range(60):
         store.write([batches.of([event(number, session=SESSIONS[0])])])
     store.rest()
-    for name in (dialect_of(store.kind).event_hours, dialect_of(store.kind).session_hours):
-        assert rows(store, f"SELECT count(*) AS n FROM {name}") == [{"n": 1}]
+    hours = [name for name in dialect_of(store.kind).kept.items() if KEPT[name[0]][0] == "hour"]
+    for name, relation in hours:
+        told = rows(store, f"SELECT count(*) AS n FROM {relation}")
+        assert told == [{"n": 0 if name == "flow_hours" else 1}], name
     assert_counts_are_exact(store)
 
 

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
+
+from whodid.stores.base import KEPT
 
 
 class Dialect(NamedTuple):
     """A store's own words.
 
-    `events`, `event_entities` and `rejected_events` are the relations to read from, `event_hours`, `user_hours` and
-    `session_hours` what the store counts by the hour (see `reports.hours`); `parameter_key` makes the right-hand side
-    of `parameters ->> …` from a parameter's name. `json_search` is the condition that the JSON `{column}` holds a text,
-    in any case of its letters, and `json_pattern` makes its `{pattern}` from the text; `hint` is a quick condition
-    that a `{column}` holds a `{part}` of the text that has no letters, or None where it gains nothing. `project` is the
-    project of an event;
-    `stores.base.WORKED_OUT` says which that is.
+    `events`, `event_entities` and `rejected_events` are the relations to read from, `kept` those of `stores.base.KEPT`
+    that the store keeps, under the names they have there; `parameter_key` makes the right-hand side of
+    `parameters ->> …` from a parameter's name. `json_search` is the condition that the JSON `{column}` holds a text, in
+    any case of its letters, and `json_pattern` makes its `{pattern}` from the text; `hint` is a quick condition that a
+    `{column}` holds a `{part}` of the text that has no letters, or None where it gains nothing. `project` is the
+    project of an event; `stores.base.WORKED_OUT` says which that is.
     """
 
     events: str
     event_entities: str
     rejected_events: str
-    event_hours: str
-    user_hours: str
-    session_hours: str
+    kept: Mapping[str, str]
     parameter_key: Callable[[str], str]
     json_search: str
     json_pattern: Callable[[str], str]
@@ -70,9 +69,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         "events",
         "event_entities",
         "rejected_events",
-        "event_hours",
-        "event_hours",
-        "session_hours",
+        {name: name for name in KEPT},
         _json_pointer,
         _REGULAR,
         re.escape,
@@ -83,23 +80,19 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         "events",
         "event_entities",
         "rejected_events",
-        "event_hours",
-        "user_hours",
-        "session_hours",
+        {},
         str,
         _LIKE,
         _like_pattern,
         None,
         _PROJECT,
     ),
-    # What `reports.engines` translates; nothing is counted there.
+    # What `reports.engines` translates.
     "lake": Dialect(
         "events",
         "event_entities",
         "rejected_events",
-        "",
-        "",
-        "",
+        {},
         _json_pointer,
         _REGULAR,
         re.escape,
@@ -110,9 +103,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         "whodid.events",
         "whodid.event_entities",
         "whodid.rejected_events",
-        "whodid.event_hours",
-        "whodid.user_hours",
-        "whodid.session_hours",
+        {},
         str,
         _LIKE,
         _like_pattern,

@@ -37,6 +37,7 @@ from typing import Final
 from msgspec import Struct
 
 from whodid.errors import WhodidError
+from whodid.stores.base import KEPT
 
 FAMILIES: Final = {
     "overview": "Overview",
@@ -58,7 +59,7 @@ _HEADER: Final = re.compile(r"-- (\w+): (.*)")
 _PARAMETER: Final = re.compile(r"(\w+) ([\w|]+) = (\S*) ?\| (.+)")
 _COLUMN: Final = re.compile(r"(\w+) (\w+)(?: (\S+))? \| (.+)")
 # A look at events that has to say what the caller may see; ids in `event_entities` tell nothing by themselves.
-_LOOK: Final = re.compile(r"\b(?:FROM|JOIN)\s+(?:events|event_hours|user_hours|session_hours)\b")
+_LOOK: Final = re.compile(rf"\b(?:FROM|JOIN)\s+(?:events|{'|'.join(KEPT)})\b")
 _ENCODING: Final = re.compile(r"(\w+)=(\w+)")
 
 

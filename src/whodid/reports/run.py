@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from importlib import import_module
@@ -17,17 +17,18 @@ from whodid import catalogue as types
 from whodid.errors import WhodidError
 from whodid.event import TIME_MIN
 from whodid.reading.dialect import dialect_of
+from whodid.reading.filters import sides, split_entity
 from whodid.reading.read import JSON_MARK
 from whodid.reading.selection import Groups
 from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reading.sight import condition as seen_by
 from whodid.reading.times import instant
-from whodid.reports import hours
+from whodid.reports import kept
 from whodid.reports.common import FIELDS, FILTERS, ZONE, Shift, condition, shifts
 from whodid.reports.kinds import KINDS, types_of
 from whodid.reports.membership import memberships
 from whodid.reports.report import Parameter, Report, parse
-from whodid.reports.words import statement, zone_parameters
+from whodid.reports.words import statement, translated, zone_parameters
 from whodid.stores.base import Store
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def report(name: str) -> Report:
     except KeyError:
         close = get_close_matches(name, _reports(), n=1)
         hint = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(_reports())}."
-        raise WhodidError("not_found", f"There is no report {name[:100]!r}.", hint) from None
+        raise WhodidError("not_found", f"There is no report {name[:100]!r}.", hint, field="report") from None
 
 
 def run(
@@ -226,28 +227,47 @@ def prepare(
     params = {name: value for name, value in values.items() if name not in FIELDS and name != ZONE.name}
     seen, more = seen_by(sight, dialect_of(store.kind))
     params |= more
-    where, zone, given = seen, tuple[Shift, ...](), dict[str, list[str]]()
+    chosen_by, zone = kept.Chosen(where=seen, rest=seen), tuple[Shift, ...]()
     if chosen.takes_filters:
-
-        def find(sql: str, named: dict[str, Any]) -> list[str] | None:
-            found = store.query(sql, named, limit=_FURTHER_MAX, trusted=True)
-            return None if found.truncated else list(found.table.column("id").to_pylist())
-
-        given = {name: values[name] for name in FIELDS if name in values}
-        where, more = condition(given, store.kind, directory, find=find)
-        where = f"{where} AND {seen}" if sight.is_limited else where
+        chosen_by, more = _chosen(store, values, directory, sight, seen)
         params |= more
     if chosen.takes_zone:
         zone = shifts(values[ZONE.name], values.get("before", values["since"]), values["until"])
         params |= zone_parameters(zone)
     times = [values[parameter.name] for parameter in chosen.parameters if parameter.type == "time"]
-    filters = [name for name, wanted in given.items() if wanted]
-    whole = bool(dialect_of(store.kind).event_hours)
-    counted, more = hours.relations(store.kind, times=times, filters=filters, sight=sight, zone=zone, whole=whole)
-    params |= more
-    sql = statement(chosen.sql, store.kind, where, seen, zone, counted)
+    say = functools.partial(translated, kind=store.kind)
+    relations = kept.relations(store.kind, say, times=times, chosen=chosen_by, sight=sight, zone=zone)
+    params |= relations.params
+    sql = statement(chosen.sql, store.kind, chosen_by.where, seen, zone, relations)
     said = set(_SAID.findall(sql))
     return Prepared(chosen, sql, {name: value for name, value in params.items() if name in said}, values)
+
+
+def _chosen(
+    store: Store, values: Mapping[str, Any], directory: Groups | None, sight: Sight, seen: str
+) -> tuple[kept.Chosen, dict[str, Any]]:
+    """What the filters among a report's values mean together with a sight, and the parameters of that."""
+
+    def find(sql: str, named: dict[str, Any]) -> list[str] | None:
+        found = store.query(sql, named, limit=_FURTHER_MAX, trusted=True)
+        return None if found.truncated else list(found.table.column("id").to_pylist())
+
+    given = {name: values[name] for name in FIELDS if values.get(name)}
+    where, params = condition(given, store.kind, directory, find=find)
+    others = {name: wanted for name, wanted in given.items() if name != "entities"}
+    rest, more = condition(others, store.kind, directory) if others != given else (where, {})
+    rest, more = _SAID.sub(r"$rest_\1", rest) if more else rest, {f"rest_{name}": value for name, value in more.items()}
+    if sight.is_limited:
+        where, rest = f"{where} AND {seen}", f"{rest} AND {seen}"
+    return kept.Chosen(list(given), _one_entity(given.get("entities", [])), where, rest), params | more
+
+
+def _one_entity(wanted: Sequence[Any]) -> tuple[str, str] | None:
+    """The thing that is asked for, if it is exactly one."""
+    both = sides(wanted)
+    if len(both.wanted) != 1 or both.unwanted:
+        return None
+    return split_entity(both.wanted[0])
 
 
 def _marked(table: pa.Table, chosen: Report) -> pa.Table:

@@ -4,6 +4,7 @@ Besides the common dialect of DuckDB and PostgreSQL a report may say the words o
 be named `e` where it says them.
 
     percentile(0.95, x)   where 95 of 100 values lie below
+    percentiles(x, 0.5, 0.95)   several of them as a list, counted from 1: the values are put in order once
     parameter('name')     a parameter of the event, as text
     parameter_at('a.b')   the same of an object within its parameters
     person()              the login behind the event: whom a program acted for, else whoever acted
@@ -11,6 +12,7 @@ be named `e` where it says them.
     is_program(login)     whether a login is that of a program
     is_use(), is_run(), is_error(), project()   see docs/reports.md, "What the words mean"
     has_roles()           whether the event may tell in which roles it touched its things: input, output, …
+    chance()              from 0 to 1 by the end of the event's id: which of many are looked at, always the same
     verb()                what was done to the event's thing: made, edited, shared, run, read, exported, deleted, …
     period($by, x)        where the hour, day, week or month of a time begins
     local(x)              a time in the reader's time zone: date_trunc('day', local(e.time)), …
@@ -18,17 +20,16 @@ be named `e` where it says them.
     chosen()              the condition that the common filters make, on what the caller may see; TRUE without any
     seen()                the condition that the caller may see an event; every other look at events says it
 
-Instead of `events` a report may read what is counted by the hour, also as `e`: `event_hours` with the columns time,
-type, level, topic, function, user, acting_for, project, the sums events, runs, errors, and the times first and last;
-`user_hours` without type, function and project; and `session_hours` with time, session, user, acting_for. They hold the
-same as the events as long as `time` is only compared with the report's own parameters of type time, and cut to hours or
-longer in `local()` time (see `hours`).
+Instead of `events` a report may read, also as `e`, what the store keeps beside them (`stores.base.KEPT`); there
+`e.person` and `e.who` are columns. Relations by the hour have `time` instead of `hour`, and the sums events, uses,
+runs, errors, failed (errors, and what ended so), row_count, first and last; they hold the same as the events as long as
+`time` is only compared with the report's own parameters of type time, and cut to hours or longer in `local()` time.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import sqlglot
@@ -37,7 +38,7 @@ from sqlglot import exp
 from whodid.errors import WhodidError
 from whodid.reading.dialect import dialect_of
 from whodid.reading.read import definition
-from whodid.reports import hours, json_words
+from whodid.reports import json_words, kept
 from whodid.reports.common import Shift
 
 # What sqlglot calls the dialects of our stores; the one in ClickHouse translates DuckDB's itself.
@@ -46,8 +47,8 @@ _COMMON: Final = "duckdb"
 _PROGRAM: Final = "({} LIKE 'api:%' OR {} LIKE 'no:auth%')"
 
 _RELATIONS: Final = ("events", "event_entities", "rejected_events")
-# Stand for the conditions until they are known.
-_CHOSEN: Final = "{chosen}"
+# Stand for the conditions until they are known; the first by the relation that it is on.
+_CHOSEN: Final = "{{chosen {}}}"
 _SEEN: Final = "{seen}"
 
 # As many arguments as are given.
@@ -59,6 +60,13 @@ Say = Callable[[str, list[exp.Expression]], str]
 def _percentile(kind: str, words: list[exp.Expression]) -> str:
     share, value = (word.sql(_SQLGLOT[kind]) for word in words)
     return f"percentile_cont({share}) WITHIN GROUP (ORDER BY {value})"
+
+
+def _percentiles(kind: str, words: list[exp.Expression]) -> str:
+    value, *shares = (word.sql(_SQLGLOT[kind]) for word in words)
+    if kind != "postgresql":
+        return f"quantile_cont({value}, [{', '.join(shares)}])"
+    return f"percentile_cont(ARRAY[{', '.join(shares)}]::double precision[]) WITHIN GROUP (ORDER BY {value})"
 
 
 def _parameter(kind: str, words: list[exp.Expression]) -> str:
@@ -94,6 +102,13 @@ def _has_roles(kind: str, _words: list[exp.Expression]) -> str:
     return "jsonb_path_exists(e.\"entities\", '$[*].role')"
 
 
+def _chance(kind: str, _words: list[exp.Expression]) -> str:
+    end = 'right(CAST(e."id" AS varchar), 6)'
+    if kind != "postgresql":
+        return f"(CAST('0x' || {end} AS INTEGER) / 16777216.0)"
+    return f"(CAST(CAST(('x' || {end}) AS bit(24)) AS integer) / CAST(16777216 AS double precision))"
+
+
 def _defined(name: str) -> Say:
     return lambda _kind, _words: definition(name)
 
@@ -101,6 +116,7 @@ def _defined(name: str) -> Say:
 # Word, number of its arguments, and how a store says it.
 WORDS: Final[dict[str, tuple[int, Say]]] = {
     "percentile": (2, _percentile),
+    "percentiles": (ANY, _percentiles),
     "parameter": (1, _parameter),
     "parameter_at": (1, _parameter_at),
     "is_program": (1, _program),
@@ -111,12 +127,13 @@ WORDS: Final[dict[str, tuple[int, Say]]] = {
     "is_error": (0, _defined("error")),
     "is_use": (0, _defined("use")),
     "verb": (0, _defined("verb")),
+    "chance": (0, _chance),
     "has_roles": (0, _has_roles),
     "texts_of": (ANY, json_words.texts_of),
     "elements_of": (2, json_words.elements_of),
     "number_of": (1, json_words.number_of),
     "project": (0, lambda kind, _words: dialect_of(kind).project),
-    "chosen": (0, lambda _kind, _words: _CHOSEN),
+    "chosen": (1, lambda _kind, words: _CHOSEN.format(words[0].name)),
     "seen": (0, lambda _kind, _words: _SEEN),
 }
 
@@ -127,7 +144,7 @@ def statement(
     chosen: str = "TRUE",
     seen: str = "TRUE",
     zone: Sequence[Shift] = (),
-    counted: Mapping[str, str] | None = None,
+    relations: kept.Relations | None = None,
 ) -> str:
     """A report's statement as the store of this kind understands it; parameters stay `$name`.
 
@@ -137,13 +154,14 @@ def statement(
         What `chosen()` and `seen()` stand for, in the store's words.
     zone
         What `local()` adds; the times of its shifts are the parameters of `zone_parameters`.
-    counted
-        What the relations of `hours.RELATIONS` stand for, in the store's words.
+    relations
+        What the relations of `kept.RELATIONS` stand for, and `chosen()` on them.
     """
     plain = translated(sql, kind, len(zone) if any(shift.seconds for shift in zone) else 0)
-    for name, relation in (counted or {}).items():
-        plain = plain.replace(f"{{{name}}}", relation)
-    return plain.replace(_CHOSEN, chosen).replace(_SEEN, seen)
+    if relations is not None:
+        for name, relation in relations.told.items():
+            plain = plain.replace(f"{{{name}}}", relation).replace(_CHOSEN.format(name), relations.chosen[name])
+    return plain.replace(_CHOSEN.format("events"), chosen).replace(_SEEN, seen)
 
 
 def zone_parameters(zone: Sequence[Shift]) -> dict[str, Any]:
@@ -175,7 +193,17 @@ def translated(sql: str, kind: str, shifts: int = 0) -> str:
         tree = sqlglot.parse_one(sql, read=_COMMON)
     except sqlglot.ParseError as error:
         raise WhodidError("internal", f"A report's statement cannot be read: {str(error)[:300]}") from error
+    for word in tree.find_all(exp.Anonymous):
+        if word.name.lower() == "chosen":
+            word.append("expressions", exp.Literal.string(_read_as_e(word)))
     return tree.transform(functools.partial(_said, kind=kind, shifts=shifts)).sql(_SQLGLOT[kind])
+
+
+def _read_as_e(word: exp.Expression) -> str:
+    """The relation that is named `e` where a word is said."""
+    select = word.find_ancestor(exp.Select)
+    tables = select.find_all(exp.Table) if select is not None else ()
+    return next((table.name for table in tables if table.alias == "e"), "events")
 
 
 def _said(node: exp.Expression, *, kind: str, shifts: int) -> exp.Expression:
@@ -186,7 +214,7 @@ def _said(node: exp.Expression, *, kind: str, shifts: int) -> exp.Expression:
         node.set("this", exp.to_identifier(name))
         node.set("db", exp.to_identifier(schema) if schema else None)
         return node
-    if isinstance(node, exp.Table) and node.name in hours.RELATIONS:
+    if isinstance(node, exp.Table) and node.name in kept.RELATIONS:
         node.set("this", exp.Var(this=f"{{{node.name}}}"))
         return node
     if isinstance(node, exp.Anonymous) and node.name.lower() in (*WORDS, "local"):

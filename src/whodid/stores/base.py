@@ -68,6 +68,54 @@ WORKED_OUT: Final[tuple[Column, ...]] = (
 )
 
 
+# What a store may keep beside its events, so that reports need not read these: relations by name, with their columns.
+# A store names in `reading.dialect.Dialect.kept` which of them it keeps; all others are worked out of the events when
+# they are asked, so that a store without any answers the same, only later. `reports/sql/kept/` says what each means,
+# and the tests of this contract compare them with it: at any moment they hold exactly what the committed events give,
+# also after repeats, late events, forgetting and a crash. A key may have several rows.
+_SUMS: Final = ("events", "uses", "runs", "errors", "failed", "row_count", "first", "last")
+_PEOPLE: Final = ("user", "acting_for", "person", "who")
+_WHAT: Final = (*_PEOPLE, "type", "level", "topic", "function", "project")
+_THINGS: Final = (*_WHAT, "node", "node_type", "has_via", "by_hand", "package", "version", "verb")
+_TOUCHED: Final = (*_THINGS, "entity_type", "entity_id", "entity_name")
+_NARROW: Final = (
+    "id", "time", "type", "level", "topic", *_PEOPLE, "project", "entity_type", "entity_id",
+)  # fmt: skip
+
+KEPT: Final[dict[str, tuple[str, ...]]] = {
+    # By the hour: sums over the events that agree in all other columns.
+    "user_hours": ("hour", *_PEOPLE, *_SUMS),
+    "event_hours": ("hour", *_WHAT, *_SUMS),
+    "thing_hours": ("hour", *_TOUCHED, *_SUMS),
+    "entity_hours": ("hour", *_TOUCHED, *_SUMS),
+    "session_hours": ("hour", "session", *_PEOPLE, "project"),
+    "flow_hours": (
+        "hour", *_PEOPLE, "level", "type", "function", "via", "touched", "has_roles", "entity_type", "entity_id",
+        "entity_name", *_SUMS,
+    ),
+    # Some of the events, with what reports take out of their JSON.
+    "error_events": (
+        *_NARROW, "source", "session", "request_id", "error_hash", "version", "message", "told", "has_trace", "shape",
+        "error_stack_trace",
+    ),
+    "query_events": (
+        *_NARROW, "request_id", "service", "endpoint", "version", "told_version", "caller", "node", "duration_ms",
+        "has_failed", "chance",
+    ),
+    "login_events": (*_NARROW, "account", "address", "has_failed"),
+    "item_events": (*_NARROW, "session", "request_id", "kind", "item"),
+    "usage_events": (
+        *_NARROW, "usage", "usage_kind", "context_type", "context_project", "login", "connection_usage", "connection",
+        "model", "execution", "thing", "thing_name", "memory_mb_s", "cpu_ms", "sql_ms", "llm_queries", "prompt_tokens",
+        "completion_tokens", "llm_cost_usd", "cache_hits", "running_ms",
+    ),
+    "pod_events": (
+        *_NARROW, "cluster", "is_census", "pod", "namespace", "phase", "annotated_project", "labelled_project",
+        "execution", "login", "memory_mb", "memory_request_mb", "cpu_millis", "cpu_request_millis",
+    ),
+}  # fmt: skip
+
+
 class Seen(Struct, kw_only=True, gc=False):
     """A login, session or entity that stored events mention, with the span of those mentions (UTC)."""
 
@@ -195,4 +243,5 @@ class Store(Protocol):
         Raises   WhodidError("unavailable")  temporary: the engine cannot be reached; nothing was taken away.
         """
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of everything. A write that goes on ends or is broken off, within seconds."""

@@ -7,12 +7,15 @@ from typing import Any, Final
 
 import duckdb
 
-from whodid.stores import duckdb_engine, migrate
+from whodid.stores import duckdb_engine, duckdb_hours, migrate
 from whodid.stores.base import Forgotten, whole_hour
 
 # A day at once, or the hours of a day that has more events than this.
 EVENTS_AT_ONCE: Final = 200_000
-_STEPS: Final = ("entities", "events", "event_hours", "session_hours", "sessions_again")
+_STEPS: Final = (
+    "entities", "events", "thing_hours", "touched_hours", "flow_hours", "user_hours", "users_again", "session_hours",
+    "sessions_again",
+)  # fmt: skip
 
 
 def forget(cursor: duckdb.DuckDBPyConnection, level: str, before: datetime) -> Forgotten:
@@ -33,6 +36,8 @@ def forget(cursor: duckdb.DuckDBPyConnection, level: str, before: datetime) -> F
             counted = cursor.execute(sql[step], asked).fetchall()
             if step == "events":
                 events = int(counted[0][0])
+        for relation in duckdb_hours.EVENTS:
+            cursor.execute(sql["kept_events"].format(relation=relation), given)
     return Forgotten(events=events, more=given["until"] < end)
 
 

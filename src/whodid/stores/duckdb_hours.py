@@ -1,8 +1,8 @@
-"""The counts by the hour: behind the events by as many as are quick to count when asked, and exact at any moment.
+"""What the store keeps beside its events for reports: behind them by as many as are quick to count when asked.
 
 Counting a load by itself would cost a tenth of storing it and gather little. So events wait until they are many, and
-the views `event_hours` and `session_hours` join what was counted with what waits. A transaction that counts also
-replaces the views, so that whoever asks sees each event once. Whoever takes events away takes their counts with them.
+the views of `stores.base.KEPT` join what was counted with what waits. A transaction that counts also replaces the view
+of what waits, so that whoever asks sees each event once. Whoever takes events away takes their counts with them.
 """
 
 from __future__ import annotations
@@ -19,16 +19,30 @@ WAITING_MAX: Final = 1_000_000
 # While more and more comes in, storing goes first up to here.
 WAITING_MAX_BUSY: Final = 5_000_000
 
+# What is kept, and the statement that makes it of what waits. Further things of events are no relation by themselves.
+_COUNTING: Final = {
+    "thing_hours": "sum_things",
+    "touched_hours": "sum_things",
+    "user_hours": "sum_hours",
+    "flow_hours": "sum_hours",
+    "session_hours": "distinct_hours",
+    "error_events": "events",
+    "query_events": "events",
+    "login_events": "events",
+    "item_events": "events",
+    "usage_events": "events",
+    "pod_events": "events",
+}
+EVENTS: Final = tuple(relation for relation, statement in _COUNTING.items() if statement == "events")
+
 
 def show(connection: duckdb.DuckDBPyConnection) -> int:
-    """Make the views for what is counted; returns how many events wait."""
+    """Make the view of what waits; returns how many events these are."""
     branches = [
         _sql("branch").format(condition=f"receiver = '{_quoted(receiver)}' AND seq > {seq}")
         for receiver, seq in connection.execute(_sql("known")).fetchall()
     ] or [_sql("branch").format(condition="FALSE")]
     connection.execute(_sql("uncounted_view").format(branches="\nUNION ALL\n".join(branches)))
-    connection.execute(_sql("events_view"))
-    connection.execute(_sql("sessions_view"))
     return int(connection.execute(_sql("waiting")).fetchall()[0][0])
 
 
@@ -46,8 +60,8 @@ def add(connection: duckdb.DuckDBPyConnection, own_rows: int) -> None:
 
 def count(connection: duckdb.DuckDBPyConnection) -> None:
     """Count what waits. In a transaction of its own."""
-    connection.execute(_sql("count_events"))
-    connection.execute(_sql("count_sessions"))
+    for relation, statement in _COUNTING.items():
+        connection.execute(_sql(statement).format(relation=relation, told=f"told_{relation}"))
     for receiver, seq in connection.execute(_sql("counted_up_to")).fetchall():
         connection.execute(_sql("advance"), {"receiver": receiver, "seq": seq})
     show(connection)
@@ -55,8 +69,9 @@ def count(connection: duckdb.DuckDBPyConnection) -> None:
 
 def forget(connection: duckdb.DuckDBPyConnection) -> None:
     """Count everything anew."""
-    for step in ("forget_events", "forget_sessions", "forget"):
-        connection.execute(_sql(step))
+    for relation in _COUNTING:
+        connection.execute(f"DELETE FROM kept_{relation}")  # noqa: S608 (names of our own)
+    connection.execute(_sql("forget"))
     show(connection)
 
 

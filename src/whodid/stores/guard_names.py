@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from whodid.stores.base import KEPT
+
 Relations = dict[str, frozenset[str]]
 
 
@@ -16,21 +18,22 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_OURS: Final = _names("events event_entities event_hours session_hours")
+_OURS: Final = _names("events event_entities")
+_KEPT: Final = _OURS | frozenset(KEPT)
+_KEPT_BY_POSTGRESQL: Final = _OURS | _names("user_hours event_hours session_hours")
 
 # By schema; "" is a name without one.
 RELATIONS: Final[dict[str, Relations]] = {
-    "duckdb": {"": _OURS, "main": _OURS},
+    "duckdb": {"": _KEPT, "main": _KEPT},
     "postgres": {
-        "": _OURS
-        | _names("user_hours")
+        "": _KEPT_BY_POSTGRESQL
         | _names(
             "event_types event_parameters event_parameter_values users groups groups_relations users_sessions entities "
             "entities_types entity_types packages published_packages projects project_relations tags queries "
             "connections funcs func_params func_calls func_call_values view_layouts chats comments notifications jobs "
             "reports reports_data capture_rules"
         ),
-        "whodid": _OURS | _names("user_hours"),
+        "whodid": _KEPT_BY_POSTGRESQL,
     },
 }
 RELATIONS["postgres"]["public"] = RELATIONS["postgres"][""]

@@ -16,9 +16,9 @@
 WITH people AS (
     SELECT
         period($by, local(e.time)) AS period,
-        who() AS person,
+        e.who AS person,
         sum(e.events) AS events,
-        sum(CASE WHEN is_use() THEN e.events ELSE 0 END) AS uses,
+        sum(e.uses) AS uses,
         sum(e.runs) AS runs,
         sum(e.errors) AS errors
     FROM user_hours e

@@ -11,24 +11,14 @@
 -- column: first time | the first event behind it in the time
 -- column: last time | the latest
 -- chart: bar x=value y=measure
-WITH alike AS (
-    -- First by what an event was, so that words about types are worked out once a kind and not once an event.
+WITH told AS (
     SELECT
-        e.time >= $since AS is_current, who() AS person, project() AS project, e.type, e.level, e.topic, e.node,
-        date_trunc('day', local(e.time)) AS day, CASE WHEN is_error() THEN 'error' END AS error_message,
-        e.via IS NULL AND coalesce(
-            CASE WHEN e.format LIKE 'dss%' OR e.node_type IN ('design', 'automation') THEN parameter('authSource') END,
-            'USER_FROM_UI'
-        ) = 'USER_FROM_UI' AS is_direct,
-        CAST(NULL AS double precision) AS duration_ms, count(*) AS events, min(e.time) AS first, max(e.time) AS last
-    FROM events e
+        e.time >= $since AS is_current, e.who AS person, e.project, e.type, e.node,
+        date_trunc('day', local(e.time)) AS day, e.uses > 0 AND e.by_hand AS by_hand,
+        e.verb IN ('made', 'edited') AS is_edit, sum(e.events) AS events, min(e.first) AS first, max(e.last) AS last
+    FROM thing_hours e
     WHERE e.time >= $before AND e.time < $until AND chosen()
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
-), told AS (
-    SELECT
-        e.is_current, e.person, e.project, e.type, e.node, e.day, e.events, e.first, e.last,
-        is_use() AND e.is_direct AS by_hand, verb() IN ('made', 'edited') AS is_edit
-    FROM alike e
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 ), counted AS (
     SELECT
         is_current,
@@ -46,9 +36,9 @@ WITH alike AS (
     GROUP BY 1
 ), recorded AS (
     SELECT
-        min(e.time) <= CAST($before AS timestamp) + (CAST($since AS timestamp) - CAST($before AS timestamp)) * 0.1
+        min(e.first) <= CAST($before AS timestamp) + (CAST($since AS timestamp) - CAST($before AS timestamp)) * 0.1
             AS has_previous
-    FROM events e
+    FROM user_hours e
     WHERE seen()
 ), measures AS (
     SELECT is_current, 1 AS place, 'active people' AS measure, 'people' AS unit, people AS value, first, last FROM counted

@@ -16,7 +16,7 @@
 -- drill: /events?type={family}-*
 WITH told AS (
     SELECT
-        split_part(e.type, '-', 1) AS family, e.type, who() AS person, project() AS project,
+        split_part(e.type, '-', 1) AS family, e.type, e.who AS person, project() AS project,
         sum(e.events) AS events, min(e.first) AS first, max(e.last) AS last
     FROM event_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen()

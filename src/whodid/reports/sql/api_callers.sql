@@ -16,7 +16,6 @@
 -- column: last time | the last
 -- chart: bar x=queries y=caller
 -- drill: /events?topic=apinode-query&user={caller}
--- with: api_queries
 SELECT
     caller,
     service,
@@ -29,7 +28,8 @@ SELECT
     percentile(0.95, CASE WHEN time >= $since THEN duration_ms END) AS p95_ms,
     max(time) AS last,
     count(*) OVER () AS "of"
-FROM queries
+FROM query_events e
+WHERE e.time >= $before AND e.time < $until AND chosen()
 GROUP BY 1, 2, 3
 ORDER BY queries DESC, previous DESC, caller, service, endpoint
 LIMIT $limit

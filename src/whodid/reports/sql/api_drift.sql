@@ -32,5 +32,4 @@
 -- with: api_answers
 SELECT service, endpoint, is_current, features, result, queries
 FROM sampled
-WHERE place <= $sample AND ($service = '' OR service = $service)
 ORDER BY service, endpoint, is_current, place

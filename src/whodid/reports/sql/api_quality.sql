@@ -35,23 +35,21 @@ WITH truth AS (
     FROM events e
     WHERE e.topic = 'apinode-query' AND e.type = 'ground-truth' AND ($service = '' OR parameter('serviceId') = $service)
 ), asked AS (
+    SELECT e.id, e.time, e.service, e.endpoint, e.told_version AS version, e.request_id
+    FROM query_events e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.service IN (SELECT service FROM truth)
+    ORDER BY e.time DESC, e.id
+    LIMIT 300000
+), told AS (
     SELECT
-        e.id,
-        e.time,
-        coalesce(parameter('serviceId'), parameter('service'), CASE WHEN e.entity_type = 'api-service' THEN e.entity_id END,
-            parameter('deploymentId'), 'unknown') AS service,
-        coalesce(parameter('endpointId'), parameter('endpoint'), e.function, e.type) AS endpoint,
-        coalesce(parameter('version'), parameter('generation'), parameter('serviceGeneration')) AS version,
-        e.request_id,
-        coalesce(parameter('features'), parameter('input'), parameter('inputs'), parameter('record'), parameter('records'),
-            parameter('params'), parameter('query')) AS features,
-        coalesce(parameter('result'), parameter('results'), parameter('output'), parameter('outputs'),
-            parameter('response'), parameter('prediction'), parameter('predictions')) AS result,
-        parameter('context') AS context
-    FROM events e
-    WHERE e.topic = 'apinode-query' AND e.type <> 'ground-truth' AND e.time >= $since AND e.time < $until AND chosen()
-), answered AS (
-    SELECT * FROM asked WHERE service IN (SELECT service FROM truth) ORDER BY time DESC, id LIMIT 300000
+        a.*,
+        texts_of(
+            e."parameters", '/features', '/input', '/inputs', '/record', '/records', '/params', '/query', '/result',
+            '/results', '/output', '/outputs', '/response', '/prediction', '/predictions', '/context'
+        ) AS t
+    FROM asked a
+    JOIN events e ON e.id = a.id AND e.time = a.time
+    WHERE e.topic = 'apinode-query' AND e.time >= $since AND e.time < $until AND seen()
 )
 SELECT
     'truth' AS kind, service, NULL AS endpoint, NULL AS version, outcome_key AS id, match AS request_id,
@@ -60,5 +58,6 @@ FROM truth
 WHERE age = 1
 UNION ALL
 SELECT
-    'query', service, endpoint, version, CAST(id AS varchar), request_id, features, result, context
-FROM answered
+    'query', service, endpoint, version, CAST(id AS varchar), request_id,
+    coalesce(t[1], t[2], t[3], t[4], t[5], t[6], t[7]), coalesce(t[8], t[9], t[10], t[11], t[12], t[13], t[14]), t[15]
+FROM told

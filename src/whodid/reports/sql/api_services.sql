@@ -22,28 +22,31 @@
 -- column: last time | last in this time
 -- chart: bar x=queries y=service
 -- drill: /events?topic=apinode-query&entity=api-service:{service}
--- with: api_queries
+WITH counted AS (
+    SELECT
+        service,
+        endpoint,
+        version,
+        count(*) FILTER (WHERE time >= $since) AS queries,
+        count(*) FILTER (WHERE time < $since) AS previous,
+        CAST(count(*) FILTER (WHERE time >= $since) AS double precision) * 3600 / CAST(
+            extract(epoch FROM CAST($until AS timestamp) - CAST($since AS timestamp)) AS double precision
+        ) AS per_hour,
+        count(*) FILTER (WHERE has_failed AND time >= $since) AS errors,
+        CAST(count(*) FILTER (WHERE has_failed AND time >= $since) AS double precision) * 100
+            / nullif(count(*) FILTER (WHERE time >= $since), 0) AS error_percent,
+        count(DISTINCT CASE WHEN time >= $since THEN caller END) AS callers,
+        count(DISTINCT CASE WHEN time >= $since THEN node END) AS nodes,
+        percentiles(CASE WHEN time >= $since THEN duration_ms END, 0.5, 0.95, 0.99) AS taken_ms,
+        min(CASE WHEN time >= $since THEN time END) AS first,
+        max(CASE WHEN time >= $since THEN time END) AS last
+    FROM query_events e
+    WHERE e.time >= $before AND e.time < $until AND chosen()
+    GROUP BY 1, 2, 3
+)
 SELECT
-    service,
-    endpoint,
-    version,
-    count(*) FILTER (WHERE time >= $since) AS queries,
-    count(*) FILTER (WHERE time < $since) AS previous,
-    CAST(count(*) FILTER (WHERE time >= $since) AS double precision) * 3600 / CAST(
-        extract(epoch FROM CAST($until AS timestamp) - CAST($since AS timestamp)) AS double precision
-    ) AS per_hour,
-    count(*) FILTER (WHERE has_failed AND time >= $since) AS errors,
-    CAST(count(*) FILTER (WHERE has_failed AND time >= $since) AS double precision) * 100
-        / nullif(count(*) FILTER (WHERE time >= $since), 0) AS error_percent,
-    count(DISTINCT CASE WHEN time >= $since THEN caller END) AS callers,
-    count(DISTINCT CASE WHEN time >= $since THEN node END) AS nodes,
-    percentile(0.5, CASE WHEN time >= $since THEN duration_ms END) AS p50_ms,
-    percentile(0.95, CASE WHEN time >= $since THEN duration_ms END) AS p95_ms,
-    percentile(0.99, CASE WHEN time >= $since THEN duration_ms END) AS p99_ms,
-    min(CASE WHEN time >= $since THEN time END) AS first,
-    max(CASE WHEN time >= $since THEN time END) AS last,
-    count(*) OVER () AS "of"
-FROM queries
-GROUP BY 1, 2, 3
+    service, endpoint, version, queries, previous, per_hour, errors, error_percent, callers, nodes,
+    taken_ms[1] AS p50_ms, taken_ms[2] AS p95_ms, taken_ms[3] AS p99_ms, first, last, count(*) OVER () AS "of"
+FROM counted
 ORDER BY queries DESC, previous DESC, service, endpoint, version
 LIMIT $limit

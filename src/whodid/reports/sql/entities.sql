@@ -18,30 +18,19 @@
 -- column: last time | the latest event
 -- chart: bar x=uses y=entity_name color=entity_type
 -- drill: /entities/{entity_type}/{entity_id}
-WITH told AS (
-    -- First by what an event was, so that words about types are worked out once a kind and not once an event.
+WITH summed AS (
     SELECT
-        e.entity_type, e.entity_id, e.type, e.level, e.topic, who() AS person, e.time >= $since AS is_current,
-        CASE WHEN is_error() THEN 'error' END AS error_message, CAST(NULL AS double precision) AS duration_ms,
-        max(e.entity_name) AS entity_name,
-        count(*) AS events,
-        count(*) FILTER (WHERE is_run()) AS runs,
-        max(e.time) AS last
-    FROM events e
+        e.entity_type, e.entity_id, e.who AS person, max(e.entity_name) AS entity_name,
+        sum(CASE WHEN e.time >= $since THEN e.uses ELSE 0 END) AS uses,
+        sum(CASE WHEN e.time < $since THEN e.uses ELSE 0 END) AS previous_uses,
+        max(CASE WHEN e.time >= $since THEN e.who END) AS present,
+        sum(CASE WHEN e.time >= $since THEN e.runs ELSE 0 END) AS runs,
+        sum(CASE WHEN e.time >= $since AND e.verb = 'edited' THEN e.events ELSE 0 END) AS edits,
+        sum(CASE WHEN e.time >= $since THEN e.errors ELSE 0 END) AS errors,
+        max(e.last) AS last
+    FROM thing_hours e
     WHERE e.time >= $before AND e.time < $until AND chosen() AND e.entity_id IS NOT NULL
         AND (CAST($kind AS varchar) = '' OR e.entity_type = $kind)
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
-), summed AS (
-    SELECT
-        e.entity_type, e.entity_id, e.person, max(e.entity_name) AS entity_name,
-        sum(CASE WHEN e.is_current AND is_use() THEN e.events ELSE 0 END) AS uses,
-        sum(CASE WHEN NOT e.is_current AND is_use() THEN e.events ELSE 0 END) AS previous_uses,
-        max(CASE WHEN e.is_current THEN e.person END) AS present,
-        sum(CASE WHEN e.is_current THEN e.runs ELSE 0 END) AS runs,
-        sum(CASE WHEN e.is_current AND verb() = 'edited' THEN e.events ELSE 0 END) AS edits,
-        sum(CASE WHEN e.is_current AND e.error_message IS NOT NULL THEN e.events ELSE 0 END) AS errors,
-        max(e.last) AS last
-    FROM told e
     GROUP BY 1, 2, 3
 ), counted AS (
     SELECT

@@ -39,9 +39,9 @@ SELECT
     e.duration_ms,
     CAST(e.id AS varchar) AS id,
     (
-        SELECT count(*) FROM events e
+        SELECT CAST(coalesce(sum(e.events), 0) AS bigint) FROM thing_hours e
         WHERE e.time >= $since AND e.time < $until AND chosen() AND e.topic <> 'compute-resource-usage'
-            AND (CAST($verb AS varchar) = 'any' OR verb() = $verb)
+            AND (CAST($verb AS varchar) = 'any' OR e.verb = $verb)
     ) AS "of"
 FROM events e
 WHERE e.time >= $since AND e.time < $until AND chosen() AND e.topic <> 'compute-resource-usage'

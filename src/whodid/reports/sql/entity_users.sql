@@ -17,25 +17,21 @@
 -- column: last time | last in this time
 -- chart: bar x=uses y=person
 -- drill: /users/{person}
-WITH told AS (
-    SELECT who() AS person, verb() AS verb, is_use() AS is_use, local(e.time) AS here, e.time
-    FROM events e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
-)
 SELECT
-    person,
-    count(*) FILTER (WHERE is_use) AS uses,
-    count(*) FILTER (WHERE verb IN ('made', 'edited')) AS edits,
-    count(*) FILTER (WHERE verb = 'run') AS runs,
-    count(*) FILTER (WHERE verb = 'read') AS reads,
-    count(*) FILTER (WHERE verb = 'exported') AS exports,
-    count(*) FILTER (WHERE verb = 'shared') AS shares,
-    count(DISTINCT date_trunc('day', here)) AS active_days,
-    count(*) FILTER (WHERE verb = 'failed') AS errors,
-    min(time) AS first,
-    max(time) AS last,
+    e.who AS person,
+    CAST(sum(e.uses) AS bigint) AS uses,
+    CAST(coalesce(sum(e.events) FILTER (WHERE e.verb IN ('made', 'edited')), 0) AS bigint) AS edits,
+    CAST(coalesce(sum(e.events) FILTER (WHERE e.verb = 'run'), 0) AS bigint) AS runs,
+    CAST(coalesce(sum(e.events) FILTER (WHERE e.verb = 'read'), 0) AS bigint) AS reads,
+    CAST(coalesce(sum(e.events) FILTER (WHERE e.verb = 'exported'), 0) AS bigint) AS exports,
+    CAST(coalesce(sum(e.events) FILTER (WHERE e.verb = 'shared'), 0) AS bigint) AS shares,
+    count(DISTINCT date_trunc('day', local(e.time))) AS active_days,
+    CAST(sum(e.errors) AS bigint) AS errors,
+    min(e.first) AS first,
+    max(e.last) AS last,
     count(*) OVER () AS "of"
-FROM told
+FROM thing_hours e
+WHERE e.time >= $since AND e.time < $until AND chosen() AND e.who IS NOT NULL
 GROUP BY 1
-ORDER BY 2 DESC, count(*) DESC, 1
+ORDER BY 2 DESC, sum(e.events) DESC, 1
 LIMIT $limit

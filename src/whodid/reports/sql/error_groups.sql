@@ -66,8 +66,8 @@
     FROM placed
     GROUP BY 1, 2, 3
 )
-SELECT s.*, e.type, coalesce(e.error_message, e.description) AS message, e.error_stack_trace
+SELECT s.*, e.type, e.told AS message, e.error_stack_trace
 FROM shapes s
-JOIN events e ON e.id = CAST(s.sample AS uuid) AND e.time = s.last
+JOIN error_events e ON e.id = CAST(s.sample AS uuid) AND e.time = s.last
 ORDER BY s.last DESC, s.sample
 LIMIT 50000

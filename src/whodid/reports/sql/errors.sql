@@ -15,19 +15,15 @@
 -- drill: /errors/{error_hash}
 WITH found AS (
     SELECT
-        e.error_hash,
-        coalesce(e.error_message, e.description, e.type) AS message,
-        e.time,
-        CASE WHEN NOT is_program(person()) THEN person() END AS person,
-        parameter('version') AS version,
+        e.error_hash, coalesce(e.told, e.type) AS message, e.time, e.who AS person, e.version,
         row_number() OVER (
             PARTITION BY
                 e.error_hash,
-                CASE WHEN e.error_hash IS NULL THEN coalesce(e.error_message, e.description, e.type) END
+                CASE WHEN e.error_hash IS NULL THEN coalesce(e.told, e.type) END
             ORDER BY e.time DESC, e.id
         ) AS age
-    FROM events e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND is_error()
+    FROM error_events e
+    WHERE e.time >= $since AND e.time < $until AND chosen()
 )
 SELECT
     error_hash,

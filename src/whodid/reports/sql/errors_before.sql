@@ -30,13 +30,15 @@
         coalesce(e.function, parameter('item'), parameter('dialog'), parameter('viewer'), e.entity_name, e.entity_id) AS what
     FROM chosen_errors s
     JOIN events e ON e.session = s.session
-    WHERE e.time < s.time AND e.time >= s.time - INTERVAL '30 minutes' AND NOT is_error() AND seen()
+    WHERE e.time >= CAST($since AS timestamp) - INTERVAL '30 minutes' AND e.time < $until
+        AND e.time < s.time AND e.time >= s.time - INTERVAL '30 minutes' AND NOT is_error() AND seen()
     UNION ALL
     SELECT s.id, s.person, s.time, e.id, e.time, e.type,
         coalesce(e.function, parameter('item'), parameter('dialog'), parameter('viewer'), e.entity_name, e.entity_id)
     FROM chosen_errors s
     JOIN events e ON e.request_id = s.request_id
-    WHERE s.session IS NULL AND e.time < s.time AND e.time >= s.time - INTERVAL '30 minutes' AND NOT is_error() AND seen()
+    WHERE s.session IS NULL AND e.time >= CAST($since AS timestamp) - INTERVAL '30 minutes' AND e.time < $until
+        AND e.time < s.time AND e.time >= s.time - INTERVAL '30 minutes' AND NOT is_error() AND seen()
 ), placed AS (
     SELECT *, row_number() OVER (PARTITION BY error ORDER BY time DESC, id DESC) AS place FROM near
 ), last_done AS (

@@ -19,14 +19,14 @@
 -- drill: /users/{person}
 WITH counted AS (
     SELECT
-        who() AS person,
+        e.who AS person,
         sum(CASE WHEN e.time >= $since THEN e.events ELSE 0 END) AS recent,
         sum(CASE WHEN e.time < $since THEN e.events ELSE 0 END) AS past,
         min(e.first) AS first,
         count(DISTINCT CASE WHEN e.time < $since THEN date_trunc('week', local(e.time)) END) AS weeks_active,
         max(e.last) AS last
-    FROM user_hours e
-    WHERE e.time >= $past AND e.time < $until AND chosen() AND is_use() AND who() IS NOT NULL
+    FROM event_hours e
+    WHERE e.time >= $past AND e.time < $until AND chosen() AND e.uses > 0 AND e.who IS NOT NULL
     GROUP BY 1
 ), rates AS (
     SELECT

@@ -20,13 +20,13 @@ WITH used AS (
     SELECT
         coalesce(e.function, e.type) AS feature,
         CASE WHEN e.function IS NULL THEN 'type' ELSE 'function' END AS kind,
-        who() AS login,
+        e.who AS login,
         sum(CASE WHEN e.time >= $since THEN e.events ELSE 0 END) AS uses,
         sum(CASE WHEN e.time < $since THEN e.events ELSE 0 END) AS previous_uses,
         min(e.first) AS first,
         max(e.last) AS last
     FROM event_hours e
-    WHERE e.time >= $before AND e.time < $until AND chosen() AND is_use() AND who() IS NOT NULL
+    WHERE e.time >= $before AND e.time < $until AND chosen() AND e.uses > 0 AND e.who IS NOT NULL
     GROUP BY 1, 2, 3
 ), everybody AS (
     SELECT count(DISTINCT login) AS users FROM used WHERE uses > 0

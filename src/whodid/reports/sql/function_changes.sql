@@ -20,22 +20,32 @@
 -- column: previous_failed_percent number % | in the equal time before
 -- chart: bar x=p95_change_percent y=function
 -- drill: /functions/{function}
-WITH counted AS (
+WITH people AS (
+    SELECT
+        e.function,
+        count(DISTINCT CASE WHEN e.time >= $since THEN e.who END) AS users,
+        count(DISTINCT CASE WHEN e.time < $since THEN e.who END) AS previous_users
+    FROM event_hours e
+    WHERE e.time >= $before AND e.time < $until AND chosen() AND e.function IS NOT NULL AND e.runs > 0
+    GROUP BY 1
+), taken AS (
     SELECT
         e.function,
         count(*) FILTER (WHERE e.time >= $since) AS runs,
         count(*) FILTER (WHERE e.time < $since) AS previous_runs,
-        count(DISTINCT CASE WHEN e.time >= $since THEN who() END) AS users,
-        count(DISTINCT CASE WHEN e.time < $since THEN who() END) AS previous_users,
-        percentile(0.5, CASE WHEN e.time >= $since THEN e.duration_ms END) AS p50_ms,
-        percentile(0.5, CASE WHEN e.time < $since THEN e.duration_ms END) AS previous_p50_ms,
-        percentile(0.95, CASE WHEN e.time >= $since THEN e.duration_ms END) AS p95_ms,
-        percentile(0.95, CASE WHEN e.time < $since THEN e.duration_ms END) AS previous_p95_ms,
+        percentiles(CASE WHEN e.time >= $since THEN e.duration_ms END, 0.5, 0.95) AS taken_ms,
+        percentiles(CASE WHEN e.time < $since THEN e.duration_ms END, 0.5, 0.95) AS previous_taken_ms,
         count(*) FILTER (WHERE e.time >= $since AND (e.status = 'failed' OR is_error())) AS failed,
         count(*) FILTER (WHERE e.time < $since AND (e.status = 'failed' OR is_error())) AS previous_failed
     FROM events e
     WHERE e.time >= $before AND e.time < $until AND chosen() AND e.function IS NOT NULL AND is_run()
     GROUP BY 1
+), counted AS (
+    SELECT
+        t.function, t.runs, t.previous_runs, p.users, p.previous_users,
+        t.taken_ms[1] AS p50_ms, t.previous_taken_ms[1] AS previous_p50_ms,
+        t.taken_ms[2] AS p95_ms, t.previous_taken_ms[2] AS previous_p95_ms, t.failed, t.previous_failed
+    FROM taken t JOIN people p ON p.function = t.function
 ), told AS (
     SELECT
         c.*,

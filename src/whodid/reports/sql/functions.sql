@@ -17,22 +17,31 @@
 -- column: last time | the latest
 -- chart: bar x=p95_ms y=function
 -- drill: /functions/{function}
+WITH counted AS (
+    SELECT
+        e.function,
+        CAST(sum(e.runs) AS bigint) AS runs,
+        count(DISTINCT CASE WHEN e.runs > 0 THEN e.who END) AS people
+    FROM event_hours e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.function IS NOT NULL
+    GROUP BY 1
+), taken AS (
+    SELECT
+        e.function,
+        count(*) FILTER (WHERE e.status = 'failed' OR is_error()) AS errors,
+        percentiles(e.duration_ms, 0.5, 0.95, 0.99) AS taken_ms,
+        max(e.duration_ms) AS longest_ms,
+        sum(e.duration_ms) / 3600000 AS total_hours,
+        max(e.time) AS last
+    FROM events e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.function IS NOT NULL AND is_run()
+    GROUP BY 1
+)
 SELECT
-    e.function,
-    count(*) AS runs,
-    count(DISTINCT who()) AS people,
-    count(*) FILTER (WHERE e.status = 'failed' OR is_error()) AS errors,
-    100 * CAST(count(*) FILTER (WHERE e.status = 'failed' OR is_error()) AS double precision) / count(*)
-        AS failed_percent,
-    percentile(0.5, e.duration_ms) AS p50_ms,
-    percentile(0.95, e.duration_ms) AS p95_ms,
-    percentile(0.99, e.duration_ms) AS p99_ms,
-    max(e.duration_ms) AS longest_ms,
-    sum(e.duration_ms) / 3600000 AS total_hours,
-    max(e.time) AS last,
-    count(*) OVER () AS "of"
-FROM events e
-WHERE e.time >= $since AND e.time < $until AND chosen() AND e.function IS NOT NULL AND is_run()
-GROUP BY 1
+    c.function, c.runs, c.people, t.errors,
+    100 * CAST(t.errors AS double precision) / c.runs AS failed_percent,
+    t.taken_ms[1] AS p50_ms, t.taken_ms[2] AS p95_ms, t.taken_ms[3] AS p99_ms,
+    t.longest_ms, t.total_hours, t.last, count(*) OVER () AS "of"
+FROM counted c JOIN taken t ON t.function = c.function
 ORDER BY 2 DESC, 1
 LIMIT $limit

@@ -21,9 +21,9 @@ WITH members AS (
         SELECT unnest(CAST($member_groups AS varchar[])) AS "group", unnest(CAST($member_logins AS varchar[])) AS login
     ) m
 ), used AS (
-    SELECT who() AS login, coalesce(e.function, e.type) AS feature
-    FROM events e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND is_use() AND who() IS NOT NULL
+    SELECT e.who AS login, coalesce(e.function, e.type) AS feature
+    FROM event_hours e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.uses > 0 AND e.who IS NOT NULL
     GROUP BY 1, 2
 ), people AS (
     SELECT DISTINCT login FROM used

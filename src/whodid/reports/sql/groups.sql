@@ -26,24 +26,24 @@ WITH members AS (
     ) m
 ), present AS (
     SELECT
-        who() AS login,
+        e.who AS login,
         sum(e.events) AS events,
-        sum(CASE WHEN is_use() THEN e.events ELSE 0 END) AS uses,
+        sum(e.uses) AS uses,
         sum(e.runs) AS runs,
         sum(e.errors) AS errors
     FROM user_hours e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.who IS NOT NULL
     GROUP BY 1
 ), visits AS (
-    SELECT DISTINCT who() AS login, e.session
+    SELECT DISTINCT e.who AS login, e.session
     FROM session_hours e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.who IS NOT NULL
 ), visited AS (
     SELECT login, count(session) AS sessions FROM visits GROUP BY 1
 ), past AS (
-    SELECT who() AS login, sum(e.events) AS events
+    SELECT e.who AS login, sum(e.events) AS events
     FROM user_hours e
-    WHERE e.time >= $before AND e.time < $since AND chosen() AND who() IS NOT NULL
+    WHERE e.time >= $before AND e.time < $since AND chosen() AND e.who IS NOT NULL
     GROUP BY 1
 ), people AS (
     SELECT

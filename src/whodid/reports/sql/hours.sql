@@ -11,11 +11,11 @@
 -- chart: rect x=hour y=weekday color=users
 WITH told AS (
     SELECT
-        date_trunc('hour', local(e.time)) AS here, who() AS person,
-        sum(CASE WHEN is_use() THEN e.events ELSE 0 END) AS uses,
+        date_trunc('hour', local(e.time)) AS here, e.who AS person,
+        sum(e.uses) AS uses,
         sum(e.errors) AS errors
     FROM user_hours e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.who IS NOT NULL
     GROUP BY 1, 2
 )
 SELECT

@@ -1,10 +1,8 @@
 -- family: interface
 -- title: Menus, dialogs, clicks, commands
 -- question: What of the interface is used, by how many, and what is followed by an error?
--- with: items_used
 -- parameter: since time = 30d | from when on
 -- parameter: until time = now | until when
--- parameter: begin time = @since | what is read begins here
 -- parameter: order most|errors = most | the most used first, or those most followed by errors
 -- parameter: limit integer = 100 | rows at most
 -- column: kind text | menu, dialog, click, command or input
@@ -17,36 +15,31 @@
 -- column: last time | latest use
 -- chart: bar x=uses y=item color=kind
 -- drill: /events?parameter=item={item}
-, failures AS (
+WITH failures AS (
     SELECT e.session, e.request_id, e.time
-    FROM events e
-    WHERE e.time >= $since AND e.time < CAST($until AS timestamp) + INTERVAL '5 seconds' AND is_error() AND seen()
+    FROM error_events e
+    WHERE e.time >= $since AND e.time < CAST($until AS timestamp) + INTERVAL '5 seconds' AND seen()
         AND (e.session IS NOT NULL OR e.request_id IS NOT NULL)
-), touched AS (
-    SELECT e.id, e.type, CAST(e."parameters" AS varchar) AS told, e.time, e.session, e.request_id
-    FROM events e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.type IN (
-        'main-menu-item-click', 'menu click', 'menu-click', 'menu-item-click', 'dialog show', 'dialog-show',
-        'dialog-shown', 'command', 'input', 'click'
-    )
+), used AS (
+    SELECT e.id, e.kind, e.item, e.time, e.session, e.request_id, e.who AS person
+    FROM item_events e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.item IS NOT NULL
 ), followed AS (
-    SELECT u.id, u.type, u.told
-    FROM touched u JOIN failures f ON f.session = u.session
+    SELECT u.id, u.kind, u.item
+    FROM used u JOIN failures f ON f.session = u.session
     WHERE f.time >= u.time AND f.time <= u.time + INTERVAL '5 seconds'
     UNION
-    SELECT u.id, u.type, u.told
-    FROM touched u JOIN failures f ON f.request_id = u.request_id
+    SELECT u.id, u.kind, u.item
+    FROM used u JOIN failures f ON f.request_id = u.request_id
     WHERE f.time >= u.time AND f.time <= u.time + INTERVAL '5 seconds'
 ), failed AS (
-    SELECT n.kind, n.item, count(*) AS errors_after
-    FROM followed f JOIN items_named n ON n.type = f.type AND n.told = f.told
-    GROUP BY 1, 2
+    SELECT kind, item, count(*) AS errors_after FROM followed GROUP BY 1, 2
+), people AS (
+    SELECT kind, item, person, count(*) AS uses, min(time) AS first, max(time) AS last FROM used GROUP BY 1, 2, 3
 ), counted AS (
     SELECT
-        n.kind, n.item, CAST(sum(t.uses) AS bigint) AS uses, count(DISTINCT t.person) AS users,
-        min(t.first) AS first, max(t.last) AS last
-    FROM items_told t JOIN items_named n ON n.type = t.type AND n.told = t.told
-    WHERE n.item IS NOT NULL
+        kind, item, CAST(sum(uses) AS bigint) AS uses, count(person) AS users, min(first) AS first, max(last) AS last
+    FROM people
     GROUP BY 1, 2
 )
 SELECT

@@ -1,10 +1,8 @@
 -- family: interface
 -- title: Least and never used
 -- question: Which known items of the interface are used least, or never?
--- with: items_used
 -- parameter: since time = 90d | from when on
 -- parameter: until time = now | until when
--- parameter: begin time = @ever | what is read begins here: with the first event of all
 -- parameter: at_most integer = 10 | items used no more often than this
 -- parameter: limit integer = 100 | rows at most
 -- column: kind text | menu, dialog, click, command or input
@@ -17,36 +15,35 @@
 -- column: registered_at time | when it did so last
 -- chart: bar x=uses y=item color=kind
 -- drill: /events?parameter=item={item}
-, registered AS (
+WITH announced AS MATERIALIZED (
+    SELECT
+        coalesce(parameter('kind'), 'menu') AS kind, coalesce(parameter('package'), e.entity_id) AS by, e.time, e.type,
+        e."parameters" AS told
+    FROM events e
+    WHERE e.time < $until AND seen() AND e.type IN ('package-published', 'interface-registered')
+), registered AS (
     SELECT kind, item, max(by) AS registered_by, max(time) AS registered_at
     FROM (
-        SELECT
-            coalesce(parameter('kind'), 'menu') AS kind,
-            texts_of(elements_of(e."parameters", '/menuItems'), '')[1] AS item,
-            coalesce(parameter('package'), e.entity_id) AS by,
-            e.time
-        FROM events e
-        WHERE e.time < $until AND seen() AND e.type IN ('package-published', 'interface-registered')
+        SELECT kind, texts_of(elements_of(told, '/menuItems'), '')[1] AS item, by, time FROM announced
         UNION ALL
-        SELECT
-            coalesce(parameter('kind'), 'menu'),
-            texts_of(elements_of(e."parameters", '/items'), '')[1],
-            coalesce(parameter('package'), e.entity_id),
-            e.time
-        FROM events e
-        WHERE e.time < $until AND seen() AND e.type = 'interface-registered'
-    ) told
+        SELECT kind, texts_of(elements_of(told, '/items'), '')[1], by, time
+        FROM announced
+        WHERE type = 'interface-registered'
+    ) named
     WHERE item IS NOT NULL
     GROUP BY 1, 2
+), people AS (
+    SELECT
+        e.kind, e.item, e.who AS person, count(*) FILTER (WHERE e.time >= $since) AS uses, count(*) AS ever,
+        max(e.time) AS last
+    FROM item_events e
+    WHERE e.time < $until AND chosen() AND e.item IS NOT NULL
+    GROUP BY 1, 2, 3
 ), counted AS (
     SELECT
-        n.kind, n.item,
-        CAST(coalesce(sum(CASE WHEN t.is_current THEN t.uses END), 0) AS bigint) AS uses,
-        count(DISTINCT CASE WHEN t.is_current THEN t.person END) AS users,
-        CAST(sum(t.uses) AS bigint) AS ever,
-        max(t.last) AS last
-    FROM items_told t JOIN items_named n ON n.type = t.type AND n.told = t.told
-    WHERE n.item IS NOT NULL
+        kind, item, CAST(sum(uses) AS bigint) AS uses, count(CASE WHEN uses > 0 THEN person END) AS users,
+        CAST(sum(ever) AS bigint) AS ever, max(last) AS last
+    FROM people
     GROUP BY 1, 2
 ), known AS (
     SELECT

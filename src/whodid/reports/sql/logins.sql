@@ -3,8 +3,6 @@
 -- question: Who logs in, whose logins fail, from how many addresses?
 -- parameter: since time = 30d | from when on
 -- parameter: until time = now | until when
--- parameter: tries texts = @login_tries | types that tell of a login, whether it failed or not
--- parameter: failures texts = @failed_logins | types that tell of a login that failed
 -- parameter: limit integer = 100 | rows at most
 -- column: account text | login that was used; for a failure, that was tried
 -- column: logins integer logins | how many
@@ -19,14 +17,9 @@
 -- chart: bar x=failed y=account
 -- drill: /users/{account}
 WITH tries AS (
-    SELECT
-        coalesce(CASE WHEN e.type = ANY($failures) THEN parameter('login') END, person(), parameter('login')) AS account,
-        e.type = ANY($failures) AS has_failed,
-        coalesce(parameter('originalIP'), parameter('clientIP'), parameter('ip'), e.orig_address) AS address,
-        e.time,
-        date_trunc('hour', e.time) AS hour
-    FROM events e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.type = ANY($tries)
+    SELECT e.account, e.address, e.has_failed, e.time, date_trunc('hour', e.time) AS hour
+    FROM login_events e
+    WHERE e.time >= $since AND e.time < $until AND chosen()
 ), hours AS (
     SELECT account, hour, count(*) AS failed FROM tries WHERE has_failed GROUP BY 1, 2
 ), worst AS (

@@ -23,17 +23,17 @@
 -- drill: /users/{person}
 WITH daily AS (
     SELECT
-        who() AS person,
+        e.who AS person,
         CASE WHEN e.type = ANY($exports) THEN 'export' ELSE 'read' END AS kind,
         CAST(date_trunc('day', local(e.time)) AS date) AS day,
-        count(*) AS events,
+        CAST(sum(e.events) AS bigint) AS events,
         count(DISTINCT e.entity_id) AS things,
-        sum(number_of(parameter('rows'))) AS row_count,
-        min(e.time) AS first,
-        max(e.time) AS last
-    FROM events e
+        sum(e.row_count) AS row_count,
+        min(e.first) AS first,
+        max(e.last) AS last
+    FROM thing_hours e
     WHERE e.time >= $before AND e.time < $until AND chosen()
-        AND e.type = ANY($takings) AND who() IS NOT NULL
+        AND e.type = ANY($takings) AND e.who IS NOT NULL
     GROUP BY 1, 2, 3
 ), own AS (
     SELECT person, kind, count(*) AS days, percentile(0.5, events) AS usual FROM daily GROUP BY 1, 2

@@ -3,8 +3,6 @@
 -- question: Who came from an address for the first time?
 -- parameter: since time = 30d | from when on
 -- parameter: until time = now | until when
--- parameter: tries texts = @login_tries | types that tell of a login, whether it failed or not
--- parameter: failures texts = @failed_logins | types that tell of a login that failed
 -- parameter: limit integer = 100 | rows at most
 -- column: account text | login that was used or tried
 -- column: address text | the address, never seen with this account before
@@ -17,13 +15,9 @@
 -- chart: point x=first y=account
 -- drill: /users/{account}
 WITH tries AS (
-    SELECT
-        coalesce(CASE WHEN e.type = ANY($failures) THEN parameter('login') END, person(), parameter('login')) AS account,
-        coalesce(parameter('originalIP'), parameter('clientIP'), parameter('ip'), e.orig_address) AS address,
-        e.type = ANY($failures) AS has_failed,
-        e.time
-    FROM events e
-    WHERE e.time < $until AND chosen() AND e.type = ANY($tries)
+    SELECT e.account, e.address, e.has_failed, e.time
+    FROM login_events e
+    WHERE e.time < $until AND chosen()
 ), pairs AS (
     SELECT
         account, address, min(time) AS first, max(time) AS last,

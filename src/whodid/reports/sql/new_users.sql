@@ -14,20 +14,20 @@
 -- chart: bar x=active_days y=person
 -- drill: /users/{person}
 WITH first_seen AS (
-    SELECT who() AS person, min(e.first) AS first
+    SELECT e.who AS person, min(e.first) AS first
     FROM user_hours e
-    WHERE e.time < $until AND chosen() AND who() IS NOT NULL
+    WHERE e.time < $until AND chosen() AND e.who IS NOT NULL
     GROUP BY 1
 ), counted AS (
     SELECT
-        who() AS person,
+        e.who AS person,
         max(e.last) AS last,
         count(DISTINCT date_trunc('day', local(e.time))) AS active_days,
         CAST(sum(e.events) AS bigint) AS events,
-        CAST(sum(CASE WHEN is_use() THEN e.events ELSE 0 END) AS bigint) AS uses,
+        CAST(sum(e.uses) AS bigint) AS uses,
         CAST(sum(e.errors) AS bigint) AS errors
     FROM user_hours e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.who IS NOT NULL
     GROUP BY 1
 )
 SELECT f.person, f.first, c.last, c.active_days, c.events, c.uses, c.errors, count(*) OVER () AS "of"

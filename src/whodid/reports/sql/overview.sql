@@ -25,7 +25,7 @@ WITH spans AS (
 ), seen AS (
     -- One scan for all windows: `stretch` counts the bounds of windows that lie behind an event.
     SELECT
-        person() AS login,
+        e.person AS login,
         CAST(e.time >= s.since AS integer) + CAST(e.time >= s.before AS integer)
             + CAST(e.time >= s.day AS integer) + CAST(e.time >= s.day_before AS integer)
             + CAST(e.time >= s.week AS integer) + CAST(e.time >= s.week_before AS integer)
@@ -82,7 +82,7 @@ WITH spans AS (
     FROM session_hours e
     WHERE e.time >= $before AND e.time < $since AND chosen()
 ), recorded AS (
-    SELECT min(e.time) AS since FROM events e WHERE seen()
+    SELECT min(e.first) AS since FROM user_hours e WHERE seen()
 ), measures AS (
     SELECT 1 AS place, 'active users' AS measure, 'users' AS unit, name, users AS value FROM counted
     WHERE name IN ('time', 'before')

@@ -19,20 +19,19 @@
 -- drill: /events?parameter=package={package}&parameter=version={version}
 WITH named AS (
     SELECT
-        parameter('package') AS package, parameter('version') AS version, e.time, e.type, e.duration_ms,
-        who() AS person, is_use() AS is_use, is_error() AS is_error,
+        e.package, e.version, e.who AS person, e.events, e.errors, e.first, e.last, e.uses,
         e.type IN ('package-published', 'package-installed', 'plugin-install', 'plugin-installed') AS is_installation
-    FROM events e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND parameter('package') IS NOT NULL
+    FROM thing_hours e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.package IS NOT NULL
 ), counted AS (
     SELECT
         package, version,
-        count(*) FILTER (WHERE is_use AND NOT is_installation) AS uses,
+        CAST(sum(CASE WHEN is_installation THEN 0 ELSE uses END) AS bigint) AS uses,
         count(DISTINCT CASE WHEN NOT is_installation THEN person END) AS users,
-        count(*) FILTER (WHERE is_error) AS errors,
-        count(*) AS events,
-        min(time) AS first,
-        max(time) AS last
+        CAST(sum(errors) AS bigint) AS errors,
+        CAST(sum(events) AS bigint) AS events,
+        min(first) AS first,
+        max(last) AS last
     FROM named
     GROUP BY 1, 2
 ), installed AS (

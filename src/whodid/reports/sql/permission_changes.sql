@@ -27,7 +27,11 @@ SELECT
     coalesce(parameter('after'), CAST(e."parameters" AS varchar)) AS after,
     coalesce(parameter('originalIP'), parameter('clientIP'), parameter('ip'), e.orig_address) AS address,
     e.id,
-    count(*) OVER () AS "of"
+    (
+        SELECT CAST(coalesce(sum(e.events), 0) AS bigint)
+        FROM event_hours e
+        WHERE e.time >= $since AND e.time < $until AND chosen() AND e.type = ANY($kind)
+    ) AS "of"
 FROM events e
 WHERE e.time >= $since AND e.time < $until AND chosen() AND e.type = ANY($kind)
 ORDER BY e.time DESC, e.id

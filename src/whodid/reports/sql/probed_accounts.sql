@@ -3,8 +3,6 @@
 -- question: Which accounts did somebody try to get into?
 -- parameter: since time = 30d | from when on
 -- parameter: until time = now | until when
--- parameter: tries texts = @login_tries | types that tell of a login, whether it failed or not
--- parameter: failures texts = @failed_logins | types that tell of a login that failed
 -- parameter: at_least integer = 4 | failed logins of one account on one day, from addresses it never logged in from
 -- parameter: limit integer = 100 | rows at most
 -- column: account text | login that was tried
@@ -18,13 +16,9 @@
 -- chart: bar x=failed y=account
 -- drill: /users/{account}
 WITH tries AS (
-    SELECT
-        coalesce(CASE WHEN e.type = ANY($failures) THEN parameter('login') END, person(), parameter('login')) AS account,
-        e.type = ANY($failures) AS has_failed,
-        coalesce(parameter('originalIP'), parameter('clientIP'), parameter('ip'), e.orig_address) AS address,
-        e.time
-    FROM events e
-    WHERE e.time < $until AND chosen() AND e.type = ANY($tries)
+    SELECT e.account, e.address, e.has_failed, e.time
+    FROM login_events e
+    WHERE e.time < $until AND chosen()
 ), known AS (
     SELECT account, address, min(time) AS first, max(time) AS last FROM tries WHERE NOT has_failed GROUP BY 1, 2
 ), strange AS (

@@ -19,11 +19,11 @@
 WITH counted AS (
     SELECT
         project() AS project,
-        who() AS person,
+        e.who AS person,
         sum(CASE WHEN e.time >= $since THEN e.events ELSE 0 END) AS events,
         sum(CASE WHEN e.time < $since THEN e.events ELSE 0 END) AS previous_events,
-        sum(CASE WHEN e.time >= $since AND is_use() THEN e.events ELSE 0 END) AS uses,
-        sum(CASE WHEN e.time < $since AND is_use() THEN e.events ELSE 0 END) AS previous_uses,
+        sum(CASE WHEN e.time >= $since THEN e.uses ELSE 0 END) AS uses,
+        sum(CASE WHEN e.time < $since THEN e.uses ELSE 0 END) AS previous_uses,
         sum(CASE WHEN e.time >= $since THEN e.runs ELSE 0 END) AS runs,
         sum(CASE WHEN e.time >= $since THEN e.errors ELSE 0 END) AS errors,
         max(e.last) AS last

@@ -10,9 +10,9 @@
 -- column: active_percent number % | their share
 -- chart: rect x=week y=cohort color=active_percent
 WITH weeks AS (
-    SELECT who() AS person, date_trunc('week', local(e.time)) AS week
+    SELECT e.who AS person, date_trunc('week', local(e.time)) AS week
     FROM user_hours e
-    WHERE e.time < $until AND chosen() AND who() IS NOT NULL
+    WHERE e.time < $until AND chosen() AND e.who IS NOT NULL
     GROUP BY 1, 2
 ), members AS (
     SELECT person, min(week) AS cohort FROM weeks GROUP BY 1

@@ -37,9 +37,9 @@ SELECT
     CAST(e.session AS varchar) AS session,
     CAST(e.id AS varchar) AS id,
     (
-        SELECT count(*)
-        FROM events e
-        WHERE e.time >= $since AND e.time < $until AND chosen() AND is_run()
+        SELECT CAST(coalesce(sum(e.runs), 0) AS bigint)
+        FROM event_hours e
+        WHERE e.time >= $since AND e.time < $until AND chosen()
             AND (CAST($function AS varchar) = '' OR coalesce(e.function, e.type) = $function)
     ) AS "of"
 FROM events e

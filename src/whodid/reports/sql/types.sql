@@ -16,7 +16,7 @@
 -- drill: /events?type={type}&level={level}
 WITH told AS (
     SELECT
-        e.type, e.level, e.topic, who() AS person, sum(e.events) AS events, sum(e.errors) AS errors,
+        e.type, e.level, e.topic, e.who AS person, sum(e.events) AS events, sum(e.errors) AS errors,
         min(e.first) AS first, max(e.last) AS last
     FROM event_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen()

@@ -23,11 +23,11 @@
 -- chart: bar x=people y=cluster
 -- step: whodid.analysis.clusters:clusters
 SELECT
-    who() AS person,
+    e.who AS person,
     e.type AS feature,
-    count(*) AS uses
-FROM events e
-WHERE e.time >= $since AND e.time < $until AND chosen() AND is_use() AND who() IS NOT NULL AND e.via IS NULL
+    CAST(sum(e.events) AS bigint) AS uses
+FROM thing_hours e
+WHERE e.time >= $since AND e.time < $until AND chosen() AND e.uses > 0 AND e.who IS NOT NULL AND NOT e.has_via
     AND NOT e.type = ANY(CAST($logins AS varchar[])) AND NOT e.type = ANY(CAST($failures AS varchar[]))
     AND NOT e.type = ANY(CAST($logouts AS varchar[])) AND NOT e.type = ANY(CAST($own AS varchar[]))
 GROUP BY 1, 2

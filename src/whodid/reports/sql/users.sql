@@ -19,16 +19,16 @@
 -- drill: /users/{person}
 WITH days AS (
     SELECT
-        who() AS person,
+        e.who AS person,
         date_trunc('day', local(e.time)) AS day,
         sum(e.events) AS events,
-        sum(CASE WHEN is_use() THEN e.events ELSE 0 END) AS uses,
+        sum(e.uses) AS uses,
         sum(e.runs) AS runs,
         sum(e.errors) AS errors,
         min(e.first) AS first,
         max(e.last) AS last
     FROM user_hours e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.who IS NOT NULL
     GROUP BY 1, 2
 ), counted AS (
     SELECT
@@ -43,15 +43,15 @@ WITH days AS (
     FROM days
     GROUP BY 1
 ), visits AS (
-    SELECT DISTINCT who() AS person, e.session
+    SELECT DISTINCT e.who AS person, e.session
     FROM session_hours e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND who() IS NOT NULL
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.who IS NOT NULL
 ), visited AS (
     SELECT person, count(session) AS sessions FROM visits GROUP BY 1
 ), past AS (
-    SELECT who() AS person, CAST(sum(e.events) AS bigint) AS events
+    SELECT e.who AS person, CAST(sum(e.events) AS bigint) AS events
     FROM user_hours e
-    WHERE e.time >= $before AND e.time < $since AND chosen() AND who() IS NOT NULL
+    WHERE e.time >= $before AND e.time < $since AND chosen() AND e.who IS NOT NULL
     GROUP BY 1
 )
 SELECT

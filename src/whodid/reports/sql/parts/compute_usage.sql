@@ -1,66 +1,40 @@
 -- What every process, query and model call used on each day, and to whom it belongs: one row an id and day.
 -- Metrics grow under one id, so that the running maximum counts; a day used what it is above the day before.
 told AS (
-    SELECT
-        e.time,
-        CASE WHEN e.time >= $since THEN date_trunc('day', local(e.time)) END AS day,
-        e.entity_type || ':' || e.entity_id AS entity,
-        e.entity_name,
-        texts_of(
-            e."parameters",
-            '/computeResourceUsage/id', '/computeResourceUsage/type', '/computeResourceUsage/startTime',
-            '/computeResourceUsage/totalTime', '/computeResourceUsage/context/type',
-            '/computeResourceUsage/context/projectKey', '/computeResourceUsage/context/authIdentifier',
-            '/computeResourceUsage/localProcess/vmRSSTotalMBS', '/computeResourceUsage/localProcess/rssMBSeconds',
-            '/computeResourceUsage/localProcess/cpuTotalMS', '/computeResourceUsage/localProcess/userTimeMS',
-            '/computeResourceUsage/localProcess/systemTimeMS', '/computeResourceUsage/sqlQuery/statementExecutionTime',
-            '/computeResourceUsage/sqlQuery/connectionUsageId', '/computeResourceUsage/sqlQuery/connection',
-            '/computeResourceUsage/sqlConnection/connection', '/computeResourceUsage/llmUsage/totalQueries',
-            '/computeResourceUsage/llmUsage/totalPromptTokens', '/computeResourceUsage/llmUsage/totalCompletionTokens',
-            '/computeResourceUsage/llmUsage/estimatedCostUSD', '/computeResourceUsage/llmUsage/cacheHitQueries',
-            '/computeResourceUsage/llmUsage/llmId', '/computeResourceUsage/llmUsage/connection',
-            '/computeResourceUsage/singleK8SJob/executionId', '/computeResourceUsage/sparkK8SJob/executionId',
-            '/computeResourceUsage/context/notebookName', '/computeResourceUsage/context/webappId',
-            '/computeResourceUsage/context/jobId'
-        ) AS u
-    FROM events e
-    WHERE e.topic = 'compute-resource-usage' AND e.type LIKE 'compute-resource-usage-%'
-        AND e.time >= $lookback AND e.time < $until AND seen()
+    SELECT e.*, CASE WHEN e.time >= $since THEN date_trunc('day', local(e.time)) END AS day
+    FROM usage_events e
+    WHERE e.time >= $lookback AND e.time < $until AND seen()
 ), each_day AS (
     SELECT
-        u[1] AS id,
+        usage AS id,
         day,
         min(time) AS began_at,
         max(time) AS ended_at,
-        max(greatest(coalesce(number_of(u[8]), 0), coalesce(number_of(u[9]), 0))) AS memory_mb_s,
-        max(coalesce(number_of(u[10]), coalesce(number_of(u[11]), 0) + coalesce(number_of(u[12]), 0))) AS cpu_ms,
-        max(coalesce(number_of(u[13]), 0)) AS sql_ms,
-        max(coalesce(number_of(u[17]), 0)) AS llm_queries,
-        max(coalesce(number_of(u[18]), 0)) AS prompt_tokens,
-        max(coalesce(number_of(u[19]), 0)) AS completion_tokens,
-        max(coalesce(number_of(u[20]), 0)) AS llm_cost_usd,
-        max(coalesce(number_of(u[21]), 0)) AS cache_hits,
-        max(greatest(0, coalesce(
-            number_of(u[4]), CAST(extract(epoch FROM time) AS double precision) * 1000 - number_of(u[3]), 0
-        ))) AS running_ms
+        max(memory_mb_s) AS memory_mb_s,
+        max(cpu_ms) AS cpu_ms,
+        max(sql_ms) AS sql_ms,
+        max(llm_queries) AS llm_queries,
+        max(prompt_tokens) AS prompt_tokens,
+        max(completion_tokens) AS completion_tokens,
+        max(llm_cost_usd) AS llm_cost_usd,
+        max(cache_hits) AS cache_hits,
+        max(running_ms) AS running_ms
     FROM told
-    WHERE u[1] IS NOT NULL
     GROUP BY 1, 2
 ), context AS (
     SELECT
-        u[1] AS id,
-        max(u[2]) AS kind,
-        max(nullif(u[5], 'UNKNOWN')) AS context_type,
-        max(nullif(u[6], '')) AS project,
-        max(nullif(u[7], '')) AS login,
-        max(u[14]) AS connection_usage,
-        max(coalesce(u[15], u[16], u[23])) AS connection,
-        max(u[22]) AS model,
-        max(coalesce(u[24], u[25])) AS execution,
-        max(coalesce(entity, u[6] || '.' || coalesce(u[26], u[27], u[28]))) AS thing,
-        max(coalesce(entity_name, u[26], u[27], u[28])) AS thing_name
+        usage AS id,
+        max(usage_kind) AS kind,
+        max(context_type) AS context_type,
+        max(context_project) AS project,
+        max(login) AS login,
+        max(connection_usage) AS connection_usage,
+        max(connection) AS connection,
+        max(model) AS model,
+        max(execution) AS execution,
+        max(thing) AS thing,
+        max(thing_name) AS thing_name
     FROM told
-    WHERE u[1] IS NOT NULL
     GROUP BY 1
 ), belonging AS (
     SELECT

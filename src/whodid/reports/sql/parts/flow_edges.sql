@@ -8,11 +8,10 @@ flow_runs AS MATERIALIZED (
         row_number() OVER () AS id, told, via, function, event_type, person, runs, failed, first, last
     FROM (
         SELECT
-            CAST(e."entities" AS varchar) AS told, e.via, e.function, e.type AS event_type, person() AS person,
-            count(*) AS runs, count(*) FILTER (WHERE is_error() OR e.status = 'failed') AS failed,
-            min(e.time) AS first, max(e.time) AS last
-        FROM events e
-        WHERE e.time >= $since AND e.time < $until AND seen() AND has_roles()
+            e.touched AS told, e.via, e.function, e.type AS event_type, e.person, CAST(sum(e.events) AS bigint) AS runs,
+            CAST(sum(e.failed) AS bigint) AS failed, min(e.first) AS first, max(e.last) AS last
+        FROM flow_hours e
+        WHERE e.time >= $since AND e.time < $until AND seen() AND e.has_roles
         GROUP BY 1, 2, 3, 4, 5
     ) same
 ), flow_things AS (
@@ -67,16 +66,12 @@ flow_runs AS MATERIALIZED (
     UNION ALL
     SELECT
         CASE WHEN e.type IN ('dataset-read-data', 'dataset-read-data-sample') THEN 'input' ELSE 'output' END,
-        e.entity_type, e.entity_id, max(e.entity_name), person(), e.via, count(*),
-        count(*) FILTER (WHERE is_error() OR e.status = 'failed'), min(e.time), max(e.time),
-        split_part(e.via, ':', 1), substr(e.via, strpos(e.via, ':') + 1), NULL
-    FROM events e
-    WHERE e.time >= $since AND e.time < $until AND seen() AND e.via LIKE '_%:_%' AND e.entity_type = 'dataset'
-        AND e.type IN (
-            'flow-object-build-success', 'flow-object-build-failed', 'dataset-read-data', 'dataset-read-data-sample'
-        )
-        AND NOT has_roles()
-    GROUP BY e.type, e.entity_type, e.entity_id, e.via, person()
+        e.entity_type, e.entity_id, max(e.entity_name), e.person, e.via, CAST(sum(e.events) AS bigint),
+        CAST(sum(e.failed) AS bigint), min(e.first), max(e.last), split_part(e.via, ':', 1),
+        substr(e.via, strpos(e.via, ':') + 1), NULL
+    FROM flow_hours e
+    WHERE e.time >= $since AND e.time < $until AND seen() AND NOT e.has_roles
+    GROUP BY e.type, e.entity_type, e.entity_id, e.via, e.person
 ), flow_edges AS MATERIALIZED (
     SELECT
         CASE WHEN part = 'input' THEN type ELSE doer_type END AS from_type,

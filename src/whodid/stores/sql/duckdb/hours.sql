@@ -1,4 +1,4 @@
--- Counting by the hour: what is counted, what is not yet, and both together.
+-- Counting what waits: `told_…` becomes `kept_…`; and which events wait.
 
 -- name: own_range
 -- $own_rows is where the row ids of the transaction's own rows begin.
@@ -13,30 +13,35 @@ INSERT INTO counted VALUES ($receiver, -1)
 -- name: forget
 UPDATE counted SET seq = -1
 
--- name: forget_events
-DELETE FROM counted_events
-
--- name: forget_sessions
-DELETE FROM counted_sessions
-
 -- name: waiting
 SELECT count(*) FROM uncounted_events
 
--- name: count_events
-INSERT INTO counted_events
+-- name: sum_hours
+INSERT INTO kept_{relation} BY NAME
 SELECT
-    date_trunc('hour', time) AS hour, type, level, topic, function, "user", acting_for, project,
-    count(*), count(duration_ms), count(*) FILTER (WHERE level = 'error' OR error_message IS NOT NULL),
-    min(time), max(time)
-FROM uncounted_events
+    * EXCLUDE (events, uses, runs, errors, failed, row_count, first, last),
+    sum(events) AS events, sum(uses) AS uses, sum(runs) AS runs, sum(errors) AS errors, sum(failed) AS failed,
+    sum(row_count) AS row_count, min(first) AS first, max(last) AS last
+FROM {told}
 GROUP BY ALL
 ORDER BY hour
 
--- name: count_sessions
-INSERT INTO counted_sessions
-SELECT DISTINCT date_trunc('hour', time) AS hour, session, "user", acting_for
-FROM uncounted_events WHERE session IS NOT NULL
+-- name: sum_things
+-- A thing is called what it was called in one of the events.
+INSERT INTO kept_{relation} BY NAME
+SELECT
+    * EXCLUDE (entity_name, events, uses, runs, errors, failed, row_count, first, last), max(entity_name) AS entity_name,
+    sum(events) AS events, sum(uses) AS uses, sum(runs) AS runs, sum(errors) AS errors, sum(failed) AS failed,
+    sum(row_count) AS row_count, min(first) AS first, max(last) AS last
+FROM {told}
+GROUP BY ALL
 ORDER BY hour
+
+-- name: distinct_hours
+INSERT INTO kept_{relation} SELECT DISTINCT * FROM {told} ORDER BY hour
+
+-- name: events
+INSERT INTO kept_{relation} FROM {told} ORDER BY time
 
 -- name: counted_up_to
 SELECT receiver, max(seq) FROM uncounted_events GROUP BY receiver
@@ -46,25 +51,8 @@ UPDATE counted SET seq = $seq WHERE receiver = $receiver
 
 -- name: uncounted_view
 -- Constants instead of a join, so that the engine skips what was counted: one branch for each receiver.
-CREATE OR REPLACE VIEW uncounted_events AS {branches}
+CREATE OR REPLACE VIEW uncounted_events AS
+SELECT *, coalesce(acting_for, "user") AS person, who_of(coalesce(acting_for, "user")) AS who FROM ({branches})
 
 -- name: branch
-SELECT
-    time, type, level, topic, function, "user", acting_for, project, session, duration_ms, error_message, receiver, seq
-FROM events WHERE {condition}
-
--- name: events_view
-CREATE OR REPLACE VIEW event_hours AS
-SELECT hour, type, level, topic, function, "user", acting_for, project, events, runs, errors, first, last
-FROM counted_events
-UNION ALL
-SELECT
-    date_trunc('hour', time), type, level, topic, function, "user", acting_for, project,
-    1, (duration_ms IS NOT NULL)::BIGINT, (level = 'error' OR error_message IS NOT NULL)::BIGINT, time, time
-FROM uncounted_events
-
--- name: sessions_view
-CREATE OR REPLACE VIEW session_hours AS
-SELECT hour, session, "user", acting_for FROM counted_sessions
-UNION ALL
-SELECT date_trunc('hour', time), session, "user", acting_for FROM uncounted_events WHERE session IS NOT NULL
+SELECT * FROM events WHERE {condition}

@@ -1,0 +1,135 @@
+"""Reports that read what is counted by the hour say what counting the events would, to the last event."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from support.reporting import ASKED, Memberships, asked, at, plain_rows
+from support.story import END
+from whodid import reports
+from whodid.reading.sight import EVERYTHING, Sight
+from whodid.reports import kept
+from whodid.reports.common import Shift
+from whodid.reports.report import Report
+from whodid.stores.base import KEPT, Store
+
+COUNTED = [report for report in reports.catalogue() if any(name in report.sql for name in kept.RELATIONS)]
+ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe")
+SIGHTS = (
+    EVERYTHING,
+    EVERYTHING,
+    Sight(users=("erika.brandt", "jonas.keller")),
+    Sight(projects=("SALES",)),
+    Sight(users=("erika.brandt",), entities=(("dataset", "SALES.orders_clean"),)),
+)
+FILTERS: tuple[dict[str, list[str]], ...] = (
+    {},
+    {"users": ["erika.brandt"]},
+    {"groups": ["Sales Analytics"]},
+    {"projects": ["SALES", "CHURN"]},
+    {"types": ["*-start", "!login*"]},
+    {"levels": ["audit", "error"], "topics": ["generic"]},
+    {"entities": ["project:SALES"]},
+    {"entities": ["dataset:SALES.orders_clean"], "levels": ["!debug"]},
+    {"entities": ["dataset:SALES.orders_clean", "project:CHURN"]},
+)
+
+
+def some_question(report: Report, chance: random.Random) -> dict[str, Any]:
+    """A span that begins and ends anywhere, seldom at a whole hour, with a filter, a zone, and what a reader sees."""
+    since = END - timedelta(days=chance.uniform(1, 40))
+    given: dict[str, Any] = {"since": since, "until": since + timedelta(hours=chance.choice((0.1, 5, 24, 333.3, 700)))}
+    if chance.random() < 0.3:
+        given = {name: moment.replace(minute=0, second=0, microsecond=0) for name, moment in given.items()}
+    given |= {name: value for name, value in ASKED.get(report.name, {}).items() if name not in given}
+    if report.takes_zone:
+        given["zone"] = chance.choice(ZONES)
+    given |= {one.name: chance.choice(one.choices) for one in report.parameters if one.name == "by"}
+    if report.takes_filters:
+        given |= chance.choice(FILTERS)
+    if report.keeps_to_sight:
+        given["sight"] = chance.choice(SIGHTS)
+    return given
+
+
+@pytest.mark.parametrize("report", COUNTED, ids=[report.name for report in COUNTED])
+def test_the_counts_and_the_events_give_the_same_rows(
+    store: Store, memberships: Memberships, monkeypatch: pytest.MonkeyPatch, report: Report
+) -> None:
+    chance = random.Random(report.name)
+    for _ in range(5):
+        given = some_question(report, chance)
+        counted = asked(store, report, memberships, **given)
+        with monkeypatch.context() as patched:
+            patched.setattr(kept, "relations", partial(kept.relations, whole=False))
+            raw = asked(store, report, memberships, **given)
+        assert plain_rows(counted, report) == plain_rows(raw, report), given
+        assert counted.total == raw.total
+
+
+# What is asked of what is kept, and what of the events
+
+BY_HOUR = {name for name in kept.RELATIONS if KEPT[name][0] == "hour"}
+ENTITY = ("dataset", "SALES.orders")
+
+
+def told(sight: Sight = EVERYTHING, filters: Sequence[str] = (), **given: Any) -> kept.Relations:
+    chosen = kept.Chosen(filters, ENTITY if "entities" in filters else None, "all of it", "the rest")
+    return kept.relations("duckdb", str, **{"times": [], "sight": sight, "chosen": chosen, **given})
+
+
+def from_events(relations: kept.Relations) -> set[str]:
+    """Relations that are read from nothing but the events."""
+    return {name for name, relation in relations.told.items() if "FROM events" in relation and "_hours" not in relation}
+
+
+def test_hours_in_which_a_time_lies_are_read_from_the_events() -> None:
+    times = [datetime(2026, 11, 1, 9, 30), datetime(2026, 11, 1, 9, 45), datetime(2026, 11, 2)]
+    found = told(times=times)
+    assert found.params == {"edge_0": datetime(2026, 11, 1, 9)}
+    assert found.told["event_hours"].count("UNION ALL") == 1
+
+
+def test_at_whole_hours_the_events_are_not_read() -> None:
+    found = told(times=[at(1).replace(tzinfo=None)], filters=["users", "groups"])
+    assert found.params == {}
+    assert not any("FROM events" in relation for relation in found.told.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"filters": ["projects", "topics", "types", "levels"]}, {"session_hours", "flow_hours"}),
+        ({"filters": ["projects"]}, {"flow_hours"}),
+        ({"filters": ["levels", "types"]}, {"session_hours"}),
+        ({"zone": (Shift(None, 19_800),)}, BY_HOUR),
+        ({"zone": (Shift(None, 3_600), Shift(datetime(2026, 3, 29, 1), 7_200))}, set()),
+        ({"zone": (Shift(None, 3_600), Shift(datetime(2026, 3, 29, 1, 30), 7_200))}, BY_HOUR),
+        ({"sight": Sight(users=("ann",))}, set()),
+        ({"sight": Sight(projects=("A",))}, {"flow_hours"}),
+        ({"sight": Sight(entities=(("a", "b"),))}, BY_HOUR),
+    ],
+)
+def test_what_is_not_kept_is_read_from_the_events(given: dict[str, Any], expected: set[str]) -> None:
+    assert from_events(told(**given)) == expected
+
+
+def test_one_thing_is_asked_of_what_is_kept_by_thing() -> None:
+    found = told(filters=["entities", "levels"])
+    assert all(
+        '"entity_id" = CAST($kept_id' in found.told[name] for name in ("user_hours", "event_hours", "thing_hours")
+    )
+    assert (found.chosen["event_hours"], found.chosen["error_events"]) == ("the rest", "all of it")
+    assert found.told["error_events"] == "error_events"
+    assert from_events(found) == {"session_hours", "flow_hours"}
+
+
+def test_people_by_project_are_asked_of_what_tells_of_projects() -> None:
+    assert "FROM event_hours" in told(filters=["projects"]).told["user_hours"]
+    assert "FROM user_hours" in told().told["user_hours"]
