@@ -38,6 +38,17 @@ class S3Server(NamedTuple):
         made.create()
         return made
 
+    def with_rights(self, *actions: str) -> S3Server:
+        """The same server with the key of a user who may do nothing but these actions."""
+        users = self.client("iam")
+        name = f"user-{len(users.list_users()['Users'])}"
+        users.create_user(UserName=name)
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        users.put_user_policy(UserName=name, PolicyName="some", PolicyDocument=policy)
+        key = users.create_access_key(UserName=name)["AccessKey"]
+        return self._replace(access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"])
+
     def resource(self, service: str) -> Any:
         return boto3.resource(service, **self._client())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,16 +11,20 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from support.cloudwatch import Service, cloudwatch
 from support.laid_out import target_of
-from support.targets import delivery_of, event
+from support.targets import delivery_of, event, wait_until, watched
+from whodid.dispatch.management import NewTarget
 from whodid.errors import WhodidError
 from whodid.event import Event
 from whodid.targets.base import Sent
-from whodid.targets.cloudwatch import BATCH_BYTES_MAX, SPAN_MS_MAX, Entry, batches
+from whodid.targets.cloudwatch import BATCH_BYTES_MAX, SPAN_MS_MAX, Entry, batches, explained
+
+THROTTLED_S = float(os.environ.get("WHODID_AWAY_S", "0"))
 
 
 @pytest.fixture
@@ -93,6 +98,50 @@ def test_throttling_is_temporary(service: Service, tmp_path: Any) -> None:
     assert service.throttled == 1
     service.throttled_until = 0
     assert sent(service, tmp_path, [event()]).events == 1
+
+
+def test_who_may_not_write_is_told_so(service: Service, tmp_path: Any) -> None:
+    reader = service.server.with_rights("logs:DescribeLogGroups", "logs:GetLogEvents")
+    keys = {"access_key_id": reader.access_key_id, "secret_access_key": reader.secret_access_key}
+    with pytest.raises(WhodidError, match="CreateLogGroup") as caught:
+        sent(service, tmp_path, [event()], **keys)
+    assert (caught.value.code, caught.value.kind.temporary) == ("forbidden", False)
+
+
+def test_a_group_that_was_taken_away_is_made_again(service: Service, tmp_path: Any) -> None:
+    target = target_of("cloudwatch", tmp_path / "work", service.options())
+    target.open()
+    target.send(delivery_of([event()]))
+    service.server.client("logs").delete_log_group(logGroupName="/whodid")
+    target.send(delivery_of([made := event()]))
+    target.close()
+    assert [json.loads(message)["id"] for message in service.messages()] == [made.id]
+
+
+def test_a_clock_that_is_off_is_waited_out() -> None:
+    said = {"Error": {"Code": "InvalidSignatureException", "Message": "Signature expired: 20261120T161839Z is now"}}
+    with pytest.raises(WhodidError, match="clock is off") as caught, explained():
+        raise ClientError(said, "PutLogEvents")
+    assert caught.value.kind.temporary
+
+
+def test_throttling_and_rejections_on_the_whole_way(service: Service, tmp_path: Any) -> None:
+    service.throttled_until = time.monotonic() + 3_600
+    now = datetime.now(UTC)
+    ages = [timedelta(days=20), timedelta(hours=1), timedelta(0)]
+    with watched(tmp_path / "data") as running:
+        options = service.options(batch_s=0.2)
+        running.dispatch.book.create(NewTarget(name="logs", kind="cloudwatch", options=options))
+        posted = running.post([event(time=now - age) for age in ages])
+        wait_until(lambda: service.throttled >= 2, lambda: running.status("logs"))
+        assert "ThrottlingException" in str(running.status("logs").last_error)
+        time.sleep(THROTTLED_S)
+        assert not service.messages()
+        service.throttled_until = 0
+        wait_until(lambda: running.status("logs").dead_letters == 1)
+        running.settled()
+        messages = [json.loads(message) for message in service.messages()]
+        assert sorted(found["id"] for found in messages if found["id"] in posted) == sorted(posted[1:])
 
 
 def test_a_group_that_is_made_has_the_retention(service: Service, tmp_path: Any) -> None:

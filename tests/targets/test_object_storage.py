@@ -121,6 +121,18 @@ def test_what_goes_wrong_is_told_without_the_secret(
     assert "wrong-secret" not in str(caught.value)
 
 
+def test_who_may_read_only_is_told_so(tmp_path: Path) -> None:
+    with s3_server() as everything:
+        everything.bucket("audit")
+        reader = everything.with_rights("s3:ListBucket", "s3:GetObject")
+        target = target_of("s3", tmp_path / "work", reader.options("audit"))
+        filled(target, range(2))
+        with pytest.raises(WhodidError, match="they may not do this") as caught:
+            target.flush()
+        target.close()
+    assert (caught.value.code, caught.value.kind.temporary) == ("forbidden", False)
+
+
 def test_after_an_outage_it_goes_on_with_the_same_files(server: S3Server, bucket: Any, tmp_path: Path) -> None:
     with pytest.raises(WhodidError):
         sent(server, bucket, tmp_path, range(30), endpoint="http://127.0.0.1:1")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, ClassVar, Final, NamedTuple
 
 import botocore.config
@@ -121,14 +123,14 @@ class CloudWatchTarget(BaseTarget):
                 )
 
     def open(self) -> Mapping[str, int]:
-        with _Explained():
+        with explained():
             self._client = self._connected()
         return {}
 
     def send(self, delivery: Delivery) -> Sent:
         by_stream, refused = self._sorted(delivery)
         size_bytes = requests = 0
-        with _Explained():
+        with explained():
             for stream, entries in by_stream.items():
                 for batch in batches(entries, self.options["batch_events"], self.options["batch_bytes"]):
                     refused += self._put(stream, batch)
@@ -168,13 +170,22 @@ class CloudWatchTarget(BaseTarget):
 
     def _put(self, stream: str, batch: Sequence[Entry]) -> list[Refusal]:
         events = [{"timestamp": entry.time_ms, "message": entry.line} for entry in batch]
+        put = partial(
+            self._client.put_log_events,
+            logGroupName=self.options["log_group"],
+            logStreamName=stream,
+            logEvents=events,
+        )
         self._make(stream)
         try:
-            told = self._client.put_log_events(
-                logGroupName=self.options["log_group"], logStreamName=stream, logEvents=events
-            )
+            told = put()
         except self._client.exceptions.DataAlreadyAcceptedException:
             return []
+        except self._client.exceptions.ResourceNotFoundException:
+            # Somebody took the group or the stream away meanwhile.
+            self._made.clear()
+            self._make(stream)
+            told = put()
         return refusals(told.get("rejectedLogEventsInfo") or {}, batch)
 
     def _make(self, stream: str) -> None:
@@ -287,27 +298,22 @@ def refusals(told: Mapping[str, int], batch: Sequence[Entry]) -> list[Refusal]:
     return found
 
 
-class _Explained:
+@contextmanager
+def explained() -> Iterator[None]:
     """What botocore complains of, as our error, without a secret."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
-        if isinstance(error, botocore.exceptions.ClientError):
-            told = error.response.get("Error", {})
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-            code = _CODES.get(told.get("Code", "")) or _STATUSES.get(status, "unavailable")
-            hint = _HINTS[code]
-            if _CLOCK_OFF.search(str(told.get("Message", ""))):
-                code, hint = "unavailable", "This machine's clock is off by too much; it is tried again."
-            raise WhodidError(
-                code,
-                f"CloudWatch says {told.get('Code', 'nothing')}: {str(told.get('Message', ''))[:300]}",
-                hint,
-                retry_after_s=1 if code == "busy" else None,
-            ) from error
-        if isinstance(error, botocore.exceptions.NoCredentialsError | botocore.exceptions.ProfileNotFound):
-            raise WhodidError("forbidden", f"There are no AWS credentials: {error}.", _HINTS["forbidden"]) from error
-        if isinstance(error, botocore.exceptions.BotoCoreError):
-            raise WhodidError("unavailable", f"CloudWatch does not answer: {error}", _HINTS["unavailable"]) from error
+    try:
+        yield
+    except botocore.exceptions.ClientError as error:
+        told = error.response.get("Error", {})
+        said = str(told.get("Message", ""))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        code = _CODES.get(told.get("Code", "")) or _STATUSES.get(status, "unavailable")
+        hint = _HINTS[code]
+        if _CLOCK_OFF.search(said):
+            code, hint = "unavailable", "This machine's clock is off by too much; it is tried again."
+        message = f"CloudWatch says {told.get('Code', 'nothing')}: {said[:300]}"
+        raise WhodidError(code, message, hint, retry_after_s=1 if code == "busy" else None) from error
+    except (botocore.exceptions.NoCredentialsError, botocore.exceptions.ProfileNotFound) as error:
+        raise WhodidError("forbidden", f"There are no AWS credentials: {error}.", _HINTS["forbidden"]) from error
+    except botocore.exceptions.BotoCoreError as error:
+        raise WhodidError("unavailable", f"CloudWatch does not answer: {error}", _HINTS["unavailable"]) from error

@@ -6,7 +6,7 @@ SELECT
 {% if format == "parquet" -%}
 FROM read_parquet({{ glob }}, filename = true, union_by_name = true)
 {%- elif format == "json" -%}
-FROM read_json({{ glob }}, format = 'newline_delimited', filename = true, maximum_depth = {{ depth }}, union_by_name = true)
+FROM read_json({{ glob }}, format = 'newline_delimited', filename = true, ignore_errors = true, maximum_depth = {{ depth }}, union_by_name = true)
 {%- else -%}
 FROM read_csv({{ glob }}, columns = {'line': 'VARCHAR'}, header = false, delim = '\0', quote = '', escape = '', filename = true)
 {%- endif %}{% if matching %}
