@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from whodid.cli.lake import NO_LAKE, Lake, answer_of, statement_of
 from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place
 from whodid.errors import WhodidError
 
@@ -23,7 +24,9 @@ app = App(
   whodid report users --since 2026-11-01 --until 2026-11-08 --limit 20
   whodid report activity --group Chemistry --zone Europe/Berlin
   whodid report functions --output csv > functions.csv
-  whodid report unknown-types --server https://audit.example.com --key KEY""",
+  whodid report unknown-types --server https://audit.example.com --key KEY
+  whodid report overview --since 2020-01-01 --engine spark --engine-url spark://host:7077
+  whodid report users --since 260w --engine trino --print-sql > users.sql""",
 )
 
 
@@ -45,6 +48,7 @@ def report(
     limit: Annotated[int | None, Parameter(help="Rows at most.")] = None,
     parameter: Annotated[tuple[str, ...], Parameter(negative="", help="NAME=VALUE of another parameter.")] = (),
     output: Output = AS_SUITS,
+    lake: Lake = NO_LAKE,
     place: Place = ANYWHERE,
 ) -> None:
     """Run one of the reports; without a name, list them by family."""
@@ -70,11 +74,20 @@ def report(
         "limit": limit,
         **dict(map(_pair, parameter)),
     }
-    with _reader(place) as reader:
-        answer = reader.report(name, **{key: value for key, value in given.items() if value not in (None, ())})
-    _print(answer.arrow(), output)
-    if answer.total is not None and answer.total > len(answer):
-        print(f"{len(answer):,} of {answer.total:,} rows: see --limit.", file=sys.stderr)
+    parameters = {key: value for key, value in given.items() if value not in (None, ())}
+    if lake.print_sql:
+        print(statement_of(lake, name, place, parameters))
+        return
+    if lake.engine is not None:
+        told = answer_of(lake, name, place, parameters)
+        table, total = told.table, told.total
+    else:
+        with _reader(place) as reader:
+            answer = reader.report(name, **parameters)
+        table, total = answer.arrow(), answer.total
+    _print(table, output)
+    if total is not None and total > table.num_rows:
+        print(f"{table.num_rows:,} of {total:,} rows: see --limit.", file=sys.stderr)
 
 
 def _reader(place: Place) -> Any:

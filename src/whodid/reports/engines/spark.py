@@ -1,0 +1,94 @@
+"""Apache Spark: a session of its own on a cluster, or on a Spark Connect server."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from whodid.errors import WhodidError
+from whodid.reports.engines.result import plain
+from whodid.reports.engines.translate import translated
+from whodid.stores.base import Result
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Reports read times in UTC, and what is no number as NULL.
+_SETTINGS: Final = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "false"}
+
+
+class SparkEngine:
+    """Answers statements of the kind `lake`; see `stores.base.Store.query`.
+
+    session  what it asks with; its settings are changed.
+    table    the lake's table, as Spark names it.
+    """
+
+    kind = "lake"
+
+    def __init__(self, session: SparkSession, table: str):
+        self.session = session
+        self.table = table
+        for name, value in _SETTINGS.items():
+            session.conf.set(name, value)
+
+    @classmethod
+    def open(cls, url: str, table: str, settings: Mapping[str, str]) -> SparkEngine:
+        """Connect.
+
+        url  `sc://host:15002` of a Spark Connect server, or a master: `spark://host:7077`, `yarn`, `local[*]`.
+        """
+        try:
+            builder = SparkSession.builder.appName("whodid")
+            builder = builder.remote(url) if url.startswith("sc://") else builder.master(url)
+            for name, value in settings.items():
+                builder = builder.config(name, value)
+            return cls(builder.getOrCreate(), table)
+        except (PySparkException, RuntimeError, OSError) as error:
+            raise WhodidError("unavailable", f"Spark at {url} cannot be reached: {_told(error)}") from error
+
+    def query(
+        self,
+        sql: str,
+        params: Sequence[Any] | dict[str, Any] | None = None,
+        *,
+        limit: int = 10_000,
+        timeout_ms: int = 3_600_000,
+        trusted: bool = False,
+    ) -> Result:
+        named = params if isinstance(params, dict) else {}
+        text = translated(sql, named, "spark", self.table)
+        tag = f"whodid-{uuid.uuid4()}"
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            self.session.interruptTag(tag)
+
+        timer = threading.Timer(timeout_ms / 1000, stop)
+        self.session.addTag(tag)
+        timer.start()
+        try:
+            found: pa.Table = self.session.sql(text).limit(limit + 1).toArrow()
+        except PySparkException as error:
+            if late.is_set():
+                raise WhodidError(
+                    "timeout", f"Spark was stopped after {timeout_ms:,} ms.", "Choose less time."
+                ) from None
+            raise WhodidError("invalid", f"Spark refuses: {_told(error)}") from error
+        finally:
+            timer.cancel()
+            self.session.removeTag(tag)
+        return Result(plain(found.slice(0, limit)), found.num_rows > limit)
+
+    def close(self) -> None:
+        self.session.stop()
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split())[:500]

@@ -1,0 +1,139 @@
+"""Reports in the words of Spark and Trino: every statement reads back there, and values stay values."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+import sqlglot
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlglot import exp
+
+from support.reporting import ASKED, SPAN, story_memberships
+from whodid import reports
+from whodid.cli import main
+from whodid.errors import WhodidError
+from whodid.reports import engines
+from whodid.reports.engines.translate import literal, translated
+
+TABLE = "lake.whodid.events"
+NOT_IN_THE_LAKE = {"audit-losses", "rejects"}
+IN_THE_LAKE = [report for report in reports.catalogue() if report.name not in NOT_IN_THE_LAKE]
+# What only DuckDB, or a report before it is put in words, says.
+LEFT_OVER = {
+    "TEXTS_OF", "ELEMENTS_OF", "NUMBER_OF", "PARAMETER", "CHOSEN", "SEEN", "LOCAL", "WHO", "PERSON", "ISFINITE",
+    "JSON_EXTRACT_STRING", "QUANTILE_CONT", "JSON_TYPE", "PERCENTILE_CONT",
+}  # fmt: skip
+FILTERS: dict[str, Any] = {
+    "users": ["erika.brandt", "it's \\ nobody"],
+    "groups": ["Sales Analytics"],
+    "projects": ["SALES"],
+    "entities": ["project:SALES", "dataset:SALES.orders_clean"],
+    "types": ["*_start", "login*"],
+    "levels": ["audit"],
+}
+
+every_engine = pytest.mark.parametrize("engine", sorted(engines.ENGINES))
+every_report = pytest.mark.parametrize("report", IN_THE_LAKE, ids=[report.name for report in IN_THE_LAKE])
+
+
+def said(report: reports.Report, engine: str, **more: Any) -> str:
+    given = {**SPAN, **ASKED.get(report.name, {}), **more}
+    return engines.statement(report.name, engine, TABLE, directory=story_memberships(), **given)
+
+
+@every_engine
+@every_report
+def test_a_statement_reads_back_as_the_engine_speaks(report: reports.Report, engine: str) -> None:
+    zone = {"zone": "Europe/Berlin"} if report.takes_zone else {}
+    filters = FILTERS if report.takes_filters else {}
+    tree = sqlglot.parse_one(said(report, engine, **zone, **filters), read=engine)
+    common = {table.alias for table in tree.find_all(exp.CTE)}
+    tables = {".".join(part.name for part in table.parts) for table in tree.find_all(exp.Table)}
+    assert tables - common == {TABLE}
+    assert not list(tree.find_all(exp.Placeholder, exp.Parameter))
+    assert not {word.name.upper() for word in tree.find_all(exp.Anonymous)} & LEFT_OVER
+    columns = [projection.alias_or_name for projection in tree.selects]
+    if report.step is None:
+        assert [name for name in columns if name != "of"] == [column.name for column in report.columns]
+
+
+@every_engine
+@pytest.mark.parametrize("name", sorted(NOT_IN_THE_LAKE))
+def test_what_is_not_in_the_lake_is_said(name: str, engine: str) -> None:
+    with pytest.raises(WhodidError, match="not in the lake") as caught:
+        engines.statement(name, engine, TABLE)
+    assert caught.value.code == "unsupported"
+
+
+@every_engine
+@given(st.text())
+def test_a_text_is_never_more_than_a_text(engine: str, text: str) -> None:
+    sql = translated("SELECT $x AS x FROM events e", {"x": text}, engine, TABLE)
+    (projection,) = sqlglot.parse_one(sql, read=engine).selects
+    assert isinstance(projection.this, exp.Literal) and projection.this.this == text
+
+
+@pytest.mark.parametrize(
+    ("value", "spark"),
+    [
+        (None, "NULL"),
+        (True, "TRUE"),
+        (-3, "-3"),
+        (0.5, "0.5"),
+        (datetime(2026, 11, 1, 9, 30, 0, 5), "CAST('2026-11-01 09:30:00.000005' AS TIMESTAMP_NTZ)"),
+        (["a", "it's"], "ARRAY('a', 'it\\'s')"),
+    ],
+)
+def test_values_stand_in_the_text(value: Any, spark: str) -> None:
+    assert literal(value).sql("spark") == spark
+
+
+def test_a_recursion_is_written_out_step_by_step() -> None:
+    report = reports.report("origin")
+    text = said(report, "trino", depth=3)
+    assert "RECURSIVE" not in text and '"flow_up_3"' in text and '"flow_up_4"' not in text
+
+
+@every_engine
+def test_rows_of_lists_are_joined(engine: str) -> None:
+    text = said(reports.report("kubernetes"), engine)
+    assert {"spark": "LATERAL VIEW", "trino": "CROSS JOIN UNNEST"}[engine] in text
+
+
+@pytest.mark.parametrize("table", ["events; DROP TABLE x", "a.b.c.d.e", "", "`x`"])
+def test_a_table_is_a_name(table: str) -> None:
+    with pytest.raises(WhodidError, match="The table is"):
+        engines.statement("types", "spark", table)
+
+
+@pytest.mark.parametrize("kind", ["postgres", "duckdb"])
+def test_other_engines_are_not_known(kind: str) -> None:
+    with pytest.raises(WhodidError, match=f"There is no '{kind}'"):
+        engines.open_engine(kind, "x", TABLE, {})
+
+
+def test_the_command_prints_the_statement(capsys: pytest.CaptureFixture[str], tmp_path: Any) -> None:
+    words = ["report", "types", "--engine", "trino", "--print-sql", "--lake-table", "a.b.c", "--data", str(tmp_path)]
+    assert main(words) == 0
+    shown = capsys.readouterr()
+    assert sqlglot.parse_one(shown.out, read="trino").find(exp.Table)
+    assert '"a"."b"."c"' in shown.out and "nothing is known of groups" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--engine", "spark"], "Where is spark?"),
+        (["--print-sql"], "No engine is named."),
+        (["--engine", "trino", "--engine-url", "trino:8080"], "is no URL"),
+        (["--engine", "trino", "--print-sql", "--server", "http://127.0.0.1:1"], "Leave one of them out."),
+    ],
+)
+def test_the_command_says_what_is_missing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Any, words: list[str], told: str
+) -> None:
+    assert main(["report", "types", "--data", str(tmp_path), *words]) != 0
+    assert told in capsys.readouterr().err
