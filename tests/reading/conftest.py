@@ -29,7 +29,7 @@ class Filled:
             self._store.write([self._batches.of(events)])
 
 
-@pytest.fixture(scope="module", params=["duckdb", "postgresql"])
+@pytest.fixture(scope="module", params=["duckdb", "postgresql", "clickhouse"])
 def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fill]:
     """Makes a store of events; each test file runs on every kind."""
     made: list[Filled] = []
@@ -41,6 +41,10 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             from whodid.stores.duckdb import DuckDBStore
 
             store = DuckDBStore(folder / "events.duckdb", journal_path=folder / "journal")
+        elif request.param == "clickhouse":
+            from whodid.stores.clickhouse import ClickHouseStore
+
+            store = ClickHouseStore(request.getfixturevalue("clickhouse_server").fresh_url())
         else:
             from whodid.stores.postgresql import PostgreSQLStore
 

@@ -9,6 +9,7 @@ import pytest
 
 from support import house
 from support.batches import Batches
+from support.clickhouse import ClickHouseServer
 from support.postgresql import PostgreSQLServer
 from support.reporting import STORY, Desk, Memberships, story_memberships
 from support.story import END, RECEIVED_AT, REJECTED
@@ -49,6 +50,15 @@ def postgresql_store(
     told: list[Event], tmp_path_factory: pytest.TempPathFactory, postgresql_server: PostgreSQLServer
 ) -> Iterator[Store]:
     store = load(STORES, "postgresql")(postgresql_server.create_database())
+    yield _filled(store, tmp_path_factory.mktemp("reports"), told)
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def clickhouse_store(
+    told: list[Event], tmp_path_factory: pytest.TempPathFactory, clickhouse_server: ClickHouseServer
+) -> Iterator[Store]:
+    store = load(STORES, "clickhouse")(clickhouse_server.fresh_url())
     yield _filled(store, tmp_path_factory.mktemp("reports"), told)
     store.close()
 

@@ -39,10 +39,16 @@ EMPTY_ON_THE_DEMO = frozenset(
 
 @each()
 def test_stores_give_the_same_rows_in_the_same_order(
-    duckdb_store: Store, postgresql_store: Store, memberships: Memberships, report: Report
+    duckdb_store: Store,
+    postgresql_store: Store,
+    clickhouse_store: Store,
+    memberships: Memberships,
+    report: Report,
 ) -> None:
-    one, other = (plain_rows(asked(store, report, memberships), report) for store in (duckdb_store, postgresql_store))
+    stores = (duckdb_store, postgresql_store, clickhouse_store)
+    one, other, third = (plain_rows(asked(store, report, memberships), report) for store in stores)
     assert one == other
+    assert one == third
 
 
 @each()
@@ -99,12 +105,17 @@ def test_filters_choose_among_the_events(store: Store, memberships: Memberships,
 @each(having=lambda report: report.takes_zone)
 @pytest.mark.parametrize("zone", ZONES)
 def test_stores_agree_on_days_and_hours_of_a_zone(
-    duckdb_store: Store, postgresql_store: Store, memberships: Memberships, report: Report, zone: str
+    duckdb_store: Store,
+    postgresql_store: Store,
+    clickhouse_store: Store,
+    memberships: Memberships,
+    report: Report,
+    zone: str,
 ) -> None:
-    one, other = (
-        plain_rows(asked(store, report, memberships, zone=zone), report) for store in (duckdb_store, postgresql_store)
-    )
+    stores = (duckdb_store, postgresql_store, clickhouse_store)
+    one, other, third = (plain_rows(asked(store, report, memberships, zone=zone), report) for store in stores)
     assert one == other
+    assert one == third
 
 
 @each()

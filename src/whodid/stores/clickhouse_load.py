@@ -92,12 +92,11 @@ class Load:
             self._run("add_events", insert_deduplication_token=token)
         if events and survey.with_several:
             self._run("add_entities", insert_deduplication_token=f"{token}:entities")
-        if survey.rejects:
-            self._run("add_rejects", insert_deduplication_token=f"{token}:rejects")
+        rejects = self._turn_away(token) if survey.rejects else 0
         mentions = self._mentions(survey) if events else Mentions()
         point("store.rows-written")
         self._advance(batches[-1].receiver, batches[-1].number)
-        return Written(events=events, duplicates=survey.rows - events, rejects=survey.rejects or 0, mentions=mentions)
+        return Written(events=events, duplicates=survey.rows - events, rejects=rejects, mentions=mentions)
 
     def _bring(self, batches: Sequence[Batch]) -> Survey:
         """Put the events of batches into the session's table `incoming`."""
@@ -116,6 +115,14 @@ class Load:
         self._words["{span}"] = "" if survey.unordered else _SPAN.format(survey.low, survey.high)
         self._run("make_known")
         return Known(*self._one("fresh"))
+
+    def _turn_away(self, token: str) -> int:
+        """Keep the rejections that are not there yet; returns how many."""
+        self._run("make_rejects")
+        (rejects,) = self._one("count_rejects")
+        if rejects:
+            self._run("add_rejects", insert_deduplication_token=f"{token}:rejects")
+        return int(rejects)
 
     def _advance(self, receiver: str, number: int) -> None:
         self._session.run(

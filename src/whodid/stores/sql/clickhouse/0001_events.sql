@@ -94,7 +94,9 @@ CREATE TABLE IF NOT EXISTS rejected_events{local}{on_cluster} (
     raw_size_bytes Nullable(Int64),
     format LowCardinality(String),
     key_id LowCardinality(Nullable(String)),
-    orig_address LowCardinality(Nullable(String))
+    orig_address LowCardinality(Nullable(String)),
+    id Nullable(String),
+    INDEX by_id id TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = {sharded}MergeTree
 PARTITION BY toYYYYMM(received_at)

@@ -20,7 +20,7 @@ CREATE OR REPLACE TEMPORARY TABLE frames (
     )),
     rejects Array(Tuple(
         "index" Int64, code String, message String, line Nullable(Int64), source Nullable(String),
-        raw Nullable(String), raw_encoding Nullable(String), raw_size_bytes Nullable(Int64)
+        raw Nullable(String), raw_encoding Nullable(String), raw_size_bytes Nullable(Int64), id Nullable(String)
     ))
 ) ENGINE = Memory
 
@@ -134,17 +134,32 @@ WHERE event_id NOT IN (
     SELECT event_id FROM event_entities WHERE event_id IN (SELECT id FROM known WHERE is_own)
 ) AND {in_turn}
 
--- name: add_rejects
-INSERT INTO rejected_events
-SELECT
-    received_at, receiver, seq, reject.index, reject.code, reject.message, reject.line, reject.source, reject.raw,
-    coalesce(reject.raw_encoding, 'utf-8'), reject.raw_size_bytes, coalesce(format, 'native'), key_id, orig_address
-FROM frames
-ARRAY JOIN rejects AS reject
-WHERE (receiver, seq, reject.index, received_at, cityHash64(reject.message)) NOT IN (
-    SELECT receiver, seq, index, received_at, cityHash64(message) FROM rejected_events
+-- name: make_rejects
+-- What an earlier try has kept is not kept again, nor is a line of a file that was read before.
+CREATE OR REPLACE TEMPORARY TABLE turned_away ENGINE = Memory AS
+SELECT * FROM (
+    SELECT
+        received_at, receiver, seq, reject.index AS "index", reject.code AS code, reject.message AS message,
+        reject.line AS line, reject.source AS source, reject.raw AS raw,
+        coalesce(reject.raw_encoding, 'utf-8') AS raw_encoding, reject.raw_size_bytes AS raw_size_bytes,
+        coalesce(format, 'native') AS format, key_id, orig_address, reject.id AS id
+    FROM frames
+    ARRAY JOIN rejects AS reject
+)
+WHERE (receiver, seq, "index", received_at, cityHash64(message, line)) NOT IN (
+    SELECT receiver, seq, "index", received_at, cityHash64(message, line) FROM rejected_events
     WHERE (receiver, seq) IN (SELECT receiver, seq FROM frames)
-) AND {in_turn}
+) AND (id IS NULL OR id NOT IN (
+    SELECT assumeNotNull(id) FROM rejected_events WHERE id IN (SELECT arrayJoin(rejects).id FROM frames)
+))
+ORDER BY seq
+LIMIT 1 BY coalesce(id, toString(generateUUIDv4()))
+
+-- name: count_rejects
+SELECT count() FROM turned_away
+
+-- name: add_rejects
+INSERT INTO rejected_events SELECT * FROM turned_away WHERE {in_turn}
 
 -- name: users
 SELECT login, min(first), max(last) FROM (
