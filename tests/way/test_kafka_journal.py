@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 import signal
 import time
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from conftest import absent
-from support.kafka import SILENT, KafkaCluster, KafkaMissing, kafka_cluster
+from support.kafka import KafkaCluster, KafkaMissing, kafka_cluster
 from support.posting import Sender, assert_exactly_once
 from support.serving import ServerProcess
 from whodid.event import new_id
-from whodid.stores.postgresql_schema import WRITE_LOCK
 
 PARTITIONS = 4
 SETTINGS = f"security=plaintext&partitions={PARTITIONS}&timeout_ms=6000&session.timeout.ms=6000"
@@ -97,82 +94,10 @@ def finish(senders: list[Sender]) -> None:
         sender.finish()
 
 
-def metrics(server: ServerProcess) -> str:
-    with urllib.request.urlopen(f"{server.url}/metrics", timeout=10) as answer:
-        return str(answer.read().decode())
-
-
-def post(server: ServerProcess, *ids: str) -> tuple[int, Any]:
-    events = [{"id": one, "time": "2026-05-04T10:00:00Z", "type": "query-start", "user": "ada"} for one in ids]
-    return server.request("POST", "/v1/events", events)
-
-
-def produce(three: KafkaCluster, topic: str, *values: bytes | None, partition: int = 0) -> None:
-    from confluent_kafka import Producer
-
-    settings: dict[str, Any] = {"bootstrap.servers": three.bootstrap, "logger": SILENT}
-    producer = Producer(settings)
-    for value in values:
-        producer.produce(topic, value, partition=partition)
-    assert producer.flush(10) == 0
-
-
-def test_a_poisoned_record_is_kept_aside_and_the_rest_goes_on(
-    three: KafkaCluster, journal: str, tmp_path: Path
-) -> None:
-    topic = journal.partition("?")[0].rpartition("/")[2]
-    with serving(tmp_path, journal, "a") as (a,):
-        sent = [new_id() for _ in range(3)]
-        assert post(a, sent[0])[0] == 200
-        foreign: tuple[bytes | None, ...] = (b'{"not": "a frame"}', b"\xff\xfe", None)
-        for number in range(PARTITIONS):
-            produce(three, topic, *foreign, partition=number)
-        assert post(a, *sent[1:])[0] == 200
-        wait_for(lambda: standing(a)["poisoned"] == 3 * PARTITIONS and standing(a)["lag_records"] == 0, "poison aside")
-        assert {row["id"] for row in a.query("SELECT id FROM events WHERE type = 'query-start'")} == set(sent)
-        rejects = a.request("GET", "/v1/rejects?format=json")[1]["rows"]
-        assert len(rejects) == 3 * PARTITIONS
-        assert any(f"of partition 2 of the topic {topic}" in one["message"] for one in rejects)
-        assert sum(one["raw"] == '{"not": "a frame"}' for one in rejects) == PARTITIONS
-        assert f"whodid_journal_poisoned_records_total {3 * PARTITIONS}" in metrics(a)
-    # It is told of once, whoever comes to it again.
-    with serving(tmp_path, journal, "a") as (a,):
-        assert post(a, new_id())[0] == 200
-        wait_for(lambda: standing(a)["lag_records"] == 0, "lag of 0")
-        assert len(a.request("GET", "/v1/rejects?format=json")[1]["rows"]) == 3 * PARTITIONS
-
-
-def test_brokers_of_another_cluster_are_refused(
-    kafka: KafkaCluster, journal: str, tmp_path: Path, three: KafkaCluster
-) -> None:
-    topic = journal.partition("?")[0].rpartition("/")[2]
-    with serving(tmp_path, journal, "a") as (a,):
-        assert post(a, new_id())[0] == 200
-        wait_for(lambda: a.scalar("SELECT count(*) FROM events WHERE type = 'query-start'") == 1, "event")
-    elsewhere = f"kafka://{kafka.bootstrap}/{topic}?{SETTINGS}&min_insync=1"
-    with pytest.raises(ChildProcessError) as refused, serving(tmp_path, elsewhere, "a"):
-        pass
-    assert f"cluster {kafka.cluster_id}" in str(refused.value) and f"cluster {three.cluster_id}" in str(refused.value)
-    with serving(tmp_path, f"{elsewhere}&accept={kafka.cluster_id}", "a") as (a,):
-        assert post(a, new_id())[0] == 200
-        wait_for(lambda: a.scalar("SELECT count(*) FROM events WHERE type = 'query-start'") == 2, "both events")
-
-
-def test_a_topic_that_is_made_anew_is_refused_by_servers_that_run(
-    three: KafkaCluster, journal: str, tmp_path: Path
-) -> None:
-    topic = journal.partition("?")[0].rpartition("/")[2]
-    with serving(tmp_path, journal, "a") as (a,):
-        assert post(a, new_id())[0] == 200
-        wait_for(lambda: standing(a)["lag_records"] == 0, "lag of 0")
-        admin = three.admin()
-        admin.delete_topics([topic])[topic].result(30)
-        wait_for(lambda: post(a, new_id())[0] != 200, "refusal")
-        three.create_topic(topic, PARTITIONS)
-        wait_for(lambda: "was" in (standing(a)["refusal"] or ""), "refusal that tells why")
-        status, answer = post(a, new_id())
-        assert status == 503 and topic in answer["error"]["message"]
-        assert a.request("GET", "/readyz")[0] == 503
+def probe(server: ServerProcess) -> tuple[int, Any]:
+    """What a sender hears who sends one event of another type."""
+    event = {"id": new_id(), "time": "2026-05-04T10:00:00Z", "type": "probe", "user": "ada"}
+    return server.request("POST", "/v1/events", event)
 
 
 def test_brokers_that_hang_cost_time_and_no_event(three: KafkaCluster, journal: str, tmp_path: Path) -> None:
@@ -183,41 +108,18 @@ def test_brokers_that_hang_cost_time_and_no_event(three: KafkaCluster, journal: 
         three.freeze(1)
         try:
             began = time.monotonic()
-            status, answer = wait_for(lambda: found if (found := post(a, new_id()))[0] != 200 else None, "refusal")
+            status, answer = wait_for(lambda: found if (found := probe(a))[0] != 200 else None, "refusal")
             assert status == 429 and time.monotonic() - began < 15, answer
             # By now it is known: nobody waits any longer, and nothing gathers in memory.
             wait_for(lambda: standing(a)["refusal"], "refusal at once")
             began = time.monotonic()
-            assert post(a, new_id())[0] == 429 and time.monotonic() - began < 1
+            assert probe(a)[0] == 429 and time.monotonic() - began < 1
             assert a.request("GET", "/readyz")[0] == 503
         finally:
             three.thaw(0)
             three.thaw(1)
         finish(senders)
         assert all_is_stored(a, senders)
-
-
-@pytest.mark.postgresql
-def test_what_waits_for_the_store_has_a_limit(journal: str, tmp_path: Path, postgresql_url: str) -> None:
-    limit = {"WHODID_BACKLOG_BYTES_MAX": "200000"}
-    with (
-        serving(tmp_path, journal, "a", store=postgresql_url, **limit) as (a,),
-        psycopg.connect(postgresql_url, autocommit=True) as other,
-    ):
-        wait_for(lambda: len(holds(a)) == PARTITIONS, "partitions")
-        other.execute("SELECT pg_advisory_lock(%s)", (WRITE_LOCK,))
-        sent: list[str] = []
-        answer: Any = None
-        deadline = time.monotonic() + 40
-        while answer is None or answer[0] == 200:
-            assert time.monotonic() < deadline, "no refusal"
-            some = [new_id() for _ in range(500)]
-            answer = post(a, *some)
-            sent += some if answer[0] == 200 else []
-        assert answer[0] == 429 and "wait for the store" in answer[1]["error"]["message"]
-        other.execute("SELECT pg_advisory_unlock(%s)", (WRITE_LOCK,))
-        wait_for(lambda: post(a, sent[0])[0] == 200, "end of the refusal")
-        wait_for(lambda: a.scalar("SELECT count(*) FROM events WHERE type = 'query-start'") == len(sent), "all stored")
 
 
 @pytest.mark.crash

@@ -10,6 +10,7 @@ of the topic.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +34,9 @@ from whodid.journal.kafka_topic import Topic
 from whodid.journal.quarantine import Quarantine, Quarantined
 from whodid.journal.space import Reserve
 from whodid.kafka import properties
+from whodid.kafka.calls import Met
+
+_log = logging.getLogger(__name__)
 
 # A frame's head, and what a record of the least size may hold besides.
 FRAME_BYTES: Final = 4_096
@@ -126,10 +130,9 @@ class KafkaJournal:
         self._segment_age_ms_max = segment_age_ms_max
         self._backlog_bytes_max = backlog_bytes_max
         self._reserve = Reserve(folder, disk_free_bytes_min)
-        self._common = properties.client(
-            self.url.connection, client_id=f"whodid-{self.receiver}", on_error=lambda error: None
-        )
-        self._topic = Topic(self.url, self._common)
+        met = Met()
+        self._common = properties.client(self.url.connection, client_id=f"whodid-{self.receiver}", on_error=met.note)
+        self._topic = Topic(self.url, self._common, met)
         self._watch = Watch(
             self._topic,
             self._topic.open(START_S_MAX),
@@ -151,6 +154,7 @@ class KafkaJournal:
             timeout_ms=self.url.timeout_ms,
             waiting_bytes_max=self.url.waiting_bytes_max,
             message_bytes_max=self._topic.message_bytes_max,
+            met=met,
         )
 
     @property
@@ -220,7 +224,7 @@ class KafkaJournal:
             self._reader.close()
 
     def look(self, positions: Mapping[str, int]) -> None:
-        self._watch.look(positions, self._sender.bytes / max(1, self._sender.frames))
+        self._watch.look(positions, self._sender.bytes / max(1, self._sender.records))
         self._forget()
 
     @property
@@ -339,7 +343,7 @@ class KafkaJournal:
             try:
                 self._topic.forget(before, self.url.keep_ms)
             except WhodidError as error:
-                self._reader.trouble = str(error)
+                _log.warning("%s", error)
 
     def _quarantined(self) -> list[Quarantined]:
         folders = sorted((self.folder / "kafka").glob("*"))

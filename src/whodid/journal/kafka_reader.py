@@ -64,7 +64,6 @@ class Reader:
         self.partitions: dict[int, Partition] = {}
         self.poisoned = 0
         self.lost = 0
-        self.trouble: str | None = None
         self._identity = identity
         self._folder = folder
         self._reserve = reserve
@@ -79,6 +78,10 @@ class Reader:
         self._committed: dict[int, int] = {}
         self._commit_at_s = 0.0
         self._names: dict[int, bytes] = {}
+        self._gaps: dict[int, int] = {}
+        """By partition the last offset that came when a lower one was due."""
+        self._troubles: dict[int | None, str] = {}
+        """By partition, or of all, what went wrong last and did not go well since."""
         self._handed: set[int] = set()
         """Partitions that somebody stores here."""
         self._stopping = threading.Event()
@@ -102,6 +105,11 @@ class Reader:
         )
         self._thread = threading.Thread(target=self._run, name="whodid-kafka-reader", daemon=True)
 
+    @property
+    def trouble(self) -> str | None:
+        """What keeps it from reading."""
+        return next(iter(list(self._troubles.values())), None)
+
     def start(self) -> None:
         self._thread.start()
 
@@ -119,6 +127,7 @@ class Reader:
             while not self._stopping.is_set():
                 try:
                     self._step()
+                    self._troubles.pop(None, None)
                 except Exception as problem:
                     self._note(problem)
                     # What was fetched and not gathered has to come again.
@@ -131,16 +140,19 @@ class Reader:
                 self._end(number)
 
     def _step(self) -> None:
+        messages: list[Any] = []
         with calls.told(self._explained):
-            for message in self._consumer.consume(RECORDS_MAX, POLL_S):
-                self._take(message)
-            for partition in list(self.partitions.values()):
-                self._guarded(partition, partition.seal_due)
-                self._regulate(partition)
-                self._hand_over(partition)
-            for number, at_s in list(self._waiting.items()):
-                if time.monotonic() >= at_s:
-                    self._begin(number)
+            messages = self._consumer.consume(RECORDS_MAX, POLL_S)
+        for message in messages:
+            self._take(message)
+        for partition in list(self.partitions.values()):
+            self._guarded(partition, partition.seal_due)
+            self._regulate(partition)
+            self._hand_over(partition)
+        for number, at_s in list(self._waiting.items()):
+            if time.monotonic() >= at_s:
+                self._try_begin(number)
+        with contextlib.suppress(KafkaException):
             self._commit()
 
     def _take(self, message: Any) -> None:
@@ -151,6 +163,11 @@ class Reader:
         partition = self.partitions.get(message.partition())
         offset = message.offset()
         if partition is None or partition.number in self._waiting or offset < partition.next:
+            return
+        if offset > partition.next and self._gaps.get(partition.number) != offset:
+            # Numbers that no record has are left out twice at the same place.
+            self._gaps[partition.number] = offset
+            self._waiting[partition.number] = 0.0
             return
         line = kafka_frames.renumbered(message.value() or b"", offset, self._names[partition.number])
         if line is None:
@@ -176,7 +193,7 @@ class Reader:
         try:
             step()
         except (OSError, WhodidError) as problem:
-            self._note(problem)
+            self._note(problem, partition.number)
             with contextlib.suppress(KafkaException):
                 self._consumer.pause([TopicPartition(self._identity.topic, partition.number)])
             partition.rewind()
@@ -205,7 +222,7 @@ class Reader:
             # The records that come next were deleted: see where it goes on.
             self._waiting[number] = time.monotonic()
         elif error.code() not in errors.PASSING and error.code() != KafkaError._PARTITION_EOF:
-            self._note(self._explained(error))
+            self._note(self._explained(error), number)
 
     # The group.
 
@@ -245,10 +262,22 @@ class Reader:
         self._waiting.pop(number, None)
         self._paused.discard(number)
         self._committed.pop(number, None)
+        self._gaps.pop(number, None)
+        self._troubles.pop(number, None)
+
+    def _try_begin(self, number: int) -> None:
+        """`_begin`, again and again while the store or the brokers do not answer."""
+        self._waiting[number] = time.monotonic() + RETRY_S
+        try:
+            self._begin(number)
+        except (WhodidError, KafkaException, OSError) as problem:
+            self._note(problem, number)
+        else:
+            del self._waiting[number]
+            self._troubles.pop(number, None)
 
     def _begin(self, number: int) -> None:
-        """Fetch a partition from where the store is; tried again while that cannot be learnt."""
-        self._waiting[number] = time.monotonic() + RETRY_S
+        """Fetch a partition from where the store is."""
         here = TopicPartition(self._identity.topic, number)
         low, high = self._consumer.get_watermark_offsets(here, ASK_S_MAX)
         partition = self.partitions.get(number)
@@ -262,8 +291,6 @@ class Reader:
         self._consumer.resume([here])
         self.partitions[number] = partition
         self._paused.discard(number)
-        del self._waiting[number]
-        self.trouble = None
 
     def _new(self, number: int, low: int, high: int) -> Partition:
         name = self._identity.stream(number)
@@ -319,12 +346,12 @@ class Reader:
                 self._consumer.commit(offsets=offsets)
             self._committed |= moved
 
-    def _note(self, problem: Exception) -> None:
+    def _note(self, problem: Exception, number: int | None = None) -> None:
         text = str(problem) or type(problem).__name__
-        if text != self.trouble:
+        if text != self._troubles.get(number):
             unexpected = not isinstance(problem, WhodidError | OSError | KafkaException)
             _log.warning("Reading the journal: %s", text, exc_info=problem if unexpected else None)
-        self.trouble = text
+        self._troubles[number] = text
 
     def _explained(self, error: KafkaError) -> WhodidError:
         return errors.explained(error, f"reading {self._identity.topic}", HINTS)

@@ -19,6 +19,7 @@ from whodid.journal.kafka_standing import RETRY_AFTER_S
 from whodid.journal.kafka_topic import HINTS
 from whodid.journal.space import Rate
 from whodid.kafka import calls, errors, properties
+from whodid.kafka.calls import Met
 
 POLL_S: Final = 0.1
 RETRY_AFTER_FULL_S: Final = 5
@@ -31,11 +32,11 @@ _log = logging.getLogger(__name__)
 class Sending:
     """An append whose records are on their way; `left` of them are not acknowledged."""
 
-    __slots__ = ("append", "began_s", "error", "events", "left", "position", "size_bytes")
+    __slots__ = ("append", "began_s", "error", "events", "left", "position", "records", "size_bytes")
 
     def __init__(self, append: Append, records: int, events: int, size_bytes: int):
         self.append = append
-        self.left = records
+        self.left = self.records = records
         self.events = events
         self.size_bytes = size_bytes
         self.began_s = time.monotonic()
@@ -54,14 +55,15 @@ class Sender:
     """
 
     def __init__(self, common: dict[str, Any], topic: str, *, compression: str, linger_ms: int, timeout_ms: int,
-                 waiting_bytes_max: int, message_bytes_max: int):  # fmt: skip
+                 waiting_bytes_max: int, message_bytes_max: int, met: Met):  # fmt: skip
         self.rate = Rate()
-        self.frames = self.events = self.bytes = self.commits = 0
+        self.frames = self.records = self.events = self.bytes = self.commits = 0
         self.commit_seconds = 0.0
         self.waiting_bytes = 0
         self.ends: dict[int, int] = {}
         """By partition the offset behind the last record of this process that was acknowledged."""
         self._topic = topic
+        self._met = met
         self._timeout_ms = timeout_ms
         self._waiting_bytes_max = waiting_bytes_max
         self._properties = {
@@ -140,9 +142,12 @@ class Sender:
                 _log.warning("Kafka's producer: %s", problem)
             except KafkaError as error:  # type: ignore[misc]
                 self._broken = self._broken or error.fatal()
-            self._tell()
-            if self._broken:
-                self._replace()
+            try:
+                self._tell()
+                if self._broken:
+                    self._replace()
+            except Exception:
+                _log.exception("Kafka's producer")
 
     def _replace(self) -> None:
         """Go on with a new producer: the old one has given itself up, and all its records have heard so."""
@@ -189,6 +194,7 @@ class Sender:
             self.commit_seconds += now_s - sending.began_s
             if sending.error is None:
                 self.frames += 1
+                self.records += sending.records
                 self.events += sending.events
                 self.bytes += sending.size_bytes
                 self.rate.add(sending.events)
@@ -202,7 +208,8 @@ class Sender:
 
     def _refused(self, error: KafkaError | None) -> WhodidError:
         """What a sender hears: to come again, unless only an administrator can help."""
-        error = error or KafkaError(KafkaError._FAIL)
+        behind = self._met.telling
+        error = behind if behind is not None and errors.is_end(behind) else error or KafkaError(KafkaError._FAIL)
         told = f"{error.str()[:200]} ({error.name()})"
         again = "Send again with the same ids: what is there already changes nothing."
         if error.code() in _FULL:

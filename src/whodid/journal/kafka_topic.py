@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from whodid.errors import WhodidError
 from whodid.journal.kafka_options import KafkaUrl
 from whodid.kafka import errors, topics
+from whodid.kafka.calls import Met
 
 HINTS: Final = {
     "credentials": "Check user, password, security and mechanism in the journal's URL.",
@@ -72,14 +73,17 @@ class Standing(NamedTuple):
 class Topic:
     """What is asked of the brokers about one topic. Methods block, for a few seconds at most.
 
+    met  what the client's callback told, with `properties["error_cb"]`.
+
     `warnings` are what an administrator should know of its settings.
     """
 
-    def __init__(self, url: KafkaUrl, properties: dict[str, Any]):
+    def __init__(self, url: KafkaUrl, properties: dict[str, Any], met: Met):
         self.name = url.topic
         self.warnings: list[str] = []
         self.message_bytes_max = MESSAGE_BYTES_USUAL
         self._url = url
+        self._met = met
         self._admin = AdminClient(properties)
 
     def open(self, timeout_s: float) -> Standing:
@@ -126,6 +130,7 @@ class Topic:
             raise explain(problem.args[0]) from None
         except TimeoutError:
             raise explain(KafkaError(KafkaError._TIMED_OUT)) from None
+        self._met.clear()
         return Standing(
             identity,
             ends,
@@ -219,7 +224,10 @@ class Topic:
         self.message_bytes_max = int(config.get("max.message.bytes", MESSAGE_BYTES_USUAL))
 
     def _explained(self, error: KafkaError, doing: str) -> WhodidError:
-        return errors.explained(error, doing, HINTS)
+        """What an error means, or the one that lies behind it: a wrong password looks like brokers that are away."""
+        self._admin.poll(0)
+        behind = self._met.telling
+        return errors.explained(behind if behind is not None and errors.is_end(behind) else error, doing, HINTS)
 
 
 def _as_shown(topic_id: str) -> str:

@@ -83,21 +83,17 @@ class StreamWriters:
             self._stopping.wait(FLUSH_LOOK_S)
 
     def close(self, drain_s: float = 10.0) -> None:
-        """Store what this process appended, for at most `drain_s` seconds; then others take over.
+        """End the writes that go on, within `drain_s` seconds; others take over at once.
 
-        A write that does not end by then is broken off by closing the store.
+        What waits is safe in the journal. A write that does not end by then is broken off by closing the store.
         """
         if self._thread is None:
             return
-        if drain_s > 0 and not self._stopping.is_set():
-            try:
-                self.flush(drain_s)
-            except WhodidError as error:
-                _log.warning("%s The rest waits in the journal.", error.message)
         self._stopping.set()
         with self._lock:
             running = list(self._writers.values())
-        ended = [writer.leave(BREAK_OFF_S / max(1, len(running))) for writer in running]
+        deadline = time.monotonic() + max(drain_s, BREAK_OFF_S)
+        ended = [writer.leave(max(0.0, deadline - time.monotonic())) for writer in running]
         if not all(ended):
             self._store.close()
         self._journal.end()
