@@ -94,7 +94,8 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if nodes := told.get("nodes"):
         silent = f"; silent: {printable(', '.join(nodes['silent']))}" if nodes["silent"] else ""
         yield "nodes", f"{nodes['nodes']:,}{silent}"
-    for one in told.get("receivers", ()):
+    receivers = told.get("receivers", ())
+    for one in receivers if len(receivers) > 1 else ():
         yield "receiver", printable(_receiver(one, own=journal["receiver"]))
     for problem in told.get("problems", ()):
         yield "problem", printable(problem)

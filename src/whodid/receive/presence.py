@@ -22,7 +22,7 @@ from whodid.directory.receivers import BY_ITSELF, STOPPED, Receiver, Sign
 from whodid.errors import WhodidError
 from whodid.journal.base import KeptBatches
 from whodid.reading.dialect import dialect_of
-from whodid.receive.readiness import problems
+from whodid.receive.readiness import problems, receiving_problems
 from whodid.stores.base import Store
 
 # Nobody else reads the row of a server that has its directory for itself.
@@ -114,7 +114,12 @@ class Presence:
         """Write down how it stands. Raises WhodidError("unavailable")."""
         journal: dict[str, Any] = msgspec.to_builtins(self._journal.status())
         writer: dict[str, Any] = msgspec.to_builtins(self._writer.status())
-        wrong = problems(journal, writer, self._store, self._directory, stopping=self.stopping)
+        # One that stops is not ready, and asks nothing that may be away any more.
+        wrong = (
+            list(receiving_problems(journal, stopping=True))
+            if state == STOPPED
+            else problems(journal, writer, self._store, self._directory, stopping=self.stopping)
+        )
         standing = _standing(journal, writer, msgspec.to_builtins(self._targets.status()))
         self._directory.note_receiver(
             Sign(
@@ -224,5 +229,5 @@ def _is_in_place_of(ours: Receiver, other: Receiver) -> bool:
         other.receiver != ours.receiver
         and (other.host, other.folder) == (ours.host, ours.folder)
         and other.now_is in ("silent", STOPPED)
-        and other.started_at < ours.first_seen
+        and other.first_seen < ours.first_seen
     )

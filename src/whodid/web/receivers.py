@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -71,32 +71,38 @@ def receivers_standing(services: Services) -> list[dict[str, Any]]:
 
 
 def problems_of_receivers(receivers: Iterable[dict[str, Any]], own: str) -> list[str]:
-    """What somebody should look at, in plain words."""
-    found = []
-    for one_ in receivers:
-        name = one_["name"]
-        if one_["state"] == "silent":
-            waiting = one_["unsettled_events"]
+    """What somebody should look at, in plain words; of the receiver `own` only its clock."""
+    found: list[str] = []
+    for receiver in receivers:
+        name = receiver["name"]
+        if receiver["state"] == "silent":
+            waiting = receiver["unsettled_events"]
             held = f" Up to {waiting:,} events may wait in its journal." if waiting else ""
-            found.append(f"The receiver {name} is silent for {one_['seen_s_ago']:,.0f} s.{held}")
-        if one_["state"] == "lost" and one_["lost_events"]:
-            found.append(
-                f"The journal of the receiver {name} is gone, and with it {one_['lost_events']:,} events that it had "
-                f"acknowledged: numbers {one_['lost_first']:,} to {one_['lost_last']:,}, and what came after its last "
-                f"sign of life at {one_['last_seen'][:19].replace('T', ' ')} UTC."
-            )
-        if one_["state"] == "lost":
-            found += [
+            found.append(f"The receiver {name} is silent for {receiver['seen_s_ago']:,.0f} s.{held}")
+        if receiver["state"] == "lost":
+            found += _losses(receiver)
+        if receiver["state"] in ("serving", "draining") and receiver["receiver"] != own:
+            found += [f"The receiver {name}: {problem}" for problem in receiver["standing"].get("problems", ())]
+        if receiver["clock_off"]:
+            found.append(f"The clock of the receiver {name} is off by {receiver['clock_ahead_ms'] / 1_000:,.1f} s.")
+    return found
+
+
+def _losses(lost: dict[str, Any]) -> Iterator[str]:
+    """What is gone with a receiver's disk: events that were not stored, and places of targets."""
+    name = lost["name"]
+    if lost["lost_events"]:
+        yield (
+            f"The journal of the receiver {name} is gone, and with it {lost['lost_events']:,} events that it had "
+            f"acknowledged: numbers {lost['lost_first']:,} to {lost['lost_last']:,}, and what came after its last "
+            f"sign of life at {lost['last_seen'][:19].replace('T', ' ')} UTC."
+        )
+    for target in lost["standing"].get("targets", ()):
+        if target["waiting_events"]:
+            yield (
                 f"Up to {target['waiting_events']:,} stored events of the receiver {name} did not reach the target "
                 f"{target['name']}, and no other receiver sends them."
-                for target in one_["standing"].get("targets", ())
-                if target["waiting_events"]
-            ]
-        if one_["state"] in ("serving", "draining") and one_["receiver"] != own:
-            found += [f"The receiver {name}: {problem}" for problem in one_["standing"].get("problems", ())]
-        if one_["clock_off"]:
-            found.append(f"The clock of the receiver {name} is off by {one_['clock_ahead_ms'] / 1_000:,.1f} s.")
-    return found
+            )
 
 
 def receiver_metrics(receivers: list[dict[str, Any]]) -> list[str]:
