@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contracts.conftest import StorePlace
-from support.batches import RECEIVED_AT, Batches
+from support.batches import RECEIVED_AT, Batches, FileBatch
 from support.events import FULL, entity, event, many
 from support.stores import ids, one, rows
 from whodid.event import Rejection
@@ -31,6 +31,44 @@ def test_a_batch_without_events_moves_the_position(store: Store, batches: Batche
     assert store.position("receiver-a") == 0
     assert store.write([batches.of([])]).events == 0
     assert store.position("receiver-a") == 1
+
+
+def test_the_positions_of_all_receivers_are_told(store_place: StorePlace, store: Store, batches: Batches) -> None:
+    assert store.positions() == {}
+    other = store_place.batches("receiver-b")
+    store.write([batches.of([event()]), batches.of([event()])])
+    store.write([other.of([event()])])
+    assert store.positions() == {"receiver-a": 2, "receiver-b": 1}
+
+
+class Divided:
+    """A batch whose part behind number 7 is another batch; see `journal.base.Divisible`."""
+
+    def __init__(self, whole: FileBatch, rest: FileBatch):
+        self._whole = whole
+        self._rest = rest
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+    def behind(self, number: int) -> FileBatch:
+        return self._rest if number >= 7 else self._whole
+
+
+@pytest.mark.parametrize("in_file", [True, False], ids=["file", "frames"])
+def test_of_a_batch_that_others_have_stored_in_part_the_rest_is_taken(
+    store: Store, batches: Batches, in_file: bool
+) -> None:
+    first, second = event(), event(1)
+    reject = Rejection(index=0, code="invalid", message="m")
+    part, rest = batches.of([first], rejects=[reject], in_file=in_file), batches.of([second], in_file=in_file)
+    whole = batches.of([first, second], rejects=[reject], in_file=in_file)
+    part.number, rest.number, whole.number = 7, 10, 10
+    store.write([part])
+    written = store.write([Divided(whole, rest)])
+    assert (written.events, written.duplicates, written.rejects) == (1, 0, 0)
+    assert ids(store) == sorted([first.id, second.id]) and store.stats().rejects == 1
+    assert store.position("receiver-a") == 10
 
 
 @pytest.mark.parametrize("in_file", [True, False], ids=["file", "frames"])

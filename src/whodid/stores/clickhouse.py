@@ -16,7 +16,7 @@ from typing import Any, Final
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from whodid.errors import WhodidError
-from whodid.journal.base import Batch
+from whodid.journal.base import Batch, behind
 from whodid.journal.crash import point
 from whodid.stores import clickhouse_forget, clickhouse_query, clickhouse_schema, guard
 from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
@@ -28,6 +28,7 @@ from whodid.stores.clickhouse_session import Session, rows_of
 from whodid.stores.clickhouse_turns import Turns
 from whodid.stores.clickhouse_words import translated
 
+_POSITIONS: Final = "SELECT receiver, max(number) FROM journal_position GROUP BY receiver"
 _POSITION: Final = "SELECT number, writer FROM journal_position WHERE receiver = {} ORDER BY number DESC LIMIT 1"
 _STATS: Final = """
 SELECT
@@ -69,6 +70,11 @@ class ClickHouseStore:
         with self._writing:
             self._positions[receiver] = number
         return number
+
+    def positions(self) -> dict[str, int]:
+        """See `Store.positions`."""
+        with told("reading the positions"), self._readers.one() as client:
+            return {str(receiver): int(number) for receiver, number in rows_of(client, _POSITIONS)}
 
     def write(self, batches: Sequence[Batch]) -> Written:
         """See `Store.write`. Batches are stored a load at a time, each with its position.
@@ -144,7 +150,7 @@ class ClickHouseStore:
         receiver = batches[0].receiver
         stored, writer = _position(session.rows, receiver)
         known = self._positions.setdefault(receiver, stored)
-        waiting = [batch for batch in batches if batch.number > stored]
+        waiting = behind(batches, stored)
         if stored > known and writer != self._turns.writer:
             passed = [batch for batch in batches if batch.number <= stored]
             if passed and not Load(session, turn, self._turns.writer).is_stored(passed):
