@@ -103,7 +103,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         "whodid.events",
         "whodid.event_entities",
         "whodid.rejected_events",
-        {},
+        {name: f"whodid.{name}" for name in ("user_hours", "event_hours", "session_hours")},
         str,
         _LIKE,
         _like_pattern,
