@@ -81,6 +81,26 @@ def test_one_that_is_gone_is_given_up_with_what_it_held(web: WebServer) -> None:
     assert (lost["entity_name"], retired["user"]) == ("gone", "api:owner of the data folder")
 
 
+def test_those_that_hold_nothing_are_forgotten_after_a_day(web: WebServer) -> None:
+    directory, rows = web.engine.directory, tables.receivers
+    stopped, holding, stateless = (note(web, name, acknowledged=9, settled=9) for name in ("stopped", "held", "kafka"))
+    for receiver, values in (
+        (stopped, {"state": "stopped"}),
+        (holding, {"state": "stopped", "settled": 8}),
+        (stateless, {"journal": "kafka", "settled": 0}),
+    ):
+        with directory.writing() as connection:
+            connection.execute(update(rows).where(rows.c.receiver == receiver).values(**values))
+    for age_h, gone in ((23, set()), (25, {"stopped", "kafka"})):
+        with directory.writing() as connection:
+            old = datetime.now(UTC) - timedelta(hours=age_h)
+            ours = rows.c.receiver == web.engine.presence.receiver
+            connection.execute(update(rows).where(~ours).values(last_seen=old))
+        web.engine.presence.look()
+        assert {one.name for one in directory.receivers(retired=True) if one.now_is == "retired"} == gone
+    assert directory.receiver("gone").now_is == "silent"
+
+
 def test_metrics_tell_each(web: WebServer) -> None:
     text = web.client.get("/metrics").text
     lines = {line.partition(" ")[0]: line.rpartition(" ")[2] for line in text.splitlines() if not line.startswith("#")}

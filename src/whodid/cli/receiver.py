@@ -66,3 +66,6 @@ def retire(receiver: str, *, place: Place = ANYWHERE) -> None:
     if told["lost_events"]:
         span = f"{told['lost_first']:,} to {told['lost_last']:,}"
         print(f"It had acknowledged {told['lost_events']:,} events that are not stored: numbers {span}.")
+    for target in told["standing"].get("targets", ()):
+        if target["waiting_events"]:
+            print(f"Up to {target['waiting_events']:,} stored events of it did not reach the target {target['name']}.")

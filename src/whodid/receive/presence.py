@@ -27,6 +27,8 @@ from whodid.stores.base import Store
 
 # Nobody else reads the row of a server that has its directory for itself.
 BEAT_S: Final = {"sqlite": 10.0, "postgresql": 1.0}
+# Containers that come and go leave receivers behind that nobody will start again.
+FORGOTTEN_S: Final = 24 * 3600.0
 _HEAD: Final = """
 SELECT max(e.seq) AS seq FROM {events} e
 WHERE e.receiver = CAST($receiver AS varchar) AND e.seq > $after AND e.seq <= $last
@@ -139,13 +141,15 @@ class Presence:
         )
 
     def look(self) -> None:
-        """Tell of receivers that fell silent, and of those whose journal is gone."""
+        """Tell of receivers that fell silent, and of those whose journal is gone; retire those that held nothing."""
         self._directory.tell_silent_receivers(self._silent_s)
         known = self._directory.receivers()
         ours = next((one for one in known if one.receiver == self.receiver), None)
         for other in known:
             if ours is not None and _is_in_place_of(ours, other):
                 self._directory.lose_receiver(other, self.stored(other), replaced_by=ours.receiver)
+            elif _is_forgotten(other):
+                self._directory.retire_receiver(other.receiver)
 
     def retire(self, which: str, *, by: str | None = None) -> Receiver:
         """Wait for a receiver no more. What it acknowledged and never stored is written down as lost.
@@ -218,6 +222,12 @@ def _standing(
         "quarantined": len(journal.get("quarantine") or ()),
         "targets": [{name: target.get(name) for name in _TARGETS} for target in targets],
     }
+
+
+def _is_forgotten(other: Receiver) -> bool:
+    """Whether nobody need wait any more for a receiver that is away: its own disk holds nothing."""
+    holds_nothing = other.journal != "disk" or (other.now_is == STOPPED and other.settled >= other.acknowledged)
+    return holds_nothing and other.now_is in ("silent", STOPPED) and other.seen_s_ago > FORGOTTEN_S
 
 
 def _is_in_place_of(ours: Receiver, other: Receiver) -> bool:
