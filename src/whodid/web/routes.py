@@ -287,7 +287,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/events/rows", "read", found.rows, "pages", found.PART_QUERY, forms=_HTML, limited=True),
     Route("GET", "/events/facets", "read", found.facets, "pages", found.PART_QUERY, forms=_HTML, limited=True),
     Route("GET", "/events/shape", "read", found.shape, "pages", found.PART_QUERY, forms=_HTML, limited=True),
-    Route("GET", "/events/count", "read", found.count, "pages", found.PART_QUERY, forms=_HTML, limited=True),
     Route("GET", "/events/{id}", "read", single.event, "pages", forms=_HTML, limited=True),
     Route("GET", "/events/{id}/detail", "read", found.detail, "pages", forms=_HTML, limited=True),
     Route("GET", "/entities/{thing}", "read", single.thing, "pages", forms=_HTML, limited=True),

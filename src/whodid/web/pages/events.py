@@ -94,16 +94,6 @@ async def shape(request: Req) -> Response[bytes]:
     return frame.fragment("events_shape.html", drill="", **event_shape.shaped(told))
 
 
-async def count(request: Req) -> Response[bytes]:
-    """How many events a choice finds, for the sentence under a page's title."""
-    choice = choice_of(query_of(request, ADDRESS_NAMES), frame.zone(request))
-    await note(request, "events", choice, {})
-    services = services_of(request)
-    timeout_ms = services.config.query_timeout_ms
-    found_events = await services.call(found.count, services, choice, caller_of(request).sight, timeout_ms)
-    return frame.html(f"{found_events:,} {'event' if found_events == 1 else 'events'}")
-
-
 async def detail(request: Req) -> Response[bytes]:
     """One event, for the row that opens in place."""
     query_of(request, ())

@@ -21,6 +21,8 @@ from whodid.web.requests import Req, caller_of, services_of
 HISTORY_ROWS: Final = 60
 TIMELINE_ROWS: Final = 500
 LIVE_ROWS: Final = 10
+# What a page is about, where the search of events calls it by another name.
+_FIELDS: Final = {"login": ("user", "{}"), "service": ("entity", "api-service:{}")}
 # A pause that is longer than this is shown as one.
 _PAUSE_S: Final = {"session": 300.0, "request_id": 1.0}
 
@@ -103,9 +105,8 @@ async def live(request: Req, choice: Choice, subject: Subject, cursor: str) -> s
 async def shape(request: Req, choice: Choice, subject: Subject, cursor: str) -> str:
     """How many events of a node there were over time."""
     services = services_of(request)
-    narrowed = choice.with_value("node", literal(subject["node"]))
     timeout_ms = services.config.query_timeout_ms
-    told = await services.call(found.shape, services, narrowed, caller_of(request).sight, timeout_ms)
+    told = await services.call(found.shape, services, narrowed(choice, subject), caller_of(request).sight, timeout_ms)
     return frame.text(
         "events_shape.html", drill=f"/events?{urlencode({'node': subject['node']})}", **event_shape.shaped(told)
     )
@@ -114,10 +115,27 @@ async def shape(request: Req, choice: Choice, subject: Subject, cursor: str) -> 
 async def function(request: Req, choice: Choice, subject: Subject, cursor: str) -> str:
     """How often a function ran and how long it took, against the equal time before."""
     services = services_of(request)
-    narrowed = choice.with_value("function", literal(subject["function"]))
     timeout_ms = services.config.query_timeout_ms
-    told = await services.call(found.runs, services, narrowed, caller_of(request).sight, timeout_ms)
+    told = await services.call(found.runs, services, narrowed(choice, subject), caller_of(request).sight, timeout_ms)
     return frame.text("part_function.html", told=told, choice=choice)
+
+
+async def count(request: Req, choice: Choice, subject: Subject, cursor: str) -> str:
+    """How many events a page is about."""
+    services = services_of(request)
+    timeout_ms = services.config.query_timeout_ms
+    events = await services.call(found.count, services, narrowed(choice, subject), caller_of(request).sight, timeout_ms)
+    return f"{events:,} {'event' if events == 1 else 'events'}"
+
+
+def narrowed(choice: Choice, subject: Subject) -> Choice:
+    """The choice of the events that a page is about."""
+    if "type" in subject:
+        return choice.with_value("entity", literal(f"{subject['type']}:{subject['id']}"))
+    for name, value in subject.items():
+        field, text = _FIELDS.get(name, (name, "{}"))
+        choice = choice.with_value(field, literal(text.format(value)))
+    return choice if not {"session", "request_id"} & set(subject) else choice.with_range("all")
 
 
 PARTS: Final[dict[str, Part]] = {
@@ -129,12 +147,13 @@ PARTS: Final[dict[str, Part]] = {
     "node": about.node,
     "function": function,
     "live": live,
+    "count": count,
     "shape": shape,
 }
 # Parts that show events, which can be looked through and taken out.
 OF_EVENTS: Final = ("history", "timeline", "live", "shape")
 # Parts that keep to what a limited reader may see.
-KEEP_TO_SIGHT: Final = ("history", "timeline", "function", "live", "shape")
+KEEP_TO_SIGHT: Final = ("history", "timeline", "function", "live", "count", "shape")
 
 
 def _about(subject: Subject) -> dict[str, Any]:

@@ -36,6 +36,8 @@ ROWS_MAX: Final = 1_000
 # Another order than the report's own is that of all rows, not of the first hundred.
 SORTED_MAX: Final = 10_000
 EXPORTS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("JSON", "json"))
+# How many events a page is about, for the sentence under its title.
+COUNT: Final = Tile("count", "count", "part")
 PAGE_QUERY: Final = (*ADDRESS_NAMES, "full")
 TILE_QUERY: Final = (*ADDRESS_NAMES, "about", "sort", "all", "cursor")
 
@@ -89,7 +91,7 @@ async def _page(page: Page, request: Req) -> Response[bytes]:
         subject=subject,
         title=page.title.format_map(subject) if subject else page.title,
         sentence=sentence(choice, about=list(subject.values())[-1] if subject else ""),
-        count_source=_counted(page, choice, subject),
+        count_source=framed(page, COUNT, choice, subject).source,
         tiles=tiles,
         full=full,
         fields=COMMON,
@@ -142,7 +144,7 @@ def framed(page: Page, tile: Tile, choice: Choice, subject: Mapping[str, str]) -
     query = urlencode([*choice.pairs(), *about])
     source = f"/tiles/{page.name}/{tile.name}"
     if tile.form == "part":
-        narrowed = _narrowed(choice, subject) if tile.report in parts.OF_EVENTS else None
+        narrowed = parts.narrowed(choice, subject) if tile.report in parts.OF_EVENTS else None
         exports = [] if narrowed is None else found.exports(narrowed)
         events = "" if narrowed is None else f"/events{narrowed.address()}"
         return Frame(tile, None, tile.title, f"{source}?{query}" if query else source, events, exports)
@@ -181,7 +183,7 @@ def _asked(request: Req) -> tuple[Page, Tile, Choice, dict[str, str], dict[str, 
     given = query_of(request, TILE_QUERY)
     _, page_name, tile_name, *_ = segments(request)
     page = page_of(page_name)
-    one = page.tile(tile_name) if page else None
+    one = COUNT if tile_name == COUNT.name else page.tile(tile_name) if page else None
     if page is None or one is None:
         raise WhodidError("not_found", "There is no such tile.", f"Pages: {', '.join(page.name for page in PAGES)}.")
     names = [part[1:-1] for part in page.path.split("/") if part.startswith("{")]
@@ -257,15 +259,6 @@ def worth_showing(answer: answers.Answer, column: str) -> answers.Answer:
     kept = [row for row in answer.rows if row[column]]
     cut = len(kept) == len(answer.rows)
     return answer._replace(rows=kept, of=answer.of if cut else len(kept), truncated=answer.truncated and cut)
-
-
-def _narrowed(choice: Choice, subject: Mapping[str, str]) -> Choice:
-    """The choice of the events that a page is about."""
-    if "type" in subject:
-        return choice.with_value("entity", literal(f"{subject['type']}:{subject['id']}"))
-    for name, value in subject.items():
-        choice = choice.with_value({"login": "user"}.get(name, name), literal(value))
-    return choice if not {"session", "request_id"} & set(subject) else choice.with_range("all")
 
 
 def _look(page: Page, one: Tile, choice: Choice, subject: Mapping[str, str]) -> Any:
@@ -350,18 +343,6 @@ def _drill(one: Tile, choice: Choice, subject: Mapping[str, str]) -> str:
             narrowed = narrowed.with_value(field.name, text)
     pairs = [(name, value) for name, values in narrowed.values for value in values]
     return f"/events?{urlencode(pairs)}" if pairs else "/events"
-
-
-def _counted(page: Page, choice: Choice, subject: Mapping[str, str]) -> str:
-    """Where to ask how many events a page is about; empty for pages whose tiles say it."""
-    fixed = next((one for one in page.tiles if any("{" in value for _, value in one.parameters)), None)
-    if subject and fixed is None:
-        return ""
-    address = _drill(fixed, choice, subject) if fixed else f"/events{choice.address()}"
-    times = urlencode([pair for pair in choice.pairs() if pair[0] in ("range", "since", "until")])
-    if fixed and times:
-        address = f"{address}{'&' if '?' in address else '?'}{times}"
-    return address.replace("/events", "/events/count", 1)
 
 
 def _path(page: Page, subject: Mapping[str, str]) -> str:
