@@ -19,7 +19,7 @@ import pytest
 from support.batches import RECEIVED_AT, Batches
 from support.events import entity, event, many
 from whodid.errors import WhodidError
-from whodid.journal.base import Array, Draft
+from whodid.journal.base import Draft
 from whodid.stores import duckdb_careful, duckdb_load, migrate
 from whodid.stores.base import COLUMNS, WORKED_OUT
 from whodid.stores.duckdb import DuckDBStore
@@ -321,25 +321,18 @@ def test_what_large_loads_left_is_there_again_and_goes_on(tmp_path: Path, batche
     assert [row["id"] for row in stored] == [event.id for events in made for event in events]
 
 
-@pytest.mark.parametrize("limit", ["LARGE_EVENTS_MIN", "BEHIND_EVENTS_MIN"])
-def test_segments_that_are_large_or_many_are_read_two_at_once(
-    store: DuckDBStore, batches: Batches, monkeypatch: pytest.MonkeyPatch, limit: str
+@pytest.mark.parametrize("reason", ["bulk", "behind"])
+def test_segments_that_are_read_two_at_once_keep_their_numbers(
+    tmp_path: Path, batches: Batches, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
-    monkeypatch.setattr(duckdb_load, limit, 20)
-    made = [many(count) for count in (30, 5, 25, 40)]
-    assert store.write([batches.of(events) for events in made]).events == 100
+    if reason == "behind":
+        monkeypatch.setattr(duckdb_load, "BEHIND_EVENTS_MIN", 100)
+    store = DuckDBStore(tmp_path / "events.duckdb", journal_path=batches.folder, bulk=reason == "bulk")
+    made = [many(count) for count in (30, 5, 25, 20, 40)]
+    assert store.write([batches.of(events) for events in made]).events == 120
     stored = rows(store, "SELECT id FROM events ORDER BY seq")
+    store.close()
     assert [row["id"] for row in stored] == [event.id for events in made for event in events]
-
-
-@pytest.mark.parametrize(
-    ("counts", "together"),
-    [([10, 10, 10], 1), ([200_000, 10, 200_000, 200_000], 2), ([150_000, 1, 160_000], 2), ([100_000] * 5, 2)],
-)
-def test_how_many_segments_are_read_at_once(counts: list[int], together: int) -> None:
-    groups = list(duckdb_load._pairs([Array(Path(str(count)), [], count) for count in counts]))
-    assert max(map(len, groups)) == together
-    assert sorted(array.events_count for group in groups for array in group) == sorted(counts)
 
 
 def test_one_segment_the_reader_refuses_does_not_hold_up_its_neighbours(store: DuckDBStore, batches: Batches) -> None:

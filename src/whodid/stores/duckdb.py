@@ -50,7 +50,8 @@ class DuckDBStore:
     memory_bytes_max
         Memory of the engine in bytes; larger work goes through a folder of temporary files beside `path`.
     bulk
-        Few large loads are to come: what they leave is not put together at once.
+        Few large loads are to come, and nothing is received beside them: they take two threads, and what they leave
+        is not put together at once.
 
     Raises
     ------
@@ -215,7 +216,7 @@ class DuckDBStore:
             waiting = behind(batches, stored)
             if not waiting:
                 return Written(events=0, duplicates=0, rejects=0, mentions=Mentions())
-            load = Load(cursor)
+            load = Load(cursor, bulk=self._bulk)
             written = self._straight(cursor, load, waiting)
             if written is None:
                 load.stage(waiting)

@@ -30,8 +30,7 @@ LINE_BYTES_MAX: Final = 96 * 1024 * 1024
 _SPAN_DIGITS: Final = 6
 _SPANS_MAX: Final = 16
 
-# More than what comes in between two loads of a server: these are of imports.
-LARGE_EVENTS_MIN: Final = 150_000
+# More than what comes in between two loads of a server.
 BEHIND_EVENTS_MIN: Final = 400_000
 
 _ALL_IDS: Final = ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff")
@@ -45,10 +44,14 @@ class Span(NamedTuple):
 
 
 class Load:
-    """One transaction's load on one connection; the caller begins and commits it."""
+    """One transaction's load on one connection; the caller begins and commits it.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection):
+    bulk  see `DuckDBStore`.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, *, bulk: bool):
         self._connection = connection
+        self._bulk = bulk
         parts = migrate.statements("duckdb", "load")
         self._frames_sql = f"{parts['rows']} {parts['frames']}"
         self._array_sql = f"{parts['rows']} {parts['array']}"
@@ -57,8 +60,14 @@ class Load:
         self._finish_sql = migrate.statements("duckdb", "finish")
 
     def add_arrays(self, arrays: Sequence[Array]) -> None:
-        """Insert the events of arrays: each is read by one thread; two at once when they are large, or many wait."""
-        for group in _pairs(arrays):
+        """Insert the events of arrays. Each is read by one thread.
+
+        Two are read at once in bulk, or when the store is far behind; else receiving has a processor of its own.
+        """
+        is_behind = sum(array.events_count for array in arrays) >= BEHIND_EVENTS_MIN
+        at_once = 2 if self._bulk or is_behind else 1
+        for start in range(0, len(arrays), at_once):
+            group = arrays[start : start + at_once]
             sql = " UNION ALL ".join(f"({_numbered(self._array_sql, number)})" for number in range(len(group)))
             given = {f"{name}_{number}": told for number, array in enumerate(group) for name, told in _given(array)}
             added = _changed(self._connection.execute(f"INSERT INTO events {sql}", given))
@@ -148,25 +157,6 @@ class Load:
 
     def _own(self, name: str, **params: object) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(self._finish_sql[name], {"own_rows": OWN_ROWS, **params})
-
-
-def _pairs(arrays: Sequence[Array]) -> Iterator[Sequence[Array]]:
-    """Neighbours that are both large; others by themselves, so that receiving has a processor of its own.
-
-    When the store is so far behind that much is loaded together, any two neighbours.
-    """
-    is_behind = sum(array.events_count for array in arrays) >= BEHIND_EVENTS_MIN
-    waiting: list[Array] = []
-    for array in arrays:
-        if array.events_count < LARGE_EVENTS_MIN and not is_behind:
-            yield [array]
-            continue
-        waiting.append(array)
-        if len(waiting) == 2:
-            yield waiting
-            waiting = []
-    if waiting:
-        yield waiting
 
 
 def _numbered(sql: str, number: int) -> str:
