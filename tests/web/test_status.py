@@ -57,6 +57,21 @@ def test_ready_is_the_truth_about_the_journal_and_the_lag(server: WebServer, mon
     message = server.stranger.get("/readyz").json()["error"]["message"]
     assert "the disk is full" in message
     assert "behind" in message
+    message = server.stranger.get("/readyz?for=receiving").json()["error"]["message"]
+    assert "the disk is full" in message
+    assert "behind" not in message
+    waiting = msgspec.structs.replace(journal.status(), backlog_bytes=9, backlog_bytes_max=9)
+    monkeypatch.setattr(server.services, "journal", Reports(waiting))
+    assert "9 bytes wait" in server.stranger.get("/readyz?for=receiving").json()["error"]["message"]
+
+
+def test_ready_is_the_truth_about_the_directory(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise WhodidError("unavailable", "The directory's database did not answer.")
+
+    monkeypatch.setattr(server.services.directory, "reading", away)
+    assert "did not answer" in server.stranger.get("/readyz").json()["error"]["message"]
+    assert server.stranger.get("/readyz?for=receiving").status_code == 200, "what is posted waits in the journal"
 
 
 def test_metrics_are_in_the_form_of_prometheus(server: WebServer) -> None:
