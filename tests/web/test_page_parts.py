@@ -8,14 +8,20 @@ from typing import Any
 import pytest
 
 from whodid import reports
+from whodid.reading.filters import literal
 from whodid.reports.report import Chart, Column
 from whodid.web import words
 from whodid.web.pages import charts
-from whodid.web.pages.answers import days_before
+from whodid.web.pages.answers import Answer, days_before, parameters
 from whodid.web.pages.catalogue import PAGES
+from whodid.web.pages.cells import grid, meant
 from whodid.web.pages.choice import Choice
 from whodid.web.pages.graph import NODE_WIDTH, graph
+from whodid.web.pages.known import KNOWN_MAX, Known
+from whodid.web.pages.multiples import HEIGHT, multiples
+from whodid.web.pages.rows import Tile
 from whodid.web.pages.spans import day_words, span_of
+from whodid.web.pages.tiles import worth_showing
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -133,3 +139,80 @@ def test_every_tile_names_a_report_and_columns_that_there_are() -> None:
             asked = {parameter.name for parameter in known[tile.report].parameters}
             assert {name for name, _ in tile.parameters} <= asked, (page.name, tile.name)
             assert tile.form == "numbers" or set(tile.columns) <= columns, (page.name, tile.name)
+
+
+def test_a_way_back_begins_and_ends_at_the_sides_that_face_each_other() -> None:
+    names = {"from_name": None, "to_name": None, "from_type": "dataset", "to_type": "dataset", "runs": 1, "failed": 0}
+    ways = [("thing", "after", 1), ("after", "last", 2), ("last", "thing", 3)]
+    rows = [{**names, "from_id": begin, "to_id": end, "depth": depth, "last": NOW} for begin, end, depth in ways]
+    drawn = graph(rows, ("dataset", "thing"))
+    places = {node.name: node.x for node in drawn.nodes}
+    (back,) = [edge for edge in drawn.edges if edge.path.startswith(f"M{places['last']:.0f} ")]
+    assert back.path.endswith(f" {places['thing'] + NODE_WIDTH:.0f} {back.path.rsplit(' ', 1)[1]}")
+
+
+def test_descriptions_have_the_values_of_their_parameters() -> None:
+    row = {
+        "description": "@user shared @thing with @group",
+        "parameters": '{"group": "Sales"}',
+        "user": "ada",
+        "acting_for": None,
+    }
+    assert words.told(row) == "ada shared @thing with Sales"
+    assert words.told({**row, "parameters": "no JSON"}) == "ada shared @thing with @group"
+    assert words.told({**row, "description": None}) == ""
+
+
+@pytest.mark.parametrize(
+    ("fixed", "chosen", "asked"),
+    [
+        ("{login}", ("query-*",), [literal("erika")]),
+        ("menu* click", ("query-*",), ["menu*", "click"]),
+        ("!audit-*", ("query-*",), ["query-*", "!audit-*"]),
+        ("!audit-*", (), ["!audit-*"]),
+    ],
+)
+def test_a_tile_is_about_its_page_or_narrows_what_the_reader_chose(
+    fixed: str, chosen: tuple[str, ...], asked: list[str]
+) -> None:
+    choice = Choice(zone="UTC")
+    for one in chosen:
+        choice = choice.with_value("type", one)
+    tile = Tile("types", "types", parameters=(("types", fixed),))
+    given = parameters(reports.report("types"), tile, choice, {"login": "erika"})
+    assert given["types"] == asked
+
+
+def test_rows_without_what_a_tile_is_about_are_left_out() -> None:
+    report = report_of(("item", "text"), ("errors", "integer"), chart="bar x=errors y=item")
+    rows = [{"item": "a", "errors": 2}, {"item": "b", "errors": 0}]
+    answer = worth_showing(Answer(report, rows, 40, True, []), "errors")
+    assert (answer.rows, answer.of, answer.truncated) == (rows[:1], 1, False)
+    whole = Answer(report, rows[:1], 40, True, [])
+    assert worth_showing(whole, "errors") == whole and worth_showing(whole, "") is whole
+
+
+def test_a_column_of_several_meanings_is_called_by_the_one_it_has() -> None:
+    report = reports.report("compute")
+    rows = [{column.name: 1 for column in report.columns} | {"subject": name} for name in ("SALES", "unattributed")]
+    named, told, columns = meant(report, rows, ("subject", "cpu_h"), {"by": "project"})
+    shown = grid(named, told, Choice(zone="UTC"), of=2, columns=columns, show=10)
+    assert [head.label for head in shown.heads] == ["project", "CPU"]
+    assert [(cells[0].text, bool(cells[0].href)) for cells in shown.rows] == [("SALES", True), ("unattributed", False)]
+
+
+def test_distributions_stand_side_by_side_under_one_scale() -> None:
+    row = {"service": "churn", "endpoint": "predict", "column": "age"}
+    parts = [("below 30", 25.0, 50.0), ("30 and above", 75.0, 50.0)]
+    (chart,) = multiples(
+        [{**row, "part": part, "reference_percent": then, "current_percent": now} for part, then, now in parts]
+    )
+    assert [(bar.reference, bar.current) for bar in chart.bars] == [(24.0, 48.0), (float(HEIGHT), 48.0)]
+    assert (chart.first, chart.last, chart.top) == ("below 30", "30 and above", "75.0 %")
+
+
+def test_what_was_known_longest_ago_is_forgotten_first() -> None:
+    known = Known()
+    for place in range(KNOWN_MAX + 1):
+        known.note(place, place)
+    assert known.rows(0) is None and known.rows(1) == 1 and known.rows(KNOWN_MAX) == KNOWN_MAX

@@ -13,8 +13,8 @@ _FUNCTION: Final = (("function", "{function}"),)
 _SERVICE: Final = (("service", "{service}"),)
 _OF_SERVICE: Final = (("entities", "api-service:{service}"),)
 _QUERIES: Final = (("topics", "apinode-query"),)
-# The topic is that of the events behind the chart; the report needs no telling.
-_USAGE_BY_DAY: Final = (("by", "day"), ("topics", "compute-resource-usage"))
+_BY_DAY: Final = (("by", "day"),)
+_USAGE: Final = (("topics", "compute-resource-usage"),)
 _NO_ERRORS: Final = "There were no errors."
 _TOO_FEW: Final = "Nothing can be compared: there are too few queries in this time or before."
 _NO_OUTCOMES: Final = "It is not known what really happened: tell it with whodid outcomes, or POST /v1/outcomes."
@@ -150,10 +150,10 @@ PAGES: Final[tuple[Page, ...]] = (
              columns=("caller", "service", "endpoint", "queries", "previous", "errors", "p95_ms", "last")),
     )),
     Page("compute", "/compute", "Compute", (
-        Tile("days", "compute", "chart", "half", 2, title="Memory a day, in GB·h", parameters=_USAGE_BY_DAY,
-             chart="bar x=subject y=memory_gb_h"),
-        Tile("cpu", "compute", "chart", "half", 2, title="CPU a day, in hours", parameters=_USAGE_BY_DAY,
-             chart="bar x=subject y=cpu_h"),
+        Tile("days", "compute", "chart", "half", 2, title="Memory a day, in GB·h", parameters=_BY_DAY,
+             chart="bar x=subject y=memory_gb_h", events=_USAGE),
+        Tile("cpu", "compute", "chart", "half", 2, title="CPU a day, in hours", parameters=_BY_DAY,
+             chart="bar x=subject y=cpu_h", events=_USAGE),
         Tile("projects", "compute", size="half", title="Which projects use most", parameters=(("by", "project"),),
              columns=("subject", "memory_gb_h", "memory_share_percent", "cpu_h", "llm_cost_usd")),
         Tile("people", "compute", size="half", title="Who uses most", parameters=(("by", "user"),),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
 from whodid.web import words
 
@@ -24,10 +25,15 @@ class Bar(NamedTuple):
 
 
 class Multiple(NamedTuple):
-    """One chart; `first` and `last` are the names of its outer parts, `top` the share at its upper edge."""
+    """One chart.
+
+    `href` leads to the events behind it, `first` and `last` are the names of its outer parts, `top` is the share at its
+    upper edge.
+    """
 
     title: str
     note: str
+    href: str
     bars: list[Bar]
     first: str
     last: str
@@ -55,4 +61,5 @@ def _multiple(service: str, endpoint: str, column: str, parts: Sequence[Mapping[
         for place, (row, (reference, current)) in enumerate(zip(parts, shares, strict=True))
     ]
     first, last = (words.plain(parts[0]["part"]), words.plain(parts[-1]["part"])) if parts else ("", "")
-    return Multiple(column, f"{service} {endpoint}", bars, first, last, words.per_cent(top))
+    href = f"/events?{urlencode({'topic': 'apinode-query', 'entity': f'api-service:{service}'})}"
+    return Multiple(column, f"{service} {endpoint}", href, bars, first, last, words.per_cent(top))

@@ -41,6 +41,8 @@ class Tile(NamedTuple):
         Whether the time before is drawn beside it, dotted.
     wraps
         Whether the table's texts are shown whole, over several lines.
+    events
+        What the events behind its marks are, besides what its parameters say.
     only
         Column without whose number a row is not worth showing.
     empty
@@ -59,6 +61,7 @@ class Tile(NamedTuple):
     chart: str = ""
     previous: bool = False
     wraps: bool = False
+    events: tuple[tuple[str, str], ...] = ()
     only: str = ""
     empty: str = ""
 

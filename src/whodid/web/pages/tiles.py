@@ -335,7 +335,7 @@ def _numbers(answer: answers.Answer, measures: tuple[str, ...]) -> list[dict[str
 def _drill(one: Tile, choice: Choice, subject: Mapping[str, str]) -> str:
     """The address of the events that a tile counts, without their time: what its marks lead to."""
     narrowed = choice
-    fixed = dict(one.parameters)
+    fixed = dict(one.parameters + one.events)
     for field in FIELDS:
         value = fixed.get(field.parameter or field.name, "")
         told = [literal(value.format_map(subject))] if "{" in value else value.split()

@@ -43,7 +43,12 @@ async def status(request: Req) -> Response[bytes]:
     blocks: list[Block] = [head, _taking(parts), _storing(services, parts, stats), _targets(parts["targets"])]
     blocks += [_receivers(parts["receivers"])] if len(parts["receivers"]) > 1 else []
     blocks += [nodes, *await _rejects(request)]
-    buttons = [Button("Read again", HERE), Button("As JSON", "/v1/status"), Button("For Prometheus", "/metrics")]
+    buttons = [
+        Button("Read again", HERE),
+        Button("What came in", "/nodes"),
+        Button("As JSON", "/v1/status"),
+        Button("For Prometheus", "/metrics"),
+    ]
     return show(request, "Status", blocks, buttons=buttons, lead=f"whodid {__version__} on {services.store.kind}.")
 
 
@@ -177,7 +182,7 @@ def _nodes(request: Req, nodes: list[dict[str, Any]]) -> Table:
     tags = {"silent": "bad", "sending": "good"}
     rows = [
         [
-            Item(one["node"], f"/events?node={segment(one['node'])}"),
+            Item(one["node"], f"/nodes/{segment(one['node'])}"),
             Item(one["node_type"] or ""),
             Item(one["state"], tag=tags.get(one["state"], "")),
             Item(words.count(one["events"]), kind="number"),
