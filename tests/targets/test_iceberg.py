@@ -17,6 +17,7 @@ from pyiceberg.table.snapshots import Operation
 from pyiceberg.types import LongType, StringType
 
 from support import lake
+from support.iceberg_rest import TOKEN, rest_catalog
 from support.laid_out import filled, numbered, target_of
 from support.postgresql import PostgreSQLServer
 from support.s3 import s3_server
@@ -297,6 +298,40 @@ def test_others_who_are_always_first_are_waited_for(
 def test_options_that_cannot_be(options: dict[str, Any], tmp_path: Path, given: dict[str, Any], message: str) -> None:
     with pytest.raises(WhodidError, match=message):
         target_of("iceberg", tmp_path / "work", {**options, **given})
+
+
+def test_a_rest_catalog_keeps_the_state_too(tmp_path: Path) -> None:
+    with rest_catalog(tmp_path / "rest") as rest:
+        options = {"catalog": "rest", "uri": rest.url, "warehouse": "lake", "token": TOKEN}
+        for end in (20, 40):
+            written(options, tmp_path / "work", range(end))
+        assert lake.tidied(options, tmp_path).large == 2
+        assert lake.numbers(options) == list(range(40))
+
+
+def test_a_commit_whose_answer_is_lost_is_not_repeated(tmp_path: Path) -> None:
+    with rest_catalog(tmp_path / "rest") as rest:
+        options = {"catalog": "rest", "uri": rest.url, "warehouse": "lake", "token": TOKEN}
+        written(options, tmp_path / "work", range(10))
+        target = target_of("iceberg", tmp_path / "work", options)
+        filled(target, range(20))
+        rest.loses_answers = 1
+        with pytest.raises(WhodidError) as caught:
+            target.flush()
+        target.close()
+        assert caught.value.kind.temporary
+        written(options, tmp_path / "work", range(30))
+        assert lake.numbers(options) == list(range(30))
+
+
+def test_a_wrong_token_is_permanent_and_not_told(tmp_path: Path) -> None:
+    with rest_catalog(tmp_path / "rest") as rest:
+        options = {"catalog": "rest", "uri": rest.url, "warehouse": "lake", "token": "wrong-token"}
+        target = target_of("iceberg", tmp_path / "work", options)
+        with pytest.raises(WhodidError) as caught:
+            target.open()
+        target.close()
+        assert caught.value.code == "forbidden" and "wrong-token" not in str(caught.value)
 
 
 def test_glue_keeps_the_state_too(tmp_path: Path) -> None:
