@@ -55,12 +55,18 @@ def serving(tmp_path: Path, journal: str, *names: str, store: str = "", **enviro
         yield servers
 
 
-def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 40.0) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 90.0) -> Any:
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):
         assert time.monotonic() < deadline, f"no {what} within {timeout_s} s"
         time.sleep(0.05)
     return found
+
+
+def wait_for_death(server: ServerProcess) -> None:
+    """Return when a server has died at its crash point."""
+    log = server.data.parent / f"{server.data.name}.log"
+    assert server.process.wait(120) == -signal.SIGKILL, log.read_text()[-2_000:]
 
 
 def standing(server: ServerProcess) -> dict[str, Any]:
@@ -132,7 +138,7 @@ def test_the_embedded_store_dies_and_comes_back(journal: str, tmp_path: Path, po
     server.url = f"http://127.0.0.1:{free_port}"
     try:
         senders = senders_on(server, server)
-        assert doomed.process.wait(40) == -signal.SIGKILL
+        wait_for_death(doomed)
         server.start()
         log = tmp_path / "exported" / "audit.log"
         target = {"name": "log", "kind": "log-files", "options": {"path": str(log)}, "start": "beginning"}
@@ -173,7 +179,7 @@ def test_brokers_and_writers_die_under_load(
             senders = senders_on(a, a)
             doomed.start(wait=False)
             # A rebalance under load; then a writer dies in the middle of a batch.
-            assert doomed.process.wait(40) == -signal.SIGKILL
+            wait_for_death(doomed)
             three.kill(1)
             b.start()
             senders += senders_on(b, b)

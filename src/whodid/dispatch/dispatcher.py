@@ -15,8 +15,9 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -197,8 +198,8 @@ class Dispatcher:
         with self._lock:
             worker = self.workers.get(row.id)
         if worker is not None:
-            return worker.status(self._waiting)
-        told = Worker(row, self.folder_of(row), self._parts()).status(self._waiting)
+            return worker.status(partial(self._waiting, row))
+        told = Worker(row, self.folder_of(row), self._parts()).status(partial(self._waiting, row))
         if row.running and self._thread is None:
             told.state = "stopped"
         return told
@@ -367,7 +368,11 @@ class Dispatcher:
     def _disk_is_short(self) -> bool:
         return shutil.disk_usage(self.folder).free < 2 * self._disk_free_bytes_min
 
-    def _waiting(self, place: int) -> tuple[int, int, float]:
+    def _waiting(self, row: TargetRow, places: Mapping[str, int]) -> tuple[int, int, float]:
+        place = places.get(self._journal.receiver, 0)
+        if isinstance(self._journal, Shared):
+            fed_here = row.backfilled_by == self._journal.receiver
+            return self._unsent(self._journal.horizons(), places) if fed_here else 0, 0, 0.0
         events = max(0, self._journal.seq_next - 1 - place)
         waiting = [segment for segment in self.kept.segments() if segment.last > place]
         first = next((segment.received_at for segment in waiting if segment.received_at), None)
@@ -375,3 +380,12 @@ class Dispatcher:
             return events, 0, 0.0
         age_s = max(0.0, (datetime.now(UTC) - first).total_seconds())
         return events, sum(segment.size_bytes for segment in waiting), age_s
+
+    def _unsent(self, horizons: Mapping[str, int], places: Mapping[str, int]) -> int:
+        """How many events of a shared journal's streams are stored behind a target's places."""
+        behind = {name: (places.get(name, 0), end) for name, end in horizons.items() if places.get(name, 0) < end}
+        try:
+            return sum(stored.count(self._store, name, place, end) for name, (place, end) in behind.items())
+        except WhodidError:
+            # The store does not answer: what is known is that something waits.
+            return len(behind)

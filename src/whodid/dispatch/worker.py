@@ -13,7 +13,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -154,9 +154,9 @@ class Worker:
         attempt.give_up()
         return False
 
-    def status(self, waiting: Callable[[int], tuple[int, int, float]]) -> TargetStatus:
-        """How it stands; `waiting` tells events, bytes and the oldest's age in seconds behind a place."""
-        events, size_bytes, oldest_s = waiting(self.place)
+    def status(self, waiting: Callable[[Mapping[str, int]], tuple[int, int, float]]) -> TargetStatus:
+        """How it stands; `waiting` tells events, bytes and the oldest's age in seconds behind places by receiver."""
+        events, size_bytes, oldest_s = waiting(self.cursor.progress.places)
         progress = self.cursor.progress
         with self._lock:
             state = self._state
