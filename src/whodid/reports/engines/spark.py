@@ -18,8 +18,13 @@ from whodid.stores.base import Result
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Reports read times in UTC, and what is no number as NULL.
-_SETTINGS: Final = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "false"}
+_SETTINGS: Final = {
+    "spark.sql.session.timeZone": "UTC",
+    # What is no number is NULL.
+    "spark.sql.ansi.enabled": "false",
+    # Else `${…}` within a text would be replaced by a setting.
+    "spark.sql.variable.substitute": "false",
+}
 
 
 class SparkEngine:
