@@ -14,6 +14,8 @@ import pytest
 import whodid
 from support.reading import event
 from support.web import LOCAL_KEY, WebServer
+from whodid.datasets.connections import Connection
+from whodid.datasets.dataset import Dataset
 from whodid.errors import WhodidError
 from whodid.reading.local import LocalReader
 from whodid.reading.reader import Reader
@@ -175,3 +177,30 @@ def unused_port() -> int:
 
     with socket.create_server(("127.0.0.1", 0)) as bound:
         return int(bound.getsockname()[1])
+
+
+def test_a_dataset_is_read_where_its_files_lie(reader: Reader, logs: Path) -> None:
+    parts = reader.partitions("logs", refresh=True)
+    assert [(part["name"], part["files"]) for part in parts] == [("api|2026-11-19", 1), ("design|2026-11-20", 2)]
+    assert parts[0]["begins_at"] == "2026-11-19T00:00:00Z"
+    answer = reader.dataset("logs", partitions=["design|2026-11-20"])
+    assert [(row["partition"], row["n"]) for row in answer] == [("design|2026-11-20", 1), ("design|2026-11-20", 2)]
+    assert answer.pandas()["n"].sum() == answer.polars()["n"].sum() == answer.arrow()["n"].to_numpy().sum() == 3
+    assert (len(reader.dataset("logs")), len(cut := reader.dataset("logs", limit=1)), cut.truncated) == (3, 1, True)
+    for wrong in ({"name": "nothing"}, {"name": "logs", "partitions": ["nothing"]}):
+        with pytest.raises(WhodidError) as caught:
+            reader.dataset(**wrong)
+        assert caught.value.code == "not_found"
+
+
+@pytest.fixture(scope="module")
+def logs(server: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of the dataset `logs`."""
+    folder = tmp_path_factory.mktemp("logs")
+    for number, path in enumerate(("api/2026/11/19/a.log", "design/2026/11/20/a.log", "design/2026/11/20/b.log")):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(f'{{"n":{number}}}\n')
+    datasets = server.engine.datasets
+    datasets.connections.create(Connection(name="lake", kind="folder", options={"path": str(folder)}))
+    datasets.create(Dataset(name="logs", connection="lake", partitioning="/%{node_type}/%Y/%M/%D/.*"))
+    return folder

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -34,6 +34,16 @@ class PartitionFiles(Struct, kw_only=True):
     @property
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
+
+    def shown(self) -> dict[str, Any]:
+        """What is told of it in lists."""
+        return {
+            "name": self.name,
+            "dimensions": self.dimensions,
+            "begins_at": self.begins_at,
+            "files": len(self.files),
+            "size_bytes": self.size_bytes,
+        }
 
 
 class Listing(NamedTuple):

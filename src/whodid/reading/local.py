@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any, Final
 
 import msgspec
@@ -56,6 +57,27 @@ class LocalReader(Reader):
     def rejects(self, *, limit: int = 100, offset: int = 0) -> Answer:
         answer = read.rejects(self._engine.store, limit=limit, offset=offset)
         return Answer(answer.table, truncated=answer.truncated)
+
+    def dataset(
+        self, name: str, *, partitions: Sequence[str] = (), limit: int | None = None, refresh: bool = False
+    ) -> Answer:
+        from whodid.datasets import records
+
+        dataset = self._engine.datasets.get(name)
+        self._record("audit-read", f"dataset {name}", {"partitions": list(partitions)[:100]})
+        listing = self._listing(dataset, refresh)
+        with closing(self._engine.datasets.connections.open(dataset.connection)) as place:
+            found = records.read(dataset, place, listing.chosen(list(partitions)), limit=limit)
+        return Answer(found.table, truncated=found.truncated)
+
+    def partitions(self, name: str, *, refresh: bool = False) -> list[dict[str, Any]]:
+        listing = self._listing(self._engine.datasets.get(name), refresh)
+        found: list[dict[str, Any]] = msgspec.to_builtins([partition.shown() for partition in listing.partitions])
+        return found
+
+    def _listing(self, dataset: Any, refresh: bool) -> Any:
+        with closing(self._engine.datasets.connections.open(dataset.connection)) as place:
+            return self._engine.listings.listing(dataset, place, refresh=refresh)
 
     def status(self) -> dict[str, Any]:
         parts = {

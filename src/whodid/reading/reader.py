@@ -100,6 +100,33 @@ class Reader(ABC):
         """The reports there are: name, title, parameters."""
 
     @abstractmethod
+    def dataset(
+        self, name: str, *, partitions: Sequence[str] = (), limit: int | None = None, refresh: bool = False
+    ) -> Answer:
+        """The records of a dataset, read where its files lie.
+
+        Parameters
+        ----------
+        partitions
+            Their names, such as "design|2026-11-20"; all of them without any.
+        limit
+            Rows at most; the answer is `truncated` when there are more, or more than can be read at once.
+        refresh
+            Look at the files anew instead of using a listing of the last minute.
+
+        Raises
+        ------
+        WhodidError("not_found")
+            There is no such dataset or partition, or you may not use its connection.
+        WhodidError("unavailable")
+            Temporary: the place of its files does not answer.
+        """
+
+    @abstractmethod
+    def partitions(self, name: str, *, refresh: bool = False) -> list[dict[str, Any]]:
+        """The partitions of a dataset: name, dimensions, begins_at, files, size_bytes. Raises as `dataset`."""
+
+    @abstractmethod
     def rejects(self, *, limit: int = 100, offset: int = 0) -> Answer:
         """What was rejected and kept, the latest first."""
 

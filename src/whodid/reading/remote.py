@@ -20,6 +20,8 @@ from whodid.reading.read import PAGE_ROWS, USAGE_PARTS
 from whodid.reading.reader import LIMIT_DEFAULT, Reader
 
 TIMEOUT_S: Final = 60.0
+# Files may lie far away, and be many.
+DATASET_TIMEOUT_S: Final = 600.0
 NEXT_CURSOR: Final = "whodid-next-cursor"
 TRUNCATED: Final = "whodid-truncated"
 TOTAL: Final = "whodid-total"
@@ -59,6 +61,19 @@ class RemoteReader(Reader):
 
     def reports(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._ask("GET", "/v1/reports").json()["reports"]
+        return found
+
+    def dataset(
+        self, name: str, *, partitions: Sequence[str] = (), limit: int | None = None, refresh: bool = False
+    ) -> Answer:
+        params = {"partition": list(partitions), **({"limit": limit} if limit is not None else {}), **_refresh(refresh)}
+        path = f"/v1/datasets/{quote(name, safe='')}/rows"
+        return _answer(self._ask("GET", path, params=params, headers=_ARROW, timeout=DATASET_TIMEOUT_S))
+
+    def partitions(self, name: str, *, refresh: bool = False) -> list[dict[str, Any]]:
+        path = f"/v1/datasets/{quote(name, safe='')}/partitions"
+        answer = self._ask("GET", path, params=_refresh(refresh), timeout=DATASET_TIMEOUT_S)
+        found: list[dict[str, Any]] = answer.json()["partitions"]
         return found
 
     def rejects(self, *, limit: int = 100, offset: int = 0) -> Answer:
@@ -130,6 +145,10 @@ class RemoteReader(Reader):
             raise WhodidError(
                 "unavailable", f"{self._url} cannot be reached: {error}.", "Is the server running? See: whodid serve"
             ) from error
+
+
+def _refresh(refresh: bool) -> dict[str, str]:
+    return {"refresh": "true"} if refresh else {}
 
 
 def _subject(wanted: EventFilter) -> str:

@@ -116,16 +116,7 @@ async def delete_dataset(request: Req) -> Response[bytes]:
 async def list_partitions(request: Req) -> Response[bytes]:
     """The partitions with their files and sizes; `refresh=true` looks anew."""
     listing = await listing_of(request, await dataset_of(request), query_of(request, ["refresh"]))
-    partitions = [
-        {
-            "name": partition.name,
-            "dimensions": partition.dimensions,
-            "begins_at": partition.begins_at,
-            "files": len(partition.files),
-            "size_bytes": partition.size_bytes,
-        }
-        for partition in listing.partitions
-    ]
+    partitions = [partition.shown() for partition in listing.partitions]
     return json_answer({"partitions": partitions, "outside": len(listing.outside), "listed_at": listing.listed_at})
 
 
