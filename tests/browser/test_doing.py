@@ -151,6 +151,39 @@ def test_the_live_tail_shows_what_comes_and_pauses(visit: Callable[..., Watched]
     assert page.inner_text("#live-state") == "Paused after 1"
 
 
+def test_the_live_tile_looks_again_and_pauses(visit: Callable[..., Watched], story: ServerProcess) -> None:
+    watched = visit()
+    page = watched.page
+    page.clock.install()
+    watched.open("/")
+    tile = page.locator("#tile-live")
+
+    def sent(user: str) -> None:
+        story.request("POST", "/v1/events", {"type": "login-success", "user": user})
+        page.mouse.move(0, 0)
+
+    sent("seen.live")
+    while not tile.get_by_text("seen.live").count():
+        page.clock.run_for(5_000)
+        page.wait_for_timeout(100)
+    assert tile.locator("tbody tr").count() == 10
+    tile.get_by_role("button", name="Pause").click()
+    page.locator("h1").click()
+    sent("not.seen")
+    page.clock.run_for(20_000)
+    assert not tile.get_by_text("not.seen").count()
+
+
+def test_another_order_is_that_of_all_rows(visit: Callable[..., Watched], story: ServerProcess) -> None:
+    page = visit().open("/entities?range=90d")
+    page.click("#tile-things thead a >> text=last")
+    page.wait_for_selector('#tile-things th[aria-sort="ascending"]')
+    rows = story.request("GET", "/v1/reports/entities?since=90d&limit=100000")[1]["rows"]
+    assert len(rows) > 100
+    oldest = min(rows, key=lambda row: row["last"])
+    assert (oldest["entity_name"] or oldest["entity_id"]) in page.locator("#tile-things tbody th").first.inner_text()
+
+
 def test_light_and_dark_are_switched_and_kept(visit: Callable[..., Watched]) -> None:
     watched = visit(color_scheme="light")
     page = watched.open("/users")

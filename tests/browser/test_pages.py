@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from browser.conftest import Watched
-from whodid.demo.story import COSTLY_NOTEBOOK, FADING_USER, MOVED_DATASET, PROBED_ACCOUNT, UNUSED_MENU_ITEM
+from support.looking import DESKTOP, PHONE, accessible, fits, unclipped
+from whodid.demo.story import (
+    COSTLY_NOTEBOOK,
+    DRIFT,
+    FADING_USER,
+    MASS_EXPORT,
+    MOVED_DATASET,
+    PROBED_ACCOUNT,
+    RELEASE,
+    UNUSED_MENU_ITEM,
+)
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
-
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1400, "height": 900}
 SHIFT_MAX = 0.05
 PAGES = {
     "overview": "/",
@@ -33,6 +37,9 @@ PAGES = {
     "group": "/groups/Chemistry",
     "entity": f"/entities/dataset/{MOVED_DATASET.id}?range=90d",
     "function": "/functions/Chem:Descriptors?range=90d",
+    "api-service": f"/api-nodes/{DRIFT.service}",
+    "nodes": "/nodes",
+    "node": "/nodes/dss-design",
     "event-search": "/events?range=90d&level=error&type=!login-*",
     "table": "/tiles/users/people/table",
     "nothing-here": "/users?since=2001-01-01&until=2001-01-02",
@@ -45,20 +52,6 @@ _WATCH_SHIFTS = """() => {
     for (const one of list.getEntries()) if (!one.hadRecentInput) window.shifted += one.value;
   }).observe({ type: 'layout-shift', buffered: true });
 }"""
-
-
-def accessible(page: Page) -> None:
-    """No violation that axe-core knows of."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
-    told = [(one["id"], one["help"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found]
-    assert not told
-
-
-def fits(page: Page) -> None:
-    """Nothing but tables is wider than the window."""
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), "the page scrolls sideways"
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -74,6 +67,8 @@ def test_a_page_is_sound_in_light_and_dark_on_desk_and_phone(
             page.set_viewport_size(box)  # type: ignore[arg-type]
             watched.settle()
             fits(page)
+            if size == "desktop":
+                unclipped(page)
             page.screenshot(path=pictures / f"{name}-{scheme}-{size}.png", full_page=True)
             accessible(page)
     assert not page.locator(".failed").all_inner_texts()
@@ -105,15 +100,36 @@ def test_the_story_is_told_by_the_pages(visit: Callable[..., Watched]) -> None:
     moved = shown(watched, f"/entities/dataset/{MOVED_DATASET.id}?range=90d", "changes")
     assert MOVED_DATASET.by in moved
     assert MOVED_DATASET.connection_before in moved and MOVED_DATASET.connection_after in moved
-    assert "2.4.0" in shown(watched, "/errors?range=30d", "groups")
-    assert "drifted" in shown(watched, "/api-nodes", "drift")
+    assert RELEASE.version in shown(watched, "/errors?range=30d", "groups")
+    assert MASS_EXPORT.login in shown(watched, "/security", "mass")
+    assert "drifted" in shown(watched, f"/api-nodes/{DRIFT.service}", "drift")
+    assert DRIFT.feature in watched.page.locator("#tile-distributions").inner_text()
+
+
+def test_the_two_ways_of_working_are_told_apart_by_what_people_do(visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    watched.open("/users?range=90d")
+    ways = watched.page.locator("#tile-ways tbody th").all_inner_texts()
+    assert len(ways) == 2
+    assert any("notebook-start" in way for way in ways) and any("dashboard" in way for way in ways)
+
+
+def test_the_error_after_the_release_is_new_and_says_its_version(visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    row = watched.open("/errors?range=30d").locator("#tile-groups tbody tr", has_text=RELEASE.version)
+    assert "new" in row.inner_text()
+    row.locator("th a").click()
+    watched.page.wait_for_selector("text=Why these are one group")
+    assert RELEASE.version in watched.page.inner_text(".facts")
+    assert RELEASE.viewer in watched.page.inner_text("main"), "what was done right before"
 
 
 def test_without_scripts_pages_are_whole_as_tables(visit: Callable[..., Watched]) -> None:
     watched = visit(java_script_enabled=False)
     watched.page.goto(f"{watched.url}/")
     watched.page.wait_for_url("**/?full=1")
-    assert watched.page.locator("table").count() >= 6
+    assert watched.page.locator("#tile-days table").is_visible(), "a chart is its table"
+    assert watched.page.locator(".tile table:visible").count() >= 8
     watched.page.goto(f"{watched.url}/events")
     watched.page.wait_for_url("**/events?full=1")
     assert watched.page.locator("tr[data-event]").count() == 100

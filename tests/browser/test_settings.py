@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from browser.conftest import Watched
-from browser.test_pages import DESKTOP, PHONE, accessible, fits
+from support.looking import DESKTOP, PHONE, accessible, fits
 from support.serving import ServerProcess
 
 if TYPE_CHECKING:
@@ -187,6 +187,47 @@ def test_files_are_connected_defined_looked_into_and_imported(
     assert "18" in page.inner_text("main")
 
 
+def test_an_alert_is_tried_made_and_muted(visit: Callable[..., Watched], pictures: Path) -> None:
+    watched = visit()
+    page = watched.open("/settings/alerts")
+    page.get_by_role("link", name="Add an alert: Failed logins").click()
+    page.fill('input[name="name"]', "probes")
+    press(page, "What would it find?")
+    page.wait_for_selector("text=Tried")
+    press(page, "Add the alert")
+    assert "probes is added" in notice(page)
+    page.click("summary >> text=Be quiet about it")
+    press(page, "Mute")
+    assert "probes is quiet until" in notice(page)
+    looked_at(watched, pictures, "settings-alert")
+    page.goto(f"{watched.url}/settings/alerts")
+    looked_at(watched, pictures, "settings-alerts")
+
+
+def test_a_schedule_is_tried_and_made(visit: Callable[..., Watched], pictures: Path) -> None:
+    watched = visit()
+    page = watched.open("/settings/add/schedules")
+    page.fill('input[name="name"]', "weekly")
+    page.select_option('select[name="report"]', "users")
+    page.fill('textarea[name="mail"]', "owner@example.com")
+    page.select_option('select[name="format"]', "none")
+    press(page, "What would go?")
+    page.wait_for_selector("text=would go to owner@example.com")
+    press(page, "Add the schedule")
+    assert "weekly is added" in notice(page)
+    looked_at(watched, pictures, "settings-schedule")
+
+
+def test_a_list_sorts_by_its_headings(visit: Callable[..., Watched]) -> None:
+    page = visit().open("/settings/groups")
+    page.click("table.listed thead button >> text=People")
+    page.wait_for_selector('table.listed th[aria-sort="descending"]')
+    people = [
+        int(text.replace(",", "")) for text in page.locator("table.listed tbody td:nth-child(3)").all_inner_texts()
+    ]
+    assert people == sorted(people, reverse=True) and len(set(people)) > 1
+
+
 def test_retention_and_status(visit: Callable[..., Watched], pictures: Path) -> None:
     watched = visit()
     page = watched.open("/settings/retention")
@@ -255,7 +296,7 @@ def test_without_scripts_the_console_is_a_form_and_a_table(visit: Callable[..., 
     assert "SELECT type" in page.inner_text(".asked-before")
 
 
-@pytest.mark.parametrize("path", ["/settings/groups", "/settings/keys", "/settings/datasets"])
+@pytest.mark.parametrize("path", ["/settings/groups", "/settings/keys", "/settings/datasets", "/settings/mail"])
 def test_lists_are_sound(visit: Callable[..., Watched], pictures: Path, path: str) -> None:
     watched = visit()
     watched.open(path)

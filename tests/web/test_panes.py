@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from support.looking import accessible
 from support.reading import event
 from support.web import WebServer
 from whodid.receive.pane_tokens import PREFIX, SERVER_KEY, Claims, signed
@@ -234,6 +235,7 @@ def test_a_foreign_application_shows_both_panes_and_a_frame(page: Page) -> None:
     frame = page.frame_locator("#frame").locator("whodid-activity")
     frame.locator("li").nth(49).wait_for()
     assert page.title() != "hacked"
+    accessible(page)
     assert page.complaints == []  # type: ignore[attr-defined]
     shots = ROOT / "build" / "panes"
     shots.mkdir(parents=True, exist_ok=True)

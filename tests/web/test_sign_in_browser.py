@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.looking import PHONE, accessible, fits
 from support.web import WebServer
 
 if TYPE_CHECKING:
@@ -79,6 +80,21 @@ def test_one_signs_in_goes_on_where_one_wanted_to_and_out_again(page: Page, serv
     page.click("text=Sign out")
     page.wait_for_url("**/sign-in")
     assert page.goto(f"{server.url}/account").status == 401  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_of_signing_in_are_accessible(page: Page, server: WebServer, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    link = server.client.post("/v1/users/ada/password-link").json()["link"]
+    for address in (f"{server.url}/sign-in", server.url + link.removeprefix(server.url)):
+        page.goto(address)
+        accessible(page)
+    sign_in(page, server)
+    accessible(page)
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    for path in ("/account", "/sign-in", "/docs"):
+        page.goto(server.url + path)
+        fits(page)
 
 
 def test_another_origin_can_neither_frame_our_pages_nor_use_a_sign_in(page: Page, server: WebServer, evil: str) -> None:

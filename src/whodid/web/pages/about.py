@@ -45,6 +45,13 @@ async def thing(request: Req, choice: Choice, subject: Mapping[str, str], cursor
     return frame.text("part_thing.html", zone=choice.zone, subject=subject, **told)
 
 
+async def group(request: Req, choice: Choice, subject: Mapping[str, str], cursor: str) -> str:
+    """Who is in a group, and what that gives them."""
+    services = services_of(request)
+    told = await services.call(_group, services.directory, subject["group"])
+    return frame.text("part_group.html", name=subject["group"], **told)
+
+
 async def node(request: Req, choice: Choice, subject: Mapping[str, str], cursor: str) -> str:
     """How a node stands: when it was seen, how its clock goes, what its agent holds."""
     services = services_of(request)
@@ -62,6 +69,16 @@ def _person(directory: Directory, login: str) -> dict[str, Any]:
         return {"user": None, "groups": [], "roles": []}
     roles = sorted({grant.role for grant in directory.roles_of(login)})
     return {"user": user, "groups": directory.groups_of(login), "roles": roles}
+
+
+def _group(directory: Directory, name: str) -> dict[str, Any]:
+    try:
+        found = directory.group(name)
+    except WhodidError:
+        return {"group": None, "people": [], "within": [], "roles": []}
+    within = [member.group.name for member in directory.members(found.id) if not member.group.personal]
+    roles = sorted({grant.role for grant in directory.grants() if grant.group == found.name})
+    return {"group": found, "people": sorted(directory.group_logins(found.id)), "within": within, "roles": roles}
 
 
 def _thing(directory: Directory, kind: str, name: str) -> dict[str, Any]:

@@ -206,6 +206,7 @@ PAGES: Final[tuple[Page, ...]] = (
              columns=("address", "logins", "failed", "first"), empty="No address is new."),
     ), under="/users"),
     Page("group", "/groups/{group}", "{group}", (
+        Tile("who", "group", "part", "whole", 0, title="Who"),
         Tile("numbers", "overview", "numbers", "whole", 1, title="How much, against the equal time before",
              parameters=_GROUP, columns=("active users", "new users", "sessions", "events", "runs", "errors")),
         Tile("days", "activity", "chart", "two-thirds", 3, title="Active people a day", parameters=_GROUP,
@@ -216,6 +217,8 @@ PAGES: Final[tuple[Page, ...]] = (
              columns=("feature", "users", "previous_users", "uses")),
         Tile("things", "entities", size="half", title="Which things they use", parameters=_GROUP,
              columns=("entity_id", "uses", "users", "last")),
+        Tile("errors", "error-groups", size="whole", height=2, title="Which errors they met", parameters=_GROUP,
+             columns=("title", "status", "errors", "previous", "people", "trend", "last"), empty=_NO_ERRORS),
     ), under="/groups"),
     Page("function", "/functions/{function}", "{function}", (
         Tile("numbers", "function", "part", "whole", 1, title="How much, against the equal time before"),

@@ -144,6 +144,7 @@ PARTS: Final[dict[str, Part]] = {
     "person": about.person,
     "sessions": about.sessions,
     "thing": about.thing,
+    "group": about.group,
     "node": about.node,
     "function": function,
     "live": live,

@@ -24,7 +24,7 @@ STYLE.replaceSync(`
 :host([theme=dark]) { --w-text: #e6e8eb; --w-quiet: #a0a8b2; --w-line: #363c44; --w-raised: #1b1f24; --w-accent: #8ab4ff;
   --w-bad: #ff8f85; color-scheme: dark; }
 :host([hidden]) { display: none; }
-header { display: flex; align-items: center; gap: 8px; padding: 8px 12px; border-bottom: 1px solid var(--w-line); }
+.head { display: flex; align-items: center; gap: 8px; padding: 8px 12px; border-bottom: 1px solid var(--w-line); }
 h2 { flex: 1; min-width: 0; margin: 0; font-size: 13px; font-weight: 600; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 h3 { margin: 0; padding: 8px 12px 4px; font-size: 12px; font-weight: 600; color: var(--w-quiet); }
 select, button { font: inherit; color: inherit; background: var(--w-raised); border: 1px solid var(--w-line); border-radius: 6px; padding: 2px 8px; }
@@ -217,7 +217,7 @@ class Pane extends HTMLElement {
       }
     });
     this.body = make('div', { class: 'body', 'aria-live': 'polite', tabindex: '0', role: 'region', 'aria-label': this.title_ });
-    this.shadowRoot.append(make('header', {}, this.heading, choice), this.body);
+    this.shadowRoot.append(make('div', { class: 'head' }, this.heading, choice), this.body);
   }
 }
 
