@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from whodid.engine import Engine
 
 
-# Segments of an import are sealed by their size: then a load fills the store's row groups.
+# Loads of this size fill the store's row groups; what does not goes through its log first, which costs a fifth more.
+_BULK_BYTES: Final = 128 * 1024 * 1024
 _BULK_AGE_MS: Final = 10_000
 _COLLECT_AFTER: Final = (100_000, 50, 100)
 
@@ -76,7 +77,10 @@ def engine_of(place: Place, *, make: bool = False, bulk: bool = False) -> Iterat
 
     config = place.config()
     if bulk:
-        config = place.config(segment_age_ms_max=max(config.segment_age_ms_max, _BULK_AGE_MS))
+        config = place.config(
+            segment_bytes_max=max(config.segment_bytes_max, _BULK_BYTES),
+            segment_age_ms_max=max(config.segment_age_ms_max, _BULK_AGE_MS),
+        )
         _spare_collections()
     if not make and store_kind(config) == "duckdb":
         data_folder(config.data)
