@@ -78,7 +78,6 @@ class Partition:
         self.next = start
         self.position = position
         self.released = start
-        self.fetched = 0
         self._folder = folder
         self._reserve = reserve
         self._batch_bytes_max = batch_bytes_max
@@ -111,7 +110,6 @@ class Partition:
         self._buffered_bytes += len(line)
         self._open_bytes += len(line)
         self.next = offset + 1
-        self.fetched += 1
         if self._open_bytes >= self._batch_bytes_max or self.next == self.position:
             # What the store has already is a batch of its own, which is only looked through.
             self.seal_open()

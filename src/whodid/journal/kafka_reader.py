@@ -92,7 +92,7 @@ class Reader:
                 "heartbeat.interval.ms": 2_000,
                 "max.poll.interval.ms": 120_000,
                 "fetch.wait.max.ms": 100,
-                "queued.max.messages.kbytes": 16 * 1024,
+                "queued.max.messages.kbytes": 4 * 1024,
                 **common,
                 "group.id": group,
                 "enable.auto.commit": False,
@@ -121,7 +121,7 @@ class Reader:
 
     def _run(self) -> None:
         self._consumer.subscribe(
-            [self._identity.topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost_hold
+            [self._identity.topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._dropped
         )
         try:
             while not self._stopping.is_set():
@@ -243,7 +243,7 @@ class Reader:
             self._forget(one.partition)
         consumer.incremental_unassign(partitions)
 
-    def _lost_hold(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _dropped(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Others store these already: what this process still does there changes nothing."""
         for one in partitions:
             self._end(one.partition)
@@ -282,14 +282,13 @@ class Reader:
         low, high = self._consumer.get_watermark_offsets(here, ASK_S_MAX)
         partition = self.partitions.get(number)
         if partition is None:
-            partition = self._new(number, low, high)
+            partition = self.partitions[number] = self._new(number, low, high)
         elif partition.next < low:
             self._tell_lost(number, partition.next, low)
             partition.seal_open()
             partition.next = low
         self._consumer.seek(TopicPartition(here.topic, number, partition.next))
         self._consumer.resume([here])
-        self.partitions[number] = partition
         self._paused.discard(number)
 
     def _new(self, number: int, low: int, high: int) -> Partition:
