@@ -199,7 +199,6 @@ def test_an_alert_is_tried_made_and_muted(visit: Callable[..., Watched], picture
     page.click("summary >> text=Be quiet about it")
     press(page, "Mute")
     assert "probes is quiet until" in notice(page)
-    looked_at(watched, pictures, "settings-alert")
     page.goto(f"{watched.url}/settings/alerts")
     looked_at(watched, pictures, "settings-alerts")
 

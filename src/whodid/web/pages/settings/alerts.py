@@ -32,12 +32,14 @@ from whodid.web.pages.settings.common import (
 from whodid.web.pages.settings.webhooks import webhooks_table
 from whodid.web.requests import Req, segments, services_of
 from whodid.web.services import Services
-from whodid.web.words import moment
+from whodid.web.words import count, moment
 
 HERE: Final = "/settings/alerts"
 ADD: Final = "/settings/add/alerts"
 FIRING: Final = f"{HERE}/firing"
 FIRINGS_SHOWN: Final = 50
+# What of a finding has a page: its detail, where pages of such things are, and the words.
+_BEHIND: Final = (("group", "errors", "The error"), ("event", "events", "The event"))
 _TAGS: Final = {"critical": "bad", "warning": "warning"}
 
 
@@ -184,14 +186,19 @@ async def firing(request: Req, failed: Failed | None = None) -> Response[bytes]:
         rows.append(
             ("Over since", f"{moment(found.ended_at, zone)}{f', by {found.ended_by}' if found.ended_by else ''}", "")
         )
-    details = [(str(name).replace("_", " "), str(value), "") for name, value in found.details.items()]
+    details = [(str(name).replace("_", " "), _told(value), "") for name, value in found.details.items()]
     blocks: list[Block] = [Text([found.message]), Facts(rows)]
     blocks += [Facts(details, "What was counted")] if details else []
-    buttons = [Button("The alert", f"{HERE}/{segment(found.rule)}")]
+    buttons = [
+        Button(name, f"/{path}/{segment(str(found.details[key]))}")
+        for key, path, name in _BEHIND
+        if key in found.details
+    ]
+    buttons.append(Button("The alert", f"{HERE}/{segment(found.rule)}"))
     if found.state == "firing":
         blocks.append(
             ask(failed, "mute", f"{here}/mute", MUTING, "Mute", {"until": "4h"}, title="Be quiet about it",
-                help="Nobody is told again meanwhile, unless it ends.")
+                help="Nobody is told of it meanwhile, not even that it is over.")
         )  # fmt: skip
         buttons.append(Button("Resolve", f"{here}/resolve", True, kind="main"))
     if state == "muted":
@@ -282,6 +289,10 @@ def _standing(request: Req, rule: Rule, standing: dict[str, Any]) -> Facts:
 
 def _tells(mail: Sequence[str], webhooks: Sequence[str]) -> str:
     return ", ".join([*mail, *(f"webhook {name}" for name in webhooks)])
+
+
+def _told(value: Any) -> str:
+    return count(value) if isinstance(value, int | float) else str(value)
 
 
 def _findings(found: Sequence[Finding]) -> Text:
