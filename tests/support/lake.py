@@ -132,7 +132,7 @@ def killed_until_done(cases: Mapping[str, tuple[Path, Mapping[str, Any]]], count
         input=json.dumps([asked, count]),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
     )

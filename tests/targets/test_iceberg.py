@@ -244,13 +244,6 @@ def test_old_snapshots_and_what_only_they_have_go(options: dict[str, Any], tmp_p
     assert lake.numbers(options) == list(range(60))
 
 
-def test_orphans_have_a_day_at_least(options: dict[str, Any], tmp_path: Path) -> None:
-    target = target_of("iceberg", tmp_path / "work", {**options, "orphans_days": 0.5})
-    with pytest.raises(WhodidError, match="orphans_days"):
-        target.open()
-    target.close()
-
-
 def test_a_table_of_other_things_is_refused(options: dict[str, Any], tmp_path: Path) -> None:
     given = lake.complete(options)
     catalog = load_catalog("lake", **properties_of(given))
@@ -293,6 +286,7 @@ def test_others_who_are_always_first_are_waited_for(
         ({"catalog": "glue"}, "uri is given"),
         ({"uri": None}, "uri is missing"),
         ({"table": "events"}, "namespace.table"),
+        ({"orphans_days": 0.5}, "orphans_days is"),
     ],
 )
 def test_options_that_cannot_be(options: dict[str, Any], tmp_path: Path, given: dict[str, Any], message: str) -> None:

@@ -38,7 +38,7 @@ _OURS: Final[tuple[type[Exception], ...]] = (
 
 
 @contextlib.contextmanager
-def explained(what: str, *secrets: str | None) -> Iterator[None]:
+def explained(what: str, *secrets: str) -> Iterator[None]:
     """Errors within, as ours. `what` begins the message ("The catalog cannot be reached"); secrets are cut out of it.
 
     Raises
@@ -69,10 +69,9 @@ def _code_of(error: Exception) -> str:
     return "unavailable"
 
 
-def _told(error: Exception, secrets: tuple[str | None, ...]) -> str:
+def _told(error: Exception, secrets: tuple[str, ...]) -> str:
     cause = getattr(error, "orig", None) or error
     text = " ".join(str(cause).split())[:300] or type(error).__name__
     for secret in secrets:
-        if secret:
-            text = text.replace(secret, "…")
+        text = text.replace(secret, "…")
     return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from whodid.errors import WhodidError
 from whodid.targets.base import TargetOption
@@ -72,6 +73,7 @@ def properties_of(options: Mapping[str, Any]) -> dict[str, str]:
             "invalid",
             f"uri is {'missing' if uri is None else 'given'} with catalog={kind}.",
             "A glue catalog has none; the others need one.",
+            field="uri",
         )
     found = {"type": kind, **_LIMITS}
     if uri is not None:
@@ -87,5 +89,27 @@ def identifier_of(table: str) -> tuple[str, ...]:
     """The parts of a table's name. Raises WhodidError("invalid") when it has no namespace."""
     parts = tuple(table.split("."))
     if len(parts) < 2 or not all(parts):
-        raise WhodidError("invalid", f"table is {table[:100]!r}.", "Write namespace.table, such as whodid.events.")
+        raise WhodidError(
+            "invalid", f"table is {table[:100]!r}.", "Write namespace.table, such as whodid.events.", field="table"
+        )
     return parts
+
+
+def check(options: Mapping[str, Any]) -> None:
+    """Raises WhodidError("invalid") for options that make no sense."""
+    identifier_of(options["table"])
+    properties_of(options)
+    if options["orphans_days"] < 1:
+        raise WhodidError(
+            "invalid",
+            f"orphans_days is {options['orphans_days']}.",
+            "Others may still write what is younger than a day.",
+            field="orphans_days",
+        )
+
+
+def secrets_of(options: Mapping[str, Any]) -> list[str]:
+    """The secrets among options, to be left out of messages."""
+    given = [options[option.name] for option in OPTIONS if option.secret and option.kind == "text"]
+    password = urlsplit(options["uri"] or "").password
+    return [value for value in (*given, password, *options["properties"].values()) if value]

@@ -104,6 +104,10 @@ class LakeTable:
         self.change(change)
         crash.point("iceberg.after-commit")
 
+    def close(self) -> None:
+        """Let go of the catalog."""
+        self.catalog.close()
+
     def change(self, make: Callable[[Transaction, dict[str, str]], None]) -> None:
         """Commit what `make` puts into a transaction; it is made anew whenever somebody else was first.
 

@@ -12,7 +12,7 @@ from whodid.errors import WhodidError
 from whodid.journal import crash
 from whodid.targets.base import Context, TargetOption
 from whodid.targets.iceberg.errors import explained
-from whodid.targets.iceberg.options import OPTIONS, identifier_of, properties_of
+from whodid.targets.iceberg.options import OPTIONS, check, secrets_of
 from whodid.targets.iceberg.table import LakeTable
 from whodid.targets.iceberg.transfer import upload
 from whodid.targets.iceberg.upkeep import Upkeep
@@ -44,8 +44,8 @@ class IcebergTarget(CollectingTarget):
         super().__init__(options, context)
         if context.format != "native":
             raise WhodidError("invalid", f"The table holds events in the native form, not as {context.format}.")
-        identifier_of(options["table"])
-        properties_of(options)
+        check(options)
+        self._lake: LakeTable | None = None
         self._upkeep: Upkeep | None = None
 
     @property
@@ -61,10 +61,10 @@ class IcebergTarget(CollectingTarget):
         (self.working / "files").mkdir()
         if self.options["upkeep_s"] and not self.context.testing:
             self._upkeep = Upkeep(self.options, self.working / "upkeep")
-        return {} if self.context.testing else self._lake.places()
+        return {} if self.context.testing else self._opened.places()
 
     def new_writing(self) -> LakeWriting:
-        return LakeWriting(self.working / "files", self._lake.table.metadata, prefix=self.options["name"])
+        return LakeWriting(self.working / "files", self._opened.table.metadata, prefix=self.options["name"])
 
     def commit(self, writing: Writing | ParquetWriting, written: Sequence[Written]) -> dict[str, int]:
         places = {**self._durable, **writing.places}
@@ -86,6 +86,9 @@ class IcebergTarget(CollectingTarget):
         if self._upkeep is not None:
             self._upkeep.close()
         super().close()
+        if self._lake is not None:
+            self._lake.close()
+            self._lake = None
 
     def cancel(self) -> None:
         super().cancel()
@@ -93,7 +96,7 @@ class IcebergTarget(CollectingTarget):
             self._upkeep.stop()
 
     def _deliver(self, written: Sequence[Written], places: Mapping[str, int]) -> None:
-        table = self._lake.table
+        table = self._opened.table
         provider = table.location_provider()
         files = []
         for file in written:
@@ -101,10 +104,15 @@ class IcebergTarget(CollectingTarget):
             upload(self.working / "files" / file.working, location, table.io)
             crash.point("iceberg.mid-upload")
             files.append(data_file(self.working / "files" / file.working, location, file.partition, table.metadata))
-        self._lake.append(files, {name: self._durable[name] for name in places if name in self._durable}, places)
+        self._opened.append(files, {name: self._durable[name] for name in places if name in self._durable}, places)
+
+    @property
+    def _opened(self) -> LakeTable:
+        if self._lake is None:
+            raise WhodidError("internal", "The target is not open.")
+        return self._lake
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        secrets = [self.options[option.name] for option in OPTIONS if option.secret and option.kind == "text"]
-        with explained(f"{self.options['table']} cannot be written", *secrets):
+        with explained(f"{self.options['table']} cannot be written", *secrets_of(self.options)):
             yield

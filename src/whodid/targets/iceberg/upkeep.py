@@ -21,6 +21,7 @@ from pyiceberg.table import Table
 from whodid.errors import WhodidError
 from whodid.journal import crash
 from whodid.targets.iceberg.errors import explained
+from whodid.targets.iceberg.options import secrets_of
 from whodid.targets.iceberg.rewriting import bins, rewrite
 from whodid.targets.iceberg.table import LakeTable
 from whodid.targets.iceberg.transfer import system_of
@@ -56,12 +57,6 @@ class Upkeep:
     """Runs beside the target, as often as its options say; what fails is tried again then."""
 
     def __init__(self, options: Mapping[str, Any], folder: Path):
-        if options["orphans_days"] < 1:
-            raise WhodidError(
-                "invalid",
-                f"orphans_days is {options['orphans_days']}.",
-                "Others may still write what is younger: 1 at least.",
-            )
         self._options = options
         self._folder = folder
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="whodid-upkeep")
@@ -109,8 +104,10 @@ class Upkeep:
 
     def _run(self) -> None:
         try:
-            with explained(f"{self._options['table']} cannot be tidied"):
-                lake = LakeTable(self._options, "")
+            with (
+                explained(f"{self._options['table']} cannot be tidied", *secrets_of(self._options)),
+                contextlib.closing(LakeTable(self._options, "")) as lake,
+            ):
                 done = self.run(lake, datetime.now(UTC))
         except (WhodidError, CommitFailedException, duckdb.Error) as error:
             if not self._stopped.is_set():
