@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from bench.scale import tables, written
 
 from whodid.benchmark import plan, scale
 
@@ -12,21 +13,10 @@ ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "scale.md").read_text()
 
 
-@pytest.mark.parametrize(
-    "row", [scale.figure_row(one) for one in scale.FIGURES], ids=[one.name for one in scale.FIGURES]
-)
-def test_figures_are_documented(row: str) -> None:
-    assert row in DOCS
-
-
-@pytest.mark.parametrize("row", [scale.shape_row(one) for one in scale.SHAPES], ids=[one.name for one in scale.SHAPES])
-def test_shapes_are_documented(row: str) -> None:
-    assert row in DOCS
-
-
-def test_the_plan_and_the_costs_are_documented() -> None:
-    rows = [*plan.plan(1_000_000, 7), *plan.costs()]
-    assert [row.what for row in rows if plan.plan_row(row) not in DOCS] == []
+def test_the_tables_of_the_page_are_those_of_the_package() -> None:
+    assert written(DOCS) == DOCS, "python -m bench.scale"
+    for rows in tables().values():
+        assert all(f"{row}\n" in DOCS for row in rows)
 
 
 @pytest.mark.parametrize("one", scale.FIGURES, ids=lambda one: one.name)
@@ -40,7 +30,7 @@ def test_a_figure_was_measured_or_says_what_is_reckoned_with(one: scale.Figure) 
 
 def test_measured_figures_agree_with_the_benchmarks() -> None:
     told = (ROOT / "bench" / "README.md").read_text()
-    for name in ("ingest_1", "ingest_100", "ingest_1000", "sustained", "postgresql", "parquet"):
+    for name in ("ingest_1", "ingest_100", "ingest_1000", "sustained", "postgresql", "parquet", "kafka"):
         assert f"{scale.figure(name).value:,.0f}" in told, name
 
 

@@ -125,12 +125,12 @@ def test_serve_says_where_and_drains_when_asked_to_stop(tmp_path: Path) -> None:
     command = [*WHODID, "serve", "--port", "0", "--data", str(tmp_path / "data")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
-        lines = [child.stdout.readline() for _ in range(5)]
+        lines = [child.stdout.readline() for _ in range(6)]
         url = re.search(r"http://\S+", lines[0])
         assert url is not None
         assert str(tmp_path / "data") in lines[1]
-        assert "sign-in?token=" in lines[3]
-        assert "without a key" in lines[4]
+        assert "sign-in?token=" in lines[4]
+        assert "without a key" in lines[5]
         answer = httpx.post(f"{url[0]}/v1/events", json=[{"type": "ping"}] * 3)
         assert answer.json()["accepted"] == 3
         child.send_signal(signal.SIGTERM)
