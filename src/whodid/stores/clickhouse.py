@@ -113,7 +113,12 @@ class ClickHouseStore:
             statement = sql
         with told("the query"), self._readers.one() as client:
             return clickhouse_query.run(
-                client, self._readers, bound(statement, params), limit=limit, timeout_ms=timeout_ms
+                client,
+                self._readers,
+                bound(statement, params),
+                limit=limit,
+                timeout_ms=timeout_ms,
+                embedded=self._address.folder is not None,
             )
 
     def forget(self, level: str, before: datetime) -> Forgotten:

@@ -20,16 +20,16 @@ _JSON_MARK: Final = {b"whodid": b"json"}
 _INT64: Final = pa.int64()
 
 
-def run(client: Client, others: Clients, sql: str, *, limit: int, timeout_ms: int) -> Result:
+def run(client: Client, others: Clients, sql: str, *, limit: int, timeout_ms: int, embedded: bool) -> Result:
     """The first `limit` rows of a statement's answer.
 
-    others  where a client can be had that stops the statement.
+    others    where a client can be had that stops the statement.
+    embedded  whether the engine is in this process: what is set there stays set, so the statement says it reads only.
     Raises  ClickHouseError           the engine's complaint.
             WhodidError("timeout")    who asked it stopped it (`stopping.stoppable`).
     """
     mark = uuid.uuid4().hex
     settings: dict[str, Any] = {
-        "readonly": 1,
         "limit": limit + 1,
         "max_execution_time": max(0.001, timeout_ms / 1000),
         "timeout_overflow_mode": "throw",
@@ -42,13 +42,19 @@ def run(client: Client, others: Clients, sql: str, *, limit: int, timeout_ms: in
         "log_comment": mark,
     }
 
+    text = f"{sql.strip().rstrip(';')}\n/* {mark} */"
+    if embedded:
+        text += " SETTINGS readonly = 1"
+    else:
+        settings["readonly"] = 1
+
     def cancel() -> None:
         with others.one() as other:
             other.command(f"KILL QUERY WHERE position(query, '{mark}') > 0 AND query NOT ILIKE 'KILL%' ASYNC")
 
     try:
         with cancelled_by_stop(cancel):
-            answer = client.raw_query(f"{sql.strip().rstrip(';')}\n/* {mark} */", settings=settings, fmt="Arrow")
+            answer = client.raw_query(text, settings=settings, fmt="Arrow")
     except ClickHouseError:
         if is_stopped():
             raise stopped() from None

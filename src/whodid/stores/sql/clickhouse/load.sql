@@ -146,8 +146,8 @@ SELECT * FROM (
     FROM frames
     ARRAY JOIN rejects AS reject
 )
-WHERE (receiver, seq, "index", received_at, cityHash64(message, line)) NOT IN (
-    SELECT receiver, seq, "index", received_at, cityHash64(message, line) FROM rejected_events
+WHERE (receiver, seq, "index", received_at, cityHash64(message, ifNull(line, -1))) NOT IN (
+    SELECT receiver, seq, "index", received_at, cityHash64(message, ifNull(line, -1)) FROM rejected_events
     WHERE (receiver, seq) IN (SELECT receiver, seq FROM frames)
 ) AND (id IS NULL OR id NOT IN (
     SELECT assumeNotNull(id) FROM rejected_events WHERE id IN (SELECT arrayJoin(rejects).id FROM frames)

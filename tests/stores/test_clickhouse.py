@@ -1,0 +1,395 @@
+"""The ClickHouse store in bad weather, and what it alone has to do: turns, tokens, merges, migrations half done."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from support.batches import Batches
+from support.clickhouse import ClickHouseServer
+from support.events import entity, event, many
+from support.stores import ids, rows
+from whodid.errors import WhodidError
+from whodid.event import Rejection
+from whodid.stores import clickhouse_turns, migrate
+from whodid.stores.clickhouse import ClickHouseStore
+from whodid.stores.clickhouse_address import parse
+from whodid.stores.clickhouse_schema import statements
+from whodid.stores.clickhouse_session import Session
+from whodid.stores.clickhouse_turns import Turns, condition
+from whodid.stores.writer import StoreWriter
+
+# How long the server is away; the long round: WHODID_TEST_AWAY_S=600.
+AWAY_S = float(os.environ.get("WHODID_TEST_AWAY_S", "1"))
+
+
+def database_of(url: str) -> str:
+    return url.rpartition("/")[2].partition("?")[0]
+
+
+def session_of(url: str) -> Session:
+    session = Session(parse(url))
+    session.use(database_of(url))
+    return session
+
+
+# Once, whatever happens
+
+
+def test_a_statement_sent_again_changes_nothing(clickhouse_url: str, tmp_path: Path) -> None:
+    """The same insert under its token, as a driver's or a balancer's retry would send it."""
+    store = ClickHouseStore(clickhouse_url)
+    batches = Batches(tmp_path)
+    store.write([batches.of(many(20))])
+    session = session_of(clickhouse_url)
+    session.run("CREATE TEMPORARY TABLE copy ENGINE = Memory AS SELECT * FROM events")
+    for _ in range(2):
+        session.run("INSERT INTO events SELECT * FROM copy", insert_deduplication_token="one:1-1:x")
+    assert rows(store, "SELECT count(*) AS n FROM events") == [{"n": 40}]
+    session.close()
+    store.close()
+
+
+def test_doubles_that_came_in_behind_the_stores_back_go_with_a_merge_and_counts_with_them(
+    clickhouse_server: ClickHouseServer, clickhouse_url: str, tmp_path: Path
+) -> None:
+    store = ClickHouseStore(clickhouse_url)
+    store.write([Batches(tmp_path).of(many(30, user="ann"))])
+    database = database_of(clickhouse_url)
+    counted = "SELECT sum(events) AS n FROM user_hours"
+    clickhouse_server.run(f"SYSTEM STOP MERGES {database}.events")
+    clickhouse_server.run(f"INSERT INTO {database}.events SELECT * FROM {database}.events")
+    raw = rows(store, "SELECT count(*) AS n FROM events")
+    assert rows(store, counted) == raw == [{"n": 60}]
+    clickhouse_server.run(f"SYSTEM START MERGES {database}.events")
+    clickhouse_server.run(f"OPTIMIZE TABLE {database}.events FINAL")
+    assert rows(store, counted) == rows(store, "SELECT count(*) AS n FROM events") == [{"n": 30}]
+    store.close()
+
+
+@pytest.mark.crash
+def test_what_a_crash_left_between_rows_and_position_counts_as_the_writes_own(
+    clickhouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The directory is told of those events then, and nothing is there twice: neither entities nor rejections."""
+    store = ClickHouseStore(clickhouse_url)
+    batches = Batches(tmp_path)
+    things = [entity("project", "p"), entity("query", "q")]
+    batch = batches.of(
+        many(5, user="ann", entities=things), rejects=[Rejection(index=0, code="invalid", message="No.")]
+    )
+
+    class Died(BaseException):
+        pass
+
+    def die(name: str) -> None:
+        if name == "store.rows-written":
+            raise Died
+
+    with monkeypatch.context() as patched:
+        patched.setattr("whodid.stores.clickhouse_load.point", die)
+        with pytest.raises(Died):
+            store.write([batch])
+    store.close()
+    store = ClickHouseStore(clickhouse_url)
+    assert store.position("receiver-a") == 0
+    written = store.write([batch, batches.of([event(9)])])
+    assert (written.events, written.duplicates) == (6, 0)
+    assert [seen.login for seen in written.mentions.users] == ["ann"]
+    assert rows(store, "SELECT count(*) AS n FROM event_entities") == [{"n": 5}]
+    assert (store.stats().events, store.stats().rejects) == (6, 1)
+    store.close()
+
+
+# Turns
+
+
+def test_of_all_who_want_a_turn_one_gets_it_at_a_time(clickhouse_url: str) -> None:
+    ClickHouseStore(clickhouse_url).close()
+    taken: list[tuple[int, str]] = []
+    inside: list[str] = []
+    overlaps: list[str] = []
+
+    def take(name: str) -> None:
+        session, turns = session_of(clickhouse_url), Turns()
+        for _ in range(3):
+            turn = turns.take(session)
+            overlaps.extend(inside)
+            inside.append(name)
+            taken.append((turn, name))
+            inside.remove(name)
+            turns.give(session, turn)
+        session.close()
+
+    threads = [threading.Thread(target=take, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert sorted(turn for turn, _ in taken) == list(range(1, 10))
+    assert not overlaps
+
+
+def test_whose_turn_was_taken_away_can_write_nothing_more(clickhouse_url: str) -> None:
+    ClickHouseStore(clickhouse_url).close()
+    slow, quick = session_of(clickhouse_url), session_of(clickhouse_url)
+    turn = Turns().take(slow)
+    Turns().take(quick, wait_s=0.0)
+    with pytest.raises(Exception, match="another writer has taken the turn"):
+        slow.run(f"INSERT INTO journal_position SELECT 'r', 1, 'w', now64(6) WHERE {condition(turn)}")
+    assert slow.rows("SELECT count() FROM journal_position") == [(0,)]
+    slow.close()
+    quick.close()
+
+
+def test_taking_a_turn_ends_what_its_holder_still_does(clickhouse_url: str) -> None:
+    ClickHouseStore(clickhouse_url).close()
+    slow, quick = session_of(clickhouse_url), session_of(clickhouse_url)
+    turn = Turns().take(slow)
+    ended: list[str] = []
+
+    def write_on() -> None:
+        try:
+            slow.run(
+                "INSERT INTO journal_position SELECT toString(number), 1, 'w', now64(6) FROM numbers(3) WHERE "
+                f"sleepEachRow(3) = 0 AND {condition(turn)} SETTINGS function_sleep_max_microseconds_per_block = 0"
+            )
+        except Exception as problem:
+            ended.append(str(problem))
+
+    writing = threading.Thread(target=write_on)
+    writing.start()
+    deadline = time.monotonic() + 20
+    running = f"SELECT count() FROM system.processes WHERE position(query, 'whodid turn {turn} ') > 0"
+    while quick.rows(f"{running} AND query LIKE 'INSERT%'")[0][0] == 0 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    Turns().take(quick, wait_s=0.0)
+    writing.join(timeout=30)
+    assert ended
+    assert quick.rows("SELECT count() FROM journal_position") == [(0,)]
+    slow.close()
+    quick.close()
+
+
+def test_a_writer_of_this_machine_that_died_is_not_waited_for(
+    clickhouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ClickHouseStore(clickhouse_url)
+    session = session_of(clickhouse_url)
+    dead = Turns()
+    dead.writer = f"{clickhouse_turns._HOST}:{2**22 + 1}:gone"
+    dead.take(session)
+    began = time.monotonic()
+    assert store.write([Batches(tmp_path).of(many(3))]).events == 3
+    assert time.monotonic() - began < clickhouse_turns.TURN_S / 2
+    session.close()
+    store.close()
+
+
+def test_two_writers_of_one_name_lose_nothing(clickhouse_url: str, tmp_path: Path) -> None:
+    """A data folder and its copy, each with a journal of its own from the same number on."""
+    one, copy = ClickHouseStore(clickhouse_url), ClickHouseStore(clickhouse_url)
+    ours, theirs = Batches(tmp_path / "a", "same"), Batches(tmp_path / "b", "same")
+    assert one.position("same") == copy.position("same") == 0
+    one.write([ours.of(many(3))])
+    theirs_first = theirs.of([event(50, user="copied")])
+    for _ in range(2):
+        with pytest.raises(WhodidError) as refused:
+            copy.write([theirs_first])
+        assert refused.value.code == "unavailable"
+        assert "stores as 'same', too" in str(refused.value)
+        assert refused.value.hint is not None
+        assert "stop one of the two" in refused.value.hint
+    one.write([ours.of(many(2))])
+    assert one.stats().events == 5
+    one.close()
+    copy.close()
+
+
+def test_one_that_takes_over_from_itself_goes_on(clickhouse_url: str, tmp_path: Path) -> None:
+    """A process that seemed dead stores its batch after the next one has asked for the position."""
+    old, new = ClickHouseStore(clickhouse_url), ClickHouseStore(clickhouse_url)
+    batches = Batches(tmp_path)
+    first, second = batches.of(many(3)), batches.of([event(60)])
+    assert new.position("receiver-a") == 0
+    old.write([first])
+    assert new.write([first, second]).events == 1
+    assert len(ids(new)) == 4
+    old.close()
+    new.close()
+
+
+# Bad weather
+
+
+class OneJournal:
+    """A journal whose batches are all sealed."""
+
+    def __init__(self, batches: list[object], receiver: str = "receiver-a"):
+        self.receiver = receiver
+        self.batches = batches
+        self.released = 0
+
+    def sealed(self) -> list[object]:
+        return [batch for batch in self.batches if batch.number > self.released]  # type: ignore[attr-defined]
+
+    def wait_sealed(self, after: int, timeout_s: float) -> list[object]:
+        found = [batch for batch in self.sealed() if batch.number > after]  # type: ignore[attr-defined]
+        if not found:
+            time.sleep(min(0.05, timeout_s))
+        return found
+
+    def seal(self) -> int:
+        return len(self.batches)
+
+    def release(self, number: int) -> None:
+        self.released = max(self.released, number)
+
+    def wake(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_the_writer_goes_on_when_the_server_is_back(
+    own_clickhouse_server: ClickHouseServer, tmp_path: Path, how: str
+) -> None:
+    server = own_clickhouse_server
+    store = ClickHouseStore(server.url())
+    batches = Batches(tmp_path / "journal")
+    journal = OneJournal([batches.of(many(5)) for _ in range(3)])
+    writer = StoreWriter(journal, store, pause_s_max=0.5)  # type: ignore[arg-type]
+    writer.start()
+    writer.flush(60)
+    getattr(server, how)()
+    journal.batches += [batches.of(many(5)) for _ in range(3)]
+    with pytest.raises(WhodidError) as away:
+        store.query("SELECT count(*) FROM events")
+    assert away.value.code == "unavailable"
+    deadline = time.monotonic() + AWAY_S
+    while writer.status().last_error is None or time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "does not answer" in str(writer.status().last_error)
+    assert journal.released == 3
+    server.start()
+    writer.flush(60)
+    assert store.stats().events == 30
+    assert writer.status().last_error is None
+    writer.close()
+    store.close()
+
+
+def test_too_many_parts_are_waited_out(
+    clickhouse_server: ClickHouseServer, clickhouse_url: str, tmp_path: Path
+) -> None:
+    store = ClickHouseStore(clickhouse_url)
+    batches = Batches(tmp_path)
+    table = f"{database_of(clickhouse_url)}.events"
+    clickhouse_server.run(f"SYSTEM STOP MERGES {table}")
+    clickhouse_server.run(f"ALTER TABLE {table} MODIFY SETTING parts_to_delay_insert = 2, parts_to_throw_insert = 3")
+    waiting = [batches.of([event(number)]) for number in range(4)]
+    with pytest.raises(WhodidError) as refused:
+        for batch in waiting:
+            store.write([batch])
+    assert refused.value.code == "unavailable"
+    assert refused.value.retry_after_s == 10
+    assert "too many parts" in str(refused.value).lower()
+    clickhouse_server.run(f"SYSTEM START MERGES {table}")
+    clickhouse_server.run(f"OPTIMIZE TABLE {table} FINAL")
+    store.write(waiting)
+    assert len(ids(store)) == 4
+    store.close()
+
+
+def test_a_migration_half_done_is_finished_by_who_opens_next(
+    clickhouse_server: ClickHouseServer, tmp_path: Path
+) -> None:
+    first = migrate.migrations("clickhouse")[0]
+    parts = statements(parse("clickhouse://db/x"), first.sql)
+    assert len(parts) > 5
+    for done in (1, len(parts) - 1):
+        url = clickhouse_server.fresh_url()
+        clickhouse_server.run(f"CREATE DATABASE {database_of(url)}")
+        session = session_of(url)
+        for statement in parts[:done]:
+            session.run(statement)
+        session.close()
+        store = ClickHouseStore(url)
+        assert store.write([Batches(tmp_path / str(done)).of(many(3))]).events == 3
+        assert store.stats().version == first.number
+        store.close()
+        clickhouse_server.drop(url)
+
+
+def test_a_database_of_a_newer_whodid_is_left_alone(clickhouse_url: str) -> None:
+    ClickHouseStore(clickhouse_url).close()
+    session = session_of(clickhouse_url)
+    session.run("INSERT INTO migrations (number, name) VALUES (999, 'later')")
+    session.close()
+    with pytest.raises(WhodidError) as refused:
+        ClickHouseStore(clickhouse_url)
+    assert refused.value.code == "conflict"
+
+
+def test_nobody_there_is_said_at_once() -> None:
+    with pytest.raises(WhodidError) as refused:
+        ClickHouseStore("clickhouse://ann:secret@127.0.0.1:9/x")
+    assert refused.value.code == "unavailable"
+    assert "secret" not in str(refused.value)
+
+
+# What the engine does by itself
+
+
+def test_the_engines_own_limit_of_age_is_set_changed_and_taken_away(
+    clickhouse_server: ClickHouseServer, clickhouse_url: str
+) -> None:
+    asked = f"SELECT create_table_query FROM system.tables WHERE database = '{database_of(clickhouse_url)}'"
+    for days, expected in ((30, 3), (2555, 3), (None, 0)):
+        ClickHouseStore(clickhouse_url + (f"?ttl_days={days}" if days else "")).close()
+        made = clickhouse_server.run(asked)
+        assert made.count(f"toIntervalDay({days})") == expected
+        assert made.count("TTL toDateTime(time)") == (2 if days else 0)
+
+
+def test_counts_by_the_hour_are_read_from_projections(
+    clickhouse_server: ClickHouseServer, clickhouse_url: str, tmp_path: Path
+) -> None:
+    store = ClickHouseStore(clickhouse_url)
+    store.write([Batches(tmp_path).of(many(300, user="ann"))])
+    database = database_of(clickhouse_url)
+    for asked in (
+        "SELECT hour, type, sum(events) FROM {}.event_hours GROUP BY hour, type",
+        "SELECT hour, user, sum(runs), sum(errors) FROM {}.user_hours GROUP BY hour, user",
+        "SELECT hour, user, count() FROM {}.session_hours GROUP BY hour, user",
+    ):
+        plan = clickhouse_server.run(f"EXPLAIN {asked.format(database)}")
+        assert re.search(r"ReadFromMergeTree \((hours|people|sessions)\)", plan), plan
+    store.close()
+
+
+def test_the_engine_in_this_process_is_a_store_too(tmp_path: Path) -> None:
+    """`chdb:///folder`: the same client, and no server. In a process of its own, which has one engine."""
+    script = (
+        "import sys; from pathlib import Path; from support.batches import Batches; from support.events import many\n"
+        "from whodid.stores.clickhouse import ClickHouseStore\n"
+        f"store = ClickHouseStore('chdb://{tmp_path}/engine')\n"
+        f"made = Batches(Path('{tmp_path}/journal')); batch = made.of(many(4, user='ann'))\n"
+        "assert store.write([batch]).events == 4 and store.write([batch]).events == 0\n"
+        "print(store.query('SELECT count(*) AS n FROM events').table.to_pylist()); store.close()\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (ran.stdout, ran.returncode) == ("[{'n': 4}]\n", 0), ran.stderr
