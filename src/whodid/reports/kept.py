@@ -19,7 +19,7 @@ from whodid.reading.sight import Sight
 from whodid.reports.common import Shift
 from whodid.stores.base import KEPT
 
-RELATIONS: Final = tuple(name for name in KEPT if name != "entity_hours")
+RELATIONS: Final = tuple(KEPT)
 
 # Which events a relation by the hour is about; all when it is not named here.
 _AMONG: Final = {
@@ -29,11 +29,12 @@ _AMONG: Final = {
         "'flow-object-build-failed', 'dataset-read-data', 'dataset-read-data-sample'))"
     ),
 }
-# What tells the same with more columns, and takes longer.
-_FINER: Final = {
-    "user_hours": ("event_hours", "thing_hours", "entity_hours"),
-    "event_hours": ("thing_hours", "entity_hours"),
-    "thing_hours": ("entity_hours",),
+# What tells the same, the quickest first. Who asks for one thing is told by `entity_hours`, who asks for none by the
+# first things; so a report that reads `entity_hours` does not say which things these are.
+_TOLD_BY: Final = {
+    "user_hours": ("user_hours", "event_hours", "thing_hours", "entity_hours"),
+    "event_hours": ("event_hours", "thing_hours", "entity_hours"),
+    "entity_hours": ("thing_hours", "entity_hours"),
 }
 # The columns by which a filter, or a part of a sight, chooses.
 _ASKED_BY: Final = {
@@ -109,7 +110,7 @@ def relations(
     told, where = {}, {}
     for name in RELATIONS:
         by_hour = KEPT[name][0] == "hour"
-        able = [one for one in (name, *_FINER.get(name, ())) if one in store_keeps and _is_able(one, chosen, sight)]
+        able = [one for one in _TOLD_BY.get(name, (name,)) if one in store_keeps and _is_able(one, chosen, sight)]
         where[name] = chosen.where
         if not able or (by_hour and not even):
             told[name] = f"({say(_form(name))})"

@@ -11,28 +11,54 @@
 -- column: first time | the first event behind it in the time
 -- column: last time | the latest
 -- chart: bar x=value y=measure
-WITH told AS (
+WITH people AS (
     SELECT
-        e.time >= $since AS is_current, e.who AS person, e.project, e.type, e.node,
-        date_trunc('day', local(e.time)) AS day, e.uses > 0 AND e.by_hand AS by_hand,
-        e.verb IN ('made', 'edited') AS is_edit, sum(e.events) AS events, min(e.first) AS first, max(e.last) AS last
-    FROM thing_hours e
+        e.time >= $since AS is_current, e.who AS person,
+        max(CASE WHEN e.uses > 0 AND e.by_hand THEN 1 ELSE 0 END) AS by_hand,
+        max(CASE WHEN e.uses > 0 AND e.by_hand AND e.verb IN ('made', 'edited') THEN 1 ELSE 0 END) AS makes
+    FROM entity_hours e
+    WHERE e.time >= $before AND e.time < $until AND chosen() AND e.who IS NOT NULL
+    GROUP BY 1, 2
+), projects AS (
+    SELECT
+        e.time >= $since AS is_current, e.project,
+        max(CASE WHEN e.verb IN ('made', 'edited') THEN 1 ELSE 0 END) AS is_edited
+    FROM entity_hours e
+    WHERE e.time >= $before AND e.time < $until AND chosen() AND e.project IS NOT NULL
+    GROUP BY 1, 2
+), kinds AS (
+    SELECT DISTINCT e.time >= $since AS is_current, e.type, e.node
+    FROM entity_hours e
     WHERE e.time >= $before AND e.time < $until AND chosen()
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+), days AS (
+    SELECT
+        e.time >= $since AS is_current, date_trunc('day', local(e.time)) AS day, sum(e.events) AS events,
+        min(e.first) AS first, max(e.last) AS last
+    FROM user_hours e
+    WHERE e.time >= $before AND e.time < $until AND chosen()
+    GROUP BY 1, 2
 ), counted AS (
     SELECT
-        is_current,
-        CAST(count(DISTINCT person) AS double precision) AS people,
-        CAST(count(DISTINCT CASE WHEN by_hand THEN person END) AS double precision) AS by_hand,
-        CAST(count(DISTINCT CASE WHEN is_edit AND by_hand THEN person END) AS double precision) AS makers,
-        CAST(count(DISTINCT project) AS double precision) AS projects,
-        CAST(count(DISTINCT CASE WHEN is_edit THEN project END) AS double precision) AS projects_edited,
-        CAST(count(DISTINCT type) AS double precision) AS types,
-        CAST(count(DISTINCT node) AS double precision) AS nodes,
-        CAST(count(DISTINCT day) AS double precision) AS days,
-        CAST(sum(events) AS double precision) AS events,
-        min(first) AS first, max(last) AS last
-    FROM told
+        d.is_current, min(d.first) AS first, max(d.last) AS last,
+        CAST(max(p.people) AS double precision) AS people,
+        CAST(max(p.by_hand) AS double precision) AS by_hand,
+        CAST(max(p.makers) AS double precision) AS makers,
+        CAST(max(j.projects) AS double precision) AS projects,
+        CAST(max(j.projects_edited) AS double precision) AS projects_edited,
+        CAST(max(k.types) AS double precision) AS types,
+        CAST(max(k.nodes) AS double precision) AS nodes,
+        CAST(count(*) AS double precision) AS days,
+        CAST(sum(d.events) AS double precision) AS events
+    FROM days d
+    JOIN (
+        SELECT is_current, count(DISTINCT type) AS types, count(DISTINCT node) AS nodes FROM kinds GROUP BY 1
+    ) k ON k.is_current = d.is_current
+    LEFT JOIN (
+        SELECT is_current, count(*) AS people, sum(by_hand) AS by_hand, sum(makes) AS makers FROM people GROUP BY 1
+    ) p ON p.is_current = d.is_current
+    LEFT JOIN (
+        SELECT is_current, count(*) AS projects, sum(is_edited) AS projects_edited FROM projects GROUP BY 1
+    ) j ON j.is_current = d.is_current
     GROUP BY 1
 ), recorded AS (
     SELECT

@@ -15,36 +15,42 @@
 -- column: late_seconds number s | half of the events were received no later than this after they happened
 -- chart: bar x=days y=node
 -- drill: /events?node={node}
-WITH told AS (
-    SELECT e.node, e.node_type, e.time, e.received_at, local(e.time) AS here
+WITH hours AS (
+    SELECT
+        e.node, e.node_type, date_trunc('hour', e.time) AS hour, date_trunc('day', local(e.time)) AS day,
+        sum(e.events) AS events, min(e.first) AS first, max(e.last) AS last
+    FROM entity_hours e
+    WHERE e.time >= $since AND e.time < $until AND chosen()
+    GROUP BY 1, 2, 3, 4
+), lateness AS (
+    SELECT
+        e.node, e.node_type,
+        percentile(0.5, CAST(extract(epoch FROM e.received_at - e.time) AS double precision)) AS late_seconds
     FROM events e
     WHERE e.time >= $since AND e.time < $until AND chosen()
-), hours AS (
-    SELECT node, node_type, date_trunc('hour', time) AS hour, min(time) AS first, max(time) AS last
-    FROM told
-    GROUP BY 1, 2, 3
+    GROUP BY 1, 2
 ), gaps AS (
     SELECT node, node_type, max(gap) AS gap FROM (
         SELECT node, node_type,
-            CAST(extract(epoch FROM first - lag(last) OVER (PARTITION BY node, node_type ORDER BY hour))
+            CAST(extract(epoch FROM first - lag(last) OVER (PARTITION BY node, node_type ORDER BY hour, day))
                 AS double precision) / 3600 AS gap
         FROM hours
     ) between_hours
     GROUP BY 1, 2
 ), counted AS (
     SELECT
-        node, node_type, count(*) AS events, min(time) AS first, max(time) AS last,
-        count(DISTINCT date_trunc('day', here)) AS days,
-        percentile(0.5, CAST(extract(epoch FROM received_at - time) AS double precision)) AS late_seconds,
-        CAST(extract(epoch FROM date_trunc('day', max(here)) - date_trunc('day', min(here))) AS double precision) / 86400
-            + 1 AS span_days
-    FROM told
+        node, node_type, CAST(sum(events) AS bigint) AS events, min(first) AS first, max(last) AS last,
+        count(DISTINCT day) AS days,
+        CAST(extract(epoch FROM max(day) - min(day)) AS double precision) / 86400 + 1 AS span_days
+    FROM hours
     GROUP BY 1, 2
 )
 SELECT
     c.node, c.node_type, c.events, c.first, c.last, c.days, CAST(round(c.span_days) AS integer) AS span_days,
-    g.gap AS longest_gap_hours, c.late_seconds, count(*) OVER () AS "of"
+    g.gap AS longest_gap_hours, l.late_seconds, count(*) OVER () AS "of"
 FROM counted c
 LEFT JOIN gaps g ON coalesce(g.node, '') = coalesce(c.node, '') AND coalesce(g.node_type, '') = coalesce(c.node_type, '')
+LEFT JOIN lateness l
+    ON coalesce(l.node, '') = coalesce(c.node, '') AND coalesce(l.node_type, '') = coalesce(c.node_type, '')
 ORDER BY c.events DESC, c.node, c.node_type
 LIMIT $limit

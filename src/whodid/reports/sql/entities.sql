@@ -20,10 +20,10 @@
 -- drill: /entities/{entity_type}/{entity_id}
 WITH summed AS (
     SELECT
-        e.entity_type, e.entity_id, e.who AS person, max(e.entity_name) AS entity_name,
+        e.entity_type, e.entity_id, e.who AS person,
+        sum(CASE WHEN e.time >= $since THEN e.events ELSE 0 END) AS events,
         sum(CASE WHEN e.time >= $since THEN e.uses ELSE 0 END) AS uses,
         sum(CASE WHEN e.time < $since THEN e.uses ELSE 0 END) AS previous_uses,
-        max(CASE WHEN e.time >= $since THEN e.who END) AS present,
         sum(CASE WHEN e.time >= $since THEN e.runs ELSE 0 END) AS runs,
         sum(CASE WHEN e.time >= $since AND e.verb = 'edited' THEN e.events ELSE 0 END) AS edits,
         sum(CASE WHEN e.time >= $since THEN e.errors ELSE 0 END) AS errors,
@@ -34,19 +34,29 @@ WITH summed AS (
     GROUP BY 1, 2, 3
 ), counted AS (
     SELECT
-        entity_type, entity_id, max(entity_name) AS entity_name,
+        entity_type, entity_id,
         CAST(sum(uses) AS bigint) AS uses,
         CAST(sum(previous_uses) AS bigint) AS previous_uses,
-        count(present) AS users,
+        count(CASE WHEN events > 0 THEN person END) AS users,
         CAST(sum(runs) AS bigint) AS runs,
         CAST(sum(edits) AS bigint) AS edits,
         CAST(sum(errors) AS bigint) AS errors,
         max(last) AS last
     FROM summed
     GROUP BY 1, 2
+), told AS (
+    SELECT *, count(*) OVER () AS "of"
+    FROM counted
+    ORDER BY uses DESC, previous_uses DESC, entity_type, entity_id
+    LIMIT $limit
+), names AS (
+    -- Only of those that are told: texts cost more to compare than numbers to add.
+    SELECT e.entity_type, e.entity_id, max(e.entity_name) AS entity_name
+    FROM thing_hours e JOIN told t ON t.entity_type = e.entity_type AND t.entity_id = e.entity_id
+    WHERE e.time >= $before AND e.time < $until AND chosen()
+    GROUP BY 1, 2
 )
 SELECT
-    entity_type, entity_id, entity_name, uses, previous_uses, users, runs, edits, errors, last, count(*) OVER () AS "of"
-FROM counted
-ORDER BY uses DESC, previous_uses DESC, entity_type, entity_id
-LIMIT $limit
+    t.entity_type, t.entity_id, n.entity_name, t.uses, t.previous_uses, t.users, t.runs, t.edits, t.errors, t.last, t."of"
+FROM told t JOIN names n ON n.entity_type = t.entity_type AND n.entity_id = t.entity_id
+ORDER BY t.uses DESC, t.previous_uses DESC, t.entity_type, t.entity_id

@@ -23,28 +23,33 @@
 -- chart: point x=time y=verb
 -- drill: /events/{id}
 SELECT
-    e.time,
-    verb() AS verb,
-    e.type,
-    person() AS person,
-    e.via,
-    e.entity_type,
-    e.entity_id,
-    e.entity_name,
-    parameter('changed') AS changed,
-    parameter('before') AS before,
-    parameter('after') AS after,
-    e.description,
-    e.status,
-    e.duration_ms,
-    CAST(e.id AS varchar) AS id,
+    found.*,
     (
-        SELECT CAST(coalesce(sum(e.events), 0) AS bigint) FROM thing_hours e
+        SELECT CAST(coalesce(sum(e.events), 0) AS bigint) FROM entity_hours e
         WHERE e.time >= $since AND e.time < $until AND chosen() AND e.topic <> 'compute-resource-usage'
             AND (CAST($verb AS varchar) = 'any' OR e.verb = $verb)
     ) AS "of"
-FROM events e
-WHERE e.time >= $since AND e.time < $until AND chosen() AND e.topic <> 'compute-resource-usage'
-    AND (CAST($verb AS varchar) = 'any' OR verb() = $verb)
-ORDER BY e.time DESC, e.id DESC
-LIMIT $limit
+FROM (
+    SELECT
+        e.time,
+        verb() AS verb,
+        e.type,
+        person() AS person,
+        e.via,
+        e.entity_type,
+        e.entity_id,
+        e.entity_name,
+        parameter('changed') AS changed,
+        parameter('before') AS before,
+        parameter('after') AS after,
+        e.description,
+        e.status,
+        e.duration_ms,
+        CAST(e.id AS varchar) AS id
+    FROM events e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.topic <> 'compute-resource-usage'
+        AND (CAST($verb AS varchar) = 'any' OR verb() = $verb)
+    ORDER BY e.time DESC, e.id DESC
+    LIMIT $limit
+) found
+ORDER BY time DESC, id DESC

@@ -21,7 +21,7 @@
 -- column: last time | the last
 -- chart: point x=day y=times_usual
 -- drill: /users/{person}
-WITH daily AS (
+WITH daily AS MATERIALIZED (
     SELECT
         e.who AS person,
         CASE WHEN e.type = ANY($exports) THEN 'export' ELSE 'read' END AS kind,

@@ -44,7 +44,7 @@ WITH counted AS (
     GROUP BY 1
 ), visits AS (
     SELECT DISTINCT project() AS project, e.session
-    FROM events e
+    FROM session_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND project() IS NOT NULL
 ), visited AS (
     SELECT project, count(session) AS sessions FROM visits GROUP BY 1

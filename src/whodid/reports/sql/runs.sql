@@ -22,28 +22,33 @@
 -- chart: point x=time y=duration_ms color=status
 -- drill: /events/{id}
 SELECT
-    e.time,
-    person() AS person,
-    coalesce(e.function, e.type) AS function,
-    e.entity_type,
-    e.entity_id,
-    e.entity_name,
-    e.duration_ms,
-    e.status,
-    e.error_message,
-    CAST(e.entities AS varchar) AS entities,
-    CAST(e.parameters AS varchar) AS parameters,
-    e.request_id,
-    CAST(e.session AS varchar) AS session,
-    CAST(e.id AS varchar) AS id,
+    found.*,
     (
         SELECT CAST(coalesce(sum(e.runs), 0) AS bigint)
         FROM event_hours e
         WHERE e.time >= $since AND e.time < $until AND chosen()
             AND (CAST($function AS varchar) = '' OR coalesce(e.function, e.type) = $function)
     ) AS "of"
-FROM events e
-WHERE e.time >= $since AND e.time < $until AND chosen() AND is_run()
-    AND (CAST($function AS varchar) = '' OR coalesce(e.function, e.type) = $function)
-ORDER BY e.time DESC, e.id
-LIMIT $limit
+FROM (
+    SELECT
+        e.time,
+        person() AS person,
+        coalesce(e.function, e.type) AS function,
+        e.entity_type,
+        e.entity_id,
+        e.entity_name,
+        e.duration_ms,
+        e.status,
+        e.error_message,
+        CAST(e.entities AS varchar) AS entities,
+        CAST(e.parameters AS varchar) AS parameters,
+        e.request_id,
+        CAST(e.session AS varchar) AS session,
+        CAST(e.id AS varchar) AS id
+    FROM events e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND is_run()
+        AND (CAST($function AS varchar) = '' OR coalesce(e.function, e.type) = $function)
+    ORDER BY e.time DESC, e.id
+    LIMIT $limit
+) found
+ORDER BY time DESC, id

@@ -17,22 +17,27 @@
 -- column: id uuid | the event
 -- drill: /events/{id}
 SELECT
-    e.time,
-    coalesce(person(), parameter('login')) AS person,
-    e.via,
-    e.type,
-    e.entity_type || ':' || coalesce(e.entity_name, e.entity_id) AS thing,
-    e.description,
-    parameter('before') AS before,
-    coalesce(parameter('after'), CAST(e."parameters" AS varchar)) AS after,
-    coalesce(parameter('originalIP'), parameter('clientIP'), parameter('ip'), e.orig_address) AS address,
-    e.id,
+    found.*,
     (
         SELECT CAST(coalesce(sum(e.events), 0) AS bigint)
         FROM event_hours e
         WHERE e.time >= $since AND e.time < $until AND chosen() AND e.type = ANY($kind)
     ) AS "of"
-FROM events e
-WHERE e.time >= $since AND e.time < $until AND chosen() AND e.type = ANY($kind)
-ORDER BY e.time DESC, e.id
-LIMIT $limit
+FROM (
+    SELECT
+        e.time,
+        coalesce(person(), parameter('login')) AS person,
+        e.via,
+        e.type,
+        e.entity_type || ':' || coalesce(e.entity_name, e.entity_id) AS thing,
+        e.description,
+        parameter('before') AS before,
+        coalesce(parameter('after'), CAST(e."parameters" AS varchar)) AS after,
+        coalesce(parameter('originalIP'), parameter('clientIP'), parameter('ip'), e.orig_address) AS address,
+        e.id
+    FROM events e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.type = ANY($kind)
+    ORDER BY e.time DESC, e.id
+    LIMIT $limit
+) found
+ORDER BY time DESC, id
