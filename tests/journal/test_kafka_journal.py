@@ -20,6 +20,7 @@ from support.stores import ids, rows
 from whodid.config import Config
 from whodid.engine import Engine
 from whodid.errors import WhodidError
+from whodid.event import Rejection
 from whodid.journal import frame
 from whodid.journal.kafka import KafkaStatus, Marker
 from whodid.journal.kafka_topic import Identity
@@ -33,11 +34,14 @@ def topic(kafka: KafkaCluster) -> str:
 
 
 @contextmanager
-def engine(kafka: KafkaCluster, topic: str, folder: Path, **options: Any) -> Iterator[Engine]:
+def engine(
+    kafka: KafkaCluster, topic: str, folder: Path, *, store: str = "duckdb", age_ms: int = 50, **options: Any
+) -> Iterator[Engine]:
     usual = {"security": "plaintext", "min_insync": 1, "partitions": PARTITIONS, "keep_ms": -1}
     query = "&".join(f"{name}={value}" for name, value in {**usual, **options}.items())
     url = f"kafka://{kafka.bootstrap}/{topic}?{query}"
-    with Engine.open(Config(data=str(folder / "data"), journal=url, segment_age_ms_max=50)) as opened:
+    config = Config(data=str(folder / "data"), store=store, journal=url, segment_age_ms_max=age_ms)
+    with Engine.open(config) as opened:
         yield opened
 
 
@@ -100,6 +104,30 @@ def test_every_stored_event_tells_its_record(kafka: KafkaCluster, topic: str, tm
         offset, place = divmod(event["seq"] - 1, 10_000)
         partition = int(event["receiver"].rpartition("-")[2])
         assert there[partition, offset].events[place].id == event["id"]
+
+
+@pytest.mark.postgresql
+def test_two_writers_of_one_partition_store_each_event_once(
+    kafka: KafkaCluster, topic: str, tmp_path: Path, postgresql_url: str
+) -> None:
+    # Two groups: what a writer that was taken for dead does for a moment, these two do all the time.
+    folders = [tmp_path / name for name in "ab"]
+    reject = Rejection(index=0, code="invalid", message="m")
+    with (
+        engine(kafka, topic, folders[0], store=postgresql_url, group=f"{topic}-a", age_ms=30) as one,
+        engine(kafka, topic, folders[1], store=postgresql_url, group=f"{topic}-b", age_ms=70) as two,
+    ):
+        sent = [draft(3, rejects=[reject]) for _ in range(60)]
+        for place, each in enumerate(sent):
+            (one, two)[place % 2].journal.append_blocking(each)
+        for opened in (one, two):
+            opened.flush(60)
+        wait_for(lambda: all(not one.writer.status().lag_batches for one in (one, two)), "end of both")
+        assert ids(one.store) == sorted(ids_of(sent))
+        assert one.store.stats().rejects == len(sent)
+        written = [opened.writer.status() for opened in (one, two)]
+        assert sum(status.stored for status in written) == 3 * len(sent)
+        assert sum(status.duplicates for status in written) == 0
 
 
 def test_brokers_of_another_cluster_are_refused(kafka: KafkaCluster, topic: str, tmp_path: Path) -> None:

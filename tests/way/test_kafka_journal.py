@@ -1,9 +1,15 @@
-"""Kafka as the journal, on three real brokers: whoever dies or hangs, nothing acknowledged is lost, nothing doubled."""
+"""Kafka as the journal, on three real brokers: whoever dies or hangs, nothing acknowledged is lost, nothing doubled.
+
+A short round by default; `WHODID_CRASH_ROUNDS=20 pytest tests/way/test_kafka_journal.py` is the long one.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,6 +25,7 @@ from support.posting import Sender, assert_exactly_once
 from support.serving import ServerProcess
 from whodid.event import new_id
 
+ROUNDS = int(os.environ.get("WHODID_CRASH_ROUNDS", "0"))
 PARTITIONS = 4
 SETTINGS = f"security=plaintext&partitions={PARTITIONS}&timeout_ms=6000&session.timeout.ms=6000"
 
@@ -121,6 +128,13 @@ def test_brokers_that_hang_cost_time_and_no_event(three: KafkaCluster, journal: 
             began = time.monotonic()
             assert probe(a)[0] == 429 and time.monotonic() - began < 1
             assert a.request("GET", "/readyz")[0] == 503
+            told = subprocess.run(
+                [sys.executable, "-m", "whodid", "status", "--data", str(a.data)],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+            assert f"of {PARTITIONS} partitions" in told and "takes nothing: Kafka" in told, told
         finally:
             three.thaw(0)
             three.thaw(1)
@@ -184,6 +198,12 @@ def test_brokers_and_writers_die_under_load(
             b.start()
             senders += senders_on(b, b)
             wait_for(lambda: len(holds(b)) == PARTITIONS // 2 == len(holds(a)), "rebalance")
+            for number in range(ROUNDS):
+                three.restart(1)
+                b.kill()
+                b.start()
+                three.kill(1)
+                time.sleep(number % 3)
             finish(senders)
             assert all_is_stored(a, senders) > 100
             wait_for(lambda: standing(a)["lag_records"] == 0, "lag of 0")
