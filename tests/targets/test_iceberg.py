@@ -179,6 +179,22 @@ def test_one_instance_at_a_time_in_a_folder(options: dict[str, Any], tmp_path: P
     first.close()
 
 
+def test_a_table_that_is_partitioned_otherwise_meanwhile(options: dict[str, Any], tmp_path: Path) -> None:
+    target = target_of("iceberg", tmp_path / "work", options)
+    filled(target, range(20))
+    with lake.table(options).update_spec() as update:
+        update.remove_field("topic")
+        update.add_identity("level")
+    with pytest.raises(WhodidError, match="partitioned otherwise") as caught:
+        target.flush()
+    target.close()
+    assert caught.value.kind.temporary
+    written(options, tmp_path / "work", range(20))
+    assert lake.numbers(options) == list(range(20))
+    (file,) = (task.file for task in lake.table(options).scan(row_filter="level = 'audit'").plan_files())
+    assert file.record_count == 20
+
+
 def test_servers_write_at_once_each_with_its_place(options: dict[str, Any], tmp_path: Path) -> None:
     written(options, tmp_path / "first", range(1))
 
@@ -276,7 +292,7 @@ def test_others_who_are_always_first_are_waited_for(
 
     monkeypatch.setattr(type(found.catalog), "commit_table", refuse)
     with pytest.raises(WhodidError, match="all the time") as caught:
-        found.append([], {}, {"a": 1})
+        found.append([], found.table.metadata.default_spec_id, {}, {"a": 1})
     assert caught.value.code == "busy"
 
 

@@ -62,7 +62,7 @@ class _OneTry(Transaction):
 
 
 class LakeTable:
-    """An Iceberg table of events. Not for several threads: each opens its own.
+    """An Iceberg table of events, changed by one thread at a time.
 
     options  those of the target.
     owner    whose places: opaque, of this target and server.
@@ -82,17 +82,21 @@ class LakeTable:
             name.removeprefix(self._prefix): int(value) for name, value in told.items() if name.startswith(self._prefix)
         }
 
-    def append(self, files: Sequence[DataFile], begin: Mapping[str, int], end: Mapping[str, int]) -> None:
+    def append(self, files: Sequence[DataFile], spec_id: int, begin: Mapping[str, int], end: Mapping[str, int]) -> None:
         """Files and the places that hold with them, in one snapshot.
 
+        spec_id     how the files are partitioned.
         begin, end  the places before and after, by receiver; empty ones move nothing.
-        Raises      WhodidError("unavailable")  the table holds other places than `begin`: nothing was done.
+        Raises      WhodidError("unavailable")  the table holds other places than `begin`, or is partitioned in another
+                    way than the files: nothing was done.
         """
 
         def change(transaction: Transaction, kept: dict[str, str]) -> None:
             held = self.places()
             if any(held.get(receiver) != begin.get(receiver) for receiver in end):
                 raise WhodidError("unavailable", "Another instance has written to the table.", "It begins anew there.")
+            if spec_id != transaction.table_metadata.default_spec_id:
+                raise WhodidError("unavailable", "The table is partitioned otherwise since.", "It begins anew.")
             properties = kept | {f"{self._prefix}{receiver}": str(place) for receiver, place in end.items()}
             # A snapshot may be expired by other tools; what the table itself says stays.
             transaction.set_properties(properties)

@@ -71,7 +71,7 @@ class IcebergTarget(CollectingTarget):
         crash.point("iceberg.before-upload")
         try:
             with self._explained():
-                self._deliver(written, {} if self.context.testing else writing.places)
+                self._deliver(writing, written)
         finally:
             # What is not delivered is sent again.
             writing.abandon()
@@ -95,16 +95,19 @@ class IcebergTarget(CollectingTarget):
         if self._upkeep is not None:
             self._upkeep.stop()
 
-    def _deliver(self, written: Sequence[Written], places: Mapping[str, int]) -> None:
+    def _deliver(self, writing: Writing | ParquetWriting, written: Sequence[Written]) -> None:
         table = self._opened.table
-        provider = table.location_provider()
+        metadata = writing.metadata if isinstance(writing, LakeWriting) else table.metadata
+        folder = table.location_provider().data_path
         files = []
         for file in written:
-            location = f"{provider.data_path}/{file.path}"
-            upload(self.working / "files" / file.working, location, table.io)
+            local, location = self.working / "files" / file.working, f"{folder}/{file.path}"
+            upload(local, location, table.io)
             crash.point("iceberg.mid-upload")
-            files.append(data_file(self.working / "files" / file.working, location, file.partition, table.metadata))
-        self._opened.append(files, {name: self._durable[name] for name in places if name in self._durable}, places)
+            files.append(data_file(local, location, file.partition, metadata))
+        end = {} if self.context.testing else writing.places
+        begin = {name: self._durable[name] for name in end if name in self._durable}
+        self._opened.append(files, metadata.default_spec_id, begin, end)
 
     @property
     def _opened(self) -> LakeTable:

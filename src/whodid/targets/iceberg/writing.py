@@ -45,16 +45,19 @@ _NO_FOLDERS: Final = PathPattern("/")
 
 
 class LakeWriting(ParquetWriting):
-    """The events of one snapshot, a file for each partition of the table, sorted by time."""
+    """The events of one snapshot, a file for each partition of the table, sorted by time.
+
+    metadata  the table as it was when the first of them came.
+    """
 
     COLUMNS: ClassVar[str] = f"*, {_PROJECT} AS project"
     ORDER: ClassVar[str] = "ORDER BY time"
 
     def __init__(self, working: Path, metadata: TableMetadata, *, prefix: str):
         super().__init__(working, _NO_FOLDERS, prefix=prefix)
-        self.spec = metadata.spec()
+        self.metadata = metadata
         self._schema = metadata.schema()
-        self._parts = parts_of(self.spec, self._schema)
+        self._parts = parts_of(metadata.spec(), self._schema)
 
     def parts(self) -> Sequence[tuple[str, str]]:
         return self._parts
@@ -65,7 +68,7 @@ class LakeWriting(ParquetWriting):
     def written(self, working: Path, values: Values, *, unique: str, events: int) -> Written:
         size_bytes, digest = synced(working)
         partition = list(values.values())
-        folder = self.spec.partition_to_path(Record(*partition), self._schema)
+        folder = self.metadata.spec().partition_to_path(Record(*partition), self._schema)
         path = f"{folder}/{self._prefix}-{unique}.parquet".lstrip("/")
         return Written(
             working=working.name, path=path, events=events, size_bytes=size_bytes, sha256=digest, partition=partition
