@@ -21,12 +21,16 @@
 -- chart: bar x=p95_change_percent y=function
 -- drill: /functions/{function}
 WITH people AS (
-    SELECT
-        e.function,
-        count(DISTINCT CASE WHEN e.time >= $since THEN e.who END) AS users,
-        count(DISTINCT CASE WHEN e.time < $since THEN e.who END) AS previous_users
-    FROM event_hours e
-    WHERE e.time >= $before AND e.time < $until AND chosen() AND e.function IS NOT NULL AND e.runs > 0
+    SELECT function, sum(is_current) AS users, sum(was_before) AS previous_users
+    FROM (
+        SELECT
+            e.function, e.who, max(CASE WHEN e.time >= $since THEN 1 ELSE 0 END) AS is_current,
+            max(CASE WHEN e.time < $since THEN 1 ELSE 0 END) AS was_before
+        FROM event_hours e
+        WHERE e.time >= $before AND e.time < $until AND chosen() AND e.function IS NOT NULL AND e.runs > 0
+            AND e.who IS NOT NULL
+        GROUP BY 1, 2
+    ) each_of_them
     GROUP BY 1
 ), taken AS (
     SELECT
@@ -42,10 +46,11 @@ WITH people AS (
     GROUP BY 1
 ), counted AS (
     SELECT
-        t.function, t.runs, t.previous_runs, p.users, p.previous_users,
+        t.function, t.runs, t.previous_runs, CAST(coalesce(p.users, 0) AS bigint) AS users,
+        CAST(coalesce(p.previous_users, 0) AS bigint) AS previous_users,
         t.taken_ms[1] AS p50_ms, t.previous_taken_ms[1] AS previous_p50_ms,
         t.taken_ms[2] AS p95_ms, t.previous_taken_ms[2] AS previous_p95_ms, t.failed, t.previous_failed
-    FROM taken t JOIN people p ON p.function = t.function
+    FROM taken t LEFT JOIN people p ON p.function = t.function
 ), told AS (
     SELECT
         c.*,
