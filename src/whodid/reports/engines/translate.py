@@ -237,6 +237,8 @@ def _function(node: exp.Anonymous, _words: Words) -> exp.Expr:
 
 def _number(node: exp.TryCast, words: Words) -> exp.Expr:
     """A number out of a text, else NULL: engines read more as one than reports mean."""
+    if node.to.this is not exp.DType.DOUBLE:
+        return node
     number = exp.cast(exp.func("trim", node.this.copy()), "DOUBLE")
     return exp.Paren(this=exp.case().when(words.matches(node.this, _NUMBER), number))
 

@@ -33,6 +33,8 @@ _TYPES: Final = (
     ("array(varchar", pa.list_(pa.string())),
 )
 _LATE: Final = ("EXCEEDED_TIME_LIMIT",)
+# Common tables are read wherever they are named, so that reports with many of them have many stages.
+_SETTINGS: Final = {"query_max_stage_count": "1000"}
 
 
 class TrinoEngine:
@@ -59,7 +61,7 @@ class TrinoEngine:
             auth=BasicAuthentication(user, unquote(password)) if password else None,
             source="whodid",
             timezone="UTC",
-            session_properties=dict(settings),
+            session_properties={**_SETTINGS, **settings},
         )
         return cls(connection, table)
 
