@@ -93,6 +93,12 @@ class ClickHouseServer:
             text: str = answer.read().decode()
         return text
 
+    def processor_s(self) -> float:
+        """Seconds of processor time that it has taken since its start."""
+        assert self._process is not None
+        told = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
     def stop(self) -> None:
         """Let it finish what it does, and end it."""
         self._end(signal.SIGTERM)

@@ -39,7 +39,7 @@ class Place:
     data: Annotated[Path | None, Parameter(env_var="WHODID_DATA", help="Data folder [default: ./whodid-data].")] = None
     store: Annotated[
         str | None,
-        Parameter(env_var="WHODID_STORE", help="duckdb, or postgresql://user@host/database."),
+        Parameter(env_var="WHODID_STORE", help="duckdb, postgresql://user@host/db, or clickhouse://user@host/db."),
     ] = field(default=None, repr=False)
     server: Annotated[
         str | None,
