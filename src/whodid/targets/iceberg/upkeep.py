@@ -39,7 +39,6 @@ _log = logging.getLogger(__name__)
 crash.register(
     {
         "iceberg.after-expire": "old snapshots are gone; files that only they had still lie in the lake",
-        "iceberg.mid-clean": "the first file that no snapshot names is gone",
     }
 )
 
@@ -162,7 +161,6 @@ def cleaned(table: Table, before: datetime) -> int:
         if path not in named:
             system.delete_file(path)
             count += 1
-            crash.point("iceberg.mid-clean")
     return count
 
 
