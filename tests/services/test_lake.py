@@ -36,8 +36,8 @@ from whodid.stores.base import Store
 
 # What was rejected is kept by the store alone.
 NOT_IN_THE_LAKE = ("audit-losses", "rejects")
-# Each says something that the others do not: lists in JSON, percentiles, windows, recursion, steps, zones, groups.
-A_FEW = ("groups", "interface-unused", "kubernetes", "new-addresses", "origin")
+# Lists in JSON, windows of some rows, recursion: each says what the others do not.
+A_FEW = ("interface-unused", "new-addresses", "origin")
 ALL = os.environ.get("WHODID_LAKE_REPORTS") == "all"
 CHOSEN = [report.name for report in reports.catalogue()] if ALL else [*A_FEW, *NOT_IN_THE_LAKE]
 ZONES = ["Europe/Berlin"] if ALL else []

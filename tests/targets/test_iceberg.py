@@ -285,6 +285,7 @@ def test_others_who_are_always_first_are_waited_for(
     options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("whodid.targets.iceberg.table._PAUSE_S", 0.0)
+    monkeypatch.setattr("whodid.targets.iceberg.table.COMMITS_MAX", 3)
     found = LakeTable(lake.complete(options), "x")
 
     def refuse(*_: Any) -> Any:
