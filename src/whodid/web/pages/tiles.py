@@ -76,7 +76,7 @@ async def _page(page: Page, request: Req) -> Response[bytes]:
     full = "full" in given
     known: Known = request.app.state.known
     tiles = [
-        framed(page, one, choice, subject)._replace(rows=known.rows(_look(page, one, choice, subject)))
+        framed(page, one, choice, subject)._replace(rows=known.rows(_look(request, page, one, choice, subject)))
         for one in page.tiles
         if _may_see(request, one)
     ]
@@ -234,7 +234,7 @@ async def _body(
     shown = _grid(one, answer, choice, given)
     if one.form == "table" and "all" not in given:
         known: Known = request.app.state.known
-        known.note(_look(page, one, choice, subject), len(shown.rows))
+        known.note(_look(request, page, one, choice, subject), len(shown.rows))
     return frame.fragment(
         "tile_body.html",
         tile=one,
@@ -261,8 +261,9 @@ def worth_showing(answer: answers.Answer, column: str) -> answers.Answer:
     return answer._replace(rows=kept, of=answer.of if cut else len(kept), truncated=answer.truncated and cut)
 
 
-def _look(page: Page, one: Tile, choice: Choice, subject: Mapping[str, str]) -> Any:
-    return page.name, one.name, choice, tuple(subject.values())
+def _look(request: Req, page: Page, one: Tile, choice: Choice, subject: Mapping[str, str]) -> Any:
+    """What a tile shows to whom: who sees less is not told how many rows others saw."""
+    return page.name, one.name, choice, tuple(subject.values()), caller_of(request).sight
 
 
 def _rows_asked(given: Mapping[str, list[str]], *, whole: bool = False) -> int:
