@@ -55,6 +55,7 @@ def test_a_statement_reads_back_as_the_engine_speaks(report: reports.Report, eng
     assert tables - common == {TABLE}
     assert not list(tree.find_all(exp.Placeholder, exp.Parameter))
     assert not {word.name.upper() for word in tree.find_all(exp.Anonymous)} & LEFT_OVER
+    assert isinstance(tree, exp.Query)
     columns = [projection.alias_or_name for projection in tree.selects]
     if report.step is None:
         assert [name for name in columns if name != "of"] == [column.name for column in report.columns]
@@ -72,7 +73,9 @@ def test_what_is_not_in_the_lake_is_said(name: str, engine: str) -> None:
 @given(st.text())
 def test_a_text_is_never_more_than_a_text(engine: str, text: str) -> None:
     sql = translated("SELECT $x AS x FROM events e", {"x": text}, engine, TABLE)
-    (projection,) = sqlglot.parse_one(sql, read=engine).selects
+    tree = sqlglot.parse_one(sql, read=engine)
+    assert isinstance(tree, exp.Query)
+    (projection,) = tree.selects
     assert isinstance(projection.this, exp.Literal) and projection.this.this == text
 
 
