@@ -224,7 +224,8 @@ class KafkaJournal:
             self._reader.close()
 
     def look(self, positions: Mapping[str, int]) -> None:
-        self._watch.look(positions, self._sender.bytes / max(1, self._sender.records))
+        sender = self._sender
+        self._watch.look(positions, sender.bytes / max(1, sender.records), sender.heard_at_s)
         self._forget()
 
     @property

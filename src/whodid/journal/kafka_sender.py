@@ -60,6 +60,8 @@ class Sender:
         self.frames = self.records = self.events = self.bytes = self.commits = 0
         self.commit_seconds = 0.0
         self.waiting_bytes = 0
+        self.heard_at_s = 0.0
+        """When a record was acknowledged last (monotonic)."""
         self.ends: dict[int, int] = {}
         """By partition the offset behind the last record of this process that was acknowledged."""
         self._topic = topic
@@ -167,6 +169,7 @@ class Sender:
         if error is None:
             partition, offset = message.partition(), message.offset()
             sending.position = Position(partition, offset)
+            self.heard_at_s = time.monotonic()
             if self.ends.get(partition, 0) <= offset:
                 self.ends[partition] = offset + 1
         elif error.fatal() or error.code() == KafkaError._FATAL:

@@ -76,17 +76,18 @@ class Watch:
             )
         return False
 
-    def look(self, positions: Mapping[str, int], record_bytes: float) -> None:
+    def look(self, positions: Mapping[str, int], record_bytes: float, heard_at_s: float) -> None:
         """Ask the brokers how the topic stands.
 
         positions     of the store, by stream.
         record_bytes  what a record takes; 0 when none was sent.
+        heard_at_s    when a record was acknowledged last (monotonic): brokers that do that are not away.
         """
         self._positions = positions
         try:
             standing = self._topic.standing()
         except WhodidError as error:
-            if time.monotonic() - self._seen_at_s > AWAY_S_MAX:
+            if time.monotonic() - max(self._seen_at_s, heard_at_s) > AWAY_S_MAX:
                 self.refusal = WhodidError("busy", error.message, error.hint, retry_after_s=RETRY_AFTER_S)
             return
         self._seen_at_s = time.monotonic()
