@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
-from math import ceil
+from math import ceil, inf
 from typing import Any, Final, NamedTuple
 
 from whodid import reports
@@ -21,7 +21,11 @@ from whodid.web.requests import Req, caller_of, services_of
 from whodid.web.services import Services
 
 _FILTERS: Final = frozenset(field.parameter for field in COMMON)
+# An answer is remembered for so long, or for so many times as long as it took to work out, up to a minute: what is slow
+# is worked out once for all who look at it, what is quick is fresh.
 REMEMBERED_S: Final = 5.0
+REMEMBERED_TIMES: Final = 10
+REMEMBERED_S_MAX: Final = 60.0
 REMEMBERED_MAX: Final = 256
 # A range that ends now ends at the next full step instead, so that people who look together share an answer.
 _STEP_S: Final = 10
@@ -42,26 +46,56 @@ class Answer(NamedTuple):
     days: int = 0
 
 
+class _Kept:
+    """An answer that is worked out, or was until some moments ago."""
+
+    def __init__(self, working: Coroutine[Any, Any, Answer]):
+        self._began = time.monotonic()
+        self._ends = inf
+        self.answer: asyncio.Future[Answer] = asyncio.ensure_future(working)
+        self.answer.add_done_callback(self._done)
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() > self._ends
+
+    def _done(self, answer: asyncio.Future[Answer]) -> None:
+        now = time.monotonic()
+        taken_s = now - self._began
+        self._ends = now + min(REMEMBERED_S_MAX, max(REMEMBERED_S, REMEMBERED_TIMES * taken_s))
+        if not answer.cancelled():
+            answer.exception()
+
+
 class Memory:
     """The answers of the last moments; who asks the same while it is worked out waits for it."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Any, tuple[float, asyncio.Future[Answer]]] = OrderedDict()
+        self._kept: OrderedDict[Any, _Kept] = OrderedDict()
 
     async def answer(
-        self, services: Services, name: str, given: Mapping[str, Any], ignored: list[str], sight: Sight
+        self,
+        services: Services,
+        name: str,
+        given: Mapping[str, Any],
+        ignored: list[str],
+        sight: Sight,
+        *,
+        moving: str = "",
     ) -> Answer:
-        """The rows of a report, made of what `sight` may see. Raises as `reports.run`."""
-        key = (name, repr(sorted(given.items())), sight)
+        """The rows of a report, made of what `sight` may see. Raises as `reports.run`.
+
+        `moving` names a range of time that ends now: those who ask for the same one share an answer.
+        """
+        asked = {name: value for name, value in given.items() if not moving or name not in ("since", "until")}
+        key = (name, moving, repr(sorted(asked.items())), sight)
         kept = self._kept.get(key)
-        if kept is None or time.monotonic() - kept[0] > REMEMBERED_S:
-            kept = (time.monotonic(), asyncio.ensure_future(_run(services, name, given, ignored, sight)))
-            kept[1].add_done_callback(lambda done: done.cancelled() or done.exception())
-            self._kept[key] = kept
+        if kept is None or kept.is_over:
+            kept = self._kept[key] = _Kept(_run(services, name, given, ignored, sight))
             while len(self._kept) > REMEMBERED_MAX:
                 self._kept.popitem(last=False)
         try:
-            return await asyncio.shield(kept[1])
+            return await asyncio.shield(kept.answer)
         except BaseException:
             if self._kept.get(key) is kept:
                 del self._kept[key]
@@ -111,12 +145,16 @@ async def ask(request: Req, tile: Tile, choice: Choice, subject: Mapping[str, st
     memory: Memory = request.app.state.answers
     report = reports.report(tile.report)
     given = parameters(report, tile, choice, subject, rows)
-    answer = await memory.answer(services, tile.report, given, ignored(report, choice), sight)
+    moving = choice.range if choice.range != "all" and not (choice.since or choice.until) else ""
+    # A tile that says itself since when is asked from a moment of its own.
+    moving = "" if any(name in ("since", "until") for name, _ in tile.parameters) else moving
+    answer = await memory.answer(services, tile.report, given, ignored(report, choice), sight, moving=moving)
     if tile.previous and choice.range != "all":
         days = days_before(given["since"], given["until"])
         shift = timedelta(days=days)
         shifted = {**given, "since": given["since"] - shift, "until": given["until"] - shift}
-        before = await memory.answer(services, tile.report, shifted, [], sight)
+        moving = moving and f"before {moving}"
+        before = await memory.answer(services, tile.report, shifted, [], sight, moving=moving)
         answer = answer._replace(before=before.rows, days=days)
     return answer
 
