@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from whodid.errors import WhodidError
 from whodid.stores.clickhouse_params import quoted
+from whodid.stores.clickhouse_stars import names_of_star
 
 _READ: Final = "duckdb"
 _WRITE: Final = "clickhouse"
@@ -68,8 +69,8 @@ def translated(sql: str) -> str:
     return _text(trees[0])
 
 
-def _text(node: exp.Expression) -> str:
-    return node.transform(_said).sql(_WRITE)
+def _text(node: Any) -> str:
+    return str(node.transform(_said).sql(_WRITE))
 
 
 def _said(node: exp.Expression) -> exp.Expression:
@@ -87,6 +88,8 @@ def _type(kind: exp.DataType) -> str:
 
 
 def _cast(node: Any) -> str:
+    if isinstance(node.this, exp.DPipe) and node.this.left.name == "0x":
+        return f"toInt64(reinterpretAsUInt64(reverse(unhex({_text(node.this.right)}))))"
     if node.to.this == exp.DataType.Type.DECIMAL:
         return _rounded(node)
     kind = _type(node.to).replace("'", "\\'")
@@ -294,31 +297,41 @@ def _select(node: Any) -> None:
 
 
 def _columns_of(column: exp.Expression, select: exp.Select) -> list[exp.Expression]:
-    """The columns that `t.*` of a common table stands for, where others are joined to it."""
+    """The columns that `t.*` stands for where others are joined to it."""
     if not (isinstance(column, exp.Column) and isinstance(column.this, exp.Star) and select.args.get("joins")):
         return [column]
-    named = {table.alias_or_name: table.name for table in select.find_all(exp.Table)}
-    wanted = named.get(column.table)
-    parent: exp.Expression | None = select
-    while parent is not None:
-        for definition in parent.args["with_"].expressions if parent.args.get("with_") else ():
-            names = definition.this.named_selects
-            if definition.alias == wanted and "*" not in names:
-                return [exp.column(name, column.table, quoted=True) for name in names]
-        parent = parent.parent
-    return [column]
+    names = names_of_star(column, select)
+    return [exp.column(name, column.table, quoted=True) for name in names] or [column]
 
 
-def _column(column: exp.Expression, names: set[str]) -> exp.Expression:
+def _column(column: Any, names: set[str]) -> Any:
     """A column of a SELECT under its own name, unless another has it already; its whole numbers have a sign."""
     if isinstance(column, exp.Column) and column.table and not isinstance(column.this, exp.Star):
         if column.name not in names:
             column = exp.alias_(column, column.name, quoted=True)
-    elif isinstance(column.unalias(), exp.Literal) and column.unalias().is_int:
-        number = exp.Var(this=f"toInt64({column.unalias().name})")
+    elif _is_unsigned(column.unalias()):
+        number = exp.Var(this=f"toInt64({_text(column.unalias())})")
         column = exp.alias_(number, column.alias, quoted=True) if column.alias else number
     names.add(column.alias_or_name)
     return column
+
+
+def _is_unsigned(node: Any) -> bool:
+    """Whether the engine counts here without a sign: such numbers do not go together with others."""
+    while isinstance(node, exp.Window | exp.Filter):
+        node = node.this
+    return isinstance(node, exp.Count | exp.RowNumber) or (isinstance(node, exp.Literal) and node.is_int)
+
+
+def _signed(node: Any) -> None:
+    """A CASE that chooses among whole numbers alone, such as 1 and 0, gives numbers with a sign."""
+    places = [(node, "default"), *((choice, "true") for choice in node.args["ifs"])]
+    values = [holder.args[name] for holder, name in places if holder.args.get(name) is not None]
+    if not all(isinstance(value, exp.Literal) and value.is_int for value in values):
+        return
+    for holder, name in places:
+        if holder.args.get(name) is not None:
+            holder.set(name, exp.Var(this=f"toInt64({holder.args[name].name})"))
 
 
 def _pair_lists(node: Any) -> None:
@@ -341,7 +354,7 @@ def _pair_lists(node: Any) -> None:
     node.set("expressions", said)
 
 
-def _list_of(node: Any) -> exp.Expression:
+def _list_of(node: Any) -> Any:
     return node.expressions[0] if isinstance(node, exp.Unnest) else node.this
 
 
@@ -349,6 +362,7 @@ def _list_of(node: Any) -> exp.Expression:
 _SAYS: Final[dict[type[exp.Expression], Callable[[Any], Any]]] = {
     exp.Select: _select,
     exp.CTE: _common_table,
+    exp.Case: _signed,
     exp.Anonymous: _by_name,
     exp.Cast: _cast,
     exp.Placeholder: _parameter,
