@@ -173,18 +173,7 @@ def _prepare(connection: Connection) -> None:
     else:
         tables.metadata.create_all(connection)
     _add_columns(connection)
-    connection.execute(text("CREATE UNIQUE INDEX IF NOT EXISTS users_login_unique ON users (login)"))
-    connection.execute(
-        text("CREATE INDEX IF NOT EXISTS users_sessions_open ON users_sessions (id) WHERE ended IS NULL")
-    )
-    # Said here: an index of PostgreSQL's own kind would load all of its dialect at every start, which takes 0.1 s.
-    known_sessions = f"{tables.SCHEMA}.known_sessions" if connection.dialect.name == "postgresql" else "known_sessions"
-    connection.execute(
-        text(
-            f"CREATE INDEX IF NOT EXISTS known_sessions_closed ON {known_sessions} (closed_at) "
-            "WHERE closed_at IS NOT NULL"
-        )
-    )
+    _add_indexes(connection)
     state = tables.directory_state
     found = connection.execute(select(state.c.version)).scalar()
     if found is None:
@@ -195,6 +184,31 @@ def _prepare(connection: Connection) -> None:
             f"The directory has version {found}; this whodid knows versions up to {VERSION}.",
             "Update whodid.",
         )
+
+
+def _add_indexes(connection: Connection) -> None:
+    """Make the indexes that are missing. Asking for one that is there would lock its table against those who write."""
+    is_postgresql = connection.dialect.name == "postgresql"
+    there = (
+        set(
+            connection.execute(
+                text("SELECT indexname FROM pg_indexes WHERE schemaname IN ('whodid', 'public')")
+            ).scalars()
+        )
+        if is_postgresql
+        else set()
+    )
+    # Said here: an index of PostgreSQL's own kind would load all of its dialect at every start, which takes 0.1 s.
+    known_sessions = f"{tables.SCHEMA}.known_sessions" if is_postgresql else "known_sessions"
+    wanted = {
+        "users_login_unique": "users (login)",
+        "users_sessions_open": "users_sessions (id) WHERE ended IS NULL",
+        "known_sessions_closed": f"{known_sessions} (closed_at) WHERE closed_at IS NOT NULL",
+    }
+    for name, columns in wanted.items():
+        if name not in there:
+            unique = "UNIQUE " if name.endswith("_unique") else ""
+            connection.execute(text(f"CREATE {unique}INDEX IF NOT EXISTS {name} ON {columns}"))
 
 
 def _add_columns(connection: Connection) -> None:
