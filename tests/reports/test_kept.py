@@ -13,6 +13,7 @@ import pytest
 from support.reporting import ASKED, Memberships, asked, at, plain_rows
 from support.story import END
 from whodid import reports
+from whodid.reading.dialect import dialect_of
 from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reports import kept
 from whodid.reports.common import Shift
@@ -62,8 +63,10 @@ def some_question(report: Report, chance: random.Random) -> dict[str, Any]:
 def test_the_counts_and_the_events_give_the_same_rows(
     store: Store, memberships: Memberships, monkeypatch: pytest.MonkeyPatch, report: Report
 ) -> None:
+    if not any(name in report.sql for name in dialect_of(store.kind).kept):
+        pytest.skip("This store keeps nothing of what the report reads.")
     chance = random.Random(report.name)
-    for _ in range(5):
+    for _ in range(4):
         given = some_question(report, chance)
         counted = asked(store, report, memberships, **given)
         with monkeypatch.context() as patched:
