@@ -20,7 +20,7 @@ def priorities() -> dict[str, int]:
 def test_the_threads_of_the_embedded_engine_give_way_and_no_others_do(tmp_path: Path) -> None:
     before = priorities()
     own = os.getpriority(os.PRIO_PROCESS, 0)
-    connection = connect(tmp_path / "x.duckdb", journal_path=tmp_path, threads=3, memory_bytes_max=2**28)
+    connection = connect(tmp_path / "x.duckdb", journal_path=tmp_path, threads=3, memory_bytes_max=2**28, bulk=False)
     started = {name: priority for name, priority in priorities().items() if name not in before}
     connection.close()
     assert len(started) >= 2

@@ -11,15 +11,13 @@ import pytest
 from support.web import WebServer
 from whodid.directory.nodes import NodeSeen
 
-NOW = datetime.now(UTC)
-
-
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[WebServer]:
     server = WebServer(tmp_path / "data")
+    now = datetime.now(UTC)
     server.engine.directory.note_nodes([
-        NodeSeen(node='de"sign/1', node_type="design", at=NOW, events=3, heartbeat_at=NOW, clock_ahead_ms=-3_600_000),
-        NodeSeen(node="gone", at=NOW - timedelta(days=2), events=7),
+        NodeSeen(node='de"sign/1', node_type="design", at=now, events=3, heartbeat_at=now, clock_ahead_ms=-3_600_000),
+        NodeSeen(node="gone", at=now - timedelta(days=2), events=7),
     ])  # fmt: skip
     server.engine.directory.tell_silent(60, 3600)
     yield server

@@ -62,7 +62,9 @@ def checked(settings: Settings) -> Settings:
         raise WhodidError("invalid", "There is no collector to send to.", "Give --server URL.")
     for server in settings.servers:
         if not server.startswith(("http://", "https://")):
-            raise WhodidError("invalid", f"{server[:200]!r} is no URL of a collector.", "Write it like https://audit.example.com")
+            raise WhodidError(
+                "invalid", f"{server[:200]!r} is no URL of a collector.", "Write it like https://audit.example.com"
+            )
     if not settings.paths:
         raise WhodidError("invalid", "There is nothing to read.", "Name files or folders, such as run/audit/audit.log.")
     for name in ("outbox_bytes_max", "heartbeat_s"):

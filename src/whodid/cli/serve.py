@@ -34,7 +34,8 @@ def serve(
     port: Annotated[int | None, Parameter(env_var="WHODID_PORT", help="Port; 0 takes a free one [8400].")] = None,
     data: Annotated[Path | None, Parameter(env_var="WHODID_DATA", help="Data folder [./whodid-data].")] = None,
     store: Annotated[
-        str | None, Parameter(env_var="WHODID_STORE", help="duckdb, postgresql://user@host/db, or clickhouse://user@host/db.")
+        str | None,
+        Parameter(env_var="WHODID_STORE", help="duckdb, postgresql://user@host/db, or clickhouse://user@host/db."),
     ] = None,
     journal: Annotated[
         str | None, Parameter(env_var="WHODID_JOURNAL", help="disk, or kafka://host:port,…/topic (docs/kafka.md).")
