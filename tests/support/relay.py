@@ -31,7 +31,9 @@ def relay(path: Path) -> Iterator[int]:
 
 async def _pass(path: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     there_reader, there_writer = await asyncio.open_unix_connection(str(path))
-    await asyncio.gather(_copied(reader, there_writer), _copied(there_reader, writer))
+    # Broken off at the end: the task of a connection must not end as cancelled, streams complain of that.
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.gather(_copied(reader, there_writer), _copied(there_reader, writer))
 
 
 async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
