@@ -370,7 +370,7 @@ def test_counts_by_the_hour_are_read_from_projections(
         "SELECT hour, user, count() FROM {}.session_hours GROUP BY hour, user",
     ):
         plan = clickhouse_server.run(f"EXPLAIN {asked.format(database)}")
-        assert re.search(r"ReadFromMergeTree \((hours|people|sessions)\)", plan), plan
+        assert re.search(r"ReadFrom\w+ \((hours|people|sessions)\)", plan), plan
     store.close()
 
 

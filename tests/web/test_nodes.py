@@ -11,6 +11,7 @@ import pytest
 from support.web import WebServer
 from whodid.directory.nodes import NodeSeen
 
+
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[WebServer]:
     server = WebServer(tmp_path / "data")

@@ -93,9 +93,7 @@ def _cast(node: Any) -> str:
     if node.to.this == exp.DataType.Type.DECIMAL:
         return _rounded(node)
     kind = _type(node.to).replace("'", "\\'")
-    if isinstance(node, exp.TryCast):
-        return f"accurateCastOrNull({_text(node.this)}, '{kind}')"
-    return f"CAST({_text(node.this)}, '{kind}')"
+    return f"{'accurateCastOrNull' if isinstance(node, exp.TryCast) else 'CAST'}({_text(node.this)}, '{kind}')"
 
 
 def _rounded(node: Any) -> str:
@@ -112,6 +110,13 @@ def _truncated(node: Any) -> str:
     unit = node.args["unit"]
     length = _text(unit) if isinstance(unit, exp.Cast) else f"'{unit.name.lower()}'"
     return f"CAST(date_trunc({length}, {_text(node.this)}), 'DateTime64(0, \\'UTC\\')')"
+
+
+def _length(node: Any) -> str | None:
+    """`number * INTERVAL '1 second'`: the engine multiplies no intervals."""
+    if not isinstance(node.expression, exp.Interval):
+        return None
+    return f"toInterval{node.expression.text('unit').capitalize()}({_text(node.this)} * {node.expression.name})"
 
 
 def _percentile(node: Any) -> str | None:
@@ -369,6 +374,7 @@ _SAYS: Final[dict[type[exp.Expression], Callable[[Any], Any]]] = {
     exp.Parameter: lambda node: f"${_text(node.this)}",
     exp.TimestampTrunc: _truncated,
     exp.DateTrunc: _truncated,
+    exp.Mul: _length,
     exp.WithinGroup: _percentile,
     exp.Extract: _extracted,
     exp.PercentileCont: _percentiles,
