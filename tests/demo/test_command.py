@@ -52,7 +52,7 @@ def test_a_second_run_doubles_nothing_and_shows_each_answer_with_its_command(
     assert re.search(r"/sign-in\?token=\S+", shown)
     for example in EXAMPLES:
         assert f"{example.question}\n  $ {example.command}\n" in shown
-    assert "package-published" in shown
+    assert "release-announced" in shown
 
 
 def test_a_story_that_was_interrupted_is_told_to_its_end(filled: Path) -> None:

@@ -105,8 +105,7 @@ def test_unknown_types_are_those_the_catalogue_does_not_know(store: Store, told:
     found = {row["type"]: row for row in rows(reports.run(store, "unknown-types", **SPAN))}
     unknown = Counter(event.type for event in in_span(told) if event.type not in set(catalogue.known_types()))
     assert {name: row["events"] for name, row in found.items()} == unknown
-    assert "package-published" in found
-    assert found["package-published"]["node"] == "platform-1"
+    assert found["release-announced"]["node"] == "platform-1"
 
 
 def test_rejects_are_counted_by_reason(store: Store) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from whodid.demo import errors
 from whodid.demo.calendar import SATURDAY
 from whodid.demo.compute import run_costly_notebook
 from whodid.demo.pen import DAY_S, Pen, seeded_uuid
@@ -31,6 +32,7 @@ def plant(pen: Pen, world: World, day: int, starts_at: float, scale: float) -> N
         _welcome_groups(pen, world)
     if _is_day(world, day, RELEASE.days_ago):
         _publish_menu(pen, _at(world, RELEASE.days_ago), RELEASE.version)
+        _announce_release(pen, _at(world, RELEASE.days_ago))
     if _is_day(world, day, MOVED_DATASET.days_ago):
         _move_dataset(pen, world)
     if _is_day(world, day - 1, MOVED_DATASET.days_ago):
@@ -67,6 +69,21 @@ def _publish_menu(pen: Pen, at: float, version: str) -> None:
         source="server",
         entity=Entity(type="package", id=RELEASE.package, name=RELEASE.package),
         parameters={"package": RELEASE.package, "version": version, "menuItems": list(menu_items())},
+        **_PLATFORM,
+    )
+
+
+def _announce_release(pen: Pen, at: float) -> None:
+    """A type of the company's own, which no catalogue knows; and the error is seen once, however small the story."""
+    told = {"package": RELEASE.package, "version": RELEASE.version}
+    pen.write(at + 90, "release-announced", user=ADMINISTRATOR, source="server", parameters=told, **_PLATFORM)
+    pen.write(
+        at + 600,
+        "error",
+        user=ADMINISTRATOR,
+        description=errors.RELEASE_GROUP.message,
+        parameters=told | {"viewer": RELEASE.viewer},
+        **errors.fields_of(errors.RELEASE_GROUP, 0),
         **_PLATFORM,
     )
 

@@ -198,16 +198,15 @@ def _elements(node: Any) -> str | None:
 
 
 def _keys(place: exp.Expression) -> list[str]:
-    """The keys that lead to a place in JSON: of a pointer (RFC 6901), of a path, or one key as it is."""
+    """The keys that lead to a place in JSON: of a pointer (RFC 6901), of a path, or one key as it is.
+    Parameters are an object; a number farther in is a place in a list, which the engine counts from 1."""
     if isinstance(place, exp.JSONPath):
         names = [part.this for part in place.expressions if isinstance(part, exp.JSONPathKey)]
-    elif isinstance(place, exp.Literal) and not place.name:
-        names = []
-    elif isinstance(place, exp.Literal) and place.name.startswith("/"):
+    elif isinstance(place, exp.Literal) and place.name[:1] in ("", "/"):
         names = [name.replace("~1", "/").replace("~0", "~") for name in place.name.split("/")[1:]]
     else:
         return [_text(place)]
-    return [quoted(name) for name in names]
+    return [str(int(name) + 1) if depth and name.isdecimal() else quoted(name) for depth, name in enumerate(names)]
 
 
 def _matched(node: Any) -> str:
