@@ -90,7 +90,7 @@ def test_what_a_crash_left_between_rows_and_position_counts_as_the_writes_own(
         pass
 
     def die(name: str) -> None:
-        if name == "store.rows-written":
+        if name == "clickhouse.rows-written":
             raise Died
 
     with monkeypatch.context() as patched:

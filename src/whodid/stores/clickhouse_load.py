@@ -22,7 +22,7 @@ from whodid.stores.clickhouse_session import Session
 register(
     {
         "store.before-commit": "a write's rows and position are in its transaction, which is not committed",
-        "store.rows-written": "a write's rows are in ClickHouse, and its position is not",
+        "clickhouse.rows-written": "a write's rows are in ClickHouse, and its position is not",
         "store.after-commit": "a write is committed; the journal still holds its batches",
     }
 )
@@ -94,7 +94,7 @@ class Load:
             self._run("add_entities", insert_deduplication_token=f"{token}:entities")
         rejects = self._turn_away(token) if survey.rejects else 0
         mentions = self._mentions(survey) if events else Mentions()
-        point("store.rows-written")
+        point("clickhouse.rows-written")
         self._advance(batches[-1].receiver, batches[-1].number)
         return Written(events=events, duplicates=survey.rows - events, rejects=rejects, mentions=mentions)
 
