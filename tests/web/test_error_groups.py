@@ -133,9 +133,9 @@ def test_a_resolved_group_that_appears_in_a_later_version_came_back(server: WebS
         return next(row for row in found.values() if row["group"] == group)
 
     client.patch(f"/v1/error-groups/{group}", json={"state": "resolved", "version": "1.2"})
-    server.store([failed(-0.01, line=9, key="d", member="store", version="1.1.9")])
+    server.store([failed(-24, line=9, key="d", member="store", version="1.1.9")])
     assert row()["state"] == "resolved"
-    server.store([failed(-0.02, line=9, key="e", member="store", version="1.10")])
+    server.store([failed(-25, line=9, key="e", member="store", version="1.10")])
     assert (row()["state"], row()["status"]) == ("back", "came back")
 
 
