@@ -26,6 +26,7 @@ from support.s3 import S3Server, s3_server
 from support.spark import QUICK, SparkMissing, jars, spark_cluster
 from support.story import END, RECEIVED_AT
 from support.targets import form_of
+from support.trino import ENV as TRINO_WANTED
 from support.trino import TrinoMissing, trino_server
 from whodid import demo, reports
 from whodid.dispatch.delivery import Part, PartsDelivery
@@ -251,6 +252,7 @@ def test_what_the_lake_does_not_hold_is_said(answers: dict[str, Any], name: str)
     assert "not in the lake" in answers["reports"][name]
 
 
+@pytest.mark.skipif(TRINO_WANTED not in os.environ, reason=f"{TRINO_WANTED}=1 fetches 540 MB and runs it")
 @pytest.mark.parametrize("name", [name for name in CHOSEN if name not in NOT_IN_THE_LAKE])
 def test_trino_tells_it_too(trino: Engine, store: Store, memberships: Memberships, name: str) -> None:
     report = reports.report(name)
