@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import threading
 from pathlib import Path
 
 import pytest
 
-from whodid.agent.outbox import Outbox
+from whodid.agent.outbox import LANES, Outbox
 from whodid.errors import WhodidError
 
 
@@ -74,3 +75,16 @@ def test_what_is_refused_for_good_is_set_aside(tmp_path: Path) -> None:
     assert aside.read_bytes() == b"bad"
     assert outbox.first() is None
     assert (outbox.dead(), outbox.waiting("live").size_bytes) == (1, 0)
+
+
+@pytest.mark.parametrize("waits_already", [True, False])
+def test_who_waits_for_events_can_be_woken_without_any(tmp_path: Path, waits_already: bool) -> None:
+    outbox = Outbox(tmp_path, 1_000)
+    waiting = threading.Thread(target=outbox.wait, args=(LANES, 60.0), daemon=True)
+    if waits_already:
+        waiting.start()
+    outbox.wake()
+    if not waits_already:
+        waiting.start()
+    waiting.join(10.0)
+    assert not waiting.is_alive()

@@ -68,6 +68,7 @@ class Outbox:
         self._folder = folder
         self._lane_bytes_max = max(1, bytes_max // len(LANES))
         self._changed = threading.Condition()
+        self._woken = False
         self._waiting: dict[Lane, deque[Parcel]] = {}
         for lane in LANES:
             (folder / lane).mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -143,13 +144,17 @@ class Outbox:
         return len(list((self._folder / _DEAD).glob(f"*{_SUFFIX}")))
 
     def wait(self, lanes: tuple[Lane, ...], timeout_s: float) -> None:
-        """Return when one of the lanes holds something, or after `timeout_s` seconds."""
+        """Return when one of the lanes holds something, after `wake`, or after `timeout_s` seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: any(self._waiting[lane] for lane in lanes), max(0.0, timeout_s))
+            self._changed.wait_for(
+                lambda: self._woken or any(self._waiting[lane] for lane in lanes), max(0.0, timeout_s)
+            )
+            self._woken = False
 
     def wake(self) -> None:
-        """Whoever is in `wait` looks again."""
+        """Let whoever is in `wait`, or comes to it next, go on at once."""
         with self._changed:
+            self._woken = True
             self._changed.notify_all()
 
     def _forget(self, parcel: Parcel) -> None:
