@@ -42,6 +42,12 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def high_water_mb(pid: int) -> float:
+    """The most memory a process had until here; `ru_maxrss` would count that of the process it was forked from."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+
+
 def sent(path: Path, folder: Path, events: int) -> Run:
     """One agent, from its start to its end, to a fresh collector."""
     folder.mkdir()
@@ -50,13 +56,17 @@ def sent(path: Path, folder: Path, events: int) -> Run:
         began = time.perf_counter()
         command = [sys.executable, "-m", "whodid", "agent", str(path), "--server", server.url, "--key", server.key]
         agent = subprocess.Popen([*command, "--state", str(folder / "state"), "--once"], stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(agent.pid, 0)
+        peak_mb = 0.0
+        while not (ended := os.wait4(agent.pid, os.WNOHANG))[0]:
+            peak_mb = max(peak_mb, high_water_mb(agent.pid))
+            time.sleep(0.02)
+        _, status, usage = ended
         taken_s = time.perf_counter() - began
         assert status == 0, "the agent did not send everything"
         wait_until_stored(server, events)
         stored_s = time.perf_counter() - began
         collector_cpu_s = cpu_s(server.process.pid) - before_s
-    return Run(taken_s, stored_s, usage.ru_utime + usage.ru_stime, collector_cpu_s, usage.ru_maxrss / 1024)
+    return Run(taken_s, stored_s, usage.ru_utime + usage.ru_stime, collector_cpu_s, peak_mb)
 
 
 def wait_until_stored(server: ServerProcess, events: int) -> None:
