@@ -22,11 +22,15 @@ def relay(path: Path) -> Iterator[int]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(_broken_off())
         loop.close()
+
+
+async def _broken_off() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 async def _pass(path: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
