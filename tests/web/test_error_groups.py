@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -101,6 +103,28 @@ def test_a_group_explains_itself_and_shows_its_samples_side_by_side(client: http
     assert [frame["line"] for frame in found["samples"][0]["frames"]] == [8, 8]
     assert found["versions"] == {"1.0": 1, "1.1": 1}
     assert [(row["type"], row["what"]) for row in found["before"]] == [("query-start", "Load")]
+
+
+def test_what_was_done_before_is_a_table_in_every_format(client: httpx.Client) -> None:
+    group = group_of(client, "in load")
+    asked = {"since": "1d"}
+    told = client.get(f"/v1/error-groups/{group}/before", params=asked).json()
+    assert [(row["type"], row["what"], row["errors"]) for row in told["rows"]] == [("query-start", "Load", 1)]
+    csv = client.get(f"/v1/error-groups/{group}/before", params={**asked, "format": "csv"})
+    assert csv.text.splitlines()[1].startswith("query-start,Load,1,100")
+    assert client.get("/v1/error-groups/v1:0123456789abcdef/before").status_code == 404
+
+
+def test_its_page_gives_that_table_with_its_formats_and_its_sql(client: httpx.Client) -> None:
+    group = group_of(client, "in load")
+    page = client.get(f"/errors/{group}").text
+    tile = page[page.index('id="tile-before"') :]
+    for form in ("csv", "parquet", "json"):
+        [address] = re.findall(rf'href="(/v1/error-groups/[^"]+format={form})"', tile)
+        assert client.get(html.unescape(address)).status_code == 200
+    [table] = set(re.findall(r'href="(/errors/[^"]+/before)"', tile))
+    whole = client.get(table, params={"sort": "-errors"}).text
+    assert "query-start" in whole and 'aria-sort="descending"' in whole and "FROM error_events" in whole
 
 
 def test_an_error_without_a_trace_is_found_by_its_message(client: httpx.Client) -> None:

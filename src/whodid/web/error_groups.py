@@ -6,24 +6,30 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 from litestar import Response
 from msgspec import Struct
 
+from whodid import reports
 from whodid.analysis import group_page, group_settings
-from whodid.analysis.error_report import groups
+from whodid.analysis.error_report import Found, groups
 from whodid.analysis.ground_truth import OUTCOMES_MAX, Outcome, events_of
 from whodid.analysis.group_settings import Split
 from whodid.errors import WhodidError
 from whodid.journal.base import Draft
+from whodid.reading.audit import kind_of
 from whodid.reading.output import rows
-from whodid.reports.run import STEP_ROWS_MAX, prepare, run
+from whodid.reports.run import STEP_ROWS_MAX, Prepared, Reported, prepare, run
 from whodid.web.answers import json_answer
 from whodid.web.events import record
-from whodid.web.requests import Req, body_of, caller_of, name_of, one, query_of, segments, services_of
+from whodid.web.query import report_answer
+from whodid.web.requests import Req, body_of, caller_of, form_of, name_of, one, query_of, segments, services_of
 from whodid.web.services import Services
 
 REPORT = "error-groups"
+BEFORE = "errors-before"
 SPAN = ("since", "until")
+BEFORE_QUERY = (*SPAN, "limit", "format")
 LISTED = (*SPAN, "state", "limit", "users", "groups", "entities", "projects", "topics", "types", "levels")
 
 GroupSplit = Split
@@ -69,6 +75,16 @@ async def show_group(request: Req) -> Response[bytes]:
     given = {name: one({name: values}, name) for name, values in query_of(request, SPAN).items()}
     await record(request, "audit-read", "error group", {"group": group, **given})
     return json_answer(await services.call(told_group, services, group, given))
+
+
+async def show_before(request: Req) -> Response[bytes]:
+    """What was done right before the errors of a group, as a table."""
+    services, form, group = services_of(request), form_of(request), segments(request)[2]
+    given = {name: one({name: values}, name) for name, values in query_of(request, BEFORE_QUERY).items()}
+    given.pop("format", None)
+    await record(request, kind_of(form), "before an error group", {"group": group, **given}, form)
+    answer = await services.call(done_before, services, group, given)
+    return await services.call(report_answer, reports.report(BEFORE), answer, form)
 
 
 async def change_group(request: Req) -> Response[bytes]:
@@ -127,15 +143,34 @@ async def add_outcomes(request: Req) -> Response[bytes]:
 
 def told_group(services: Services, group: str, given: dict[str, Any]) -> dict[str, Any]:
     """All about a group, of the errors in a time; see `group_page.detail`. Raises WhodidError("not_found")."""
-    asked = prepare(services.store, REPORT, directory=services.directory, **given)
-    table = services.store.query(asked.sql, asked.params, limit=STEP_ROWS_MAX, trusted=True).table
-    found = group_page.one(table, group, services.directory)
+    asked, table, found = _found(services, group, given)
     told = groups(table, {**asked.values, "group": found.group.id, "state": "all", "limit": 1}, services.directory)
-    hashes, shapes = group_page.hashes_and_shapes(found)
-    before = run(services.store, "errors-before", hashes=hashes, shapes=shapes, **given)
+    before = run(services.store, BEFORE, **_errors_of(found), **given)
     row = rows(told)[0] if told.num_rows else {"group": found.group.id, "title": found.group.title, "errors": 0}
     row.pop("of", None)
     return {**group_page.detail(found, row, services.directory), "before": rows(before.table)}
+
+
+def asked_before(services: Services, group: str, given: dict[str, Any]) -> dict[str, Any]:
+    """What report `errors-before` is asked for a group, besides what is given. Raises WhodidError("not_found")."""
+    _, _, found = _found(services, group, {name: value for name, value in given.items() if name in SPAN})
+    return given | _errors_of(found)
+
+
+def done_before(services: Services, group: str, given: dict[str, Any]) -> Reported:
+    """Report `errors-before` of the errors of a group. Raises WhodidError("not_found")."""
+    return run(services.store, BEFORE, **asked_before(services, group, given))
+
+
+def _found(services: Services, group: str, given: dict[str, Any]) -> tuple[Prepared, pa.Table, Found]:
+    asked = prepare(services.store, REPORT, directory=services.directory, **given)
+    table = services.store.query(asked.sql, asked.params, limit=STEP_ROWS_MAX, trusted=True).table
+    return asked, table, group_page.one(table, group, services.directory)
+
+
+def _errors_of(found: Found) -> dict[str, Any]:
+    hashes, shapes = group_page.hashes_and_shapes(found)
+    return {"hashes": hashes, "shapes": shapes}
 
 
 def _merged(services: Services, group: str) -> list[str]:

@@ -81,10 +81,10 @@ async def run_report(request: Req) -> Response[bytes]:
     await record(request, kind_of(form), f"report {name[:100]}", given, form)
     sight = caller_of(request).sight
     answer = await services.call(reports.run, services.store, name, directory=services.directory, sight=sight, **given)
-    return await services.call(_report_answer, reports.report(name), answer, form)
+    return await services.call(report_answer, reports.report(name), answer, form)
 
 
-def _report_answer(report: Report, answer: Reported, form: str) -> Response[bytes]:
+def report_answer(report: Report, answer: Reported, form: str) -> Response[bytes]:
     """Rows; in JSON also the columns with their units, the number of rows without the limit, and what was asked."""
     headers = {TRUNCATED: "true" if answer.truncated else "false"}
     if answer.total is not None:

@@ -36,7 +36,7 @@ from whodid.web import (
     status,
     targets,
 )
-from whodid.web.pages import assets, cards, entry, single, tiles
+from whodid.web.pages import assets, cards, entry, errors_before, single, tiles
 from whodid.web.pages import errors as page_errors
 from whodid.web.pages import events as found
 from whodid.web.pages.catalogue import PAGES
@@ -100,6 +100,8 @@ ROUTES: Final[tuple[Route, ...]] = (
           limited=True),
     Route("GET", "/v1/error-groups", "read", error_groups.list_groups, "errors", error_groups.LISTED),
     Route("GET", "/v1/error-groups/{id}", "read", error_groups.show_group, "errors", error_groups.SPAN),
+    Route("GET", "/v1/error-groups/{id}/before", "read", error_groups.show_before, "errors",
+          error_groups.BEFORE_QUERY, forms=_TABLES),
     Route("PATCH", "/v1/error-groups/{id}", "admin", error_groups.change_group, "errors",
           body=error_groups.GroupState),
     Route("POST", "/v1/error-groups/{id}/merge", "admin", error_groups.merge_groups, "errors",
@@ -280,6 +282,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *(Route("GET", one.path, "read", tiles.handler_of(one), "pages", tiles.PAGE_QUERY, forms=_HTML,
             limited=True) for one in PAGES),
     Route("GET", "/errors/{group}", "read", page_errors.page, "pages", page_errors.QUERY, forms=_HTML),
+    Route("GET", "/errors/{group}/before", "read", errors_before.page, "pages", errors_before.QUERY, forms=_HTML),
     Route("POST", "/errors/{group}/state", "admin", page_errors.change_state, "pages", forms=_HTML, status=303),
     Route("POST", "/errors/{group}/merge", "admin", page_errors.merge, "pages", forms=_HTML, status=303),
     Route("POST", "/errors/{group}/split", "admin", page_errors.split, "pages", forms=_HTML, status=303),

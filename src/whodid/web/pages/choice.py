@@ -105,6 +105,10 @@ class Choice(Struct, frozen=True):
     def with_range(self, name: str) -> Choice:
         return replace(self, range=name, since="", until="")
 
+    def in_time(self) -> Choice:
+        """Its time range alone."""
+        return replace(self, values=())
+
     def without(self, name: str, value: str) -> Choice:
         """The choice without one value."""
         return self._changed(name, [one for one in self.of(name) if one != value])

@@ -18,13 +18,12 @@ from whodid.analysis import group_settings
 from whodid.analysis.error_groups import group_of
 from whodid.analysis.group_settings import Split
 from whodid.errors import WhodidError
-from whodid.reading.cells import encode
 from whodid.reports.run import run
 from whodid.web.browsers import form_of
 from whodid.web.error_groups import told_group
-from whodid.web.pages import event_shape, found, frame
+from whodid.web.pages import errors_before, event_shape, found, frame
 from whodid.web.pages.audit import note
-from whodid.web.pages.choice import ADDRESS_NAMES, COMMON, Choice, choice_of
+from whodid.web.pages.choice import ADDRESS_NAMES, Choice, choice_of
 from whodid.web.pages.tiles import sentence
 from whodid.web.requests import Req, caller_of, name_of, query_of, segments, services_of
 from whodid.web.services import Services
@@ -51,7 +50,7 @@ class Run(NamedTuple):
 async def page(request: Req) -> Response[bytes]:
     """A group of errors; the hash of a stack trace leads to the group it belongs to."""
     given = query_of(request, QUERY)
-    choice = choice_of(given, frame.zone(request))
+    choice = choice_of(given, frame.zone(request)).in_time()
     services, group = services_of(request), segments(request)[1]
     if _is_uuid(group):
         target = await services.call(_group_of_hash, services, group)
@@ -61,7 +60,7 @@ async def page(request: Req) -> Response[bytes]:
     told = await services.call(told_group, services, group, {"since": span.since, "until": span.until})
     if told["group"] != group:
         return _to(f"/errors/{quote(told['group'], safe='')}{choice.address()}")
-    spec, others = await asyncio.gather(
+    shape, others = await asyncio.gather(
         services.call(_shape, request, choice, told), services.call(_others, services, span.since, span.until, group)
     )
     return frame.page(
@@ -70,13 +69,13 @@ async def page(request: Req) -> Response[bytes]:
         at="/errors",
         title=told["title"],
         choice=choice,
-        fields=COMMON,
         address=request.url.path,
         sentence=sentence(choice),
         told=told,
+        before=errors_before.framed(group, told["before"], choice),
         samples=[{**sample, "runs": _runs(sample)} for sample in told["samples"][:SAMPLES_BESIDE]],
         more=len(told["samples"]) - SAMPLES_BESIDE,
-        spec=spec,
+        shape=shape,
         others=others,
         splits=SPLITS,
         may_change="admin" in caller_of(request).scopes,
@@ -159,8 +158,8 @@ def _group_of_hash(services: Services, digest: str) -> str:
     return group_of(row["error_stack_trace"], message, row["type"]).id
 
 
-def _shape(request: Req, choice: Choice, told: dict[str, Any]) -> str | None:
-    """The errors over time, for those of a stack trace."""
+def _shape(request: Req, choice: Choice, told: dict[str, Any]) -> dict[str, Any] | None:
+    """The errors over time, for those of a stack trace, and where they are listed."""
     hashes = sorted({sample["error_hash"] for sample in told["samples"] if sample["error_hash"]})
     for one in _listed(told.get("error_hashes")):
         if one not in hashes:
@@ -172,7 +171,7 @@ def _shape(request: Req, choice: Choice, told: dict[str, Any]) -> str | None:
         narrowed = narrowed.with_value("error_hash", one)
     services = services_of(request)
     shape = found.shape(services, narrowed, caller_of(request).sight, services.config.query_timeout_ms)
-    return encode(event_shape.events_over_time(shape.rows, shape.step)).decode() if shape.rows else None
+    return {**event_shape.shaped(shape), "drill": f"/events{narrowed.address()}"}
 
 
 def _others(services: Services, since: datetime, until: datetime, group: str) -> list[dict[str, Any]]:

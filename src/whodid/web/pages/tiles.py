@@ -129,11 +129,12 @@ async def tile_table(request: Req) -> Response[bytes]:
         sentence=sentence(choice),
         chrome=chrome,
         back=f"{_path(page, subject)}{choice.address()}",
+        back_title="Back" if "{" in page.title else page.title,
         answer=answer,
-        grid=_grid(one, answer, choice, given, whole=True),
+        grid=grid_of(one, answer, choice, given, whole=True),
         **_sorting(page, one, choice, subject, given),
         sql=prepared.sql,
-        params=json.loads(encode({name: _shown(value) for name, value in prepared.params.items()})),
+        params=told_parameters(prepared),
         title=chrome.title,
     )
 
@@ -231,7 +232,7 @@ async def _body(
             answer.report, answer.rows, chart=one.chart, before=answer.before, days=answer.days, zone=choice.zone
         )
     chrome = framed(page, one, choice, subject)
-    shown = _grid(one, answer, choice, given)
+    shown = grid_of(one, answer, choice, given)
     if one.form == "table" and "all" not in given:
         known: Known = request.app.state.known
         known.note(_look(request, page, one, choice, subject), len(shown.rows))
@@ -250,6 +251,12 @@ async def _body(
         grid=shown,
         **_sorting(page, one, choice, subject, given),
     )
+
+
+def told_parameters(prepared: reports.Prepared) -> dict[str, Any]:
+    """The parameters of a statement as they are shown beside it."""
+    found: dict[str, Any] = json.loads(encode({name: _shown(value) for name, value in prepared.params.items()}))
+    return found
 
 
 def worth_showing(answer: answers.Answer, column: str) -> answers.Answer:
@@ -273,9 +280,10 @@ def _rows_asked(given: Mapping[str, list[str]], *, whole: bool = False) -> int:
     return ROWS_MAX if whole or "all" in given else 0
 
 
-def _grid(
+def grid_of(
     one: Tile, answer: answers.Answer, choice: Choice, given: Mapping[str, list[str]], *, whole: bool = False
 ) -> Grid:
+    """An answer as a tile's table, or as a whole one, in the order that the address gives."""
     columns = () if whole else one.columns
     report, rows, columns = meant(answer.report, answer.rows, columns, dict(one.parameters))
     order = (given.get("sort") or [one.sort])[0]
