@@ -130,15 +130,15 @@ def test_writing_goes_on_while_a_long_statement_runs(store: Store, batches: Batc
         with pytest.raises(WhodidError) as stopped:
             store.query(
                 "SELECT count(*) FROM events a, events b, events c, events d WHERE a.seq + b.seq + c.seq > d.seq",
-                timeout_ms=1_500,
+                timeout_ms=3_000,
             )
         ended.append(stopped.value.code)
 
     asking = threading.Thread(target=ask)
     asking.start()
-    for _ in range(3):
-        store.write([batches.of(many(10))])
+    store.write([batches.of(many(10))])
     still_asking = asking.is_alive()
+    store.write([batches.of(many(20))])
     asking.join(timeout=15)
     assert ended == ["timeout"]
     assert still_asking, "the writes waited for the statement"
