@@ -36,12 +36,12 @@ class Call:
     def __init__(self, what: str, *, deadline_s: float = DEADLINE_S):
         self.what = what
         self._ends = time.monotonic() + deadline_s
-        self._deadline_s = deadline_s
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self._why = ""
         self.ended = False
-        self._timer = threading.Timer(deadline_s, self.abort, [f"did not finish within {deadline_s:g} s"])
+        self._too_late = f"did not finish within {deadline_s:g} s"
+        self._timer = threading.Timer(deadline_s, self.abort, [self._too_late])
         self._timer.daemon = True
 
     def __enter__(self) -> Self:
@@ -55,6 +55,9 @@ class Call:
             taken, self._socket = self._socket, None
         if taken is not None:
             taken.close()
+        # The socket may notice that the time is over before the timer does.
+        if isinstance(error, TimeoutError) and time.monotonic() >= self._ends:
+            self._why = self._why or self._too_late
         if isinstance(error, OSError | EOFError) or (self._why and error is not None):
             reason = self._why or str(error) or type(error).__name__
             raise WhodidError("unavailable", f"{self.what} failed: {reason[:300]}.", "It is tried again.") from error
