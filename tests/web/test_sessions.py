@@ -14,12 +14,12 @@ from support.reading import event
 from support.web import WebServer
 from whodid.event import foreign_id
 
-NOW = datetime.now(UTC).replace(microsecond=0)
 THING = "e0000000-0000-4000-8000-000000000001"
 
 
 @pytest.fixture(scope="module", params=DATABASES)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    now = datetime.now(UTC).replace(microsecond=0)
     store = {}
     if request.param == "postgresql":
         store = {"store": request.getfixturevalue("postgresql_server").create_database()}
@@ -33,16 +33,16 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     directory.add_member("everyone", subgroup="analysts")
     running.store(
         [
-            event("query-start", at=NOW - timedelta(days=3), user="ada", session=foreign_id("old"),
+            event("query-start", at=now - timedelta(days=3), user="ada", session=foreign_id("old"),
                   entities=[("query", THING, "Draft")]),
-            event("query-start", at=NOW - timedelta(minutes=9), session=foreign_id("live")),
-            event("query-start", at=NOW - timedelta(minutes=8), user="ada", session=foreign_id("live"),
+            event("query-start", at=now - timedelta(minutes=9), session=foreign_id("live")),
+            event("query-start", at=now - timedelta(minutes=8), user="ada", session=foreign_id("live"),
                   entities=[("query", THING, "Sales")]),
-            event("navigate", at=NOW - timedelta(minutes=7), session=foreign_id("live")),
-            event("job-run", at=NOW - timedelta(minutes=6), session=foreign_id("job-1"), source="server"),
-            event("report-opened", at=NOW - timedelta(minutes=5), user="bob", session=foreign_id("bobs"),
+            event("navigate", at=now - timedelta(minutes=7), session=foreign_id("live")),
+            event("job-run", at=now - timedelta(minutes=6), session=foreign_id("job-1"), source="server"),
+            event("report-opened", at=now - timedelta(minutes=5), user="bob", session=foreign_id("bobs"),
                   entities=[("report", THING, "Sales")]),
-            event("click", at=NOW + timedelta(days=2), user="bob"),
+            event("click", at=now + timedelta(days=2), user="bob"),
         ],
         orig_address="10.0.0.7",
     )  # fmt: skip
@@ -64,7 +64,7 @@ def test_sessions_are_listed_by_user_type_state_and_time(server: WebServer) -> N
     assert asked(server, type="server") == [job]
     assert asked(server, anonymous="true") == [job]
     assert asked(server, since="1h", type="client") == [bobs, live]
-    assert asked(server, until=(NOW - timedelta(days=1)).isoformat()) == [old]
+    assert asked(server, until=(datetime.now(UTC) - timedelta(days=1)).isoformat()) == [old]
     first = server.client.get("/v1/sessions", params={"limit": 3, "type": "client"}).json()
     assert first["next_offset"] is None
     first = server.client.get("/v1/sessions", params={"limit": 2, "type": "client"}).json()
