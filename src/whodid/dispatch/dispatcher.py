@@ -184,7 +184,7 @@ class Dispatcher:
     def keeping(self) -> Keeping:
         """What the journal keeps for targets, and what it gave up before all of them had it."""
         return Keeping(
-            kept_bytes=sum(segment.size_bytes for segment in self.kept.segments()),
+            kept_bytes=self.kept.size_bytes,
             kept_bytes_max=self._backlog_bytes_max,
             given_up_events=sum(dropped.events for dropped in self.kept.dropped),
             last_error=self._error,
@@ -316,9 +316,7 @@ class Dispatcher:
     # Segments.
 
     def _survey(self) -> None:
-        for batch in self._journal.kept():
-            if batch.number <= self._surveyed:
-                continue
+        for batch in self._journal.wait_kept(self._surveyed, 0):
             found = segments.survey(batch, self._store, clean=batch.number in self._clean)
             self._clean.discard(batch.number)
             self.kept.add(found)
@@ -333,7 +331,7 @@ class Dispatcher:
             workers = list(self.workers.values())
         needed = min((worker.place for worker in workers if worker.row.running), default=kept[-1].last)
         least = min((worker.place for worker in workers), default=kept[-1].last)
-        size_bytes = sum(segment.size_bytes for segment in kept)
+        size_bytes = self.kept.size_bytes
         limit = 0 if self._disk_is_short() else self._backlog_bytes_max
         number = 0
         given_up: list[Dropped] = []
@@ -374,12 +372,11 @@ class Dispatcher:
             fed_here = row.backfilled_by == self._journal.receiver
             return self._unsent(self._journal.horizons(), places) if fed_here else 0, 0, 0.0
         events = max(0, self._journal.seq_next - 1 - place)
-        waiting = [segment for segment in self.kept.segments() if segment.last > place]
-        first = next((segment.received_at for segment in waiting if segment.received_at), None)
+        size_bytes, first = self.kept.waiting(place)
         if not events or first is None:
             return events, 0, 0.0
         age_s = max(0.0, (datetime.now(UTC) - first).total_seconds())
-        return events, sum(segment.size_bytes for segment in waiting), age_s
+        return events, size_bytes, age_s
 
     def _unsent(self, horizons: Mapping[str, int], places: Mapping[str, int]) -> int:
         """How many events of a shared journal's streams are stored behind a target's places."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from msgspec import Raw, Struct
 
 from whodid.dispatch import stored
 from whodid.dispatch.delivery import Part, Run
+from whodid.errors import WhodidError
 from whodid.event import Provenance
 from whodid.journal.base import Batch
 from whodid.stores.base import Store
@@ -82,22 +84,22 @@ def parts_of(path: Path | None) -> Iterator[Part]:
 def survey(batch: Batch, store: Store, *, clean: bool) -> Segment:
     """What a kept batch holds.
 
-    clean  all of it is known to be stored; else the store is asked. Raises as `Store.query` and OSError.
+    clean  all of it is known to be stored: then its first and its last frame tell enough. Else every frame is looked
+           at and the store is asked. Raises as `Store.query` and OSError.
     """
-    first = last = count = 0
+    path, count = batch.path, batch.count
+    first = last = 0
     received_at = None
-    path = batch.path
-    ranges: list[range] = []
-    if path is not None:
-        with path.open("rb") as file:
-            for text in file:
-                seq, events = _numbers(text)
-                if events:
-                    ranges.append(range(seq, seq + events))
-                    received_at = received_at or _LINES.decode(text).received_at
-    if ranges:
-        first, last, count = ranges[0][0], ranges[-1][-1], sum(map(len, ranges))
-    left_out = () if clean or not count else stored.missing(store, batch.receiver, ranges)
+    left_out: tuple[int, ...] = ()
+    if path is not None and count:
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+            first, received_at = next(
+                (held[0], _LINES.decode(text).received_at) for text in file if (held := _held(text))
+            )
+            last = next(held[-1] for at in _starts_backwards(data) if (held := _held(data, at)))
+        if not clean:
+            with path.open("rb") as file:
+                left_out = stored.missing(store, batch.receiver, [held for text in file if (held := _held(text))])
     return Segment(
         number=batch.number,
         receiver=batch.receiver,
@@ -111,13 +113,20 @@ def survey(batch: Batch, store: Store, *, clean: bool) -> Segment:
     )
 
 
-def _numbers(text: bytes) -> tuple[int, int]:
-    """The number of a frame's first event, and how many there are: from its beginning, where it always stands."""
-    found = _HEADER.match(text)
-    if found:
-        return int(found[1]), int(found[2])
-    line = _LINES.decode(text)
-    return line.seq, line.count
+def _starts_backwards(data: mmap) -> Iterator[int]:
+    """Where the lines of a file begin, the last one first; what lies before those asked for is not read."""
+    start = len(data)
+    while start:
+        start = data.rfind(b"\n", 0, start - 1) + 1
+        yield start
+
+
+def _held(data: bytes | mmap, start: int = 0) -> range:
+    """The numbers of the events of the frame that begins there: they stand at its beginning."""
+    found = _HEADER.match(data, start)
+    if found is None:
+        raise WhodidError("internal", f"Byte {start} of a verified segment begins no frame.", "Please report it.")
+    return range(int(found[1]), int(found[1]) + int(found[2]))
 
 
 def _provenance(line: _Line) -> Provenance:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
+from operator import attrgetter
 from typing import NamedTuple
 
 from whodid.dispatch import stored
@@ -24,18 +27,28 @@ class Dropped(NamedTuple):
 
 
 class Kept:
-    """The kept segments of this receiver, and `horizon`: everything up to it is stored. For any thread."""
+    """The kept segments of this receiver, and `horizon`: everything up to it is stored. For any thread.
+
+    However many are kept for a target that hangs, the others find their next one at once.
+    """
 
     def __init__(self) -> None:
         self.horizon = 0
         self.dropped: list[Dropped] = []
         self._segments: list[Segment] = []
+        self._lasts: list[int] = []
+        """By segment the last number up to its end: that of one before it where it holds no event."""
+        self._ends: list[int] = []
+        """By segment the bytes of all up to its end, those that are gone included."""
+        self._gone_bytes = 0
         self._changed = threading.Condition()
         self._wakes = 0
 
     def add(self, segment: Segment) -> None:
         with self._changed:
             self._segments.append(segment)
+            self._lasts.append(max(segment.last, self._lasts[-1] if self._lasts else 0))
+            self._ends.append(self._end_bytes + segment.size_bytes)
             self.horizon = max(self.horizon, segment.last)
             self._changed.notify_all()
 
@@ -47,16 +60,42 @@ class Kept:
     def remove(self, number: int) -> None:
         """The segments up to `number` are kept no more."""
         with self._changed:
-            self._segments = [segment for segment in self._segments if segment.number > number]
+            gone = bisect_right(self._segments, number, key=attrgetter("number"))
+            if gone:
+                self._gone_bytes = self._ends[gone - 1]
+                del self._segments[:gone], self._lasts[:gone], self._ends[:gone]
 
-    def segments(self) -> Sequence[Segment]:
+    @property
+    def size_bytes(self) -> int:
+        """Of all of them."""
         with self._changed:
-            return list(self._segments)
+            return self._end_bytes - self._gone_bytes
+
+    def segments(self, after: int = -1) -> Sequence[Segment]:
+        """Those that hold something behind `after`, or all."""
+        with self._changed:
+            return self._segments[bisect_right(self._lasts, after) :]
 
     def at(self, after: int) -> Segment | None:
         """The first segment that holds something behind `after`."""
         with self._changed:
-            return next((segment for segment in self._segments if segment.count and segment.last > after), None)
+            return next(self._behind(after), None)
+
+    def waiting(self, after: int) -> tuple[int, datetime | None]:
+        """How many bytes of segments hold something behind `after`, and when the first event of them was received."""
+        with self._changed:
+            begin = bisect_right(self._lasts, after)
+            before = self._ends[begin - 1] if begin else self._gone_bytes
+            received = (segment.received_at for segment in self._behind(after))
+            return self._end_bytes - before, next(filter(None, received), None)
+
+    def _behind(self, after: int) -> Iterator[Segment]:
+        behind = islice(self._segments, bisect_right(self._lasts, after), None)
+        return (segment for segment in behind if segment.count)
+
+    @property
+    def _end_bytes(self) -> int:
+        return self._ends[-1] if self._ends else self._gone_bytes
 
     def wait(self, after: int, timeout_s: float) -> None:
         """Return when something behind `after` is stored, at a wake-up, or when the time has passed."""
@@ -108,9 +147,8 @@ class Source:
         """How long a run of segments should wait for more; 0 or less: no longer."""
         if not run.files:
             return 0.0
-        waiting = [segment for segment in self._kept.segments() if segment.last >= run.first]
-        first = next((segment.received_at for segment in waiting if segment.received_at), None)
-        if first is None or sum(segment.size_bytes for segment in waiting) >= gather.size_bytes:
+        size_bytes, first = self._kept.waiting(run.first - 1)
+        if first is None or size_bytes >= gather.size_bytes:
             return 0.0
         return gather.wait_s - (datetime.now(UTC) - first).total_seconds()
 
@@ -119,8 +157,8 @@ class Source:
         if not run.files:
             return run
         runs, size_bytes = [run], sum(path.stat().st_size for path in run.files)
-        for segment in self._kept.segments():
-            if not segment.count or segment.last <= runs[-1].last:
+        for segment in self._kept.segments(run.last):
+            if not segment.count:
                 continue
             if segment.first != runs[-1].last + 1 or size_bytes >= gather.size_bytes:
                 break

@@ -14,8 +14,10 @@ import asyncio
 import contextlib
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +30,7 @@ from whodid.journal.base import Draft, Outcome, Position
 from whodid.journal.committer import Append, Committer, own, settle
 from whodid.journal.lock import FolderLock
 from whodid.journal.quarantine import Quarantine, Quarantined
+from whodid.journal.recovery import Sum
 from whodid.journal.segment import OpenSegment, SealedSegment
 from whodid.journal.space import Reserve
 
@@ -197,7 +200,7 @@ class DiskJournal:
                 lambda: self._closed or self._wakes > wakes or bool(self._kept and self._kept[-1].number > after),
                 timeout_s,
             )
-            return [batch for batch in self._kept if batch.number > after]
+            return self._kept[bisect_right(self._kept, after, key=attrgetter("number")) :]
 
     def seal(self) -> int:
         self._committer.seal()
@@ -292,7 +295,7 @@ class DiskJournal:
             )
         return frame.prepare(draft, self._receiver_json)
 
-    def _segment(self, number: int, size_bytes: int, *, stored: bool = False) -> SealedSegment:
+    def _segment(self, number: int, size_bytes: int, *, stored: bool = False, told: Sum | None = None) -> SealedSegment:
         return SealedSegment(
             self.folder,
             number,
@@ -301,10 +304,11 @@ class DiskJournal:
             size_bytes=size_bytes,
             before_repair=self._write_down_numbers,
             stored=stored,
+            told=told,
         )
 
     def _add_sealed(self, done: OpenSegment) -> None:
-        batch = self._segment(done.number, done.size_bytes)
+        batch = self._segment(done.number, done.size_bytes, told=done.told())
         with self._changed:
             self._sealed.append(batch)
             self._sealed_bytes += batch.sealed_bytes

@@ -7,6 +7,7 @@ import gzip
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -67,7 +68,7 @@ class HttpTarget(BaseTarget):
         self._client = httpx.Client(
             headers=headers,
             timeout=self.options["timeout_s"],
-            verify=_trust(self.options["verify"], self.options["ca_file"]),
+            verify=_trust(self._url, self.options["verify"], self.options["ca_file"]),
             trust_env=False,
         )
         return {}
@@ -252,15 +253,21 @@ def _url(text: str) -> str:
     return text
 
 
-def _trust(verify: bool, ca_file: str | None) -> ssl.SSLContext | bool:
-    if not verify:
+def _trust(url: str, verify: bool, ca_file: str | None) -> ssl.SSLContext | bool:
+    # Reading certificates takes 15 ms, and an address that is away or hangs is tried again and again.
+    if not verify or url.startswith("http://"):
         return False
     if ca_file is None:
-        return True
+        return _system_trust()
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
         raise WhodidError("invalid", f"ca_file {ca_file} cannot be read: {error}.", field="ca_file") from error
+
+
+@cache
+def _system_trust() -> ssl.SSLContext:
+    return httpx.create_ssl_context()
 
 
 def _seconds(text: str | None) -> int | None:
