@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.azurite import Azurite, azurite
 from support.clickhouse import ClickHouseMissing, ClickHouseServer
 from support.javascript import JavaScriptMissing, browser
 from support.kafka import KafkaCluster, KafkaMissing, kafka_cluster
@@ -107,6 +108,16 @@ def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         with swift_server(tmp_path_factory.mktemp("swift")) as server:
             yield server
     except SwiftMissing as missing:
+        absent(str(missing))
+
+
+@pytest.fixture(scope="session")
+def azure() -> Iterator[Azurite]:
+    """One Azure Blob Storage for the whole run (2 s). Names of containers are the caller's to keep apart."""
+    try:
+        with azurite() as server:
+            yield server
+    except JavaScriptMissing as missing:
         absent(str(missing))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import xxhash
 
+from support.azurite import Azurite
 from support.s3 import S3Server, s3_server
 from whodid.errors import WhodidError
 from whodid.places import KINDS, Place, open_place
@@ -22,7 +23,7 @@ def server() -> Iterator[S3Server]:
         yield started
 
 
-@pytest.fixture(params=["folder", "moto", "swift"])
+@pytest.fixture(params=["folder", "moto", "swift", "azure"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A place of each kind that holds `CONTENT`."""
     if request.param == "folder":
@@ -30,6 +31,13 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_bytes(content)
         opened = open_place("folder", {"path": str(tmp_path)})
+    elif request.param == "azure":
+        azure: Azurite = request.getfixturevalue("azure")
+        name = f"places-{xxhash.xxh3_64_hexdigest(request.node.nodeid.encode())}"
+        container = azure.container(name)
+        for path, content in CONTENT.items():
+            container.put(f"logs/{path}", content)
+        opened = open_place("azure", azure.options(name, prefix="logs"))
     else:
         server: S3Server = request.getfixturevalue("server" if request.param == "moto" else "swift")
         name = f"places-{xxhash.xxh3_64_hexdigest(request.node.nodeid.encode())}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -131,6 +132,28 @@ def s3(folder: Path) -> Iterator[Case]:
 
 
 @contextmanager
+def azure(folder: Path, server: Any) -> Iterator[Case]:
+    from support.azurite import blobs_of
+    from support.laid_out import unpacked
+
+    name = f"audit-{uuid.uuid4().hex[:12]}"
+    container = server.container(name)
+
+    def received() -> list[str]:
+        blobs = ((path, data) for path, data in blobs_of(container).items() if not path.startswith("_"))
+        return [row["id"] for path, data in blobs for row in unpacked(path, data)]
+
+    yield Case(
+        kind="azure",
+        options={**server.options(name), "folders": "/all"},
+        received=received,
+        unreachable={**server.options(name), "endpoint": "http://127.0.0.1:1"},
+        forbidden={**server.options(name), "account_key": "d3Jvbmc="},
+        ordered=False,
+    )
+
+
+@contextmanager
 def cloudwatch_logs(folder: Path) -> Iterator[Case]:
     from support.cloudwatch import cloudwatch
 
@@ -245,6 +268,7 @@ CASES: dict[str, CaseMaker] = {
     "log-files": log_files,
     "cloudwatch": cloudwatch_logs,
     "s3": s3,
+    "azure": azure,
     "syslog": syslog,
     "otlp": partial(otlp_door, encoding="protobuf"),
     "otlp (json)": partial(otlp_door, encoding="json"),
@@ -253,5 +277,10 @@ CASES: dict[str, CaseMaker] = {
     "postgresql": postgresql,
     "iceberg": iceberg,
 }
-NEEDED: dict[str, str] = {"kafka": "kafka", "postgresql": "postgresql_server", "iceberg": "postgresql_server"}
+NEEDED: dict[str, str] = {
+    "kafka": "kafka",
+    "postgresql": "postgresql_server",
+    "iceberg": "postgresql_server",
+    "azure": "azure",
+}
 """Fixtures that some of them are given besides their folder."""
