@@ -108,6 +108,27 @@ def test_what_a_crash_left_between_rows_and_position_counts_as_the_writes_own(
     store.close()
 
 
+def test_the_next_load_is_brought_beside_the_one_that_is_stored(
+    clickhouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails in a later load leaves the earlier ones stored, and nothing of itself."""
+    monkeypatch.setattr("whodid.stores.clickhouse_load.LOAD_BYTES_MAX", 1)
+    store = ClickHouseStore(clickhouse_url)
+    batches = Batches(tmp_path)
+    sent = many(6)
+    five = [batches.of(sent[number : number + 2]) for number in range(5)]
+    assert five[3].path is not None
+    lines = five[3].path.read_bytes()
+    five[3].path.unlink()
+    with pytest.raises(FileNotFoundError):
+        store.write(five)
+    assert (store.position("receiver-a"), store.stats().events) == (3, 4)
+    five[3].path.write_bytes(lines)
+    written = store.write(five[3:])
+    assert (written.events, written.duplicates, len(ids(store))) == (2, 2, 6)
+    store.close()
+
+
 # Turns
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from whodid.stores import clickhouse_forget, clickhouse_query, clickhouse_schema
 from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
 from whodid.stores.clickhouse_address import parse
 from whodid.stores.clickhouse_client import Clients, told
-from whodid.stores.clickhouse_load import Load, loads
+from whodid.stores.clickhouse_load import Load, brought, loads
 from whodid.stores.clickhouse_params import bound, quoted
 from whodid.stores.clickhouse_session import Session, rows_of
 from whodid.stores.clickhouse_turns import Turns
@@ -35,6 +35,7 @@ SELECT
     (SELECT count() FROM events), (SELECT count() FROM rejected_events), (SELECT sum(bytes_on_disk) FROM {parts}),
     (SELECT minOrNull(time) FROM events), (SELECT maxOrNull(time) FROM events)
 """
+_NOTHING: Final = Written(events=0, duplicates=0, rejects=0, mentions=Mentions())
 _PARTS: Final = "{relation} WHERE active AND database = '{database}'"
 
 
@@ -54,14 +55,14 @@ class ClickHouseStore:
         self._address = parse(url)
         self._readers = Clients(self._address)
         self._writing = threading.Lock()
-        self._session: Session | None = None
+        self._made: dict[int, Session] = {}
         self._closed = False
         self._version = 0
         self._on_cluster = clickhouse_schema.on_cluster(self._address)
         self._turns = Turns(self._on_cluster)
         self._positions: dict[str, int] = {}
-        with told("opening the store"), self._writing_session() as session:
-            self._version = clickhouse_schema.upgrade(self._address, session)
+        with told("opening the store"), self._sessions() as session:
+            self._version = clickhouse_schema.upgrade(self._address, session(0))
 
     def position(self, receiver: str) -> int:
         """See `Store.position`."""
@@ -85,12 +86,13 @@ class ClickHouseStore:
             Temporary, besides what `Store.write` says: another writer of the same name stores here.
         """
         with told("writing"), self._writing:
-            written = Written(events=0, duplicates=0, rejects=0, mentions=Mentions())
-            for load in loads(batches):
-                with self._turn() as (session, turn):
-                    part = self._write(session, turn, load)
-                point("store.after-commit")
-                written = _both(written, part)
+            written = _NOTHING
+            with self._sessions() as session, closing(brought(session, loads(batches))) as brought_loads:
+                for load in brought_loads:
+                    with self._turn(load.session) as turn:
+                        part = self._store(turn, load)
+                    point("store.after-commit")
+                    written = _both(written, part)
             return written
 
     def rest(self) -> None:
@@ -123,9 +125,9 @@ class ClickHouseStore:
 
     def forget(self, level: str, before: datetime) -> Forgotten:
         """See `Store.forget`."""
-        with told("forgetting"), self._writing, self._turn() as (session, _):
+        with told("forgetting"), self._writing, self._sessions() as session, self._turn(session(0)):
             suffix = "_local" if self._address.cluster else ""
-            return clickhouse_forget.forget(session, level, before, suffix=suffix, on_cluster=self._on_cluster)
+            return clickhouse_forget.forget(session(0), level, before, suffix=suffix, on_cluster=self._on_cluster)
 
     def stats(self) -> StoreStats:
         """See `Store.stats`; on a cluster all copies of a row count for its size."""
@@ -148,55 +150,58 @@ class ClickHouseStore:
         """Let go of all connections; what was written is durable already."""
         with self._writing:
             self._closed = True
-            self._drop_session()
+            self._drop_sessions()
         self._readers.close()
 
-    def _write(self, session: Session, turn: int, batches: Sequence[Batch]) -> Written:
-        receiver = batches[0].receiver
+    def _store(self, turn: int, load: Load) -> Written:
+        """Store a load but for what of it is stored already."""
+        session, batches, receiver = load.session, load.batches, load.batches[0].receiver
         stored, writer = _position(session.rows, receiver)
         known = self._positions.setdefault(receiver, stored)
-        waiting = behind(batches, stored)
         if stored > known and writer != self._turns.writer:
             passed = [batch for batch in batches if batch.number <= stored]
-            if passed and not Load(session, turn, self._turns.writer).is_stored(passed):
+            if passed and not Load(session, passed).is_stored():
                 raise _same_name(receiver, writer, stored, known)
-        written = Written(events=0, duplicates=0, rejects=0, mentions=Mentions())
-        if waiting:
-            written = Load(session, turn, self._turns.writer).run(waiting)
+        waiting = behind(batches, stored)
+        if waiting != batches:
+            load = Load(session, waiting)
+        written = load.store(turn, self._turns.writer) if waiting else _NOTHING
         self._positions[receiver] = max(stored, batches[-1].number)
         return written
 
     @contextmanager
-    def _turn(self) -> Iterator[tuple[Session, int]]:
-        """A session and its turn to write, for the length of a block."""
-        with self._writing_session() as session:
-            turn = self._turns.take(session)
-            try:
-                yield session, turn
-            finally:
-                with suppress(ClickHouseError):
-                    self._turns.give(session, turn)
+    def _turn(self, session: Session) -> Iterator[int]:
+        """The turn to write, for the length of a block."""
+        turn = self._turns.take(session)
+        try:
+            yield turn
+        finally:
+            with suppress(ClickHouseError):
+                self._turns.give(session, turn)
 
     @contextmanager
-    def _writing_session(self) -> Iterator[Session]:
-        """The session that writes; one that failed is made anew."""
+    def _sessions(self) -> Iterator[Callable[[int], Session]]:
+        """The sessions that write, by number; after a failure all are made anew."""
         if self._closed:
             raise WhodidError("unavailable", "The store is closed.", retry_after_s=1)
         try:
-            if self._session is None:
-                self._session = Session(self._address)
-                if self._version:
-                    self._session.use(self._address.database)
             yield self._session
         except BaseException:
-            self._drop_session()
+            self._drop_sessions()
             raise
 
-    def _drop_session(self) -> None:
-        if self._session is not None:
+    def _session(self, number: int) -> Session:
+        if number not in self._made:
+            self._made[number] = Session(self._address)
+            if self._version:
+                self._made[number].use(self._address.database)
+        return self._made[number]
+
+    def _drop_sessions(self) -> None:
+        for session in self._made.values():
             with suppress(Exception):
-                self._session.close()
-            self._session = None
+                session.close()
+        self._made.clear()
 
 
 def _position(rows: Callable[[str], list[tuple[Any, ...]]], receiver: str) -> tuple[int, str]:

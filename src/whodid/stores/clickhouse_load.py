@@ -1,14 +1,15 @@
 """Loading batches into ClickHouse: segments read by the engine itself, each event once by its id.
 
-A load puts frames into temporary tables of its session, looks up which of the ids are stored already, and inserts the
-others by one statement, whose token is the place in the journal together with a digest of the ids. It holds the turn
-to write all the while. Rows first, their position last: what a crash leaves between the two is found again by id,
+A load puts frames into temporary tables of its session. In the turn to write it looks up which of the ids are stored
+already, and inserts the others by one statement, whose token is the place in the journal together with a digest of the
+ids. Rows first, their position last: what a crash leaves between the two is found again by id,
 receiver and running number, and counts as the write's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -61,52 +62,51 @@ class Known(NamedTuple):
 
 
 class Load:
-    """One load, in a session whose temporary tables are its own, within a turn.
+    """Batches of one receiver on their way, in a session whose temporary tables they have for themselves."""
 
-    writer  who it is that holds the turn.
-    """
+    def __init__(self, session: Session, batches: Sequence[Batch]):
+        """Bring the events into the session's table `incoming`; for this it need not be anybody's turn."""
+        self.session = session
+        self.batches = batches
+        self._words = {"{columns}": _COLUMNS, "{rows}": "incoming"}
+        self._run("make_frames")
+        for batch in batches:
+            clickhouse_careful.add(session, batch)
+        self._run("make_incoming")
+        self._survey = Survey(*self._one("survey"))
 
-    def __init__(self, session: Session, turn: int, writer: str):
-        self._session = session
-        self._writer = writer
-        self._words = {
-            "{in_turn}": clickhouse_turns.condition(turn),
-            "{columns}": _COLUMNS,
-            "{rows}": "incoming",
-        }
+    def is_stored(self) -> bool:
+        """Whether every event is there."""
+        return self._look_up().stored == self._survey.ids
 
-    def is_stored(self, batches: Sequence[Batch]) -> bool:
-        """Whether every event of the batches is there."""
-        survey = self._bring(batches)
-        return self._look_up(survey).stored == survey.ids
-
-    def run(self, batches: Sequence[Batch]) -> Written:
-        """Store batches of one receiver, and their position."""
-        place = f"{batches[0].receiver}:{batches[0].number}-{batches[-1].number}"
-        survey = self._bring(batches)
-        known = self._look_up(survey)
+    def store(self, turn: int, writer: str) -> Written:
+        """Store the events, and the position; `writer` is who holds the turn."""
+        survey = self._survey
+        self._words["{in_turn}"] = clickhouse_turns.condition(turn)
+        first, last = self.batches[0], self.batches[-1]
+        known = self._look_up()
         events = known.fresh + known.own
-        token = f"{place}:{known.digest}"
+        token = f"{first.receiver}:{first.number}-{last.number}:{known.digest}"
         point("store.before-commit")
         if known.fresh:
             self._run("add_events", insert_deduplication_token=token)
         if events and survey.with_several:
             self._run("add_entities", insert_deduplication_token=f"{token}:entities")
         rejects = self._turn_away(token) if survey.rejects else 0
-        mentions = self._mentions(survey) if events else Mentions()
+        mentions = self._mentions() if events else Mentions()
         point("clickhouse.rows-written")
-        self._advance(batches[-1].receiver, batches[-1].number)
+        self.session.run(
+            _ADVANCE.format(
+                receiver=quoted(last.receiver),
+                number=last.number,
+                writer=quoted(writer),
+                in_turn=self._words["{in_turn}"],
+            )
+        )
         return Written(events=events, duplicates=survey.rows - events, rejects=rejects, mentions=mentions)
 
-    def _bring(self, batches: Sequence[Batch]) -> Survey:
-        """Put the events of batches into the session's table `incoming`."""
-        self._run("make_frames")
-        for batch in batches:
-            clickhouse_careful.add(self._session, batch)
-        self._run("make_incoming")
-        return Survey(*self._one("survey"))
-
-    def _look_up(self, survey: Survey) -> Known:
+    def _look_up(self) -> Known:
+        survey = self._survey
         if not survey.rows:
             return Known("", 0, 0, 0)
         if survey.ids < survey.rows:
@@ -124,17 +124,8 @@ class Load:
             self._run("add_rejects", insert_deduplication_token=f"{token}:rejects")
         return int(rejects)
 
-    def _advance(self, receiver: str, number: int) -> None:
-        self._session.run(
-            _ADVANCE.format(
-                receiver=quoted(receiver),
-                number=number,
-                writer=quoted(self._writer),
-                in_turn=self._words["{in_turn}"],
-            )
-        )
-
-    def _mentions(self, survey: Survey) -> Mentions:
+    def _mentions(self) -> Mentions:
+        survey = self._survey
         self._words["{mine}"] = self._said("mine")
         users = self._all("users") if survey.with_users else []
         sessions = self._all("sessions") if survey.with_session else []
@@ -152,10 +143,10 @@ class Load:
         )
 
     def _run(self, name: str, **settings: Any) -> None:
-        self._session.run(self._said(name), **settings)
+        self.session.run(self._said(name), **settings)
 
     def _all(self, name: str) -> list[tuple[Any, ...]]:
-        return self._session.rows(self._said(name))
+        return self.session.rows(self._said(name))
 
     def _one(self, name: str) -> tuple[Any, ...]:
         return self._all(name)[0]
@@ -174,15 +165,31 @@ def _statements() -> dict[str, str]:
     return migrate.statements("clickhouse", "load")
 
 
-def loads(batches: Sequence[Batch], size_bytes_max: int = LOAD_BYTES_MAX) -> Iterator[list[Batch]]:
-    """Runs of batches of at most `size_bytes_max` bytes together; a larger batch is a run of its own."""
+def loads(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
+    """Runs of batches of at most `LOAD_BYTES_MAX` bytes together; a larger batch is a run of its own."""
     run: list[Batch] = []
     size_bytes = 0
     for batch in batches:
-        if run and size_bytes + batch.size_bytes > size_bytes_max:
+        if run and size_bytes + batch.size_bytes > LOAD_BYTES_MAX:
             yield run
             run, size_bytes = [], 0
         run.append(batch)
         size_bytes += batch.size_bytes
     if run:
         yield run
+
+
+def brought(session_of: Callable[[int], Session], runs: Iterable[Sequence[Batch]]) -> Generator[Load, None, None]:
+    """Loads of runs of batches: while the caller stores one, the next one is brought.
+
+    session_of  one of two sessions, which loads have in turns.
+    """
+    with ThreadPoolExecutor(1, "whodid-clickhouse-load") as beside:
+        coming: Future[Load] | None = None
+        for number, batches in enumerate(runs):
+            after = beside.submit(Load, session_of(number % 2), batches)
+            if coming is not None:
+                yield coming.result()
+            coming = after
+        if coming is not None:
+            yield coming.result()

@@ -23,6 +23,8 @@ _ALWAYS: Final[dict[str, Any]] = {
     "max_partitions_per_insert_block": 0,
     "async_insert": 0,
     "insert_deduplicate": 1,
+    # A load has no id twice: to merge its rows with each other beforehand would take as long as writing them.
+    "optimize_on_insert": 0,
 }
 
 

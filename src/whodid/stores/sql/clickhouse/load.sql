@@ -4,19 +4,19 @@
 CREATE OR REPLACE TEMPORARY TABLE frames (
     seq Int64,
     received_at DateTime64(6, 'UTC'),
-    receiver LowCardinality(String),
-    format LowCardinality(Nullable(String)),
-    key_id LowCardinality(Nullable(String)),
-    orig_address LowCardinality(Nullable(String)),
+    receiver String,
+    format Nullable(String),
+    key_id Nullable(String),
+    orig_address Nullable(String),
     events Array(Tuple(
-        id UUID, time DateTime64(6, 'UTC'), type LowCardinality(String), level LowCardinality(Nullable(String)),
-        topic LowCardinality(Nullable(String)), routing_key LowCardinality(Nullable(String)),
-        source LowCardinality(Nullable(String)), session Nullable(UUID), user LowCardinality(Nullable(String)),
-        acting_for LowCardinality(Nullable(String)), via LowCardinality(Nullable(String)), entities Nullable(String),
-        description Nullable(String), parameters Nullable(String), function LowCardinality(Nullable(String)),
-        duration_ms Nullable(Float64), request_id Nullable(String), status LowCardinality(Nullable(String)),
+        id UUID, time DateTime64(6, 'UTC'), type String, level Nullable(String),
+        topic Nullable(String), routing_key Nullable(String),
+        source Nullable(String), session Nullable(UUID), user Nullable(String),
+        acting_for Nullable(String), via Nullable(String), entities Nullable(String),
+        description Nullable(String), parameters Nullable(String), function Nullable(String),
+        duration_ms Nullable(Float64), request_id Nullable(String), status Nullable(String),
         error_message Nullable(String), error_stack_trace Nullable(String), error_hash Nullable(UUID),
-        node LowCardinality(Nullable(String)), node_type LowCardinality(Nullable(String))
+        node Nullable(String), node_type Nullable(String)
     )),
     rejects Array(Tuple(
         "index" Int64, code String, message String, line Nullable(Int64), source Nullable(String),
