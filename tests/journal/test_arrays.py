@@ -12,6 +12,7 @@ import pytest
 
 from support.journals import RECEIVED_AT, draft, ids_of, open_journal
 from whodid.event import Rejection
+from whodid.journal import recovery
 from whodid.journal.arrays import RUN_EVENTS_MIN
 from whodid.journal.base import Array, Draft
 from whodid.journal.disk import DiskJournal
@@ -101,6 +102,24 @@ def test_a_damaged_frame_is_in_no_array(journal: DiskJournal) -> None:
     array = fresh.array()
     assert array is not None and [run.seq for run in array.runs] == [1, 3]
     assert ids_in(array) == ids_of([drafts[0], drafts[2]])
+
+
+def test_a_bit_that_flips_in_what_this_process_wrote_itself_is_found(journal: DiskJournal) -> None:
+    drafts = [draft(1), draft(2), draft(1)]
+    segment = sealed(journal, drafts)
+    data = bytearray(segment._path.read_bytes())
+    data[data.index(ids_of([drafts[1]])[1].encode())] ^= 1
+    segment._path.write_bytes(data)
+    assert segment.array() is None
+    assert (segment.count, len(journal.status().quarantine)) == (2, 1)
+    assert ids_in(segment.array()) == ids_of([drafts[0], drafts[2]])
+
+
+def test_what_is_known_of_an_own_segment_is_what_looking_at_each_frame_finds(journal: DiskJournal) -> None:
+    rejects = [Rejection(index=0, code="not_json", message="m")]
+    segment = sealed(journal, [draft(2), draft(0, rejects=rejects), draft(3, rejects=rejects)])
+    assert segment._told is not None and recovery.is_of(segment._told, segment._path)
+    assert segment._told.survey == recovery.survey(segment._path)
 
 
 def test_what_a_crash_leaves_of_arrays_is_gone_at_the_next_start(journal: DiskJournal, folder: Path) -> None:

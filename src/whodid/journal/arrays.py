@@ -16,6 +16,8 @@ from whodid.journal.base import Array, Run
 # Frames that hold fewer events than this are better read as they are.
 RUN_EVENTS_MIN: Final = 8
 _RUNS_FREE: Final = 8
+# Written at once: each call lets the other threads at the interpreter, which are not to be asked for it back so often.
+_PENDING_BYTES: Final = 1024 * 1024
 
 _HEAD_BYTES_MAX: Final = 4096
 _PROVENANCE: Final = b'"received_at":'
@@ -31,9 +33,10 @@ class Written(NamedTuple):
     survey: recovery.Survey
 
 
-def array_of(source: Path) -> Written | None:
+def array_of(source: Path, *, verified: bool = False) -> Written | None:
     """Write the events of a segment's file to a temporary file beside it.
 
+    verified The bytes of the file are known to be right.
     Returns  None when a frame is damaged, most hold only a few events, or there is no room. Then nothing is left
              behind.
     """
@@ -41,7 +44,7 @@ def array_of(source: Path) -> Written | None:
     frames = rejects = whole_bytes = 0
     try:
         writing = _Writing(source)
-        for line, header in recovery.read_frames(source):
+        for line, header in recovery.read_frames(source, verified=verified):
             if header is None:
                 raise _Unfit
             if header.events_count:
@@ -71,6 +74,7 @@ class _Writing:
         # What a crash leaves of these is removed with all temporary files of the folder.
         self._path = source.with_name(f"{source.name}.array.tmp")
         self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, files.FILE_MODE)
+        self._pending = bytearray()
         self._runs: list[Run] = []
         self._events_count = 0
         self._provenance = b""
@@ -80,13 +84,14 @@ class _Writing:
         provenance, events = _parts(line, header)
         if provenance != self._provenance or header.seq != self.seq_next:
             self._begin(provenance, header.seq)
-        files.write_all(self._descriptor, b",")
-        files.write_all(self._descriptor, events)
+        self._write(b",")
+        self._write(events)
         self._events_count += header.events_count
         self.seq_next = header.seq + header.events_count
 
     def done(self) -> Array:
-        files.write_all(self._descriptor, b"]" if self._runs else b"[]")
+        self._write(b"]" if self._runs else b"[]")
+        self._flush()
         self._close()
         return Array(self._path, self._runs, self._events_count)
 
@@ -99,9 +104,21 @@ class _Writing:
         runs = len(self._runs)
         if runs >= _RUNS_FREE and runs * RUN_EVENTS_MIN > self._events_count:
             raise _Unfit
-        files.write_all(self._descriptor, b'%b{"run":%d}' % (b"," if runs else b"[", runs))
+        self._write(b'%b{"run":%d}' % (b"," if runs else b"[", runs))
         self._runs.append(Run(self._events_count + runs, seq, _decoder.decode(b"{%b}" % provenance)))
         self._provenance = provenance
+
+    def _write(self, data: bytes | memoryview) -> None:
+        if len(self._pending) + len(data) > _PENDING_BYTES:
+            self._flush()
+        if len(data) > _PENDING_BYTES:
+            files.write_all(self._descriptor, data)
+        else:
+            self._pending += data
+
+    def _flush(self) -> None:
+        files.write_all(self._descriptor, self._pending)
+        self._pending.clear()
 
     def _close(self) -> None:
         if self._descriptor >= 0:

@@ -25,7 +25,7 @@ from typing import Final
 from whodid.errors import WhodidError
 from whodid.journal import frame
 from whodid.journal.base import Outcome, Position
-from whodid.journal.segment import OpenSegment
+from whodid.journal.segment import Held, OpenSegment
 from whodid.journal.space import Rate, Reserve
 
 COMMIT_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -261,24 +261,26 @@ class Committer:
 
     def _write(self, appends: Sequence[Append]) -> list[Position]:
         """Number, join, write and sync; the numbers are used up only if all of it worked."""
-        self._reserve.claim(sum(append.prepared.size_bytes for append in appends) + len(appends) * NUMBERED_BYTES_MAX)
+        prepared = [append.prepared for append in appends]
+        self._reserve.claim(sum([each.size_bytes for each in prepared]) + len(prepared) * NUMBERED_BYTES_MAX)
         segment = self._writable()
         seq = self.seq_next
         end = segment.size_bytes
         pieces: list[bytes] = []
         positions = []
-        for append in appends:
-            line = frame.number(append.prepared, seq)
+        for each in prepared:
+            line = frame.number(each, seq)
             pieces += line
-            seq += append.prepared.events_count
-            end += len(line[0]) + append.prepared.size_bytes
+            seq += each.events_count
+            end += len(line[0]) + each.size_bytes
             positions.append(Position(segment.number, end))
         size = end - segment.size_bytes
         events = seq - self.seq_next
         if size < COPIED_BYTES_MAX:
             pieces = [b"".join(pieces)]
         try:
-            segment.append(pieces, size, events)
+            rejects = sum([each.rejects_count for each in prepared])
+            segment.append(pieces, Held(size, len(prepared), events, rejects, seq))
         except OSError:
             with contextlib.suppress(OSError):
                 segment.mend()

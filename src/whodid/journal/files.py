@@ -37,7 +37,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_all(descriptor: int, data: bytes | memoryview) -> None:
+def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
     """Write every byte; the kernel may take fewer at a time."""
     written = os.write(descriptor, data)
     if written == len(data):

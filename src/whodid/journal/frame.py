@@ -31,6 +31,7 @@ class Prepared(NamedTuple):
     events: bytes
     tail: bytes
     events_count: int
+    rejects_count: int
     size_bytes: int
 
 
@@ -82,7 +83,7 @@ def prepare(draft: Draft, receiver: bytes) -> Prepared:
     fields.append(b'"events":')
     head = b"".join(fields)
     tail = b',"rejects":%b}\n' % _text(draft.rejects) if draft.rejects else b"}\n"
-    return Prepared(head, events, tail, draft.count, len(head) + len(events) + len(tail))
+    return Prepared(head, events, tail, draft.count, len(draft.rejects), len(head) + len(events) + len(tail))
 
 
 def number(prepared: Prepared, seq: int) -> tuple[bytes, bytes, bytes, bytes]:
@@ -98,8 +99,11 @@ def number(prepared: Prepared, seq: int) -> tuple[bytes, bytes, bytes, bytes]:
 
 def verify(line: bytes | memoryview) -> Header | None:
     """The header of a line (without its line break), or None if a bit of it is not as it was written."""
-    if line[_SUM] != xxh3_64_hexdigest(line[_SUMMED]).encode():
-        return None
+    return header(line) if line[_SUM] == xxh3_64_hexdigest(line[_SUMMED]).encode() else None
+
+
+def header(line: bytes | memoryview) -> Header | None:
+    """The header of a line whose bytes are known to be right."""
     found = _HEADER.match(line)
     return Header(int(found[1]), int(found[2]), int(found[3])) if found else None
 

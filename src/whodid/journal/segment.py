@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
+from xxhash import xxh3_64
 
 from whodid.errors import WhodidError
 from whodid.journal import crash, files, frame, recovery
@@ -43,6 +44,16 @@ def numbers(folder: Path, state: str) -> list[int]:
     return sorted(int(name[1]) for name in names if name)
 
 
+class Held(NamedTuple):
+    """What a commit adds to a segment."""
+
+    size_bytes: int
+    frames: int
+    events: int
+    rejects: int
+    seq_next: int
+
+
 class OpenSegment:
     """The file that commits are appended to. Only the committer's thread uses it.
 
@@ -54,6 +65,10 @@ class OpenSegment:
         self.number = number
         self.size_bytes = 0
         self.events = 0
+        self._frames = 0
+        self._rejects = 0
+        self._seq_next: int | None = None
+        self._total = xxh3_64()
         self.began_at_s = 0.0
         """Time of the first commit (monotonic)."""
         self.dirty = False
@@ -69,10 +84,10 @@ class OpenSegment:
             self.discard()
             raise
 
-    def append(self, pieces: Sequence[bytes], size_bytes: int, events: int) -> None:
+    def append(self, pieces: Sequence[bytes], held: Held) -> None:
         """Make bytes durable, all or none.
 
-        size_bytes  of all pieces together.
+        held  what all pieces together are.
 
         Raises
         ------
@@ -99,8 +114,20 @@ class OpenSegment:
         self.dirty = False
         if not self.size_bytes:
             self.began_at_s = time.monotonic()
-        self.size_bytes += size_bytes
-        self.events += events
+        self.size_bytes += held.size_bytes
+        self.events += held.events
+        self._frames += held.frames
+        self._rejects += held.rejects
+        self._seq_next = held.seq_next
+        for piece in pieces:
+            self._total.update(piece)
+
+    def told(self) -> recovery.Sum:
+        """What is durable in it."""
+        survey = recovery.Survey(
+            self._frames, self.events, self._rejects, self._seq_next, 0, 0, 0, self.size_bytes, intact=True
+        )
+        return recovery.Sum(self._total.digest(), survey)
 
     def mend(self) -> None:
         """Cut the file back to what is durable."""
@@ -158,6 +185,7 @@ class SealedSegment:
         size_bytes: int,
         before_repair: Callable[[], None],
         stored: bool = False,
+        told: recovery.Sum | None = None,
     ):
         self.receiver = receiver
         self.number = number
@@ -169,6 +197,7 @@ class SealedSegment:
         self._path = stored_path(folder, number) if stored else sealed_path(folder, number)
         self._quarantine = quarantine
         self._before_repair = before_repair
+        self._told = told
         self._held: recovery.Survey | None = None
         self._lock = threading.Lock()
 
@@ -221,7 +250,9 @@ class SealedSegment:
 
     def array(self) -> Array | None:
         """See `Batch.array`. Checks the bytes as well if nobody did yet: reading them twice costs as much again."""
-        written = array_of(self._path)
+        with self._lock:
+            verified = self._is_as_told()
+        written = array_of(self._path, verified=verified)
         if written is None:
             return None
         with self._lock:
@@ -246,7 +277,7 @@ class SealedSegment:
 
     def _verified(self) -> recovery.Survey:
         with self._lock:
-            if self._held is None:
+            if self._held is None and not self._is_as_told():
                 found = recovery.survey(self._path)
                 if self._path.stat().st_size < self.size_bytes:
                     _log.error("%s lost its end: it had %d bytes.", self._path, self.size_bytes)
@@ -255,7 +286,16 @@ class SealedSegment:
                     repair(self._path, self._path, self.number, self._quarantine)
                 self.size_bytes = self._path.stat().st_size
                 self._held = found
+            assert self._held is not None
             return self._held
+
+    def _is_as_told(self) -> bool:
+        """Whether all of the file is as this process wrote it, looked at once; else each frame has to be looked at."""
+        told, self._told = self._told, None
+        if told is None or not recovery.is_of(told, self._path):
+            return False
+        self._held = told.survey
+        return True
 
 
 def repair(source: Path, target: Path, number: int, quarantine: Quarantine, *, keep_torn: bool = True) -> None:
