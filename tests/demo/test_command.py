@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -72,6 +73,19 @@ def test_its_people_are_in_nested_groups(filled: Path) -> None:
         researchers = {row["user"] for row in reader.events(group="Research", limit=2000)}
     assert "lin.chen" in chemists
     assert chemists < researchers
+
+
+def test_its_nodes_are_known_with_what_they_sent(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with whodid.open(filled) as reader:
+        sent = {
+            row["node"]: row["n"]
+            for row in reader.query("SELECT node, count(*) AS n FROM events WHERE node IS NOT NULL GROUP BY 1")
+        }
+    assert main(["node", "list", "--output", "json", "--data", str(filled)]) == 0
+    listed = {row["node"]: row for row in json.loads(capsys.readouterr().out)}
+    assert {name: row["events"] for name, row in listed.items()} == sent
+    assert {listed[name]["node_type"] for name in ("platform-1", "dss-design", "api-1")} == {"server", "design", "api"}
+    assert {row["state"] for row in listed.values()} == {"sending"}
 
 
 def test_another_story_does_not_go_into_the_same_folder(filled: Path) -> None:

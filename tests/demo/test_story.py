@@ -110,11 +110,18 @@ def test_errors_of_a_group_have_one_hash_over_all_builds_and_languages(told: lis
 
 
 def test_one_request_joins_browser_and_server(told: list[Event]) -> None:
-    requests: dict[str, set[str]] = defaultdict(set)
+    requests: dict[str, list[Event]] = defaultdict(list)
     for event in told:
         if event.request_id:
-            requests[event.request_id].add(event.type)
-    assert sum({"query-start", "table-produced"} <= types for types in requests.values()) > 100
+            requests[event.request_id].append(event)
+    wanted = [
+        ("client", "click"),
+        ("server", "query-start"),
+        ("server", "table-produced"),
+        ("client", "viewer-rendered"),
+    ]
+    ways = [[(event.source, event.type) for event in events if event.level != "error"] for events in requests.values()]
+    assert sum(way == wanted for way in ways) > 100
 
 
 def test_programs_act_for_people(told: list[Event]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -14,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from whodid import demo
+from whodid.directory.nodes import NodeSeen
 from whodid.errors import WhodidError
 from whodid.event import Event
 from whodid.journal.base import Draft
@@ -89,14 +92,18 @@ def fill(engine: Engine, folder: Path, story: Story, stop: threading.Event) -> N
         console=Console(stderr=True),
     ) as progress:
         bar = progress.add_task(f"Telling {story.days} days", total=story.events)
+        nodes: dict[str, NodeSeen] = {}
         while run := list(islice(told, _FRAME_EVENTS)):
             if stop.is_set():
                 return
             _append(engine, run, stop)
+            _count_nodes(nodes, run)
             progress.advance(bar, len(run))
         progress.update(bar, description="Storing")
         engine.flush(_STORED_TIMEOUT_S)
-        _make_groups(engine, story)
+        with _at_its_beginning(engine, story):
+            _add_groups(engine.directory, story)
+            _add_nodes(engine.directory, nodes)
         engine.flush(_STORED_TIMEOUT_S)
         progress.update(bar, description=f"Told {story.days} days", completed=story.events)
     story.filled = True
@@ -116,21 +123,28 @@ def _append(engine: Engine, run: list[Event], stop: threading.Event) -> None:
             return
 
 
-def _make_groups(engine: Engine, story: Story) -> None:
-    """The people's departments and divisions as nested groups, for filters by group.
+def _count_nodes(nodes: dict[str, NodeSeen], run: list[Event]) -> None:
+    for event in run:
+        if event.node is not None:
+            seen = nodes.setdefault(event.node, NodeSeen(node=event.node, at=event.time, node_type=event.node_type))
+            seen.at = seen.last_event_at = event.time
+            seen.events += 1
 
-    That they were made is told at the beginning of the story, where they belong.
-    """
+
+@contextmanager
+def _at_its_beginning(engine: Engine, story: Story) -> Iterator[None]:
+    """What the directory tells meanwhile is told at the beginning of the story, where it belongs."""
     directory = engine.directory
     began = story.end - timedelta(days=story.days)
     directory.on_change = lambda event: engine.record(msgspec.structs.replace(event, time=began))
     try:
-        _add_groups(directory, story)
+        yield
     finally:
         directory.on_change = engine.record
 
 
 def _add_groups(directory: Directory, story: Story) -> None:
+    """The people's departments and divisions as nested groups, for filters by group."""
     present = {group.name for group in directory.groups()}
     seen = {user.login for user in directory.users(limit=10_000)}
     for group in demo.groups(events=story.events, days=story.days, seed=story.seed):
@@ -141,6 +155,11 @@ def _add_groups(directory: Directory, story: Story) -> None:
         for login in group.members:
             if login in seen:
                 directory.add_member(group.name, user=login, by="api:whodid demo")
+
+
+def _add_nodes(directory: Directory, nodes: dict[str, NodeSeen]) -> None:
+    present = {node.node for node in directory.nodes(retired=True)}
+    directory.note_nodes(seen for name, seen in nodes.items() if name not in present)
 
 
 def _write(folder: Path, story: Story) -> None:

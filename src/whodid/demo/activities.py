@@ -58,6 +58,7 @@ def run_query(scene: Scene, at: float) -> float:
     duration = scene.duration(query.duration_ms, 0.7)
     failed = dice.random() < 0.05
     rows = int(dice.lognormvariate(6.5, 1.6))
+    scene.write(at - 0.2, "click", level="usage", request_id=request, parameters={"target": "run query"})
     scene.write(
         at,
         "query-start",
@@ -88,7 +89,7 @@ def run_query(scene: Scene, at: float) -> float:
         request_id=request,
         parameters={"rows": rows, "columns": 4 + rows % 13},
     )
-    render(scene, done + 0.4)
+    render(scene, done + 0.4, request)
     return duration / 1000 + 20.0
 
 
@@ -199,8 +200,8 @@ def view_dashboard(scene: Scene, at: float) -> float:
     return 45.0
 
 
-def render(scene: Scene, at: float) -> None:
-    """A viewer is shown; since its release, one of them often fails."""
+def render(scene: Scene, at: float, request: str | None = None) -> None:
+    """A viewer is shown, perhaps with what a request brought; since its release, one of them often fails."""
     viewers = vocabulary.things()["viewers"][scene.person.cluster]
     dice = scene.dice
     viewer = viewers[int(len(viewers) * dice.random() ** 1.5)]
@@ -215,12 +216,14 @@ def render(scene: Scene, at: float) -> None:
                 "error",
                 description=errors.RELEASE_GROUP.message,
                 entity=scene.project.entity,
+                request_id=request,
                 parameters={"package": RELEASE.package, "version": version, "viewer": viewer},
                 **errors.fields_of(errors.RELEASE_GROUP, scene.build),
             )
-    scene.write(at, "viewer-rendered", level="usage", duration_ms=scene.duration(90, 0.5), parameters=parameters)
+    took_ms = scene.duration(90, 0.5)
+    scene.write(at, "viewer-rendered", level="usage", duration_ms=took_ms, request_id=request, parameters=parameters)
     if dice.random() < 0.04:
-        scene.fail(at + 0.2, "view", parameters={"viewer": viewer})
+        scene.fail(at + 0.2, "view", request_id=request, parameters={"viewer": viewer})
 
 
 def release_at(scene: Scene) -> float:
