@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import sqlglot
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
@@ -77,6 +77,7 @@ def test_what_is_not_in_the_lake_is_said(name: str, engine: str) -> None:
 
 
 @every_engine
+@settings(deadline=None)
 @given(st.text())
 def test_a_text_is_never_more_than_a_text(engine: str, text: str) -> None:
     sql = translated("SELECT $x AS x FROM events e", {"x": text}, engine, TABLE)
