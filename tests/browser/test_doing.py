@@ -90,6 +90,23 @@ def test_brushing_a_chart_chooses_the_time_and_a_mark_leads_to_its_events(visit:
     assert page.locator("tr[data-event]").count() > 0
 
 
+def test_a_cell_of_a_heat_map_leads_to_its_dates_or_people_and_their_events(
+    visit: Callable[..., Watched],
+) -> None:
+    watched = visit()
+    for tile, path in (("hours", r"/hours/[A-Z][a-z]+day/\d+"), ("retention", r"/retention/\d{4}-\d\d-\d\d")):
+        page = watched.open("/users?range=90d")
+        with page.expect_navigation():
+            page.locator(f"#tile-{tile} .mark-rect.role-mark path").first.click(force=True)
+        assert re.fullmatch(path, urlsplit(page.url).path)
+        watched.settle()
+        with page.expect_navigation():
+            page.locator("tbody th a").first.click()
+        assert urlsplit(page.url).path == "/events"
+        watched.settle()
+        assert page.locator("tr[data-event]").count() > 0
+
+
 def test_a_search_becomes_the_address_and_comes_back(visit: Callable[..., Watched]) -> None:
     watched = visit()
     page = watched.open("/users")

@@ -64,6 +64,26 @@ def test_hours_of_the_week_are_the_readers(desk: Desk) -> None:
     assert [(row["weekday"], row["hour"], row["users"]) for row in berlin] == [(2, 0, 2)]
 
 
+def test_an_hour_of_the_week_is_told_by_its_dates(desk: Desk) -> None:
+    desk.put(
+        event(time=at(2, 23.5), user="ann"), event(time=at(9, 23.6), user="bob"), event(time=at(9, 22.9), user="b")
+    )
+    found = desk.rows("hour-of-week", day="Tuesday", hour=0, zone="Europe/Berlin")
+    assert [(row["begins"], row["users"]) for row in found] == [("2026-11-10 00:00:00", 1), ("2026-11-03 00:00:00", 1)]
+    assert found[0]["ends"] == "2026-11-10 01:00:00"
+    assert {row["day"] for row in desk.rows("hours", zone="Europe/Berlin")} == {"Monday", "Tuesday"}
+
+
+def test_the_people_of_a_cell_of_retention_are_told(desk: Desk) -> None:
+    desk.put(*work("ann", 2), *work("bob", 3), *work("ann", 10, 2), *work("cleo", 11), *work("cleo", 18))
+    for cell in desk.rows("retention", zone="Europe/Berlin"):
+        span = {"since": f"{cell['begins']}+01:00", "until": f"{cell['ends']}+01:00"}
+        people = desk.rows("returning-users", cohort=cell["cohort"][:10], zone="Europe/Berlin", **span)
+        assert len(people) == cell["active"]
+    [ann] = desk.rows("returning-users", cohort="2026-11-05", since=at(9), until=at(16))
+    assert (ann["person"], ann["events"], ann["arrived"]) == ("ann", 2, at(2, 9).replace(tzinfo=None))
+
+
 def test_groups_stand_beside_the_whole_organisation(desk: Desk) -> None:
     desk.put(*work("ann", 2, 6), *work("cleo", 2, 2), *work("dan", 2, 1))
     found = {row["group"]: row for row in desk.rows("groups")}

@@ -27,6 +27,7 @@ ASKED: Final[dict[str, dict[str, Any]]] = {
     "entity-history": {"entities": ["dataset:SALES.orders_clean"]},
     "entity-users": {"entities": ["dataset:SALES.orders_clean"]},
     "retention": {"since": END - timedelta(days=84)},
+    "returning-users": {"cohort": END - timedelta(days=58)},
 }
 
 

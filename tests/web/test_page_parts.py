@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from whodid import reports
 from whodid.reading.filters import literal
 from whodid.reports.report import Chart, Column
 from whodid.web import words
-from whodid.web.pages import charts
+from whodid.web.pages import charts, links
 from whodid.web.pages.answers import Answer, days_before, parameters
 from whodid.web.pages.catalogue import PAGES
 from whodid.web.pages.cells import grid, meant
@@ -97,6 +98,15 @@ def test_a_line_breaks_where_days_have_no_data_and_axes_begin_at_zero() -> None:
         ("2026-11-01", 1), ("2026-11-02", 2), ("2026-11-03", None), ("2026-11-05", 5)
     ]  # fmt: skip
     assert spec["encoding"]["y"]["scale"] == {"zero": True}
+
+
+def test_a_cell_of_a_heat_map_leads_to_what_is_behind_it_under_the_same_conditions() -> None:
+    rows = [{"weekday": 2, "day": "Tuesday", "hour": 9, "users": 3, "uses": 4, "errors": 0}]
+    choice = Choice(zone="UTC", range="7d", values=(("group", ("Chemistry",)),))
+    leads = partial(links.drill, reports.report("hours").drill or "", choice=choice)
+    spec = charts.spec(reports.report("hours"), rows, leads=leads)
+    assert spec is not None
+    assert spec["data"]["values"][0]["href"] == "/hours/Tuesday/9?range=7d&group=Chemistry"
 
 
 def test_a_category_has_one_colour_everywhere_and_red_is_for_errors() -> None:

@@ -64,6 +64,7 @@ DERIVED: Final[dict[str, Callable[[dict[str, Any], Groups | None], Any]]] = {
     "@ever": lambda _given, _: TIME_MIN.replace(tzinfo=None),
     "@before": lambda given, _: given["since"] - (given["until"] - given["since"]),
     **{f"@{days}d": _earlier("until", days=days) for days in (1, 2, 7, 14, 30, 60)},
+    "@cohort": _earlier("cohort", weeks=1),
     "@own_past": lambda given, _: _before(given["since"], timedelta(weeks=given["weeks"])),
     "@weeks": lambda given, _: (given["until"] - given["since"]) / timedelta(weeks=1),
     "@lookback": lambda given, _: given["since"] - timedelta(days=30),
@@ -328,7 +329,7 @@ def _value(parameter: Parameter, value: Any, now: datetime) -> Any:
         return _integer(parameter, value)
     if parameter.type == "texts":
         return [value] if isinstance(value, str) and value else list(value)
-    if parameter.type == "choice" and value not in parameter.choices:
+    if parameter.type == "choice" and str(value) not in parameter.choices:
         raise WhodidError(
             "invalid", f"{parameter.name} is {str(value)[:100]!r}.", f"It is one of: {', '.join(parameter.choices)}."
         )

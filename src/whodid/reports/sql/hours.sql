@@ -4,11 +4,13 @@
 -- parameter: since time = 30d | from when on
 -- parameter: until time = now | until when
 -- column: weekday integer day | 1 is Monday, 7 Sunday
+-- column: day text | its name
 -- column: hour integer h | hour of the day in the reader's time zone
 -- column: users integer users | active users
 -- column: uses integer events | what users did on purpose
 -- column: errors integer events | errors met
 -- chart: rect x=hour y=weekday color=users
+-- drill: /hours/{day}/{hour}
 WITH told AS (
     SELECT
         date_trunc('hour', local(e.time)) AS here, e.who AS person,
@@ -20,10 +22,14 @@ WITH told AS (
 )
 SELECT
     CAST(extract(isodow FROM here) AS integer) AS weekday,
+    CASE CAST(extract(isodow FROM here) AS integer)
+        WHEN 1 THEN 'Monday' WHEN 2 THEN 'Tuesday' WHEN 3 THEN 'Wednesday' WHEN 4 THEN 'Thursday'
+        WHEN 5 THEN 'Friday' WHEN 6 THEN 'Saturday' ELSE 'Sunday'
+    END AS day,
     CAST(extract(hour FROM here) AS integer) AS hour,
     count(DISTINCT person) AS users,
     CAST(sum(uses) AS bigint) AS uses,
     CAST(sum(errors) AS bigint) AS errors
 FROM told
-GROUP BY 1, 2
-ORDER BY 1, 2
+GROUP BY 1, 2, 3
+ORDER BY 1, 3

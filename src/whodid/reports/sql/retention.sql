@@ -5,10 +5,13 @@
 -- parameter: until time = now | until when
 -- column: cohort local | the week of the first event; the first week of all holds everybody who was there already
 -- column: week integer weeks | weeks after it; the latest week is not over
+-- column: begins local | when that week begins
+-- column: ends local | when it is over
 -- column: users integer users | users of the cohort
 -- column: active integer users | of them, those with an event in that week
 -- column: active_percent number % | their share
 -- chart: rect x=week y=cohort color=active_percent
+-- drill: /retention/{cohort}?since={begins}&until={ends}
 WITH weeks AS (
     SELECT e.who AS person, date_trunc('week', local(e.time)) AS week
     FROM user_hours e
@@ -30,6 +33,8 @@ WITH weeks AS (
 SELECT
     CAST(c.cohort AS varchar) AS cohort,
     CAST(round(CAST(extract(epoch FROM k.week - c.cohort) AS double precision) / 604800) AS integer) AS week,
+    CAST(k.week AS varchar) AS begins,
+    CAST(k.week + INTERVAL '7 days' AS varchar) AS ends,
     c.users,
     coalesce(s.active, 0) AS active,
     100 * CAST(coalesce(s.active, 0) AS double precision) / c.users AS active_percent

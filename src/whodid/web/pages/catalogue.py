@@ -205,6 +205,16 @@ PAGES: Final[tuple[Page, ...]] = (
         Tile("addresses", "new-addresses", size="half", height=2, title="Addresses never seen before", parameters=_USER,
              columns=("address", "logins", "failed", "first"), empty="No address is new."),
     ), under="/users"),
+    Page("hour", "/hours/{day}/{hour}", "{day}, {hour}:00", (
+        Tile("dates", "hour-of-week", size="whole", height=4, title="On which dates, and how much was done",
+             parameters=(("day", "{day}"), ("hour", "{hour}")),
+             columns=("begins", "users", "events", "uses", "errors"), empty="Nobody worked in this hour."),
+    ), under="/users", counted=False),
+    Page("retention", "/retention/{cohort}", "First seen in the week of {cohort}", (
+        Tile("people", "returning-users", size="whole", height=4, title="Who of them was there in this time",
+             parameters=(("cohort", "{cohort}"),), columns=("person", "arrived", "events", "uses", "errors", "last"),
+             empty="None of them was there."),
+    ), under="/users", counted=False),
     Page("group", "/groups/{group}", "{group}", (
         Tile("who", "group", "part", "whole", 0, title="Who"),
         Tile("numbers", "overview", "numbers", "whole", 1, title="How much, against the equal time before",

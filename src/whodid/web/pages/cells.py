@@ -279,4 +279,4 @@ def _drilled(report: Report, shown: Sequence[str]) -> str | None:
     kinds = {column.name: column.type for column in report.columns}
     if named in shown and kinds.get(named or "") != "uuid":
         return named
-    return next((name for name in shown if kinds[name] in ("text", "time")), named)
+    return next((name for name in shown if kinds[name] in ("text", "time", "local")), named)

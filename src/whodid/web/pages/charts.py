@@ -7,7 +7,7 @@ Colours are names of the style sheet's tokens, so that charts follow light and d
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
@@ -60,11 +60,12 @@ def spec(
     before: Sequence[Mapping[str, Any]] = (),
     days: int = 0,
     zone: str = "UTC",
+    leads: Callable[[Mapping[str, Any]], str | None] = lambda row: None,
 ) -> dict[str, Any] | None:
     """The chart of an answer; None when the report has none, or one that a table shows better.
 
     `chart` takes the place of the header's; `before` are rows of a time that began so many `days` earlier. Moments are
-    drawn in the reader's time zone.
+    drawn in the reader's time zone. `leads` is where a row leads, for marks that stand for one.
     """
     wanted = parse_chart(chart) if chart else report.chart
     if wanted is None or wanted.mark not in _MARKS or not rows:
@@ -74,7 +75,7 @@ def spec(
     if "x" not in used or "y" not in used:
         return None
     if wanted.mark == "rect":
-        return heat_map(used, rows)
+        return heat_map(used, rows, leads)
     if used["x"].type == "time":
         name = used["x"].name
         rows = [{**row, name: local(row[name], zone).replace(tzinfo=None)} for row in rows if row.get(name)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -15,14 +15,21 @@ _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _CELLS_MAX: Final = 130
 
 
-def heat_map(used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The specification; None without a column for the colour."""
+def heat_map(
+    used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]], leads: Callable[[Mapping[str, Any]], str | None]
+) -> dict[str, Any] | None:
+    """The specification; None without a column for the colour. `leads` is where a click on a row's cell leads."""
     color = used.get("color")
     if color is None:
         return None
     x, y = used["x"], used["y"]
     values = [
-        {"x": _label(x, row.get(x.name)), "y": _label(y, row.get(y.name)), "c": plain(row.get(color.name))}
+        {
+            "x": _label(x, row.get(x.name)),
+            "y": _label(y, row.get(y.name)),
+            "c": plain(row.get(color.name)),
+            "href": leads(row),
+        }
         for row in rows[:POINTS_MAX]
     ]
     domains = {
@@ -41,7 +48,7 @@ def heat_map(used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]]) -> d
             {"field": "c", "type": "quantitative", "title": label_of(color.name)},
         ],
     }
-    drawn = framed({"type": "rect", "tooltip": True}, encoding, values)
+    drawn = framed({"type": "rect", "tooltip": True, "cursor": "pointer"}, encoding, values)
     if color.unit == "%" and len(values) <= _CELLS_MAX:
         _write_numbers(drawn)
     return drawn
@@ -59,7 +66,7 @@ def _write_numbers(drawn: dict[str, Any]) -> None:
     }
     drawn["layer"] = [
         {"mark": mark, "encoding": encoding},
-        {"mark": {"type": "text", "fontSize": 12}, "encoding": text},
+        {"mark": {"type": "text", "fontSize": 12, "cursor": "pointer"}, "encoding": text},
     ]
 
 

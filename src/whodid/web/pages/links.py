@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, time
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -39,6 +40,9 @@ LINKS: Final[dict[str, str]] = {
 # Columns that lead to the page of what they name, whatever a report's drill-down is.
 PAGED: Final = ("node", "service")
 ENTITY: Final = ("entity_type", "entity_id")
+# Pages of many things, which take a page's conditions along with its time range; by what they begin with.
+LISTS: Final = ("/events", "/users")
+NARROWED: Final = ("/hours/", "/retention/")
 # Columns whose links have a card that opens beside them.
 CARDS: Final = ("/users/", "/entities/", "/sessions/", "/errors/", "/requests/")
 
@@ -68,9 +72,9 @@ def user_link(login: str) -> str:
 
 
 def drill(pattern: str, row: Mapping[str, Any], choice: Choice) -> str | None:
-    """The address that a report's drill-down means for a row; None when the row lacks a part of it."""
+    """The address that a report's drill-down means for a row; None without one, or when the row lacks a part of it."""
     missing = [name for name in _PLACE.findall(pattern) if row.get(name) in (None, "")]
-    if missing:
+    if missing or not pattern:
         return None
     address = _PLACE.sub(lambda place: quote(_text(row[place[1]]), safe=""), pattern)
     return _with_span(address, choice)
@@ -88,6 +92,8 @@ def has_card(address: str) -> bool:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, datetime) and value.time() == time():
+        return value.date().isoformat()
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
@@ -95,7 +101,7 @@ def _with_span(address: str, choice: Choice) -> str:
     """Lists keep the page's time range and conditions, unless the address states its own."""
     path, _, query = address.partition("?")
     given = {pair.partition("=")[0] for pair in query.split("&")} if query else set()
-    if not path.startswith(("/events", "/users")) or path.count("/") > 1:
+    if path not in LISTS and not path.startswith(NARROWED):
         kept = [(name, value) for name, value in choice.pairs() if name in ("range", "since", "until")]
     else:
         kept = choice.pairs()

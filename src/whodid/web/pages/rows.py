@@ -70,7 +70,8 @@ class Page(NamedTuple):
     """A page of tiles.
 
     `path` may hold what the page is about (`/users/{login}`); `under` is the path of the navigation that it lies
-    under. One that is not `narrowed` shows everything of what it is about, whatever the filter bar said before.
+    under. One that is not `narrowed` shows everything of what it is about, whatever the filter bar said before. One
+    that is not `counted` is about what no search of events finds by itself, so it does not say how many they are.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Page(NamedTuple):
     tiles: tuple[Tile, ...]
     under: str = ""
     narrowed: bool = True
+    counted: bool = True
 
     def tile(self, name: str) -> Tile | None:
         """The tile of this name."""

@@ -19,7 +19,7 @@ from whodid.reading.filters import literal
 from whodid.reports import Report
 from whodid.web import words
 from whodid.web.answers import told_of
-from whodid.web.pages import answers, charts, found, frame, graph, multiples, parts
+from whodid.web.pages import answers, charts, found, frame, graph, links, multiples, parts
 from whodid.web.pages.audit import note
 from whodid.web.pages.catalogue import PAGES, page_of
 from whodid.web.pages.cells import Grid, grid, meant, number_text
@@ -90,8 +90,8 @@ async def _page(page: Page, request: Req) -> Response[bytes]:
         choice=choice,
         subject=subject,
         title=page.title.format_map(subject) if subject else page.title,
-        sentence=sentence(choice, about=list(subject.values())[-1] if subject else ""),
-        count_source=framed(page, COUNT, choice, subject).source,
+        sentence=sentence(choice, about=list(subject.values())[-1] if subject and page.counted else ""),
+        count_source=framed(page, COUNT, choice, subject).source if page.counted else "",
         tiles=tiles,
         full=full,
         fields=COMMON,
@@ -229,7 +229,13 @@ async def _body(
     spec = None
     if one.form == "chart":
         spec = charts.spec(
-            answer.report, answer.rows, chart=one.chart, before=answer.before, days=answer.days, zone=choice.zone
+            answer.report,
+            answer.rows,
+            chart=one.chart,
+            before=answer.before,
+            days=answer.days,
+            zone=choice.zone,
+            leads=partial(links.drill, answer.report.drill or "", choice=choice),
         )
     chrome = framed(page, one, choice, subject)
     shown = grid_of(one, answer, choice, given)

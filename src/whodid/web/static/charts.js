@@ -67,6 +67,9 @@
 
   // A range that is brushed becomes the page's time range; a mark that is clicked leads to its events.
   function watch(view, spec, holder) {
+    view.addEventListener("click", (_event, item) => {
+      if (item?.datum?.href) location.href = item.datum.href;
+    });
     const step = spec.usermeta?.step;
     if (!step) return;
     let range = null;
