@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -103,5 +104,6 @@ def test_packages_tell_each_version_with_its_installation_and_its_errors(desk: D
         "1.0": (1, 1, 0),
         "1.1": (2, 2, 1),
     }
+    assert all(sum(json.loads(row["trend"])) == row["uses"] for row in found.values())
     assert found["1.0"]["installed"] == at(1).replace(tzinfo=None)
     assert (found["1.1"]["installation_ms"], found["1.1"]["installed_by"]) == (900.0, "ida")

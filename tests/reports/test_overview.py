@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from support.events import entity, event
@@ -96,3 +97,11 @@ def test_a_project_is_what_the_parameters_name_else_an_entity(desk: Desk) -> Non
     found = [(row["project"], row["uses"], row["users"]) for row in desk.rows("projects")]
     assert found == [("SALES", 2, 2), ("A", 1, 1), ("B", 1, 1)]
     assert desk.row("projects", projects="B")["project"] == "B"
+
+
+def test_the_trend_of_a_project_is_its_uses_in_twelve_equal_parts(desk: Desk) -> None:
+    desk.put(*(event(time=at(day, 1.5), user="ann", parameters={"project": "A"}) for day in (1, 2, 2, 7, 12, 13)))
+    whole = desk.row("projects", since=at(1, 0), until=at(13, 0))
+    assert json.loads(whole["trend"]) == [1, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
+    odd = desk.row("projects", since=at(1, 1.7), until=at(12, 1.6))
+    assert sum(json.loads(odd["trend"])) == odd["uses"] == 4

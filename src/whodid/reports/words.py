@@ -15,6 +15,8 @@ be named `e` where it says them.
     chance()              from 0 to 1 by the end of the event's id: which of many are looked at, always the same
     verb()                what was done to the event's thing: made, edited, shared, run, read, exported, deleted, …
     period($by, x)        where the hour, day, week or month of a time begins
+    twelfth(x)            in which twelfth of the report's time the hour of a time begins: 0 to 11
+    trend(part, n)        the sums of n for each twelfth, as the text of a list
     local(x)              a time in the reader's time zone: date_trunc('day', local(e.time)), …
     texts_of(json, '/a/b', …), elements_of(json, '/a'), number_of(text)   see `json_words`
     chosen()              the condition that the common filters make, on what the caller may see; TRUE without any
@@ -50,6 +52,9 @@ _RELATIONS: Final = ("events", "event_entities", "rejected_events")
 # Stand for the conditions until they are known; the first by the relation that it is on.
 _CHOSEN: Final = "{{chosen {}}}"
 _SEEN: Final = "{seen}"
+
+# Points of a small picture of a time.
+TREND_PARTS: Final = 12
 
 # As many arguments as are given.
 ANY: Final = -1
@@ -91,6 +96,21 @@ def _period(kind: str, words: list[exp.Expression]) -> str:
     return f"date_trunc(CAST({length} AS varchar), {at})"
 
 
+def _twelfth(kind: str, words: list[exp.Expression]) -> str:
+    (at,) = (word.sql(_SQLGLOT[kind]) for word in words)
+    begin, end = "CAST($since AS timestamp)", "CAST($until AS timestamp)"
+    passed = f"CAST(extract(epoch FROM date_trunc('hour', {at}) - {begin}) AS double precision)"
+    whole = f"CAST(extract(epoch FROM {end} - {begin}) AS double precision)"
+    return f"CAST(greatest(floor({passed} * {TREND_PARTS} / {whole}), 0) AS integer)"
+
+
+def _trend(kind: str, words: list[exp.Expression]) -> str:
+    part, number = (word.sql(_SQLGLOT[kind]) for word in words)
+    sums = (f"sum(CASE WHEN {part} = {place} THEN {number} ELSE 0 END)" for place in range(TREND_PARTS))
+    told = " || ',' || ".join(f"CAST(CAST({one} AS bigint) AS varchar)" for one in sums)
+    return f"('[' || {told} || ']')"
+
+
 def _who(kind: str, words: list[exp.Expression]) -> str:
     login = definition("person")
     return f"CASE WHEN NOT {_PROGRAM.format(login, login)} THEN {login} END"
@@ -121,6 +141,8 @@ WORDS: Final[dict[str, tuple[int, Say]]] = {
     "parameter_at": (1, _parameter_at),
     "is_program": (1, _program),
     "period": (2, _period),
+    "twelfth": (1, _twelfth),
+    "trend": (2, _trend),
     "person": (0, _defined("person")),
     "who": (0, _who),
     "is_run": (0, _defined("run")),

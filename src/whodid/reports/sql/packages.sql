@@ -8,6 +8,7 @@
 -- column: version text | parameter `version`; empty where none is told
 -- column: uses integer events | what was done on purpose
 -- column: users integer users | by how many
+-- column: trend json | uses in each of twelve equal parts of the time, by whole hours
 -- column: errors integer events | errors that name it
 -- column: errors_percent number % | share of its events that are errors
 -- column: installed time | when it was published or installed, if that was told
@@ -34,6 +35,14 @@ WITH named AS (
         max(last) AS last
     FROM named
     GROUP BY 1, 2
+), parts AS (
+    SELECT e.package, e.version, twelfth(e.time) AS part, sum(e.uses) AS uses
+    FROM entity_hours e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.package IS NOT NULL
+        AND e.type NOT IN ('package-published', 'package-installed', 'plugin-install', 'plugin-installed')
+    GROUP BY 1, 2, 3
+), trends AS (
+    SELECT package, version, trend(part, uses) AS trend FROM parts GROUP BY 1, 2
 ), installed AS (
     SELECT package, version, time, duration_ms, person,
         row_number() OVER (PARTITION BY package, version ORDER BY time, person) AS place
@@ -46,11 +55,12 @@ WITH named AS (
     ) told
 )
 SELECT
-    c.package, c.version, c.uses, c.users, c.errors,
+    c.package, c.version, c.uses, c.users, t.trend, c.errors,
     100 * CAST(c.errors AS double precision) / c.events AS errors_percent,
     i.time AS installed, i.duration_ms AS installation_ms, i.person AS installed_by, c.first, c.last,
     count(*) OVER () AS "of"
 FROM counted c
+LEFT JOIN trends t ON t.package = c.package AND t.version IS NOT DISTINCT FROM c.version
 LEFT JOIN installed i ON i.package = c.package AND i.version = c.version AND i.place = 1
 ORDER BY c.uses DESC, c.errors DESC, c.package, c.version
 LIMIT $limit

@@ -13,6 +13,7 @@
 -- column: sessions integer sessions | sessions
 -- column: runs integer runs | runs
 -- column: errors integer events | errors
+-- column: trend json | uses in each of twelve equal parts of the time, by whole hours
 -- column: last time | the latest event
 -- chart: bar x=users y=project
 -- drill: /events?project={project}
@@ -48,10 +49,17 @@ WITH counted AS (
     WHERE e.time >= $since AND e.time < $until AND chosen() AND project() IS NOT NULL
 ), visited AS (
     SELECT project, count(session) AS sessions FROM visits GROUP BY 1
+), parts AS (
+    SELECT project() AS project, twelfth(e.time) AS part, sum(e.uses) AS uses
+    FROM event_hours e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND project() IS NOT NULL
+    GROUP BY 1, 2
+), trends AS (
+    SELECT project, trend(part, uses) AS trend FROM parts GROUP BY 1
 )
 SELECT
     t.project, t.uses, t.previous_uses, t.users, t.previous_users, coalesce(v.sessions, 0) AS sessions, t.runs,
-    t.errors, t.last, count(*) OVER () AS "of"
-FROM told t LEFT JOIN visited v ON v.project = t.project
+    t.errors, d.trend, t.last, count(*) OVER () AS "of"
+FROM told t LEFT JOIN visited v ON v.project = t.project LEFT JOIN trends d ON d.project = t.project
 ORDER BY t.uses DESC, t.previous_uses DESC, t.project
 LIMIT $limit
