@@ -33,23 +33,20 @@
 , placed AS (
     SELECT
         *,
-        row_number() OVER (PARTITION BY error_hash, shape, version ORDER BY time DESC, id) AS age,
         CASE WHEN time >= $since THEN CAST(floor(
             CAST(extract(epoch FROM time - CAST($since AS timestamp)) AS double precision) * 12 / CAST(
                 extract(epoch FROM CAST($until AS timestamp) - CAST($since AS timestamp)) AS double precision
             )
         ) AS integer) END AS part
     FROM shaped
-), shapes AS (
+), people AS (
     SELECT
-        error_hash, shape, version,
+        error_hash, shape, version, person,
         count(*) FILTER (WHERE time >= $since) AS errors,
         count(*) FILTER (WHERE time >= $before AND time < $since) AS previous,
         count(*) FILTER (WHERE time < $before) AS earlier,
         min(time) AS first,
         max(time) AS last,
-        array_agg(DISTINCT person) FILTER (WHERE time >= $since AND person IS NOT NULL) AS people,
-        max(CASE WHEN age = 1 THEN CAST(id AS varchar) END) AS sample,
         count(*) FILTER (WHERE part = 0) AS part_0,
         count(*) FILTER (WHERE part = 1) AS part_1,
         count(*) FILTER (WHERE part = 2) AS part_2,
@@ -64,10 +61,45 @@
         count(*) FILTER (WHERE part = 11) AS part_11,
         max(source) AS source
     FROM placed
+    GROUP BY 1, 2, 3, 4
+), shapes AS (
+    SELECT
+        error_hash, shape, version,
+        CAST(sum(errors) AS bigint) AS errors,
+        CAST(sum(previous) AS bigint) AS previous,
+        CAST(sum(earlier) AS bigint) AS earlier,
+        min(first) AS first,
+        max(last) AS last,
+        array_agg(person) FILTER (WHERE errors > 0 AND person IS NOT NULL) AS people,
+        CAST(sum(part_0) AS bigint) AS part_0,
+        CAST(sum(part_1) AS bigint) AS part_1,
+        CAST(sum(part_2) AS bigint) AS part_2,
+        CAST(sum(part_3) AS bigint) AS part_3,
+        CAST(sum(part_4) AS bigint) AS part_4,
+        CAST(sum(part_5) AS bigint) AS part_5,
+        CAST(sum(part_6) AS bigint) AS part_6,
+        CAST(sum(part_7) AS bigint) AS part_7,
+        CAST(sum(part_8) AS bigint) AS part_8,
+        CAST(sum(part_9) AS bigint) AS part_9,
+        CAST(sum(part_10) AS bigint) AS part_10,
+        CAST(sum(part_11) AS bigint) AS part_11,
+        max(source) AS source
+    FROM people
     GROUP BY 1, 2, 3
+), latest AS (
+    -- By time first: what is as late as the latest of a shape are few, and only their traces are read.
+    SELECT
+        s.*, CAST(e.id AS varchar) AS sample, e.type, e.told AS message, e.error_stack_trace,
+        row_number() OVER (
+            PARTITION BY s.error_hash, s.shape, s.version ORDER BY CAST(e.id AS varchar)
+        ) AS place
+    FROM shapes s
+    JOIN error_events e
+        ON e.time = s.last AND e.shape = s.shape AND e.version IS NOT DISTINCT FROM s.version
+        AND e.error_hash IS NOT DISTINCT FROM s.error_hash
+    WHERE chosen()
 )
-SELECT s.*, e.type, e.told AS message, e.error_stack_trace
-FROM shapes s
-JOIN error_events e ON e.id = CAST(s.sample AS uuid) AND e.time = s.last
-ORDER BY s.last DESC, s.sample
+SELECT * FROM latest
+WHERE place = 1
+ORDER BY last DESC, sample
 LIMIT 50000

@@ -5,37 +5,28 @@
 flow_runs AS MATERIALIZED (
     -- What touched the same things in the same way is read once.
     SELECT
-        row_number() OVER () AS id, told, via, function, event_type, person, runs, failed, first, last
-    FROM (
-        SELECT
-            e.touched AS told, e.via, e.function, e.type AS event_type, e.person, CAST(sum(e.events) AS bigint) AS runs,
-            CAST(sum(e.failed) AS bigint) AS failed, min(e.first) AS first, max(e.last) AS last
-        FROM flow_hours e
-        WHERE e.time >= $since AND e.time < $until AND seen() AND e.has_roles
-        GROUP BY 1, 2, 3, 4, 5
-    ) same
+        e.touched AS told, e.via, e.function, e.type AS event_type, e.person, CAST(sum(e.events) AS bigint) AS runs,
+        CAST(sum(e.failed) AS bigint) AS failed, min(e.first) AS first, max(e.last) AS last
+    FROM flow_hours e
+    WHERE e.time >= $since AND e.time < $until AND seen() AND e.has_roles
+    GROUP BY 1, 2, 3, 4, 5
 ), flow_things AS (
     SELECT
-        id, via, function, event_type, person, runs, failed, first, last,
-        told[1] AS type, told[2] AS thing, told[3] AS name,
+        touched, t[1] AS type, t[2] AS thing, t[3] AS name,
         CASE
-            WHEN told[4] IN ('input', 'source', 'read') THEN 'input'
-            WHEN told[4] IN ('output', 'target', 'result', 'written') THEN 'output'
-            WHEN told[1] IN ('project', 'user', 'group', 'package', 'node', 'connection') THEN 'place'
+            WHEN t[4] IN ('input', 'source', 'read') THEN 'input'
+            WHEN t[4] IN ('output', 'target', 'result', 'written') THEN 'output'
+            WHEN t[1] IN ('project', 'user', 'group', 'package', 'node', 'connection') THEN 'place'
             ELSE 'doer'
         END AS part
     FROM (
-        SELECT
-            id, via, function, event_type, person, runs, failed, first, last,
-            texts_of(entity, '/type', '/id', '/name', '/role') AS told
+        SELECT touched, texts_of(entity, '/type', '/id', '/name', '/role') AS t
         FROM (
-            SELECT
-                id, via, function, event_type, person, runs, failed, first, last,
-                elements_of(CAST(told AS jsonb), '') AS entity
-            FROM flow_runs
-        ) touched
+            SELECT touched, elements_of(CAST(touched AS jsonb), '') AS entity
+            FROM (SELECT DISTINCT told AS touched FROM flow_runs) same
+        ) each_of_them
     ) read
-), flow_done AS (
+), flow_doers AS (
     SELECT
         t.*,
         max(CASE WHEN part = 'doer' THEN 1 ELSE 0 END) OVER whole AS has_doer,
@@ -44,8 +35,12 @@ flow_runs AS MATERIALIZED (
         first_value(name) OVER ordered AS doer_name
     FROM flow_things t
     WINDOW
-        whole AS (PARTITION BY id),
-        ordered AS (PARTITION BY id ORDER BY CASE WHEN part = 'doer' THEN 0 ELSE 1 END, type, thing)
+        whole AS (PARTITION BY touched),
+        ordered AS (PARTITION BY touched ORDER BY CASE WHEN part = 'doer' THEN 0 ELSE 1 END, type, thing)
+), flow_done AS (
+    SELECT d.*, r.via, r.function, r.event_type, r.person, r.runs, r.failed, r.first, r.last
+    FROM flow_runs r JOIN flow_doers d ON d.touched = r.told
+    WHERE d.part IN ('input', 'output')
 ), flow_steps AS MATERIALIZED (
     SELECT
         part, type, thing, name, person, via, runs, failed, first, last,
@@ -62,7 +57,6 @@ flow_runs AS MATERIALIZED (
         END AS doer_thing,
         CASE WHEN has_doer = 1 THEN doer_name END AS doer_name
     FROM flow_done
-    WHERE part IN ('input', 'output')
     UNION ALL
     SELECT
         CASE WHEN e.type IN ('dataset-read-data', 'dataset-read-data-sample') THEN 'input' ELSE 'output' END,
