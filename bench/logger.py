@@ -58,7 +58,7 @@ class _Json(logging.Formatter):
                 "time": record.created,
                 "level": record.levelname,
                 "message": record.getMessage(),
-                "parameters": {"n": record.n, "query": record.query, "ms": record.ms},  # type: ignore[attr-defined]
+                "parameters": {name: vars(record)[name] for name in ("n", "query", "ms")},
             }
         )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from whodid.benchmark import plan, scale
@@ -24,13 +25,17 @@ def tables() -> dict[str, Sequence[str]]:
     }
 
 
+def _below(found: re.Match[str], lines: str) -> str:
+    return found[1] + lines
+
+
 def written(page: str) -> str:
     """The page with the rows of its tables as they are in the package."""
     for heading, rows in tables().items():
         above = rf"^## {re.escape(heading)}$.*?^\|(?:---:?\|)+$\n"
         table = re.compile(rf"({above})((?:^\|[^\n]*\n)*)", re.MULTILINE | re.DOTALL)
         lines = "".join(f"{row}\n" for row in rows)
-        page, count = table.subn(lambda found, lines=lines: found[1] + lines, page, count=1)  # type: ignore[misc]
+        page, count = table.subn(partial(_below, lines=lines), page, count=1)
         if not count:
             raise ValueError(f"{PAGE.name} has no table below {heading!r}")
     return page

@@ -228,8 +228,10 @@ def open_journal(config: Config) -> DiskJournal | KafkaJournal:
     implementation = load(JOURNALS, kind)
     folder = config.data_path / "journal"
     if kind == "disk":
-        return implementation(folder, **limits)  # type: ignore[no-any-return]
-    return implementation(config.journal, folder, group=_group_of(config), **limits)  # type: ignore[no-any-return]
+        on_disk: DiskJournal = implementation(folder, **limits)
+        return on_disk
+    shared: KafkaJournal = implementation(config.journal, folder, group=_group_of(config), **limits)
+    return shared
 
 
 def _group_of(config: Config) -> str:
@@ -252,15 +254,17 @@ def open_store(config: Config, *, bulk: bool = False) -> Store:
     """The store that `config.store` names, for the data folder `config.data`; `bulk` for few large loads."""
     kind = store_kind(config)
     implementation = load(STORES, kind)
-    if kind == "duckdb":
-        return implementation(  # type: ignore[no-any-return]
-            config.data_path / "events.duckdb",
-            journal_path=config.data_path / "journal",
-            threads=config.duckdb_threads,
-            memory_bytes_max=config.duckdb_memory_bytes_max,
-            bulk=bulk,
-        )
-    return implementation(config.store)  # type: ignore[no-any-return]
+    if kind != "duckdb":
+        shared: Store = implementation(config.store)
+        return shared
+    embedded: Store = implementation(
+        config.data_path / "events.duckdb",
+        journal_path=config.data_path / "journal",
+        threads=config.duckdb_threads,
+        memory_bytes_max=config.duckdb_memory_bytes_max,
+        bulk=bulk,
+    )
+    return embedded
 
 
 def store_kind(config: Config) -> str:

@@ -87,7 +87,7 @@ class Server:
     def _address(self) -> str:
         """Where other machines reach this server: by the name of this one if it listens on all addresses."""
         host, port = self._socket.getsockname()[:2]
-        return f"http://{socket.gethostname()}:{port}" if host in ("0.0.0.0", "::") else self.url  # noqa: S104
+        return f"http://{socket.gethostname()}:{port}" if host in ("0.0.0.0", "::") else self.url  # noqa: S104 (compared)
 
     @property
     def on_loopback(self) -> bool:

@@ -12,6 +12,7 @@ import asyncio
 import json
 import time
 from collections import Counter
+from functools import partial
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -109,7 +110,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, object]:
     for _ in range(arguments.connections):
         done: asyncio.Future[None] = loop.create_future()
         finished.append(done)
-        await loop.create_connection(lambda done=done: Connection(load, done), address.hostname, address.port)  # type: ignore[misc]
+        await loop.create_connection(partial(Connection, load, done), address.hostname, address.port)
     await asyncio.wait(finished, timeout=arguments.seconds + 30)
     seconds = load.last_answer - load.begin
     answered = len(load.latencies)

@@ -144,7 +144,7 @@ class Console:
         if self._below:
             _print_below(answer.arrow().to_pylist())
         else:
-            show(answer, Output(output=self._format))  # type: ignore[arg-type]
+            show(answer, Output(output=self._format))  # type: ignore[arg-type]  # checked when it was set
         count = answer.arrow().num_rows
         note(f"{count:,} {'row' if count == 1 else 'rows'} in {taken_ms:,.0f} ms")
 

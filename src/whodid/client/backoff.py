@@ -22,8 +22,8 @@ class Backoff:
     def next_s(self, asked_s: float | None = None) -> float:
         """The next wait. What the server asked for is the least; jitter is added to it, never taken off."""
         wait_s = min(self._max_s, self._min_s * float(2 ** min(self._tries, 30)))
-        wait_s *= random.uniform(0.5, 1.0)  # noqa: S311
+        wait_s *= random.uniform(0.5, 1.0)  # noqa: S311 (no secret)
         self._tries += 1
         if asked_s is not None:
-            wait_s = max(wait_s, asked_s + random.uniform(0, min(1.0, asked_s / 4)))  # noqa: S311
+            wait_s = max(wait_s, asked_s + random.uniform(0, min(1.0, asked_s / 4)))  # noqa: S311 (no secret)
         return wait_s

@@ -82,8 +82,7 @@ def login_of(user: Any) -> str | None:
     for name in ("login", "username", "identity", "display_name", "email", "name"):
         try:
             found = getattr(user, name, None)
-        except Exception:  # noqa: S112
-            # Starlette's base class has properties that are not implemented.
+        except Exception:  # noqa: S112 (Starlette's base class has properties that are not implemented)
             continue
         if found and not callable(found):
             return str(found)

@@ -47,7 +47,7 @@ class Block(Struct, kw_only=True):
     too_long_bytes: int = 0
 
 
-def blocks(stream: BinaryIO, start: Place = Place(), *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:  # noqa: B008
+def blocks(stream: BinaryIO, start: Place = Place(), *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:  # noqa: B008 (a constant)
     """The rest of `stream`, which stands at `start`, block by block.
 
     A line longer than two blocks is passed over without being held, and comes as a block with `too_long_bytes`.

@@ -26,7 +26,7 @@ class Live(io.RawIOBase):
     def tell(self) -> int:
         return self._position
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # of all buffers only this kind is given
         filled = 0
         while filled < len(buffer) and (not filled or self._is_ready()):
             got = os.read(self._descriptor, min(_PIPE_BYTES, len(buffer) - filled))

@@ -104,7 +104,7 @@ def _find_one(path: str, endpoint: str | None) -> Iterator[Source | Problem]:
 
 
 def _matching(pattern: str) -> Iterator[Source | Problem]:
-    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
+    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (patterns may begin at the root)
     if not matches:
         yield Problem(clean_name(pattern), "no file matches")
     yield from _oldest_first(Path(match) for match in matches if not Path(match).is_dir())

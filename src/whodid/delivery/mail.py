@@ -118,9 +118,9 @@ def message(server: MailServer, mail: Mail, to: Sequence[str], at: Any) -> Email
     made["Auto-Submitted"] = "auto-generated"
     made.set_content(mail.text)
     made.add_alternative(mail.html, subtype="html")
-    html = made.get_payload()[1]  # type: ignore[index]
+    html: Any = made.get_payload(1)
     for picture in mail.pictures:
-        html.add_related(  # type: ignore[union-attr]
+        html.add_related(
             picture.data, "image", "png", cid=f"<{picture.name}>", filename=f"{picture.name}.png", disposition="inline"
         )
     for file in mail.attachments:
@@ -188,7 +188,7 @@ def _opened(server: MailServer, call: Call) -> smtplib.SMTP:
     client.call = call
     if server.security == "tls":
         client.context = _tls(server)
-    client._host = server.host  # type: ignore[attr-defined]
+    client._host = server.host  # type: ignore[attr-defined]  # what TLS checks; smtplib sets it only when it connects itself
     code, said = client.connect(server.host, server.port or _PORTS[server.security])
     if code != 220:
         client.close()

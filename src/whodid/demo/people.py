@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from whodid.demo import vocabulary
 from whodid.demo.calendar import Office, is_working_day
@@ -102,12 +102,12 @@ def activity_on(person: Person, day: int, days: int) -> float:
     return person.activity * left_over
 
 
-def _office(row: dict[str, object]) -> Office:
+def _office(row: dict[str, Any]) -> Office:
     return Office(
         str(row["name"]),
         float(str(row["offset_h"])),
         str(row["summer"]),
-        frozenset(row["holidays"]),  # type: ignore[call-overload]
+        frozenset(row["holidays"]),
         str(row["address"]),
     )
 

@@ -65,7 +65,7 @@ def generate(*, events: int, days: int, seed: int, end: datetime) -> Iterator[Ev
 
 def groups(*, events: int, days: int, seed: int) -> list[Group]:
     """The groups of the people of the story that `generate` tells for the same arguments."""
-    return make_groups(_people(events, days, random.Random(seed)))  # noqa: S311
+    return make_groups(_people(events, days, random.Random(seed)))  # noqa: S311 (no secret)
 
 
 def _people(events: int, days: int, dice: random.Random) -> list[Person]:
@@ -78,7 +78,7 @@ def _scale(events: int) -> float:
 
 
 def _tell(events: int, days: int, seed: int, end: datetime) -> Iterator[Event]:
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)  # noqa: S311 (no secret)
     begin = end - timedelta(days=days)
     people = _people(events, days, dice)
     world = World(people, days, _scale(events), dice)

@@ -99,15 +99,14 @@ class Grants(Groups):
 def _limits(role: str, projects: Iterable[str], entities: Iterable[str], own: bool) -> dict[str, Any]:
     if role not in ROLES:
         raise WhodidError("invalid", f"There is no role {role[:50]!r}.", f"Roles: {', '.join(ROLES)}.", field="role")
-    limits = {"projects": tuple(dict.fromkeys(projects)), "entities": tuple(dict.fromkeys(entities)), "own": own}
+    limits = {"projects": tuple(dict.fromkeys(projects)), "entities": tuple(dict.fromkeys(entities))}
     if role != "reader":
         if limits["projects"] or limits["entities"]:
             raise WhodidError(
                 "invalid", f"{role} has no limits.", "Projects and entities are limits of a reader.", field="projects"
             )
         return limits | {"own": True}
-    for name in ("projects", "entities"):
-        values: tuple[str, ...] = limits[name]  # type: ignore[assignment]
+    for name, values in limits.items():
         if len(values) > VALUES_MAX or not all(0 < len(value) <= VALUE_LENGTH_MAX for value in values):
             raise WhodidError(
                 "invalid",
@@ -115,7 +114,7 @@ def _limits(role: str, projects: Iterable[str], entities: Iterable[str], own: bo
                 "Use a group.",
                 field=name,
             )
-    for entity in limits["entities"]:  # type: ignore[attr-defined]
+    for entity in limits["entities"]:
         kind, colon, name = entity.partition(":")
         if not (kind and colon and name):
             raise WhodidError(
@@ -128,7 +127,7 @@ def _limits(role: str, projects: Iterable[str], entities: Iterable[str], own: bo
             "Name projects or entities, or allow its own.",
             field="projects",
         )
-    return limits
+    return limits | {"own": own}
 
 
 def _entity(grant: Grant) -> Entity:

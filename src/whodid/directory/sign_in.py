@@ -26,7 +26,7 @@ SESSION_LIFETIME_S: Final = 24 * 3600
 PASSWORD_TOKEN_LIFETIME_S: Final = 24 * 3600
 
 # What a token is for besides signing in.
-PASSWORD: Final = "password"  # noqa: S105
+PASSWORD: Final = "password"  # noqa: S105 (no secret)
 TEXT_MAX: Final = 500
 
 

@@ -70,7 +70,7 @@ def _statement(upsert: Upsert, on_postgresql: bool) -> Any:
             upsert.columns, select(*(rows.c[n] for n in upsert.columns))
         )
         return _or_changed(statement, upsert, "least", "greatest")
-    table = upsert.table.to_metadata(MetaData(), schema=None)  # type: ignore[arg-type]
+    table = upsert.table.to_metadata(MetaData(), schema=None)  # type: ignore[arg-type]  # None takes the schema away
     upsert = upsert._replace(table=table)
     inserted = sqlite.insert(table).values({name: bindparam(name) for name in upsert.columns})
     return str(_or_changed(inserted, upsert, "min", "max").compile(dialect=sqlite.dialect(paramstyle="qmark")))

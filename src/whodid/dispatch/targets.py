@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ class Targets:
             letters.remove(keys)
             outcome = {"replayed": 0, "refused": 0, "left": letters.count, "dropped": len(keys)}
         else:
-            make = lambda: self.dispatcher.make(row, testing=True)  # noqa: E731
+            make = partial(self.dispatcher.make, row, testing=True)
             outcome = trial.replay(row, make, self.dispatcher.form(row), letters, limit)
         self._announce("target-replayed", row, outcome, by=by)
         return outcome

@@ -67,7 +67,7 @@ class _Pieces(io.RawIOBase):
             wanted -= len(found[-1])
         return b"".join(found)
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # of all buffers only this kind is given
         data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
@@ -201,7 +201,7 @@ def _zstandard(read: _Read) -> Iterator[bytes]:
 
 def _brotli(read: _Read) -> Iterator[bytes]:
     try:
-        import brotli  # type: ignore[import-untyped]
+        import brotli  # type: ignore[import-untyped]  # it has no stubs
     except ImportError:
         raise WhodidError(
             "unsupported", "The body has the encoding 'br'.", "Install the package brotli here, or send it as gzip."

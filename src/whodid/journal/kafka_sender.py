@@ -142,7 +142,7 @@ class Sender:
                 self._producer.poll(POLL_S)
             except (KafkaException, SystemError) as problem:
                 _log.warning("Kafka's producer: %s", problem)
-            except KafkaError as error:  # type: ignore[misc]
+            except KafkaError as error:  # type: ignore[misc]  # an exception, which its stubs do not say
                 self._broken = self._broken or error.fatal()
             try:
                 self._tell()

@@ -120,7 +120,7 @@ class Topic:
             asked = self._admin.describe_topics(TopicCollection([self.name]), request_timeout=ASK_S_MAX)[self.name]
             told = asked.result(ASK_S_MAX)
             identity = Identity(str(cluster_id), self.name, _as_shown(str(told.topic_id)))
-            latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+            latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # its stubs leave it out
             wanted = {TopicPartition(self.name, one.id): latest for one in told.partitions}
             found = self._admin.list_offsets(wanted, request_timeout=ASK_S_MAX)
             ends = {one.partition: future.result(ASK_S_MAX).offset for one, future in found.items()}

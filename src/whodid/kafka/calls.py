@@ -59,7 +59,7 @@ def told(explain: Explain) -> Iterator[list[KafkaError]]:
         if error.fatal() or not (error.retriable() or error.code() in errors.PASSING):
             raise explain(error) from None
         passing.append(error)
-    except KafkaError as error:  # type: ignore[misc]
+    except KafkaError as error:  # type: ignore[misc]  # an exception, which its stubs do not say
         # A fatal error may come so, past `except Exception`.
         raise explain(error) from None
     except SystemError as problem:

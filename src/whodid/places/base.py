@@ -181,7 +181,8 @@ def open_place(kind: str, options: Mapping[str, Any]) -> Place:
         As `checked`; or its driver is not installed, and the hint says how to install it.
     """
     implementation = load(_PLACES, kind_of(kind).name)
-    return implementation(kind, checked(kind_of(kind), options))  # type: ignore[no-any-return]
+    place: Place = implementation(kind, checked(kind_of(kind), options))
+    return place
 
 
 def taken(path: str, url: str) -> WhodidError:

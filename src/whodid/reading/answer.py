@@ -38,7 +38,8 @@ class Answer:
     def pandas(self) -> pd.DataFrame:
         """The rows as a pandas data frame (pandas has to be installed)."""
         try:
-            return self._table.to_pandas()  # type: ignore[no-any-return]
+            frame: pd.DataFrame = self._table.to_pandas()
+            return frame
         except ModuleNotFoundError as error:
             raise _not_installed("pandas") from error
 

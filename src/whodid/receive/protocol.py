@@ -75,7 +75,7 @@ class LimitedProtocol(ShortWay):
     _deadline: asyncio.TimerHandle | None = None
     _write_deadline: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # always of a stream
         super().connection_made(transport)
         self.flow = _Flow(transport, self.pipeline)
         if len(self.connections) > self.connections_max:
@@ -96,7 +96,7 @@ class LimitedProtocol(ShortWay):
         self._forget_body()
         super().connection_lost(exc)
 
-    def eof_received(self) -> bool:  # type: ignore[override]
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks what uvicorn leaves out
         """A client that closed only its sending side still gets the answer to what it sent completely."""
         waiting = self._phase == _IDLE and self.cycle is not None and not self.cycle.response_complete
         if waiting:
@@ -207,7 +207,7 @@ class LimitedProtocol(ShortWay):
         request = self.short_request(door)
         if request is None or LimitedProtocol.buffered_bytes + request.length > WINDOWS_TOTAL_BYTES:
             return False
-        self.cycle = request  # type: ignore[assignment]
+        self.cycle = request  # type: ignore[assignment]  # has what uvicorn asks of a cycle
         self._body_bytes = request.length
         LimitedProtocol.buffered_bytes += request.length
         return True

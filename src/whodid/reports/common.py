@@ -81,7 +81,8 @@ def _shifts(name: str, since: Any, until: Any) -> tuple[Shift, ...]:
     zone = zone_of(name)
 
     def seconds(at: datetime) -> int:
-        return int(at.replace(tzinfo=UTC).astimezone(zone).utcoffset().total_seconds())  # type: ignore[union-attr]
+        here = at.replace(tzinfo=UTC).astimezone(zone)
+        return int((here.replace(tzinfo=UTC) - here).total_seconds())
 
     at, end = (datetime(day.year, day.month, day.day) for day in (since, until))
     found = [Shift(None, seconds(at))]

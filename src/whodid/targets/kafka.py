@@ -305,7 +305,7 @@ class KafkaTarget(BaseTarget):
                 error: KafkaError = problem.args[0]
                 if error.fatal() and error.code() != KafkaError._FATAL:
                     return error
-            except (KafkaError, SystemError):  # type: ignore[misc]
+            except (KafkaError, SystemError):  # type: ignore[misc]  # an exception, which its stubs do not say
                 continue
         return KafkaError(KafkaError._FATAL)
 

@@ -284,7 +284,8 @@ def tried(services: Services, test: RuleTest) -> dict[str, Any]:
         users_of_keys={key.id: key.user for key in services.directory.keys(revoked=True)},
         timeout_ms=services.config.query_timeout_ms,
     )
-    return msgspec.to_builtins(trial, builtin_types=(datetime,))  # type: ignore[no-any-return]
+    told: dict[str, Any] = msgspec.to_builtins(trial, builtin_types=(datetime,))
+    return told
 
 
 def standing(policies: Policies) -> dict[str, Any] | None:

@@ -45,7 +45,7 @@ async def replayed(request: Req, wanted: Replay) -> Replayed:
 def _replay(services: Services, wanted: Replay) -> Replayed:
     found = rows(read.rejects(services.store, limit=wanted.limit).table)
     chosen = [row for row in found if wanted.code in (None, row["code"])]
-    sink: Any = JournalSink(services.journal, services.writer)  # type: ignore[arg-type]
+    sink: Any = JournalSink(services.journal, services.writer)  # type: ignore[arg-type]  # as far as sinks know it
     with closing(Ledger(services.config.data_path / "imports" / "replayed.db")) as ledger:
         return replay(chosen, sink, ledger, format=wanted.format)
 

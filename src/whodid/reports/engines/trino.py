@@ -53,7 +53,7 @@ class TrinoEngine:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise WhodidError("invalid", "The address of Trino is no URL.", "Write https://user:password@host:8443")
         user, password = unquote(parts.username or "whodid"), parts.password
-        connection = connect(  # type: ignore[no-untyped-call]
+        connection = connect(  # type: ignore[no-untyped-call]  # it has no types
             host=parts.hostname,
             port=parts.port or (443 if parts.scheme == "https" else 8080),
             user=user,
@@ -98,7 +98,7 @@ class TrinoEngine:
         return Result(pa.table(columns, names=[column[0] for column in described]), len(rows) > limit)
 
     def close(self) -> None:
-        self._connection.close()  # type: ignore[no-untyped-call]
+        self._connection.close()  # type: ignore[no-untyped-call]  # it has no types
 
 
 def _type(name: str) -> pa.DataType:

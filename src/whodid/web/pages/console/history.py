@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -46,7 +46,7 @@ def history(store: Store, who: str) -> list[Question]:
 
 def _sql_of(parameters: object) -> str:
     try:
-        told = msgspec.json.decode(parameters) if isinstance(parameters, str | bytes) else parameters
-        return str(told["filter"]["sql"])  # type: ignore[index]
+        told: Any = msgspec.json.decode(parameters) if isinstance(parameters, str | bytes) else parameters
+        return str(told["filter"]["sql"])
     except (msgspec.DecodeError, KeyError, TypeError):
         return ""
