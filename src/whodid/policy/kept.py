@@ -52,4 +52,4 @@ class KeptList(Generic[Item]):
         return self._directory.change_setting(self._name, values, by=by, expected_version=version, told=told).version
 
     def _read(self, value: Any) -> list[Item]:
-        return msgspec.convert(value or [], list[self._kind])  # type: ignore[name-defined]
+        return msgspec.convert(value or [], list[self._kind])  # type: ignore[name-defined]  # a type by its value
