@@ -44,8 +44,8 @@ WHERE t."entity_type" <> x."type" OR t."entity_id" <> x."id"
 def kept_rows(store: Store, name: str, relation: str, columns: Mapping[str, str]) -> list[str]:
     """The rows of a relation, those with the same key as one; `columns` are what its columns are called there."""
     told = {column: f'"{columns.get(column, column)}"' for column in KEPT[name]}
-    if KEPT[name][0] == "hour":
-        told["hour"] = f"date_trunc('hour', {told['hour']})"
+    if (length := KEPT[name][0]) in ("hour", "day"):
+        told[length] = f"date_trunc('{length}', {told[length]})"
     keys = [column for column in KEPT[name] if column not in SUMS]
     listed = [f'CAST({told[column]} AS varchar) AS "{column}"' for column in keys]
     listed += [
@@ -70,8 +70,8 @@ def assert_counts_are_exact(store: Store) -> None:
     dialect = dialect_of(store.kind)
     for name, relation in dialect.kept.items():
         form = translated(kept._form(name), store.kind)
-        columns = {"hour": "time"}
-        if name == "entity_hours":
+        columns = {"hour": "time", "day": "time"}
+        if name in ("entity_hours", "entity_days"):
             form = TOUCHED.format(form=form, event_entities=dialect.event_entities)
             columns |= {f"entity_{part}": f"touched_{part}" for part in ("type", "id", "name")}
         assert kept_rows(store, name, relation, {}) == kept_rows(store, name, f"({form})", columns), name
@@ -221,8 +221,8 @@ def test_what_waits_is_gathered_when_there_is_time(store: Store, batches: Batche
     for number in range(60):
         store.write([batches.of([event(number, session=SESSIONS[0])])])
     store.rest()
-    hours = [name for name in dialect_of(store.kind).kept.items() if KEPT[name[0]][0] == "hour"]
-    for name, relation in hours:
+    counted = [name for name in dialect_of(store.kind).kept.items() if KEPT[name[0]][0] in ("hour", "day")]
+    for name, relation in counted:
         told = rows(store, f"SELECT count(*) AS n FROM {relation}")
         assert told == [{"n": 0 if name == "flow_hours" else 1}], name
     assert_counts_are_exact(store)

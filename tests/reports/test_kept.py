@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.reporting import ASKED, Memberships, asked, at, plain_rows
+from support.reporting import ASKED, Memberships, asked, plain_rows
 from support.story import END
 from whodid import reports
 from whodid.reading.dialect import dialect_of
@@ -78,7 +78,8 @@ def test_the_counts_and_the_events_give_the_same_rows(
 
 # What is asked of what is kept, and what of the events
 
-BY_HOUR = {name for name in kept.RELATIONS if KEPT[name][0] == "hour"}
+BY_TIME = {name for name in kept.RELATIONS if KEPT[name][0] in ("hour", "day")}
+SESSIONS = {"session_hours", "session_days"}
 ENTITY = ("dataset", "SALES.orders")
 
 
@@ -89,34 +90,52 @@ def told(sight: Sight = EVERYTHING, filters: Sequence[str] = (), **given: Any) -
 
 def from_events(relations: kept.Relations) -> set[str]:
     """Relations that are read from nothing but the events."""
-    return {name for name, relation in relations.told.items() if "FROM events" in relation and "_hours" not in relation}
+    return {
+        name
+        for name, relation in relations.told.items()
+        if "FROM events" in relation and "_hours" not in relation and "_days" not in relation
+    }
 
 
 def test_hours_in_which_a_time_lies_are_read_from_the_events() -> None:
     times = [datetime(2026, 11, 1, 9, 30), datetime(2026, 11, 1, 9, 45), datetime(2026, 11, 2)]
     found = told(times=times)
-    assert found.params == {"edge_0": datetime(2026, 11, 1, 9)}
+    assert found.params == {"edge_0": datetime(2026, 11, 1, 9), "edge_day_0": datetime(2026, 11, 1)}
     assert found.told["event_hours"].count("UNION ALL") == 1
 
 
 def test_at_whole_hours_the_events_are_not_read() -> None:
-    found = told(times=[at(1).replace(tzinfo=None)], filters=["users", "groups"])
-    assert found.params == {}
+    found = told(times=[datetime(2026, 11, 1, 9)], filters=["users", "groups"])
+    assert found.params == {"edge_day_0": datetime(2026, 11, 1)}
     assert not any("FROM events" in relation for relation in found.told.values())
+
+
+def test_days_in_which_a_time_lies_are_read_by_the_hour() -> None:
+    found = told(times=[datetime(2026, 11, 1, 9), datetime(2026, 11, 1, 10), datetime(2026, 11, 2)])
+    assert found.told["user_days"].count("UNION ALL") == 1
+    assert "FROM user_days" in found.told["user_days"]
+    assert "FROM user_hours" in found.told["user_days"]
+
+
+@pytest.mark.parametrize("given", [{"by": "hour"}, {"zone": (Shift(None, 3_600),)}])
+def test_what_is_cut_otherwise_than_to_days_of_utc_is_read_by_the_hour(given: dict[str, Any]) -> None:
+    found = told(times=[datetime(2026, 11, 2)], **given)
+    assert not any(one.endswith("_days") for relation in found.told.values() for one in relation.split())
+    assert found.told["user_days"] == found.told["user_hours"]
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"filters": ["projects", "topics", "types", "levels"]}, {"session_hours", "flow_hours"}),
+        ({"filters": ["projects", "topics", "types", "levels"]}, SESSIONS | {"flow_hours"}),
         ({"filters": ["projects"]}, {"flow_hours"}),
-        ({"filters": ["levels", "types"]}, {"session_hours"}),
-        ({"zone": (Shift(None, 19_800),)}, BY_HOUR),
+        ({"filters": ["levels", "types"]}, SESSIONS),
+        ({"zone": (Shift(None, 19_800),)}, BY_TIME),
         ({"zone": (Shift(None, 3_600), Shift(datetime(2026, 3, 29, 1), 7_200))}, set()),
-        ({"zone": (Shift(None, 3_600), Shift(datetime(2026, 3, 29, 1, 30), 7_200))}, BY_HOUR),
+        ({"zone": (Shift(None, 3_600), Shift(datetime(2026, 3, 29, 1, 30), 7_200))}, BY_TIME),
         ({"sight": Sight(users=("ann",))}, set()),
         ({"sight": Sight(projects=("A",))}, {"flow_hours"}),
-        ({"sight": Sight(entities=(("a", "b"),))}, BY_HOUR),
+        ({"sight": Sight(entities=(("a", "b"),))}, BY_TIME),
     ],
 )
 def test_what_is_not_kept_is_read_from_the_events(given: dict[str, Any], expected: set[str]) -> None:
@@ -125,11 +144,11 @@ def test_what_is_not_kept_is_read_from_the_events(given: dict[str, Any], expecte
 
 def test_one_thing_is_asked_of_what_is_kept_by_thing() -> None:
     found = told(filters=["entities", "levels"])
-    for name in ("user_hours", "event_hours", "entity_hours"):
+    for name in ("user_hours", "event_hours", "entity_hours", "user_days", "event_days", "entity_days"):
         assert '"entity_id" = CAST($kept_id' in found.told[name]
     assert (found.chosen["event_hours"], found.chosen["error_events"]) == ("the rest", "all of it")
     assert found.told["error_events"] == "error_events"
-    assert from_events(found) == {"session_hours", "flow_hours", "thing_hours"}
+    assert from_events(found) == SESSIONS | {"flow_hours", "thing_hours", "thing_days"}
 
 
 def test_people_by_project_are_asked_of_what_tells_of_projects() -> None:

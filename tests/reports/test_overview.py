@@ -53,6 +53,15 @@ def test_a_quiet_time_that_was_recorded_is_zero(desk: Desk) -> None:
     assert found["events"] == (1, 0, None)
 
 
+def test_sessions_need_not_be_counted(desk: Desk) -> None:
+    desk.put(event(time=at(12), user="ann", session=SESSION_1, entities=[entity("project", "SALES")]))
+    assert "sessions" not in measures(desk, since=at(11), until=at(21), sessions="no")
+    for name in ("activity", "users", "projects"):
+        (row,) = desk.rows(name, since=at(11), until=at(21), sessions="no")
+        (counted,) = desk.rows(name, since=at(11), until=at(21))
+        assert row == {**counted, "sessions": None}, name
+        assert counted["sessions"] == 1
+
 def test_days_are_those_of_the_readers_zone(desk: Desk) -> None:
     desk.put(event(time=at(2, 22.9), user="ann"), event(time=at(2, 23.5), user="bob"), event(time=at(3, 1), user="bob"))
     in_utc = [(row["period"], row["events"]) for row in desk.rows("activity")]

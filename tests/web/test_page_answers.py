@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from whodid import reports
 from whodid.reading.sight import EVERYTHING, Sight
 from whodid.web.pages import answers
 from whodid.web.pages.answers import Answer, Memory
+from whodid.web.pages.catalogue import page_of
+from whodid.web.pages.choice import choice_of
 
 ERIKA = Sight(users=("erika.brandt",))
 
@@ -97,3 +100,18 @@ def test_a_failure_is_not_remembered(desk: Desk, monkeypatch: pytest.MonkeyPatch
 
     asyncio.run(ask())
     assert len(desk.asked) == 1
+
+
+def asked_by(page: str, tile: str) -> dict[str, Any]:
+    found = page_of(page)
+    assert found is not None
+    shown = found.tile(tile)
+    assert shown is not None
+    return answers.parameters(reports.report(shown.report), shown, choice_of({}, "UTC"), {"login": "ann"})
+
+
+def test_sessions_are_counted_only_where_they_are_shown() -> None:
+    assert "sessions" not in asked_by("overview", "numbers") | asked_by("users", "people") | asked_by("user", "numbers")
+    assert asked_by("overview", "people")["sessions"] == "no"
+    assert asked_by("overview", "days")["sessions"] == "no"
+    assert asked_by("errors", "numbers")["sessions"] == "no"

@@ -1,9 +1,11 @@
 """What a report reads instead of the events, where the store keeps it: the relations of `stores.base.KEPT`.
 
-Relations by the hour give rows whose `time` is the beginning of an hour. An hour in which one of the report's times
-lies is read from the events, so that every row lies on one side of each of them, and what comes out is what counting
-the events would give. What the store does not keep, and what a filter, the caller's sight or the time zone asks beyond
-the columns that are kept, is worked out of the events by `sql/kept/`.
+Relations by the hour give rows whose `time` is the beginning of an hour, those by the day rows whose `time` is the
+beginning of a day of UTC. A day in which one of the report's times lies is read by the hour, and the hour in which it
+lies from the events, so that every row lies on one side of each of them, and what comes out is what counting the
+events would give. What other time zones than UTC cut to days is read by the hour. What the store does not keep, and
+what a filter, the caller's sight or the time zone asks beyond the columns that are kept, is worked out of the events
+by `sql/kept/`.
 """
 
 from __future__ import annotations
@@ -21,21 +23,31 @@ from whodid.stores.base import KEPT
 
 RELATIONS: Final = tuple(KEPT)
 
-# Which events a relation by the hour is about; all when it is not named here.
+_LENGTHS: Final = ("hour", "day")
+
+# Which events a relation by the hour or day is about; all when it is not named here.
 _AMONG: Final = {
     "session_hours": "e.session IS NOT NULL",
+    "session_days": "e.session IS NOT NULL",
     "flow_hours": (
         "has_roles() OR (e.via LIKE '_%:_%' AND e.entity_type = 'dataset' AND e.type IN ('flow-object-build-success', "
         "'flow-object-build-failed', 'dataset-read-data', 'dataset-read-data-sample'))"
     ),
 }
-# What tells the same, the quickest first. Who asks for one thing is told by `entity_hours`, who asks for none by the
-# first things; so a report that reads `entity_hours` does not say which things these are.
-_TOLD_BY: Final = {
+# What tells the same, the quickest first. Who asks for one thing is told by entities, who asks for none by the first
+# things; so a report that reads entities does not say which things these are.
+_TOLD_BY_HOUR: Final = {
     "user_hours": ("user_hours", "event_hours", "thing_hours", "entity_hours"),
     "event_hours": ("event_hours", "thing_hours", "entity_hours"),
+    "thing_hours": ("thing_hours",),
     "entity_hours": ("thing_hours", "entity_hours"),
+    "session_hours": ("session_hours",),
 }
+_TOLD_BY: Final[dict[str, tuple[str, ...]]] = _TOLD_BY_HOUR | {
+    name.replace("hours", "days"): (*(one.replace("hours", "days") for one in told), *told)
+    for name, told in _TOLD_BY_HOUR.items()
+}
+_OF_ENTITIES: Final = ("entity_hours", "entity_days")
 # The columns by which a filter, or a part of a sight, chooses.
 _ASKED_BY: Final = {
     "users": {"user", "acting_for"},
@@ -85,6 +97,7 @@ def relations(
     chosen: Chosen = Chosen(),  # noqa: B008 (a constant)
     sight: Sight,
     zone: Sequence[Shift] = (),
+    by: str = "day",
     whole: bool = True,
 ) -> Relations:
     """What the relations stand for when a report is asked.
@@ -97,51 +110,87 @@ def relations(
         The moments (UTC, without zone) that the report compares times with.
     zone
         What the report's `local()` adds.
+    by
+        What a report that reads by the day is asked to cut times to; "hour" makes it read by the hour.
     whole
         False to read the events alone.
     """
-    edges = sorted({_hour_of(at) for at in times if at != _hour_of(at)})
+    edges = _edges(times)
     turns = [shift.begins for shift in zone if shift.begins is not None]
     even = all(shift.seconds % 3600 == 0 for shift in zone) and all(turn == _hour_of(turn) for turn in turns)
-    params: dict[str, Any] = {f"edge_{place}": edge for place, edge in enumerate(edges)}
+    in_days = by != "hour" and not any(shift.seconds for shift in zone)
+    params: dict[str, Any] = {f"edge_{place}": edge for place, edge in enumerate(edges.hours)}
+    params |= {f"edge_day_{place}": edge for place, edge in enumerate(edges.days)}
     if chosen.entity is not None:
         params |= {"kept_type": chosen.entity[0], "kept_id": chosen.entity[1]}
     store_keeps = dialect_of(kind).kept if whole else {}
     told, where = {}, {}
     for name in RELATIONS:
-        by_hour = KEPT[name][0] == "hour"
+        by_time = KEPT[name][0] in _LENGTHS
         able = [one for one in _TOLD_BY.get(name, (name,)) if one in store_keeps and _is_able(one, chosen, sight)]
+        able = [one for one in able if in_days or KEPT[one][0] != "day"]
         where[name] = chosen.where
-        if not able or (by_hour and not even):
+        if not able or (by_time and not even):
             told[name] = f"({say(_form(name))})"
-        elif not by_hour:
+        elif not by_time:
             told[name] = store_keeps[name]
         else:
-            told[name] = _split(able[0], store_keeps[able[0]], len(edges), chosen, say(_form(name)))
-            if able[0] == "entity_hours":
+            told[name] = _split(able[0], store_keeps, edges, chosen, say(_form(name)))
+            if able[0] in _OF_ENTITIES:
                 where[name] = chosen.rest
     return Relations(told, where, params)
 
 
-def _split(name: str, relation: str, edges: int, chosen: Chosen, form: str) -> str:
-    """The store's own counts but those of some hours, and the events of these."""
+class _Edges(NamedTuple):
+    """The hours and the days of UTC within which one of a report's times lies, not those that begin with it."""
+
+    hours: Sequence[datetime]
+    days: Sequence[datetime]
+
+
+def _edges(times: Iterable[datetime]) -> _Edges:
+    moments = set(times)
+    hours, days = (sorted({cut(at) for at in moments if at != cut(at)}) for cut in (_hour_of, _day_of))
+    return _Edges(hours, days)
+
+
+def _split(name: str, store_keeps: Mapping[str, str], edges: _Edges, chosen: Chosen, form: str) -> str:
+    """The store's counts by the day but those of some days, of these by the hour but some, and the events of these."""
     columns = ", ".join(f'"{column}"' for column in KEPT[name][1:])
-    hours = [f"CAST($edge_{place} AS timestamp)" for place in range(edges)]
-    among = [f'"hour" NOT IN ({", ".join(hours)})'] if hours else []
-    if name == "entity_hours":
-        among += ['"entity_type" = CAST($kept_type AS varchar)', '"entity_id" = CAST($kept_id AS varchar)']
-    own = f'SELECT "hour" AS "time", {columns} FROM {relation} WHERE {" AND ".join(among) or "TRUE"}'  # noqa: S608
-    if not hours:
-        return f"({own})"
-    within = " OR ".join(f'(e."time" >= {hour} AND e."time" < {hour} + INTERVAL \'1 hour\')' for hour in hours)
-    touched = chosen.where if name == "entity_hours" else "TRUE"
-    return f'({own} UNION ALL SELECT "time", {columns} FROM ({form}) e WHERE ({within}) AND {touched})'  # noqa: S608
+    hours = [f"CAST($edge_{place} AS timestamp)" for place in range(len(edges.hours))]
+    days = [f"CAST($edge_day_{place} AS timestamp)" for place in range(len(edges.days))]
+    asked, touched = [], []
+    if name in _OF_ENTITIES:
+        asked = ['"entity_type" = CAST($kept_type AS varchar)', '"entity_id" = CAST($kept_id AS varchar)']
+        touched = [chosen.where]
+    whole_days = [f'"day" NOT IN ({", ".join(days)})'] if days else []
+    whole_hours = [f'"hour" NOT IN ({", ".join(hours)})'] if hours else []
+    if KEPT[name][0] == "hour":
+        parts = [_part("hour", columns, store_keeps[name], whole_hours + asked)]
+    else:
+        parts = [_part("day", columns, store_keeps[name], whole_days + asked)]
+        if days:
+            in_hours = store_keeps[name.replace("days", "hours")]
+            parts.append(_part("hour", columns, in_hours, [_within('"hour"', days, "day"), *whole_hours, *asked]))
+    if hours:
+        parts.append(_part("time", columns, f"({form}) e", [_within('e."time"', hours, "hour"), *touched]))
+    return f"({' UNION ALL '.join(parts)})"
+
+
+def _part(time: str, columns: str, relation: str, where: Sequence[str]) -> str:
+    return f'SELECT "{time}" AS "time", {columns} FROM {relation} WHERE {" AND ".join(where) or "TRUE"}'  # noqa: S608
+
+
+def _within(time: str, begins: Sequence[str], length: str) -> str:
+    """That a time lies in one of these hours or days."""
+    each = (f"({time} >= {at} AND {time} < {at} + INTERVAL '1 {length}')" for at in begins)
+    return f"({' OR '.join(each)})"
 
 
 def _is_able(name: str, chosen: Chosen, sight: Sight) -> bool:
     """Whether the kept columns tell what is asked for."""
     filters = set(chosen.filters)
-    if name == "entity_hours":
+    if name in _OF_ENTITIES:
         if chosen.entity is None:
             return False
         filters.discard("entities")
@@ -153,10 +202,14 @@ def _is_able(name: str, chosen: Chosen, sight: Sight) -> bool:
 @cache
 def _form(name: str) -> str:
     """What a relation makes of the events, in the words of reports."""
-    by_hour = KEPT[name][0] == "hour"
-    text = (files(__package__) / "sql" / "kept" / f"{'told' if by_hour else name}.sql").read_text("utf-8")
+    file = "told" if KEPT[name][0] in _LENGTHS else name
+    text = (files(__package__) / "sql" / "kept" / f"{file}.sql").read_text("utf-8")
     return f"{text} WHERE {_AMONG[name]}" if name in _AMONG else text
 
 
 def _hour_of(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
+
+
+def _day_of(at: datetime) -> datetime:
+    return _hour_of(at).replace(hour=0)

@@ -237,7 +237,9 @@ def prepare(
         params |= zone_parameters(zone)
     times = [values[parameter.name] for parameter in chosen.parameters if parameter.type == "time"]
     say = functools.partial(translated, kind=store.kind)
-    relations = kept.relations(store.kind, say, times=times, chosen=chosen_by, sight=sight, zone=zone)
+    relations = kept.relations(
+        store.kind, say, times=times, chosen=chosen_by, sight=sight, zone=zone, by=values.get("by", "day")
+    )
     params |= relations.params
     sql = statement(chosen.sql, store.kind, chosen_by.where, seen, zone, relations)
     said = set(_SAID.findall(sql))

@@ -26,6 +26,8 @@ Instead of `events` a report may read, also as `e`, what the store keeps beside 
 `e.person` and `e.who` are columns. Relations by the hour have `time` instead of `hour`, and the sums events, uses,
 runs, errors, failed (errors, and what ended so), row_count, first and last; they hold the same as the events as long as
 `time` is only compared with the report's own parameters of type time, and cut to hours or longer in `local()` time.
+Relations by the day are the same for reports that cut it to days or longer, or to hours where their parameter `by` is
+`hour`.
 """
 
 from __future__ import annotations

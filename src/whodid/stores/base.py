@@ -93,6 +93,12 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
         "hour", *_PEOPLE, "level", "type", "function", "via", "touched", "has_roles", "entity_type", "entity_id",
         "entity_name", *_SUMS,
     ),
+    # The same by the day of UTC, from its first moment on.
+    "user_days": ("day", *_PEOPLE, *_SUMS),
+    "event_days": ("day", *_WHAT, *_SUMS),
+    "thing_days": ("day", *_TOUCHED, *_SUMS),
+    "entity_days": ("day", *_TOUCHED, *_SUMS),
+    "session_days": ("day", "session", *_PEOPLE),
     # Some of the events, with what reports take out of their JSON.
     "error_events": (
         *_NARROW, "source", "session", "request_id", "error_hash", "version", "message", "told", "has_trace", "shape",
@@ -172,7 +178,10 @@ def whole_hour(moment: datetime) -> datetime:
 
 
 class StoreStats(Struct, kw_only=True):
-    """The size of a store. `size_bytes` is on disk, indexes included."""
+    """The size of a store. `size_bytes` is on disk, indexes included.
+
+    memory_bytes  what an engine within this process holds, by what it is for; empty for one elsewhere.
+    """
 
     events: int
     rejects: int
@@ -180,6 +189,7 @@ class StoreStats(Struct, kw_only=True):
     oldest: datetime | None
     newest: datetime | None
     version: int
+    memory_bytes: dict[str, int] = {}
 
 
 class Result(NamedTuple):

@@ -21,7 +21,7 @@ from whodid.journal.crash import point, register
 from whodid.stores import duckdb_engine, duckdb_forget, duckdb_hours, guard
 from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
 from whodid.stores.duckdb_errors import is_fatal, is_of_data, translated
-from whodid.stores.duckdb_load import LINE_BYTES_MAX, LINE_BYTES_USUAL, Load
+from whodid.stores.duckdb_load import LINE_BYTES_MAX, LINE_BYTES_USUAL, OWN_ROWS, Load
 
 register(
     {
@@ -150,6 +150,7 @@ class DuckDBStore:
             ).fetchone()
             assert row is not None
             version = duckdb_engine.version(cursor)
+            memory_bytes = duckdb_engine.memory_bytes(cursor)
         files = (self._path, duckdb_engine.log_path(self._path))
         size_bytes = sum(file.stat().st_size for file in files if file.exists())
         return StoreStats(
@@ -159,6 +160,7 @@ class DuckDBStore:
             oldest=_utc(row[2]),
             newest=_utc(row[3]),
             version=version,
+            memory_bytes=memory_bytes,
         )
 
     def close(self) -> None:
@@ -198,7 +200,7 @@ class DuckDBStore:
         with self._writing, self._cursor() as cursor:
             try:
                 with duckdb_engine.transaction(cursor):
-                    duckdb_hours.count(cursor)
+                    duckdb_hours.count(cursor, OWN_ROWS)
             except duckdb.Error as problem:
                 # Answers stay exact, they only take longer.
                 _log.warning("Events were not counted by the hour: %s", problem)

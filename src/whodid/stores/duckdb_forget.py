@@ -36,6 +36,7 @@ def forget(cursor: duckdb.DuckDBPyConnection, level: str, before: datetime) -> F
             counted = cursor.execute(sql[step], asked).fetchall()
             if step == "events":
                 events = int(counted[0][0])
+        duckdb_hours.count_days_anew(cursor, given["since"], given["until"])
         for relation in duckdb_hours.EVENTS:
             cursor.execute(sql["kept_events"].format(relation=relation), given)
     return Forgotten(events=events, more=given["until"] < end)

@@ -7,8 +7,9 @@ of what waits, so that whoever asks sees each event once. Whoever takes events a
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 
@@ -32,6 +33,13 @@ _COUNTING: Final = {
     "item_events": "events",
     "usage_events": "events",
     "pod_events": "events",
+}
+# Days, the statement that makes them, and the hours that they are made of.
+_DAYS: Final = {
+    "thing_days": ("sum_days_of_things", "thing_hours"),
+    "touched_days": ("sum_days_of_things", "touched_hours"),
+    "user_days": ("sum_days", "user_hours"),
+    "session_days": ("distinct_days", "session_hours"),
 }
 EVENTS: Final = tuple(relation for relation, statement in _COUNTING.items() if statement == "events")
 
@@ -58,10 +66,11 @@ def add(connection: duckdb.DuckDBPyConnection, own_rows: int) -> None:
             forget(connection)
 
 
-def count(connection: duckdb.DuckDBPyConnection) -> None:
-    """Count what waits. In a transaction of its own."""
+def count(connection: duckdb.DuckDBPyConnection, own_rows: int) -> None:
+    """Count what waits. In a transaction of its own, whose row ids begin at `own_rows`."""
     for relation, statement in _COUNTING.items():
         connection.execute(_sql(statement).format(relation=relation, told=f"told_{relation}"))
+    _sum_days(connection, "rowid >= $own_rows", {"own_rows": own_rows})
     for receiver, seq in connection.execute(_sql("counted_up_to")).fetchall():
         connection.execute(_sql("advance"), {"receiver": receiver, "seq": seq})
     show(connection)
@@ -69,10 +78,24 @@ def count(connection: duckdb.DuckDBPyConnection) -> None:
 
 def forget(connection: duckdb.DuckDBPyConnection) -> None:
     """Count everything anew."""
-    for relation in _COUNTING:
+    for relation in (*_COUNTING, *_DAYS):
         connection.execute(f"DELETE FROM kept_{relation}")  # noqa: S608 (names of our own)
     connection.execute(_sql("forget"))
     show(connection)
+
+
+def count_days_anew(connection: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> None:
+    """Make the days in which these times (UTC) and those between them lie of what there is of their hours."""
+    first = since.replace(hour=0, minute=0, second=0, microsecond=0)
+    given = {"since": first, "until": first + timedelta(days=1 + (until - first) // timedelta(days=1))}
+    for relation in _DAYS:
+        connection.execute(_sql("drop_days").format(relation=relation), given)
+    _sum_days(connection, "hour >= $since AND hour < $until", given)
+
+
+def _sum_days(connection: duckdb.DuckDBPyConnection, among: str, given: dict[str, Any]) -> None:
+    for relation, (statement, hours) in _DAYS.items():
+        connection.execute(_sql(statement).format(relation=relation, told=f"kept_{hours}", among=among), given)
 
 
 @cache

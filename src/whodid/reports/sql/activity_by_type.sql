@@ -12,7 +12,7 @@
 -- drill: /events?type={type}&since={period}
 WITH counted AS (
     SELECT period($by, local(e.time)) AS period, e.type, sum(e.events) AS events
-    FROM event_hours e
+    FROM event_days e
     WHERE e.time >= $since AND e.time < $until AND chosen()
     GROUP BY 1, 2
 ), ranked AS (

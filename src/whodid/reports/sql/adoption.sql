@@ -16,25 +16,25 @@ WITH people AS (
         e.time >= $since AS is_current, e.who AS person,
         max(CASE WHEN e.uses > 0 AND e.by_hand THEN 1 ELSE 0 END) AS by_hand,
         max(CASE WHEN e.uses > 0 AND e.by_hand AND e.verb IN ('made', 'edited') THEN 1 ELSE 0 END) AS makes
-    FROM entity_hours e
+    FROM entity_days e
     WHERE e.time >= $before AND e.time < $until AND chosen() AND e.who IS NOT NULL
     GROUP BY 1, 2
 ), projects AS (
     SELECT
         e.time >= $since AS is_current, e.project,
         max(CASE WHEN e.verb IN ('made', 'edited') THEN 1 ELSE 0 END) AS is_edited
-    FROM entity_hours e
+    FROM entity_days e
     WHERE e.time >= $before AND e.time < $until AND chosen() AND e.project IS NOT NULL
     GROUP BY 1, 2
 ), kinds AS (
     SELECT DISTINCT e.time >= $since AS is_current, e.type, e.node
-    FROM entity_hours e
+    FROM entity_days e
     WHERE e.time >= $before AND e.time < $until AND chosen()
 ), days AS (
     SELECT
         e.time >= $since AS is_current, date_trunc('day', local(e.time)) AS day, sum(e.events) AS events,
         min(e.first) AS first, max(e.last) AS last
-    FROM user_hours e
+    FROM user_days e
     WHERE e.time >= $before AND e.time < $until AND chosen()
     GROUP BY 1, 2
 ), counted AS (
@@ -64,7 +64,7 @@ WITH people AS (
     SELECT
         min(e.first) <= CAST($before AS timestamp) + (CAST($since AS timestamp) - CAST($before AS timestamp)) * 0.1
             AS has_previous
-    FROM user_hours e
+    FROM user_days e
     WHERE seen()
 ), measures AS (
     SELECT is_current, 1 AS place, 'active people' AS measure, 'people' AS unit, people AS value, first, last FROM counted

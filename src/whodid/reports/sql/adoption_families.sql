@@ -18,7 +18,7 @@ WITH told AS (
     SELECT
         split_part(e.type, '-', 1) AS family, e.type, e.who AS person, project() AS project,
         sum(e.events) AS events, min(e.first) AS first, max(e.last) AS last
-    FROM event_hours e
+    FROM event_days e
     WHERE e.time >= $since AND e.time < $until AND chosen()
     GROUP BY 1, 2, 3, 4
 ), ranked AS (

@@ -28,7 +28,7 @@ WITH summed AS (
         sum(CASE WHEN e.time >= $since AND e.verb = 'edited' THEN e.events ELSE 0 END) AS edits,
         sum(CASE WHEN e.time >= $since THEN e.errors ELSE 0 END) AS errors,
         max(e.last) AS last
-    FROM thing_hours e
+    FROM thing_days e
     WHERE e.time >= $before AND e.time < $until AND chosen() AND e.entity_id IS NOT NULL
         AND (CAST($kind AS varchar) = '' OR e.entity_type = $kind)
     GROUP BY 1, 2, 3
@@ -52,7 +52,7 @@ WITH summed AS (
 ), names AS (
     -- Only of those that are told: texts cost more to compare than numbers to add.
     SELECT e.entity_type, e.entity_id, max(e.entity_name) AS entity_name
-    FROM thing_hours e JOIN told t ON t.entity_type = e.entity_type AND t.entity_id = e.entity_id
+    FROM thing_days e JOIN told t ON t.entity_type = e.entity_type AND t.entity_id = e.entity_id
     WHERE e.time >= $before AND e.time < $until AND chosen()
     GROUP BY 1, 2
 )

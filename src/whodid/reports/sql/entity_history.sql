@@ -25,7 +25,7 @@
 SELECT
     found.*,
     (
-        SELECT CAST(coalesce(sum(e.events), 0) AS bigint) FROM entity_hours e
+        SELECT CAST(coalesce(sum(e.events), 0) AS bigint) FROM entity_days e
         WHERE e.time >= $since AND e.time < $until AND chosen() AND e.topic <> 'compute-resource-usage'
             AND (CAST($verb AS varchar) = 'any' OR e.verb = $verb)
     ) AS "of"

@@ -30,7 +30,7 @@ SELECT
     min(e.first) AS first,
     max(e.last) AS last,
     count(*) OVER () AS "of"
-FROM entity_hours e
+FROM entity_days e
 WHERE e.time >= $since AND e.time < $until AND chosen() AND e.who IS NOT NULL
 GROUP BY 1
 ORDER BY 2 DESC, sum(e.events) DESC, 1

@@ -25,7 +25,7 @@ WITH counted AS (
         min(e.first) AS first,
         count(DISTINCT CASE WHEN e.time < $since THEN date_trunc('week', local(e.time)) END) AS weeks_active,
         max(e.last) AS last
-    FROM event_hours e
+    FROM event_days e
     WHERE e.time >= $past AND e.time < $until AND chosen() AND e.uses > 0 AND e.who IS NOT NULL
     GROUP BY 1
 ), rates AS (

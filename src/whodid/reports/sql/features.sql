@@ -25,7 +25,7 @@ WITH used AS (
         sum(CASE WHEN e.time < $since THEN e.events ELSE 0 END) AS previous_uses,
         min(e.first) AS first,
         max(e.last) AS last
-    FROM event_hours e
+    FROM event_days e
     WHERE e.time >= $before AND e.time < $until AND chosen() AND e.uses > 0 AND e.who IS NOT NULL
     GROUP BY 1, 2, 3
 ), everybody AS (

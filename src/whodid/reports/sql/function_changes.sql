@@ -26,7 +26,7 @@ WITH people AS (
         SELECT
             e.function, e.who, max(CASE WHEN e.time >= $since THEN 1 ELSE 0 END) AS is_current,
             max(CASE WHEN e.time < $since THEN 1 ELSE 0 END) AS was_before
-        FROM event_hours e
+        FROM event_days e
         WHERE e.time >= $before AND e.time < $until AND chosen() AND e.function IS NOT NULL AND e.runs > 0
             AND e.who IS NOT NULL
         GROUP BY 1, 2

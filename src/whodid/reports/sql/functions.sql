@@ -22,7 +22,7 @@ WITH counted AS (
         e.function,
         CAST(sum(e.runs) AS bigint) AS runs,
         count(DISTINCT CASE WHEN e.runs > 0 THEN e.who END) AS people
-    FROM event_hours e
+    FROM event_days e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND e.function IS NOT NULL
     GROUP BY 1
 ), taken AS (

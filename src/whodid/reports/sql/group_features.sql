@@ -22,7 +22,7 @@ WITH members AS (
     ) m
 ), used AS (
     SELECT e.who AS login, coalesce(e.function, e.type) AS feature
-    FROM event_hours e
+    FROM event_days e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND e.uses > 0 AND e.who IS NOT NULL
     GROUP BY 1, 2
 ), people AS (

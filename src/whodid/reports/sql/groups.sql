@@ -31,18 +31,18 @@ WITH members AS (
         sum(e.uses) AS uses,
         sum(e.runs) AS runs,
         sum(e.errors) AS errors
-    FROM user_hours e
+    FROM user_days e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND e.who IS NOT NULL
     GROUP BY 1
 ), visits AS (
     SELECT DISTINCT e.who AS login, e.session
-    FROM session_hours e
+    FROM session_days e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND e.who IS NOT NULL
 ), visited AS (
     SELECT login, count(session) AS sessions FROM visits GROUP BY 1
 ), past AS (
     SELECT e.who AS login, sum(e.events) AS events
-    FROM user_hours e
+    FROM user_days e
     WHERE e.time >= $before AND e.time < $since AND chosen() AND e.who IS NOT NULL
     GROUP BY 1
 ), people AS (

@@ -31,7 +31,7 @@ WITH daily AS MATERIALIZED (
         sum(e.row_count) AS row_count,
         min(e.first) AS first,
         max(e.last) AS last
-    FROM thing_hours e
+    FROM thing_days e
     WHERE e.time >= $before AND e.time < $until AND chosen()
         AND e.type = ANY($takings) AND e.who IS NOT NULL
     GROUP BY 1, 2, 3

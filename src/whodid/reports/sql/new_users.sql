@@ -15,7 +15,7 @@
 -- drill: /users/{person}
 WITH first_seen AS (
     SELECT e.who AS person, min(e.first) AS first
-    FROM user_hours e
+    FROM user_days e
     WHERE e.time < $until AND chosen() AND e.who IS NOT NULL
     GROUP BY 1
 ), counted AS (
@@ -26,7 +26,7 @@ WITH first_seen AS (
         CAST(sum(e.events) AS bigint) AS events,
         CAST(sum(e.uses) AS bigint) AS uses,
         CAST(sum(e.errors) AS bigint) AS errors
-    FROM user_hours e
+    FROM user_days e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND e.who IS NOT NULL
     GROUP BY 1
 )

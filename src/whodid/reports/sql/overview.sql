@@ -10,6 +10,7 @@
 -- parameter: week_before time = @14d | the same of weeks
 -- parameter: month time = @30d | the same of months of 30 days
 -- parameter: month_before time = @60d | the same of months of 30 days
+-- parameter: sessions yes|no = yes | no: they are not counted, which takes half as long
 -- column: measure text | what is counted
 -- column: unit text | in what
 -- column: value integer | in the time; for a day, a week, a month: in the last one before `until`
@@ -33,7 +34,7 @@ WITH spans AS (
         sum(e.events) AS events,
         sum(e.runs) AS runs,
         sum(e.errors) AS errors
-    FROM user_hours e CROSS JOIN spans s
+    FROM user_days e CROSS JOIN spans s
     WHERE e.time < $until AND chosen()
     GROUP BY 1, 2
 ), told AS (
@@ -75,14 +76,16 @@ WITH spans AS (
     GROUP BY 1
 ), sessions AS (
     SELECT 'time' AS name, count(DISTINCT e.session) AS sessions
-    FROM session_hours e
+    FROM session_days e
     WHERE e.time >= $since AND e.time < $until AND chosen()
+        AND CAST($sessions AS varchar) = 'yes'
     UNION ALL
     SELECT 'before', count(DISTINCT e.session)
-    FROM session_hours e
+    FROM session_days e
     WHERE e.time >= $before AND e.time < $since AND chosen()
+        AND CAST($sessions AS varchar) = 'yes'
 ), recorded AS (
-    SELECT min(e.first) AS since FROM user_hours e WHERE seen()
+    SELECT min(e.first) AS since FROM user_days e WHERE seen()
 ), measures AS (
     SELECT 1 AS place, 'active users' AS measure, 'users' AS unit, name, users AS value FROM counted
     WHERE name IN ('time', 'before')
@@ -96,6 +99,7 @@ WITH spans AS (
     SELECT 5, 'new users', 'users', name, users FROM arrived WHERE name IN ('time', 'before')
     UNION ALL
     SELECT 6, 'sessions', 'sessions', name, sessions FROM sessions
+    WHERE CAST($sessions AS varchar) = 'yes'
     UNION ALL
     SELECT 7, 'events', 'events', name, events FROM counted WHERE name IN ('time', 'before')
     UNION ALL

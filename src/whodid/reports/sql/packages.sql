@@ -22,7 +22,7 @@ WITH named AS (
     SELECT
         e.package, e.version, e.who AS person, e.events, e.errors, e.first, e.last, e.uses,
         e.type IN ('package-published', 'package-installed', 'plugin-install', 'plugin-installed') AS is_installation
-    FROM entity_hours e
+    FROM entity_days e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND e.package IS NOT NULL
 ), counted AS (
     SELECT

@@ -20,7 +20,7 @@ SELECT
     found.*,
     (
         SELECT CAST(coalesce(sum(e.events), 0) AS bigint)
-        FROM event_hours e
+        FROM event_days e
         WHERE e.time >= $since AND e.time < $until AND chosen() AND e.type = ANY($kind)
     ) AS "of"
 FROM (

@@ -14,7 +14,7 @@
 -- drill: /retention/{cohort}?since={begins}&until={ends}
 WITH weeks AS (
     SELECT e.who AS person, date_trunc('week', local(e.time)) AS week
-    FROM user_hours e
+    FROM user_days e
     WHERE e.time < $until AND chosen() AND e.who IS NOT NULL
     GROUP BY 1, 2
 ), members AS (

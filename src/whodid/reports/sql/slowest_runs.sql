@@ -25,7 +25,7 @@ SELECT
     found.*,
     (
         SELECT CAST(coalesce(sum(e.runs), 0) AS bigint)
-        FROM event_hours e
+        FROM event_days e
         WHERE e.time >= $since AND e.time < $until AND chosen()
             AND (CAST($function AS varchar) = '' OR coalesce(e.function, e.type) = $function)
     ) AS "of"

@@ -18,7 +18,7 @@ WITH told AS (
     SELECT
         e.type, e.level, e.topic, e.who AS person, sum(e.events) AS events, sum(e.errors) AS errors,
         min(e.first) AS first, max(e.last) AS last
-    FROM event_hours e
+    FROM event_days e
     WHERE e.time >= $since AND e.time < $until AND chosen()
     GROUP BY 1, 2, 3, 4
 )

@@ -26,7 +26,7 @@ SELECT
     e.who AS person,
     e.type AS feature,
     CAST(sum(e.events) AS bigint) AS uses
-FROM entity_hours e
+FROM entity_days e
 WHERE e.time >= $since AND e.time < $until AND chosen() AND e.uses > 0 AND e.who IS NOT NULL AND NOT e.has_via
     AND NOT e.type = ANY(CAST($logins AS varchar[])) AND NOT e.type = ANY(CAST($failures AS varchar[]))
     AND NOT e.type = ANY(CAST($logouts AS varchar[])) AND NOT e.type = ANY(CAST($own AS varchar[]))

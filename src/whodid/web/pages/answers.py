@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from math import ceil, inf
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from whodid import reports
 from whodid.reading.cells import python_rows
 from whodid.reading.filters import NOT, literal
@@ -115,8 +117,17 @@ def parameters(report: Report, tile: Tile, choice: Choice, subject: Mapping[str,
         given[name] = _narrowed(given.get(name, []), value, text) if name in _FILTERS else text
     if rows:
         given["limit"] = rows
+    if not _shows(report, tile, "sessions"):
+        given["sessions"] = "no"
     asked = {parameter.name for parameter in report.parameters if not parameter.is_derived}
     return {name: value for name, value in given.items() if name in asked}
+
+
+def _shows(report: Report, tile: Tile, name: str) -> bool:
+    """Whether a tile shows a column, or a measure, of its report."""
+    if tile.form == "chart":
+        return name in (tile.chart or " ".join((report.chart.encodings if report.chart else {}).values()))
+    return name in tile.columns or not tile.columns
 
 
 def _narrowed(chosen: list[str], value: str, text: str) -> list[str]:
@@ -162,8 +173,11 @@ async def ask(request: Req, tile: Tile, choice: Choice, subject: Mapping[str, st
 async def _run(services: Services, name: str, given: Mapping[str, Any], left_out: list[str], sight: Sight) -> Answer:
     found = await services.call(_rows, services, name, given, sight)
     reported, rows = found
+    report = reports.report(name)
+    if given.get("sessions") == "no":
+        report = replace(report, columns=[column for column in report.columns if column.name != "sessions"])
     return Answer(
-        reports.report(name),
+        report,
         rows,
         len(rows) if reported.total is None else reported.total,
         reported.truncated,

@@ -1,4 +1,4 @@
--- Counting what waits: `told_…` becomes `kept_…`; and which events wait.
+-- Counting what waits: `told_…` becomes `kept_…`; days made of hours; and which events wait.
 
 -- name: own_range
 -- $own_rows is where the row ids of the transaction's own rows begin.
@@ -39,6 +39,39 @@ ORDER BY hour
 
 -- name: distinct_hours
 INSERT INTO kept_{relation} SELECT DISTINCT * FROM {told} ORDER BY hour
+
+-- name: drop_days
+DELETE FROM kept_{relation} WHERE day >= $since AND day < $until
+
+-- name: sum_days
+INSERT INTO kept_{relation} BY NAME
+SELECT
+    date_trunc('day', hour) AS day, * EXCLUDE (hour, events, uses, runs, errors, failed, row_count, first, last),
+    sum(events) AS events, sum(uses) AS uses, sum(runs) AS runs, sum(errors) AS errors, sum(failed) AS failed,
+    sum(row_count) AS row_count, min(first) AS first, max(last) AS last
+FROM {told}
+WHERE {among}
+GROUP BY ALL
+ORDER BY day
+
+-- name: sum_days_of_things
+INSERT INTO kept_{relation} BY NAME
+SELECT
+    date_trunc('day', hour) AS day,
+    * EXCLUDE (hour, entity_name, events, uses, runs, errors, failed, row_count, first, last),
+    max(entity_name) AS entity_name, sum(events) AS events, sum(uses) AS uses, sum(runs) AS runs,
+    sum(errors) AS errors, sum(failed) AS failed, sum(row_count) AS row_count, min(first) AS first, max(last) AS last
+FROM {told}
+WHERE {among}
+GROUP BY ALL
+ORDER BY day
+
+-- name: distinct_days
+INSERT INTO kept_{relation} BY NAME
+SELECT DISTINCT date_trunc('day', hour) AS day, session, "user", acting_for, person, who
+FROM {told}
+WHERE {among}
+ORDER BY day
 
 -- name: events
 INSERT INTO kept_{relation} FROM {told} ORDER BY time
