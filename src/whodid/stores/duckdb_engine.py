@@ -97,6 +97,13 @@ def version(cursor: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 0
 
 
+def memory_bytes(cursor: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """What the engine holds of its limit: `base_table` is the file's pages, `in_memory_table` what is not in the file
+    yet; the rest belongs to questions."""
+    rows = cursor.execute("SELECT lower(tag), memory_usage_bytes FROM duckdb_memory() WHERE memory_usage_bytes > 0")
+    return {str(tag): int(size_bytes) for tag, size_bytes in rows.fetchall()}
+
+
 def log_path(path: Path) -> Path:
     """Where the engine keeps what is not yet in the file itself."""
     return path.with_name(path.name + ".wal")
