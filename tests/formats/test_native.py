@@ -243,6 +243,64 @@ def test_large_but_allowed_parameters_are_strict() -> None:
         assert decode_body(raw, "json").payload == b"[%b]" % raw
 
 
+# What is around the place where a large array may be cut: it must not matter to what is read.
+LARGE = 150 * 1024
+AROUND: tuple[dict[str, object], ...] = (
+    {},
+    {"entities": [{"id": "1", "type": "a"}, {"id": "2", "type": "b"}]},
+    {"parameters": {"list": [{"id": 1}, {"id": 2}, {"id": 3}]}},
+    {"description": '},{"id":"' * 3},
+    {"description": '\\"},{"id":'},
+    {"description": "ü" * 40},
+)
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" ,  ", " : ")])
+@pytest.mark.parametrize("around", AROUND)
+def test_large_arrays_of_which_ids_suffice_are_read_as_any(
+    around: dict[str, object], separators: tuple[str, str]
+) -> None:
+    size = len(json.dumps({**GOOD, **around}, separators=separators).encode())
+    for extra in range(4):
+        sent = [{**GOOD, "id": new_id(1_700_000_000_000), **around} for _ in range(LARGE // size + 1)]
+        sent[0]["session"] = None
+        sent[0]["via"] = "x" * (37 * extra)
+        body = json.dumps(sent, separators=separators, ensure_ascii=False).encode()
+        decoded = decode_body(body, "json", looked_at=False)
+        assert decoded.ids == [each["id"] for each in sent]
+        assert (decoded.payload, decoded.count, decoded.rejects) == (body, len(sent), [])
+        check(decoded)
+
+
+@pytest.mark.parametrize(
+    ("odd", "code"),
+    [
+        ({"time": "2026-05-01T10:00:00.123+01:00"}, None),
+        ({"unknown": 1}, None),
+        ({"node": "n1"}, None),
+        ({"id": GOOD["id"]}, "duplicate"),
+        ({"level": "loud"}, "bad_field"),
+        ({"parameters": {"a": "b" * 1_100_000}}, "too_large"),
+    ],
+)
+def test_one_odd_event_in_a_large_array_is_found_wherever_it_stands(odd: dict[str, object], code: str | None) -> None:
+    good = [text(id=GOOD["id"]), *(text() for _ in range(LARGE // 100))]
+    for place in (1, len(good) // 2, len(good)):
+        body = b"[%b]" % b",".join([*good[:place], text(**odd), *good[place:]])
+        read, expected = (decode_body(body, "json", received_at=NOW, looked_at=one) for one in (False, True))
+        assert read.events == expected.events
+        assert [(reject.index, reject.code) for reject in read.rejects] == ([(place, code)] if code else [])
+
+
+def test_a_bad_element_of_a_large_array_is_found_as_in_any() -> None:
+    good = [text() for _ in range(LARGE // 100)]
+    for bad, _ in BAD:
+        body = b"[%b]" % b",".join([*good[:700], bad, *good[700:]])
+        read, expected = (decode_body(body, "json", received_at=NOW, looked_at=one) for one in (False, True))
+        assert (read.rejects, read.count) == (expected.rejects, expected.count), bad[:100]
+        assert read.rejects
+
+
 def test_a_request_holds_ten_thousand_events_at_most() -> None:
     with pytest.raises(WhodidError, match="10,000") as caught:
         decode_body(b"[%b]" % b",".join([b'{"type":"a"}'] * 10_001), "json")

@@ -56,9 +56,11 @@ class Decoded:
     `payload` is the JSON array of exactly `events`, in the form that `whodid.journal.base.Draft.events` asks for.
     Reading files is quick because nobody asks for `events` there: `count` and `span` are known without them, and
     `parts` are arrays that together are the payload, for who wants less at a time.
+
+    `ids` may be given without the events when none of these names a node.
     """
 
-    __slots__ = ("_count", "_events", "_parts", "_payload", "_span", "rejects")
+    __slots__ = ("_count", "_events", "_ids", "_parts", "_payload", "_span", "rejects")
 
     def __init__(
         self,
@@ -68,13 +70,15 @@ class Decoded:
         rejects: Sequence[Rejection] = (),
         parts: Sequence[tuple[bytes, int]] | None = None,
         span: Span | None = None,
+        ids: list[str] | None = None,
     ):
         if payload is None and parts is None:
             payload = b"[]" if not events else msgspec.json.encode(events)
         self._payload = payload
         self._events = [] if events is None and parts is None and payload == b"[]" else events
+        self._ids = ids
         self._parts = parts
-        self._count = sum(count for _, count in parts) if parts is not None else None
+        self._count = sum(count for _, count in parts) if parts is not None else len(ids) if ids is not None else None
         self._span = span
         self.rejects = list(rejects)
 
@@ -99,6 +103,15 @@ class Decoded:
         if self._events is None:
             self._events = msgspec.json.decode(self.payload, type=list[Event])
         return self._events
+
+    @property
+    def ids(self) -> list[str]:
+        return self._ids if self._ids is not None else [event.id for event in self.events]
+
+    @property
+    def may_name_nodes(self) -> bool:
+        """Whether it is worth to look which nodes the events are of."""
+        return self._ids is None
 
     @property
     def count(self) -> int:

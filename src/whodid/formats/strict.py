@@ -7,7 +7,7 @@ event by event reading of `formats/careful.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
 from typing import Final
 
@@ -22,6 +22,7 @@ _EVENTS: Final = msgspec.json.Decoder(list[Event])
 _LINE: Final = msgspec.json.Decoder(Event)
 _RAWS: Final = msgspec.json.Decoder(list[Raw])
 _ENTRIES: Final = msgspec.json.Decoder(dict[str, Raw])
+_NOWHERE: Final = {None}
 
 # Every lower-case hexadecimal digit becomes "h", and what stood for "h" something else.
 _HEX: Final = bytes(104 if chr(byte) in "0123456789abcdef" else 0 if byte == 104 else byte for byte in range(256))
@@ -36,6 +37,10 @@ _NEITHER_OPENING_NOR_BREAK: Final = bytes(byte for byte in range(256) if byte no
 
 # So many stay in the processor's cache.
 _AT_ONCE: Final = 256
+
+# Bytes of an array whose events stay there.
+_PART_BYTES: Final = 64 * 1024
+_KEY_BYTES_MAX: Final = 64
 
 # A level of nesting takes a bracket at either end.
 _DEEP_SIZE_BYTES_MIN: Final = 2 * NESTING_MAX
@@ -57,6 +62,37 @@ def strict_events(payload: bytes) -> list[Event] | None:
     if events and len(payload) > EVENT_BYTES_MAX and max(map(len, _RAWS.decode(payload))) > EVENT_BYTES_MAX:
         return None
     return events
+
+
+def strict_ids(payload: bytes) -> list[str] | None:
+    """The ids of the events of a large array if all are what `strict_events` asks for and name no node, else None.
+
+    The events are made and let go of a part at a time: those of a whole large array leave the processor's cache, which
+    takes a third longer.
+    """
+    ids: list[str] = []
+    for part in _parts(payload):
+        events = strict_events(part)
+        if not events or {event.node for event in events} != _NOWHERE:
+            return None
+        ids += [event.id for event in events]
+    return ids if len(set(ids)) == len(ids) else None
+
+
+def _parts(array: bytes) -> Iterator[bytes]:
+    """An array as several, cut where an element seems to begin: with the same key as the first one.
+
+    Where that is within an element, or within a string, what comes before it is no JSON.
+    """
+    start = 1
+    beginning = array[start : array.find(b":", start, _KEY_BYTES_MAX) + 1]
+    while beginning and (at := array.find(beginning, start + _PART_BYTES)) >= 0:
+        end = array.rfind(b"}", start, at) + 1
+        if array[end:at].strip(b" ") != b",":
+            break
+        yield b"[%b]" % array[start:end]
+        start = at
+    yield b"[%b" % array[start:]
 
 
 def strict_lines(lines: bytes) -> list[Event] | None:

@@ -148,7 +148,7 @@ class Ingest:
             content_type = headers.get(b"content-type", b"")
             media = self._media.get(content_type) or self._media_of(content_type)
             received_at = datetime.now(UTC)
-            decoded = decode_body(body, media, received_at=received_at)
+            decoded = decode_body(body, media, received_at=received_at, looked_at=self._looks_at_events(caller))
             if decoded.rejects:
                 return False
             ready = self.admitted(decoded, caller)
@@ -201,13 +201,11 @@ class Ingest:
         body, held_bytes = await self.take_body(headers, receive)
         try:
             received_at = datetime.now(UTC)
-            if len(body) < THREAD_BYTES_MIN:
-                decoded = decode_body(body, media, received_at=received_at)
-            else:
-                decoded = await asyncio.to_thread(decode_body, body, media, received_at=received_at)
+            decode = partial(decode_body, body, media, received_at=received_at, looked_at=self._looks_at_events(caller))
+            decoded = decode() if len(body) < THREAD_BYTES_MIN else await asyncio.to_thread(decode)
             ready = self.admitted(decoded, caller)
             # The events are done with: keeping them while the disk works would cost cache and memory.
-            del body, decoded
+            del body, decode, decoded
             await self.keep(ready, caller, scope, received_at)
         finally:
             self.in_flight.give(held_bytes)
@@ -298,14 +296,23 @@ class Ingest:
                 "Send it again, in smaller parts if the network is slow.",
             ) from None
 
+    def _looks_at_events(self, caller: Caller) -> bool:
+        """Whether what is kept of the caller's events depends on more than their ids."""
+        claims = self._claims is not None and self._claims.current
+        return _is_bound(caller) or bool(claims) or self._gate.current is not None
+
     def admitted(self, decoded: Decoded, caller: Caller) -> Ready:
         """What of a request is to be journaled."""
-        if caller.topics or caller.nodes or caller.routing_keys or caller.node_type:
+        if _is_bound(caller):
             decoded = bind(caller, decoded)
         if self._claims is not None and self._claims.current:
             decoded = self._claims.checked(caller, decoded)
         ready = self._fresh(decoded, caller)
-        if self._nodes is not None and (tally := self._nodes.tally(decoded.events)) is not None:
+        if (
+            self._nodes is not None
+            and decoded.may_name_nodes
+            and (tally := self._nodes.tally(decoded.events)) is not None
+        ):
             if ready.duplicates:
                 kept = set(ready.ids)
                 tally = self._nodes.tally([event for event in decoded.events if event.id in kept])
@@ -314,7 +321,7 @@ class Ingest:
 
     def _fresh(self, decoded: Decoded, caller: Caller) -> Ready:
         """What is not known already, and what the policy keeps of it."""
-        ids = [event.id for event in decoded.events]
+        ids = decoded.ids
         is_repeated = self._recent.any(ids)
         if self._gate.current is not None:
             return self._sifted(self._gate.current, decoded, caller, is_repeated)
@@ -344,6 +351,10 @@ class Ingest:
             if len(self._media) < 100:
                 self._media[content_type] = media
         return media
+
+
+def _is_bound(caller: Caller) -> bool:
+    return bool(caller.topics or caller.nodes or caller.routing_keys or caller.node_type)
 
 
 def _draft(ready: Ready, caller: Caller, client: tuple[str, int] | None, received_at: datetime, format: str) -> Draft:
