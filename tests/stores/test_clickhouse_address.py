@@ -94,7 +94,10 @@ def test_parameters_are_put_where_no_text_or_comment_is() -> None:
         ("SELECT a FROM t WHERE b = ANY($c)", "(b IN $c)"),
         ("SELECT CAST($a AS timestamp)", "CAST($a, 'DateTime64(6, \\'UTC\\')')"),
         ("SELECT date_trunc('day', a)", "CAST(date_trunc('day', a), 'DateTime64(0, \\'UTC\\')')"),
-        ("SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY x)", "quantileExactInclusive(0.5)(x)"),
+        ("SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY x)", "quantileExactInclusiveOrNull(0.5)(x)"),
+        ("SELECT sum(x) FILTER (WHERE y)", "sumOrNull(x) FILTER(WHERE y)"),
+        ("WITH a AS (SELECT 1) SELECT * FROM a", "WITH a AS MATERIALIZED ("),
+        ("WITH RECURSIVE a AS (SELECT 1) SELECT * FROM a", "WITH RECURSIVE a AS ("),
         ("SELECT quantile_cont(x, [0.5, 0.9])", "quantilesExactInclusive(0.5, 0.9)(x)"),
         ("SELECT e.p ->> '/a/b~1c'", "JSONExtract(e.p, 'a', 'b/c', 'Nullable(String)')"),
         ("SELECT p ->> CAST($k AS varchar)", "JSONExtract(p, CAST($k, 'String'), 'Nullable(String)')"),
@@ -123,3 +126,7 @@ def test_what_is_no_single_select_is_not_translated(sql: str) -> None:
 
 def test_times_of_other_zones_are_utc() -> None:
     assert literal(datetime(2026, 5, 4, 9, tzinfo=UTC)) == literal(datetime(2026, 5, 4, 9))
+
+
+def test_an_engine_that_cannot_keep_common_tables_is_not_asked_to() -> None:
+    assert "MATERIALIZED" not in translated("WITH a AS (SELECT 1) SELECT * FROM a", keeps_tables=False)

@@ -65,7 +65,7 @@ def test_one_server_executes_the_clusters_statements_but_for_what_makes_them_a_c
         plain = re.sub(r"Replicated(\w+)", r"\1", plain).replace("replicated_dedup", "non_replicated_dedup")
         plain = re.sub(r"Distributed\('main', '(\w+)', '(\w+)', .*\)$", r"Merge('\1', '^\2$')", plain)
         session.run(plain)
-    assert session.rows("SELECT count() FROM event_hours") == [(0,)]
+    assert session.rows("SELECT count() FROM user_hours") == [(0,)]
     session.close()
     clickhouse_server.drop(url)
 

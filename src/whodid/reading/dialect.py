@@ -80,7 +80,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         "events",
         "event_entities",
         "rejected_events",
-        {},
+        {"user_hours": "user_hours"},
         str,
         _LIKE,
         _like_pattern,

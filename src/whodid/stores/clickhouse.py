@@ -21,7 +21,7 @@ from whodid.journal.crash import point
 from whodid.stores import clickhouse_forget, clickhouse_query, clickhouse_schema, guard
 from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
 from whodid.stores.clickhouse_address import parse
-from whodid.stores.clickhouse_client import Clients, told
+from whodid.stores.clickhouse_client import Clients, keeps_tables, told
 from whodid.stores.clickhouse_load import Load, brought, loads
 from whodid.stores.clickhouse_params import bound, quoted
 from whodid.stores.clickhouse_session import Session, rows_of
@@ -108,12 +108,10 @@ class ClickHouseStore:
         trusted: bool = False,
     ) -> Result:
         """See `Store.query`. Trusted statements are in the common dialect; others in ClickHouse's own."""
-        if trusted:
-            statement = translated(sql)
-        else:
+        if not trusted:
             guard.check(sql, "clickhouse")
-            statement = sql
         with told("the query"), self._readers.one() as client:
+            statement = translated(sql, keeps_tables(client)) if trusted else sql
             return clickhouse_query.run(
                 client,
                 self._readers,

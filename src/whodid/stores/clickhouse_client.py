@@ -28,11 +28,12 @@ SETTINGS: Final[dict[str, Any]] = {
     "prefer_column_name_to_alias": 1,
     "join_use_nulls": 1,
     "group_by_use_nulls": 1,
-    "aggregate_functions_null_for_empty": 1,
     "cast_keep_nullable": 1,
     "union_default_mode": "DISTINCT",
     "enable_extended_results_for_datetime_functions": 1,
 }
+# Common tables are worked out once for all who read them, by an engine that can.
+_KEEPS_TABLES: Final = "enable_materialized_cte"
 
 _CODE: Final = re.compile(r"[Cc]ode: (\d+)")
 _REASON: Final = re.compile(r"DB::Exception: (.*)", re.DOTALL)
@@ -129,12 +130,14 @@ def connect(address: Address, *, session: bool = False) -> Client:
     database = "default" if session else address.database
     if address.folder is not None:
         with told("opening the engine"):
-            return clickhouse_connect.get_client(dsn=f"chdb://{address.folder}", database=database, settings=SETTINGS)
+            return _set_up(
+                clickhouse_connect.get_client(dsn=f"chdb://{address.folder}", database=database, settings=SETTINGS)
+            )
     problem: WhodidError | None = None
     for host, port in address.hosts:
         try:
             with told(f"connecting to {host}:{port}"):
-                return clickhouse_connect.get_client(
+                client = clickhouse_connect.get_client(
                     host=host,
                     port=port,
                     username=address.user,
@@ -151,12 +154,24 @@ def connect(address: Address, *, session: bool = False) -> Client:
                     settings=SETTINGS,
                     autogenerate_session_id=session,
                 )
+                return _set_up(client)
         except WhodidError as refused:
             problem = refused
             if refused.code != "unavailable":
                 break
     assert problem is not None
     raise problem
+
+
+def keeps_tables(client: Client) -> bool:
+    """Whether the engine works out a common table once for all who read it; since ClickHouse 26.3."""
+    return _KEEPS_TABLES in client.server_settings
+
+
+def _set_up(client: Client) -> Client:
+    if keeps_tables(client):
+        client.set_client_setting(_KEEPS_TABLES, 1)
+    return client
 
 
 def _close(client: Client) -> None:

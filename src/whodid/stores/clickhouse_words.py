@@ -16,7 +16,8 @@ from sqlglot import exp
 
 from whodid.errors import WhodidError
 from whodid.stores.clickhouse_params import quoted
-from whodid.stores.clickhouse_stars import names_of_star
+from whodid.stores.clickhouse_selects import ID_COLUMNS, common_table, select, signed
+from whodid.stores.clickhouse_text import SAYS, text
 
 _READ: Final = "duckdb"
 _WRITE: Final = "clickhouse"
@@ -34,7 +35,6 @@ _TYPES: Final = {
     exp.DataType.Type.BIGINT: "Int64",
     exp.DataType.Type.BOOLEAN: "Bool",
 }
-_ID_COLUMNS: Final = frozenset({"id", "event_id"})
 _PARTS: Final = {
     "HOUR": "toHour({})",
     "MINUTE": "toMinute({})",
@@ -52,8 +52,10 @@ _MICROSECONDS: Final = 1_000_000
 
 
 @functools.lru_cache(maxsize=2048)
-def translated(sql: str) -> str:
+def translated(sql: str, keeps_tables: bool = True) -> str:
     """The statement in ClickHouse's words; parameters stay `$name`.
+
+    keeps_tables  whether the engine can work out a common table once for all who read it.
 
     Raises
     ------
@@ -66,19 +68,11 @@ def translated(sql: str) -> str:
         raise WhodidError("invalid", f"The statement cannot be read: {str(error)[:300]}") from error
     if len(trees) != 1 or not isinstance(trees[0], exp.Query):
         raise WhodidError("invalid", "Only a single SELECT is answered.")
-    return _text(trees[0])
-
-
-def _text(node: Any) -> str:
-    return str(node.transform(_said).sql(_WRITE))
-
-
-def _said(node: exp.Expression) -> exp.Expression:
-    for kind, say in _SAYS.items():
-        if isinstance(node, kind):
-            said = say(node)
-            return node if said is None else exp.Var(this=said)
-    return node
+    for with_ in trees[0].find_all(exp.With):
+        for table in with_.expressions:
+            # In a recursive statement it refuses a word on how to keep a table.
+            table.set("materialized", True if keeps_tables and not with_.args.get("recursive") else None)
+    return text(trees[0])
 
 
 def _type(kind: exp.DataType) -> str:
@@ -89,16 +83,16 @@ def _type(kind: exp.DataType) -> str:
 
 def _cast(node: Any) -> str:
     if isinstance(node.this, exp.DPipe) and node.this.left.name == "0x":
-        return f"toInt64(reinterpretAsUInt64(reverse(unhex({_text(node.this.right)}))))"
+        return f"toInt64(reinterpretAsUInt64(reverse(unhex({text(node.this.right)}))))"
     if node.to.this == exp.DataType.Type.DECIMAL:
         return _rounded(node)
     kind = _type(node.to).replace("'", "\\'")
-    return f"{'accurateCastOrNull' if isinstance(node, exp.TryCast) else 'CAST'}({_text(node.this)}, '{kind}')"
+    return f"{'accurateCastOrNull' if isinstance(node, exp.TryCast) else 'CAST'}({text(node.this)}, '{kind}')"
 
 
 def _rounded(node: Any) -> str:
     """A decimal: the engine's own cuts digits off, and fails at what is no number."""
-    value, scale = _text(node.this), 10 ** int(node.to.expressions[1].name)
+    value, scale = text(node.this), 10 ** int(node.to.expressions[1].name)
     return f"(sign({value}) * floor(abs({value}) * {scale} + 0.5) / {scale})"
 
 
@@ -108,15 +102,15 @@ def _parameter(node: Any) -> str:
 
 def _truncated(node: Any) -> str:
     unit = node.args["unit"]
-    length = _text(unit) if isinstance(unit, exp.Cast) else f"'{unit.name.lower()}'"
-    return f"CAST(date_trunc({length}, {_text(node.this)}), 'DateTime64(0, \\'UTC\\')')"
+    length = text(unit) if isinstance(unit, exp.Cast) else f"'{unit.name.lower()}'"
+    return f"CAST(date_trunc({length}, {text(node.this)}), 'DateTime64(0, \\'UTC\\')')"
 
 
 def _length(node: Any) -> str | None:
     """`number * INTERVAL '1 second'`: the engine multiplies no intervals."""
     if not isinstance(node.expression, exp.Interval):
         return None
-    return f"toInterval{node.expression.text('unit').capitalize()}({_text(node.this)} * {node.expression.name})"
+    return f"toInterval{node.expression.text('unit').capitalize()}({text(node.this)} * {node.expression.name})"
 
 
 def _percentile(node: Any) -> str | None:
@@ -124,44 +118,29 @@ def _percentile(node: Any) -> str | None:
     if not isinstance(node.this, exp.PercentileCont):
         return None
     (order,) = node.expression.expressions
-    return f"quantileExactInclusive({_text(node.this.this)})({_text(order.this)})"
+    return f"quantileExactInclusiveOrNull({text(node.this.this)})({text(order.this)})"
 
 
 def _percentiles(node: Any) -> str:
     """`quantile_cont(value, share)`, or a list of shares for a list."""
     shares = node.expression
     if isinstance(shares, exp.Array):
-        return f"quantilesExactInclusive({', '.join(map(_text, shares.expressions))})({_text(node.this)})"
-    return f"quantileExactInclusive({_text(shares)})({_text(node.this)})"
+        return f"quantilesExactInclusive({', '.join(map(text, shares.expressions))})({text(node.this)})"
+    return f"quantileExactInclusiveOrNull({text(shares)})({text(node.this)})"
 
 
 def _extracted(node: Any) -> str:
     part, at = node.name.upper(), node.expression.unnest()
     if part == "EPOCH":
         if isinstance(at, exp.Sub):
-            return f"(dateDiff('microsecond', {_text(at.expression)}, {_text(at.this)}) / {_MICROSECONDS})"
-        return f"(toUnixTimestamp64Micro({_text(at)}) / {_MICROSECONDS})"
-    return _PARTS[part].format(_text(at))
+            return f"(dateDiff('microsecond', {text(at.expression)}, {text(at.this)}) / {_MICROSECONDS})"
+        return f"(toUnixTimestamp64Micro({text(at)}) / {_MICROSECONDS})"
+    return _PARTS[part].format(text(at))
 
 
 def _by_name(node: Any) -> str | None:
     name = _FUNCTIONS.get(node.name.lower())
-    return name and f"{name}({', '.join(map(_text, node.expressions))})"
-
-
-def _common_table(node: Any) -> None:
-    """A common table without a word on how to keep it, which the engine refuses in a recursive statement.
-
-    One that goes on from itself is a UNION ALL here, each of whose steps has no row twice: as long as a row tells the
-    number of its step, that is what UNION means.
-    """
-    node.set("materialized", None)
-    query = node.this
-    if not isinstance(query, exp.Union) or not query.args.get("distinct"):
-        return
-    if any(table.name == node.alias for table in query.right.find_all(exp.Table)):
-        query.set("distinct", False)
-        query.right.set("distinct", exp.Distinct())
+    return name and f"{name}({', '.join(map(text, node.expressions))})"
 
 
 def _of_json(node: Any) -> str:
@@ -173,17 +152,17 @@ def _of_json(node: Any) -> str:
 
 
 def _text_at(json: exp.Expression, place: exp.Expression) -> str:
-    return f"JSONExtract({', '.join((_text(json), *_keys(place)))}, 'Nullable(String)')"
+    return f"JSONExtract({', '.join((text(json), *_keys(place)))}, 'Nullable(String)')"
 
 
 def _json_at(node: Any) -> str:
-    return f"JSONExtractRaw({', '.join((_text(node.this), *_keys(node.expression)))})"
+    return f"JSONExtractRaw({', '.join((text(node.this), *_keys(node.expression)))})"
 
 
 def _json_type(node: Any) -> str | None:
     if not isinstance(node.this, exp.JSONExtract):
         return None
-    return f"upper(toString(JSONType({', '.join((_text(node.this.this), *_keys(node.this.expression)))})))"
+    return f"upper(toString(JSONType({', '.join((text(node.this.this), *_keys(node.this.expression)))})))"
 
 
 def _elements(node: Any) -> str | None:
@@ -193,7 +172,7 @@ def _elements(node: Any) -> str | None:
         source = source.args["ifs"][0].args["true"]
     if isinstance(source, exp.Cast) and isinstance(source.this, exp.JSONExtract):
         json = source.this
-        return f"arrayJoin(JSONExtractArrayRaw({', '.join((_text(json.this), *_keys(json.expression)))}))"
+        return f"arrayJoin(JSONExtractArrayRaw({', '.join((text(json.this), *_keys(json.expression)))}))"
     return None
 
 
@@ -205,35 +184,35 @@ def _keys(place: exp.Expression) -> list[str]:
     elif isinstance(place, exp.Literal) and place.name[:1] in ("", "/"):
         names = [name.replace("~1", "/").replace("~0", "~") for name in place.name.split("/")[1:]]
     else:
-        return [_text(place)]
+        return [text(place)]
     return [str(int(name) + 1) if depth and name.isdecimal() else quoted(name) for depth, name in enumerate(names)]
 
 
 def _matched(node: Any) -> str:
     flag = node.args.get("flag")
-    pattern = _text(node.expression)
-    return f"match({_text(node.this)}, {f'concat({chr(39)}(?{flag.name}){chr(39)}, {pattern})' if flag else pattern})"
+    pattern = text(node.expression)
+    return f"match({text(node.this)}, {f'concat({chr(39)}(?{flag.name}){chr(39)}, {pattern})' if flag else pattern})"
 
 
 def _replaced(node: Any) -> str:
     modifiers = node.args.get("modifiers")
     name = "replaceRegexpAll" if modifiers is not None and "g" in modifiers.name else "replaceRegexpOne"
-    return f"{name}({_text(node.this)}, {_text(node.expression)}, {_text(node.args['replacement'])})"
+    return f"{name}({text(node.this)}, {text(node.expression)}, {text(node.args['replacement'])})"
 
 
 def _part(node: Any) -> str:
-    source = _text(node.this)
-    parts = f"splitByString({_text(node.args['delimiter'])}, ifNull({source}, ''))[{_text(node.args['part_index'])}]"
+    source = text(node.this)
+    parts = f"splitByString({text(node.args['delimiter'])}, ifNull({source}, ''))[{text(node.args['part_index'])}]"
     return f"if(isNull({source}), NULL, {parts})"
 
 
 def _gathered(node: Any) -> str:
     """A list in an order: pairs of the order's value and the list's, sorted by the first."""
     if not isinstance(node.this, exp.Order):
-        return f"groupArray({_text(node.this)})"
+        return f"groupArray({text(node.this)})"
     (ordered,) = node.this.expressions
     sort = "arrayReverseSort" if ordered.args.get("desc") else "arraySort"
-    pairs = f"groupArray(tuple({_text(ordered.this)}, {_text(node.this.this)}))"
+    pairs = f"groupArray(tuple({text(ordered.this)}, {text(node.this.this)}))"
     return f"arrayMap(pair -> pair.2, {sort}(pair -> pair.1, {pairs}))"
 
 
@@ -242,7 +221,7 @@ def _neighbour(name: str) -> Callable[[Any], str]:
 
     def say(node: Any) -> str:
         rest = [node.args.get("offset"), node.args.get("default")]
-        return f"{name}({', '.join([f'toNullable({_text(node.this)})', *(_text(one) for one in rest if one)])})"
+        return f"{name}({', '.join([f'toNullable({text(node.this)})', *(text(one) for one in rest if one)])})"
 
     return say
 
@@ -252,7 +231,7 @@ def _any_of(node: Any) -> str | None:
     side = node.expression
     if not isinstance(side, exp.Any):
         return _compared(node)
-    return f"({_text(node.this)} IN {_text(side.this.unnest())})"
+    return f"({text(node.this)} IN {text(side.this.unnest())})"
 
 
 def _compared(node: Any) -> str | None:
@@ -261,7 +240,7 @@ def _compared(node: Any) -> str | None:
     if isinstance(node, exp.EQ | exp.NEQ) or not any(_is_uuid(side) for side in sides):
         return None
     sign = {exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}[type(node)]
-    return f"(UUIDToNum({_text(sides[0])}) {sign} UUIDToNum({_text(sides[1])}))"
+    return f"(UUIDToNum({text(sides[0])}) {sign} UUIDToNum({text(sides[1])}))"
 
 
 def _is_uuid(node: exp.Expression) -> bool:
@@ -270,130 +249,56 @@ def _is_uuid(node: exp.Expression) -> bool:
 
 def _ordered(node: Any) -> str | None:
     column = node.this
-    if not isinstance(column, exp.Column) or column.name not in _ID_COLUMNS:
+    if not isinstance(column, exp.Column) or column.name not in ID_COLUMNS:
         return None
-    return f"toString({_text(column)}){' DESC' if node.args.get('desc') else ''}"
+    return f"toString({text(column)}){' DESC' if node.args.get('desc') else ''}"
 
 
 def _truth(node: Any) -> str | None:
     if not isinstance(node.expression, exp.Boolean):
         return None
-    return f"(ifNull({_text(node.this)}, false) = {'true' if node.expression.this else 'false'})"
+    return f"(ifNull({text(node.this)}, false) = {'true' if node.expression.this else 'false'})"
 
 
-def _select(node: Any) -> None:
-    """A SELECT whose columns have names of their own: the engine would put the relation's name before some.
-
-    What it is ordered by means its own columns first, as in the other stores; the engine would take the relation's.
-    """
-    _pair_lists(node)
-    names: set[str] = set()
-    columns = [_column(column, names) for star in node.expressions for column in _columns_of(star, node)]
-    node.set("expressions", columns)
-    places = {column.alias: place for place, column in enumerate(columns, start=1) if isinstance(column, exp.Alias)}
-    order = node.args.get("order")
-    for ordered in order.expressions if order is not None else ():
-        by = ordered.this
-        if isinstance(by, exp.Column) and not by.table and by.name in places:
-            column = columns[places[by.name] - 1].this
-            is_id = isinstance(column, exp.Column) and column.name in _ID_COLUMNS
-            ordered.set("this", column.copy() if is_id else exp.Literal.number(places[by.name]))
-
-
-def _columns_of(column: exp.Expression, select: exp.Select) -> list[exp.Expression]:
-    """The columns that `t.*` stands for where others are joined to it."""
-    if not (isinstance(column, exp.Column) and isinstance(column.this, exp.Star) and select.args.get("joins")):
-        return [column]
-    names = names_of_star(column, select)
-    return [exp.column(name, column.table, quoted=True) for name in names] or [column]
-
-
-def _column(column: Any, names: set[str]) -> Any:
-    """A column of a SELECT under its own name, unless another has it already; its whole numbers have a sign."""
-    if isinstance(column, exp.Column) and column.table and not isinstance(column.this, exp.Star):
-        if column.name not in names:
-            column = exp.alias_(column, column.name, quoted=True)
-    elif _is_unsigned(column.unalias()):
-        number = exp.Var(this=f"toInt64({_text(column.unalias())})")
-        column = exp.alias_(number, column.alias, quoted=True) if column.alias else number
-    names.add(column.alias_or_name)
-    return column
-
-
-def _is_unsigned(node: Any) -> bool:
-    """Whether the engine counts here without a sign: such numbers do not go together with others."""
-    while isinstance(node, exp.Window | exp.Filter):
-        node = node.this
-    return isinstance(node, exp.Count | exp.RowNumber) or (isinstance(node, exp.Literal) and node.is_int)
-
-
-def _signed(node: Any) -> None:
-    """A CASE that chooses among whole numbers alone, such as 1 and 0, gives numbers with a sign."""
-    places = [(node, "default"), *((choice, "true") for choice in node.args["ifs"])]
-    values = [holder.args[name] for holder, name in places if holder.args.get(name) is not None]
-    if not all(isinstance(value, exp.Literal) and value.is_int for value in values):
-        return
-    for holder, name in places:
-        if holder.args.get(name) is not None:
-            holder.set(name, exp.Var(this=f"toInt64({holder.args[name].name})"))
-
-
-def _pair_lists(node: Any) -> None:
-    """Lists side by side as rows: the first elements of all make one, then the second ones."""
-    lists = [column for column in node.expressions if isinstance(column.unalias(), exp.Explode | exp.Unnest)]
-    if len(lists) < 2:
-        return
-    zipped = ", ".join(_text(_list_of(column.unalias())) for column in lists)
-    numbers = {id(column): number for number, column in enumerate(lists, start=1)}
-    said = [
-        exp.alias_(
-            exp.Var(this=f"tupleElement(arrayJoin(arrayZip({zipped})), {numbers[id(column)]})"),
-            column.alias,
-            quoted=True,
-        )
-        if id(column) in numbers
-        else column
-        for column in node.expressions
-    ]
-    node.set("expressions", said)
-
-
-def _list_of(node: Any) -> Any:
-    return node.expressions[0] if isinstance(node, exp.Unnest) else node.this
-
-
-# Kinds of nodes and what is said for them; None leaves one to sqlglot.
-_SAYS: Final[dict[type[exp.Expression], Callable[[Any], Any]]] = {
-    exp.Select: _select,
-    exp.CTE: _common_table,
-    exp.Case: _signed,
-    exp.Anonymous: _by_name,
-    exp.Cast: _cast,
-    exp.Placeholder: _parameter,
-    exp.Parameter: lambda node: f"${_text(node.this)}",
-    exp.TimestampTrunc: _truncated,
-    exp.DateTrunc: _truncated,
-    exp.Mul: _length,
-    exp.WithinGroup: _percentile,
-    exp.Extract: _extracted,
-    exp.PercentileCont: _percentiles,
-    exp.JSONExtractScalar: _of_json,
-    exp.JSONExtract: _json_at,
-    exp.JSONType: _json_type,
-    exp.Explode: _elements,
-    exp.RegexpLike: _matched,
-    exp.RegexpReplace: _replaced,
-    exp.SplitPart: _part,
-    exp.ArrayAgg: _gathered,
-    exp.Lag: _neighbour("lag"),
-    exp.Lead: _neighbour("lead"),
-    exp.LogicalOr: lambda node: f"max({_text(node.this)})",
-    exp.LogicalAnd: lambda node: f"min({_text(node.this)})",
-    exp.EQ: _any_of,
-    exp.LT: _compared,
-    exp.LTE: _compared,
-    exp.GT: _compared,
-    exp.GTE: _compared,
-    exp.Ordered: _ordered,
-    exp.Is: _truth,
-}
+SAYS.update(
+    {
+        exp.Select: select,
+        exp.CTE: common_table,
+        exp.Case: signed,
+        exp.Anonymous: _by_name,
+        exp.Cast: _cast,
+        exp.Placeholder: _parameter,
+        exp.Parameter: lambda node: f"${text(node.this)}",
+        exp.TimestampTrunc: _truncated,
+        exp.DateTrunc: _truncated,
+        exp.Mul: _length,
+        exp.WithinGroup: _percentile,
+        exp.Extract: _extracted,
+        exp.PercentileCont: _percentiles,
+        exp.JSONExtractScalar: _of_json,
+        exp.JSONExtract: _json_at,
+        exp.JSONType: _json_type,
+        exp.Explode: _elements,
+        exp.RegexpLike: _matched,
+        exp.RegexpReplace: _replaced,
+        exp.SplitPart: _part,
+        exp.ArrayAgg: _gathered,
+        exp.Lag: _neighbour("lag"),
+        exp.Lead: _neighbour("lead"),
+        exp.LogicalOr: lambda node: f"maxOrNull({text(node.this)})",
+        exp.LogicalAnd: lambda node: f"minOrNull({text(node.this)})",
+        exp.EQ: _any_of,
+        exp.LT: _compared,
+        exp.LTE: _compared,
+        exp.GT: _compared,
+        exp.GTE: _compared,
+        exp.Ordered: _ordered,
+        exp.Is: _truth,
+        # Of no rows there is no sum and no least value; the engine's would be 0. Its own setting for that would keep it
+        # from answering out of projections.
+        exp.Sum: lambda node: f"sumOrNull({text(node.this)})",
+        exp.Avg: lambda node: f"avgOrNull({text(node.this)})",
+        exp.Min: lambda node: f"minOrNull({text(node.this)})",
+        exp.Max: lambda node: f"maxOrNull({text(node.this)})",
+    }
+)

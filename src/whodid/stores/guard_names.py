@@ -37,7 +37,7 @@ RELATIONS: Final[dict[str, Relations]] = {
     },
 }
 RELATIONS["postgres"]["public"] = RELATIONS["postgres"][""]
-RELATIONS["clickhouse"] = {"": RELATIONS["duckdb"][""] | _names("user_hours")}
+RELATIONS["clickhouse"] = {"": _OURS | _names("user_hours")}
 
 TABLE_FUNCTIONS: Final[dict[str, frozenset[str]]] = {
     "duckdb": _names("unnest range generate_series json_each json_tree"),

@@ -36,27 +36,34 @@ CREATE TABLE IF NOT EXISTS events{local}{on_cluster} (
     receiver LowCardinality(String) CODEC(ZSTD(1)),
     seq Int64 CODEC(Delta, ZSTD(1)),
     project LowCardinality(Nullable(String)) CODEC(ZSTD(1)),
+    of_hour DateTime64(6, 'UTC') MATERIALIZED fromUnixTimestamp64Micro(
+        toUnixTimestamp64Micro(time) - positiveModulo(toUnixTimestamp64Micro(time), 3600000000), 'UTC'
+    ) CODEC(Delta, ZSTD(1)),
+    is_use Bool MATERIALIZED level IN ('audit', 'usage')
+        AND topic NOT IN ('compute-resource-usage', 'authfail', 'generic-failure') CODEC(ZSTD(1)),
     is_run Bool MATERIALIZED duration_ms IS NOT NULL CODEC(ZSTD(1)),
     is_error Bool MATERIALIZED level = 'error' OR error_message IS NOT NULL CODEC(ZSTD(1)),
+    is_failure Bool MATERIALIZED level = 'error' OR error_message IS NOT NULL OR ifNull(status = 'failed', false)
+        CODEC(ZSTD(1)),
+    rows_told Nullable(Float64) MATERIALIZED if(
+        position(parameters, 'rows') > 0 OR position(parameters, '\\u') > 0,
+        if(
+            isFinite(accurateCastOrNull(JSONExtract(parameters, 'rows', 'Nullable(String)'), 'Float64')),
+            accurateCastOrNull(JSONExtract(parameters, 'rows', 'Nullable(String)'), 'Float64'),
+            NULL
+        ),
+        NULL
+    ) CODEC(ZSTD(1)),
     INDEX by_id_range UUIDToNum(id) TYPE minmax GRANULARITY 1,
     INDEX by_id id TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_entity entity_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_user user TYPE set(100) GRANULARITY 1,
-    PROJECTION hours (
-        SELECT
-            date_trunc('hour', time), type, level, topic, function, user, acting_for, project,
-            count(), countIf(is_run), countIf(is_error), min(time), max(time)
-        GROUP BY date_trunc('hour', time), type, level, topic, function, user, acting_for, project
-    ),
     PROJECTION people (
         SELECT
-            date_trunc('hour', time), level, topic, user, acting_for,
-            count(), countIf(is_run), countIf(is_error), min(time), max(time)
-        GROUP BY date_trunc('hour', time), level, topic, user, acting_for
-    ),
-    PROJECTION sessions (
-        SELECT date_trunc('hour', time), session, user, acting_for, count()
-        GROUP BY date_trunc('hour', time), session, user, acting_for
+            of_hour, user, acting_for,
+            count(), countIf(is_use), countIf(is_run), countIf(is_error), countIf(is_failure), sumOrNull(rows_told),
+            minOrNull(time), maxOrNull(time)
+        GROUP BY of_hour, user, acting_for
     )
 )
 ENGINE = {sharded}ReplacingMergeTree
@@ -128,24 +135,20 @@ ORDER BY (turn, is_over)
 TTL toDateTime(said_at) + INTERVAL 1 DAY
 SETTINGS {deduplication} index_granularity = 8192;
 
--- What reports count by the hour. The engine answers from the projections of `events`, which each part of it carries
--- with itself: they are exact at any moment.
-CREATE OR REPLACE VIEW event_hours{on_cluster} AS
-SELECT
-    date_trunc('hour', time) AS hour, type, level, topic, function, user, acting_for, project,
-    count() AS events, countIf(is_run) AS runs, countIf(is_error) AS errors, min(time) AS first, max(time) AS last
-FROM events
-GROUP BY date_trunc('hour', time), type, level, topic, function, user, acting_for, project;
-
+-- What reports count by the hour of people. The engine answers the inner statement from the projection of `events`,
+-- which each part of it carries with itself: it is exact at any moment.
 CREATE OR REPLACE VIEW user_hours{on_cluster} AS
 SELECT
-    date_trunc('hour', time) AS hour, level, topic, user, acting_for,
-    count() AS events, countIf(is_run) AS runs, countIf(is_error) AS errors, min(time) AS first, max(time) AS last
-FROM events
-GROUP BY date_trunc('hour', time), level, topic, user, acting_for;
-
-CREATE OR REPLACE VIEW session_hours{on_cluster} AS
-SELECT date_trunc('hour', time) AS hour, session, user, acting_for
-FROM events
-WHERE session IS NOT NULL
-GROUP BY date_trunc('hour', time), session, user, acting_for;
+    hour, user, acting_for, coalesce(acting_for, user) AS person,
+    if(person LIKE 'api:%' OR person LIKE 'no:auth%', NULL, person) AS who,
+    toInt64(counted) AS events, toInt64(used) AS uses, toInt64(ran) AS runs, toInt64(erred) AS errors,
+    toInt64(ended_so) AS failed, row_count, first, last
+FROM (
+    SELECT
+        of_hour AS hour, user, acting_for,
+        count() AS counted, countIf(is_use) AS used, countIf(is_run) AS ran, countIf(is_error) AS erred,
+        countIf(is_failure) AS ended_so, sumOrNull(rows_told) AS row_count, minOrNull(time) AS first,
+        maxOrNull(time) AS last
+    FROM events
+    GROUP BY of_hour, user, acting_for
+);
