@@ -18,6 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateColumn
 
 from whodid.directory import tables
+from whodid.directory.columns import SCHEMA, metadata
 from whodid.errors import WhodidError
 from whodid.event import Entity, Event, new_id
 
@@ -130,7 +131,7 @@ def _sqlite(path: Path) -> Engine:
     # Made here, so that nobody else can read it, not even for a moment.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     engine = create_engine(
-        f"sqlite:///{path}", execution_options={"schema_translate_map": {tables.SCHEMA: None}}, pool_timeout=30
+        f"sqlite:///{path}", execution_options={"schema_translate_map": {SCHEMA: None}}, pool_timeout=30
     )
 
     @event.listens_for(engine, "connect")
@@ -164,14 +165,14 @@ def _postgresql(url: str) -> Engine:
 def _prepare(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('whodid directory'))"))
-        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {tables.SCHEMA}"))
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
         if not inspect(connection).has_table("users"):
             raise WhodidError(
                 "conflict", "This database has no whodid tables yet.", "Open the store first: it makes them."
             )
-        tables.metadata.create_all(connection, tables=tables.OWN)
+        metadata.create_all(connection, tables=tables.OWN)
     else:
-        tables.metadata.create_all(connection)
+        metadata.create_all(connection)
     _add_columns(connection)
     _add_indexes(connection)
     state = tables.directory_state
@@ -199,7 +200,7 @@ def _add_indexes(connection: Connection) -> None:
         else set()
     )
     # Said here: an index of PostgreSQL's own kind would load all of its dialect at every start, which takes 0.1 s.
-    known_sessions = f"{tables.SCHEMA}.known_sessions" if is_postgresql else "known_sessions"
+    known_sessions = f"{SCHEMA}.known_sessions" if is_postgresql else "known_sessions"
     wanted = {
         "users_login_unique": "users (login)",
         "users_sessions_open": "users_sessions (id) WHERE ended IS NULL",
@@ -213,7 +214,7 @@ def _add_indexes(connection: Connection) -> None:
 
 def _add_columns(connection: Connection) -> None:
     """Give tables that an earlier whodid made the columns they lack; all of those may be empty."""
-    schema = tables.SCHEMA if connection.dialect.name == "postgresql" else None
+    schema = SCHEMA if connection.dialect.name == "postgresql" else None
     there = inspect(connection).get_multi_columns(schema=schema)
     for table in tables.OWN:
         known = {column["name"] for column in there.get((schema, table.name), ())}

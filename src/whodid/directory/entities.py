@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, select, update
 
 from whodid.directory import tables
+from whodid.directory.columns import UtcTime
 from whodid.directory.model import Entity, EntityName
 from whodid.directory.sessions import Sessions
 from whodid.errors import WhodidError
@@ -114,8 +115,8 @@ def type_by_latest(connection: Connection, ids: list[str]) -> None:
         for entity in found:
             of = kinds.c.entity_id == entity
             spans = select(
-                func.min(kinds.c.first_seen, type_=tables.UtcTime()),
-                func.max(kinds.c.last_seen, type_=tables.UtcTime()),
+                func.min(kinds.c.first_seen, type_=UtcTime()),
+                func.max(kinds.c.last_seen, type_=UtcTime()),
             ).where(of)
             first, last = connection.execute(spans).one()
             latest = select(kinds.c.type).where(of).order_by(kinds.c.last_seen.desc(), kinds.c.type).limit(1)

@@ -6,54 +6,16 @@ In PostgreSQL the tables without schema are made by the store's migrations; thes
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Column,
-    DateTime,
-    Dialect,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    TypeDecorator,
-    Uuid,
-)
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
 
-SCHEMA: Final = "whodid"
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """A timestamp without zone, always UTC: aware datetimes in Python."""
-
-    impl = DateTime(timezone=False)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None or value.tzinfo is None:
-            return value
-        return value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value is not None else None
-
-
-def _uuid(name: str, **options: Any) -> Column[str]:
-    return Column(name, Uuid(as_uuid=False), **options)
-
-
-metadata: Final = MetaData()
+from whodid.directory.columns import SCHEMA, UtcTime, changed, metadata, own, retired, seen, uuid
 
 users: Final = Table(
     "users",
     metadata,
-    _uuid("id", primary_key=True),
+    uuid("id", primary_key=True),
     Column("login", Text),
     Column("name", Text),
     Column("first_name", Text),
@@ -62,13 +24,13 @@ users: Final = Table(
     Column("email", Text),
     Column("picture", Text),
     Column("joined", UtcTime),
-    _uuid("group_id"),
+    uuid("group_id"),
 )
 
 groups: Final = Table(
     "groups",
     metadata,
-    _uuid("id", primary_key=True),
+    uuid("id", primary_key=True),
     Column("name", Text),
     Column("friendly_name", Text),
     Column("personal", Boolean),
@@ -78,16 +40,16 @@ groups: Final = Table(
 groups_relations: Final = Table(
     "groups_relations",
     metadata,
-    _uuid("parent_id", primary_key=True),
-    _uuid("child_id", primary_key=True),
+    uuid("parent_id", primary_key=True),
+    uuid("child_id", primary_key=True),
     Column("is_admin", Boolean),
 )
 
 users_sessions: Final = Table(
     "users_sessions",
     metadata,
-    _uuid("id", primary_key=True),
-    _uuid("user_id"),
+    uuid("id", primary_key=True),
+    uuid("user_id"),
     Column("started", UtcTime),
     Column("ended", UtcTime),
     Column("ip", Text),
@@ -97,39 +59,36 @@ users_sessions: Final = Table(
 entities: Final = Table(
     "entities",
     metadata,
-    _uuid("id", primary_key=True),
+    uuid("id", primary_key=True),
     Column("name", Text),
     Column("friendly_name", Text),
-    _uuid("entity_type_id"),
-    _uuid("package_id"),
+    uuid("entity_type_id"),
+    uuid("package_id"),
     Column("is_deleted", Boolean),
 )
 
 entities_types: Final = Table(
     "entities_types",
     metadata,
-    _uuid("id", primary_key=True),
+    uuid("id", primary_key=True),
     Column("name", Text),
 )
 
 PUBLIC: Final = (users, groups, groups_relations, users_sessions, entities, entities_types)
 
-directory_state: Final = Table(
+directory_state: Final = own(
     "directory_state",
-    metadata,
     Column("id", Integer, primary_key=True),
     Column("version", Integer, nullable=False),
     # Counts the changes of keys, users, settings and browser sessions, so that other processes see them soon.
     Column("epoch", BigInteger, nullable=False),
     # True from the first key or user on that somebody made: the end of access without a key.
     Column("closed", Boolean, nullable=False),
-    schema=SCHEMA,
 )
 
-known_users: Final = Table(
+known_users: Final = own(
     "known_users",
-    metadata,
-    _uuid("user_id", primary_key=True),
+    uuid("user_id", primary_key=True),
     Column("made", Boolean, nullable=False),
     Column("first_seen", UtcTime),
     Column("last_seen", UtcTime),
@@ -139,77 +98,60 @@ known_users: Final = Table(
     Column("external_id", Text),
     Column("attributes", JSON),
     Column("changed_at", UtcTime),
-    schema=SCHEMA,
 )
 
-former_logins: Final = Table(
+former_logins: Final = own(
     "former_logins",
-    metadata,
     Column("login", Text, primary_key=True),
-    _uuid("user_id", nullable=False),
+    uuid("user_id", nullable=False),
     Column("until", UtcTime, nullable=False),
-    schema=SCHEMA,
 )
 
-known_groups: Final = Table(
+known_groups: Final = own(
     "known_groups",
-    metadata,
-    _uuid("group_id", primary_key=True),
+    uuid("group_id", primary_key=True),
     Column("external_id", Text),
     Column("created_at", UtcTime),
     Column("changed_at", UtcTime),
-    schema=SCHEMA,
 )
 
-known_entities: Final = Table(
+known_entities: Final = own(
     "known_entities",
-    metadata,
-    _uuid("entity_id", primary_key=True),
+    uuid("entity_id", primary_key=True),
     Column("type", Text, nullable=False),
     Column("id", Text, nullable=False),
-    Column("first_seen", UtcTime, nullable=False),
-    Column("last_seen", UtcTime, nullable=False),
+    *seen(),
     Index("known_entities_type_id", "type", "id"),
-    schema=SCHEMA,
 )
 
-entity_names: Final = Table(
+entity_names: Final = own(
     "entity_names",
-    metadata,
-    _uuid("entity_id", primary_key=True),
+    uuid("entity_id", primary_key=True),
     Column("name", Text, primary_key=True),
-    Column("first_seen", UtcTime, nullable=False),
-    Column("last_seen", UtcTime, nullable=False),
-    schema=SCHEMA,
+    *seen(),
 )
 
-entity_kinds: Final = Table(
+entity_kinds: Final = own(
     "entity_kinds",
-    metadata,
-    _uuid("entity_id", primary_key=True),
+    uuid("entity_id", primary_key=True),
     Column("type", Text, primary_key=True),
-    Column("first_seen", UtcTime, nullable=False),
-    Column("last_seen", UtcTime, nullable=False),
-    schema=SCHEMA,
+    *seen(),
 )
 
-known_sessions: Final = Table(
+known_sessions: Final = own(
     "known_sessions",
-    metadata,
-    _uuid("session_id", primary_key=True),
+    uuid("session_id", primary_key=True),
     # The latest event; `users_sessions.ended` is empty as long as the session is open.
     Column("last_seen", UtcTime, nullable=False),
     Column("closed_at", UtcTime),
     Column("closed_by", Text),
     Column("user_agent", Text),
     Column("client", Text),
-    schema=SCHEMA,
 )
 
-keys: Final = Table(
+keys: Final = own(
     "keys",
-    metadata,
-    _uuid("id", primary_key=True),
+    uuid("id", primary_key=True),
     Column("name", Text, nullable=False),
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("prefix", Text, nullable=False),
@@ -224,47 +166,37 @@ keys: Final = Table(
     Column("expires_at", UtcTime),
     Column("revoked_at", UtcTime),
     Column("last_used_at", UtcTime),
-    schema=SCHEMA,
 )
 
-settings: Final = Table(
+settings: Final = own(
     "settings",
-    metadata,
     Column("name", Text, primary_key=True),
     Column("value", JSON(none_as_null=False)),
     Column("version", Integer, nullable=False),
-    Column("changed_at", UtcTime, nullable=False),
-    Column("changed_by", Text),
-    schema=SCHEMA,
+    *changed(),
 )
 
-setting_versions: Final = Table(
+setting_versions: Final = own(
     "setting_versions",
-    metadata,
     Column("name", Text, primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("value", JSON(none_as_null=False)),
-    Column("changed_at", UtcTime, nullable=False),
-    Column("changed_by", Text),
-    schema=SCHEMA,
+    *changed(),
 )
 
-sign_in_tokens: Final = Table(
+sign_in_tokens: Final = own(
     "sign_in_tokens",
-    metadata,
     Column("digest", LargeBinary, primary_key=True),
     Column("user", Text),
     Column("scopes", JSON, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     # What it is for: None to sign in, "password" to choose another password.
     Column("purpose", Text),
-    schema=SCHEMA,
 )
 
-browser_sessions: Final = Table(
+browser_sessions: Final = own(
     "browser_sessions",
-    metadata,
-    _uuid("id", primary_key=True),
+    uuid("id", primary_key=True),
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("user", Text),
     Column("scopes", JSON, nullable=False),
@@ -275,70 +207,58 @@ browser_sessions: Final = Table(
     Column("user_agent", Text),
     Column("last_seen_at", UtcTime),
     Column("idle_ms", BigInteger),
-    schema=SCHEMA,
 )
 
-grants: Final = Table(
+grants: Final = own(
     "grants",
-    metadata,
-    _uuid("id", primary_key=True),
+    uuid("id", primary_key=True),
     Column("role", Text, nullable=False),
     # One of both: who has the role.
-    _uuid("user_id"),
-    _uuid("group_id"),
+    uuid("user_id"),
+    uuid("group_id"),
     Column("projects", JSON, nullable=False),
     Column("entities", JSON, nullable=False),
     Column("own", Boolean, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("created_by", Text),
-    schema=SCHEMA,
 )
 
-passwords: Final = Table(
+passwords: Final = own(
     "passwords",
-    metadata,
-    _uuid("user_id", primary_key=True),
+    uuid("user_id", primary_key=True),
     Column("hash", Text, nullable=False),
     Column("changed_at", UtcTime, nullable=False),
-    schema=SCHEMA,
 )
 
-sign_in_attempts: Final = Table(
+sign_in_attempts: Final = own(
     "sign_in_attempts",
-    metadata,
     # Digest of an account or an address: who was tried is nobody's business.
     Column("digest", LargeBinary, primary_key=True),
     Column("failures", Integer, nullable=False),
     Column("next_at", UtcTime, nullable=False),
     Column("last_at", UtcTime, nullable=False),
-    schema=SCHEMA,
 )
 
-identities: Final = Table(
+identities: Final = own(
     "identities",
-    metadata,
     Column("issuer", Text, primary_key=True),
     Column("subject", Text, primary_key=True),
-    _uuid("user_id", nullable=False),
+    uuid("user_id", nullable=False),
     # The groups that the provider named last: those it names no more are left.
     Column("groups", JSON, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("last_seen_at", UtcTime, nullable=False),
-    schema=SCHEMA,
 )
 
-server_keys: Final = Table(
+server_keys: Final = own(
     "server_keys",
-    metadata,
     Column("name", Text, primary_key=True),
     Column("secret", LargeBinary, nullable=False),
     Column("created_at", UtcTime, nullable=False),
-    schema=SCHEMA,
 )
 
-nodes: Final = Table(
+nodes: Final = own(
     "nodes",
-    metadata,
     Column("node", Text, primary_key=True),
     Column("node_type", Text),
     Column("first_seen", UtcTime, nullable=False),
@@ -355,15 +275,12 @@ nodes: Final = Table(
     Column("address", Text),
     Column("agent", Text),
     Column("silent_at", UtcTime),
-    Column("retired_at", UtcTime),
-    Column("retired_by", Text),
-    schema=SCHEMA,
+    *retired(),
 )
 
-receivers: Final = Table(
+receivers: Final = own(
     "receivers",
-    metadata,
-    _uuid("receiver", primary_key=True),
+    uuid("receiver", primary_key=True),
     Column("name", Text, nullable=False),
     Column("host", Text, nullable=False),
     Column("folder", Text, nullable=False),
@@ -374,8 +291,7 @@ receivers: Final = Table(
     Column("state", Text, nullable=False),
     Column("started_at", UtcTime, nullable=False),
     # By the database's clock.
-    Column("first_seen", UtcTime, nullable=False),
-    Column("last_seen", UtcTime, nullable=False),
+    *seen(),
     # Running numbers: of the last event it acknowledged, and up to which all was stored when it looked.
     Column("acknowledged", BigInteger, nullable=False),
     Column("settled", BigInteger, nullable=False),
@@ -386,15 +302,12 @@ receivers: Final = Table(
     # Numbers that it acknowledged and that never reached the store.
     Column("lost_first", BigInteger),
     Column("lost_last", BigInteger),
-    _uuid("replaced_by"),
-    Column("retired_at", UtcTime),
-    Column("retired_by", Text),
-    schema=SCHEMA,
+    uuid("replaced_by"),
+    *retired(),
 )
 
-due_work: Final = Table(
+due_work: Final = own(
     "due_work",
-    metadata,
     # What is to be done at a time by one of the servers: runs of schedules, notices of alerts.
     Column("kind", Text, primary_key=True),
     Column("name", Text, primary_key=True),
@@ -410,22 +323,18 @@ due_work: Final = Table(
     Column("finished_at", UtcTime),
     Column("given", JSON, nullable=False),
     Column("outcome", JSON),
-    schema=SCHEMA,
 )
 
-leases: Final = Table(
+leases: Final = own(
     "leases",
-    metadata,
     Column("name", Text, primary_key=True),
     Column("owner", Text, nullable=False),
     Column("until", UtcTime, nullable=False),
-    schema=SCHEMA,
 )
 
-alert_firings: Final = Table(
+alert_firings: Final = own(
     "alert_firings",
-    metadata,
-    _uuid("id", primary_key=True),
+    uuid("id", primary_key=True),
     Column("rule", Text, nullable=False),
     Column("fingerprint", Text, nullable=False),
     # Rule and fingerprint while the same finding is no second firing; empty afterwards.
@@ -442,17 +351,14 @@ alert_firings: Final = Table(
     Column("muted_until", UtcTime),
     Column("ended_at", UtcTime),
     Column("ended_by", Text),
-    schema=SCHEMA,
 )
 
-alert_marks: Final = Table(
+alert_marks: Final = own(
     "alert_marks",
-    metadata,
     Column("rule", Text, primary_key=True),
     Column("value", JSON, nullable=False),
     Column("checked_at", UtcTime, nullable=False),
     Column("problem", Text),
-    schema=SCHEMA,
 )
 
 OWN: Final = tuple(table for table in metadata.sorted_tables if table.schema == SCHEMA)

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, Table, Text, inspect, select, text
 
 from whodid.directory import Directory
+from whodid.directory.columns import SCHEMA, UtcTime
 from whodid.directory.database import now
-from whodid.directory.tables import SCHEMA, UtcTime
 
 HASH_KEY_BYTES: Final = 32
 
