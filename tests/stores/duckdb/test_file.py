@@ -1,0 +1,122 @@
+"""What the embedded store does beyond the contract: its file and its upgrades."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from support.batches import Batches
+from support.duckdb_store import rows
+from support.events import many
+from whodid.errors import WhodidError
+from whodid.stores import migrate
+from whodid.stores.base import COLUMNS, WORKED_OUT
+from whodid.stores.duckdb import DuckDBStore
+
+
+def test_columns_are_those_of_the_contract(store: DuckDBStore) -> None:
+    kinds = {row["column_name"]: row["column_type"].lower() for row in rows(store, "DESCRIBE events")}
+    assert list(kinds.items()) == [(column.name, column.sql_type) for column in (*COLUMNS, *WORKED_OUT)]
+
+
+def test_closing_leaves_one_file_with_everything_in_it(store: DuckDBStore, path: Path, batches: Batches) -> None:
+    store.write([batches.of(many(10))])
+    store.close()
+    assert [file.name for file in path.parent.iterdir() if file.is_file()] == [path.name]
+    again = DuckDBStore(path, journal_path=batches.folder)
+    assert again.stats().events == 10
+    again.close()
+
+
+def test_many_small_sessions_leave_few_row_groups(path: Path, batches: Batches) -> None:
+    for _ in range(12):
+        store = DuckDBStore(path, journal_path=batches.folder)
+        store.write([batches.of(many(20))])
+        store.close()
+    with duckdb.connect(str(path), read_only=True) as connection:
+        found = connection.execute("SELECT count(DISTINCT row_group_id) FROM pragma_storage_info('events')").fetchone()
+    assert found is not None and found[0] <= 3
+
+
+def test_a_second_process_is_told_that_the_store_is_taken(store: DuckDBStore, path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from whodid.stores.duckdb import DuckDBStore; "
+        "from whodid.errors import WhodidError\n"
+        "try: DuckDBStore(Path(sys.argv[1]), journal_path=Path('journal'))\n"
+        "except WhodidError as problem: print(problem.code, problem.message)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert told.stdout.startswith("conflict Another process")
+
+
+def test_an_older_file_is_upgraded_without_loss(path: Path, batches: Batches) -> None:
+    first = migrate.migrations("duckdb")[0]
+    old = duckdb.connect(str(path))
+    old.execute("CREATE TABLE migrations (number INTEGER PRIMARY KEY, name VARCHAR, applied_at TIMESTAMP)")
+    old.execute(first.sql)
+    old.execute("INSERT INTO migrations VALUES (1, ?, now()::TIMESTAMP)", [first.name])
+    entities = [{"type": "project", "id": "p"}, {"type": "query", "id": "q", "name": "Q", "role": "input"}]
+    old.execute(
+        "INSERT INTO events (id, time, received_at, type, level, topic, source, entities, parameters, format, "
+        "receiver, seq) VALUES (uuid(), '2026-01-01', '2026-01-01', 't', 'audit', 'generic', 'client', ?, '{}', "
+        "'native', 'receiver-a', 1)",
+        [json.dumps(entities)],
+    )
+    old.execute("INSERT INTO journal_position VALUES ('receiver-a', 7)")
+    old.close()
+    store = DuckDBStore(path, journal_path=batches.folder)
+    assert store.stats().version == len(migrate.migrations("duckdb"))
+    assert (store.stats().events, store.position("receiver-a")) == (1, 7)
+    (found,) = rows(store, "SELECT type, id, name, role FROM event_entities")
+    assert found == {"type": "query", "id": "q", "name": "Q", "role": "input"}
+    assert rows(store, "SELECT project FROM events") == [{"project": "p"}]
+    store.close()
+
+
+def test_a_migration_that_fails_changes_nothing(
+    path: Path, batches: Batches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    DuckDBStore(path, journal_path=batches.folder).close()
+    folder = tmp_path / "sql"
+    shutil.copytree(migrate.FOLDER, folder)
+    number = len(migrate.migrations("duckdb")) + 1
+    broken = folder / "duckdb" / f"{number:04d}_broken.sql"
+    broken.write_text("CREATE TABLE half_done (a INTEGER); SELECT no_such_function();")
+    monkeypatch.setattr(migrate, "FOLDER", folder)
+    with pytest.raises(duckdb.Error):
+        DuckDBStore(path, journal_path=batches.folder)
+    broken.unlink()
+    store = DuckDBStore(path, journal_path=batches.folder)
+    assert store.stats().version == number - 1
+    assert rows(store, "SELECT * FROM duckdb_tables() WHERE table_name = 'half_done'") == []
+    store.close()
+
+
+def test_a_newer_file_is_refused_and_left_alone(path: Path, batches: Batches) -> None:
+    DuckDBStore(path, journal_path=batches.folder).close()
+    newer = duckdb.connect(str(path))
+    newer.execute("INSERT INTO migrations VALUES (99, 'from_the_future', now()::TIMESTAMP)")
+    newer.close()
+    before = path.read_bytes()
+    with pytest.raises(WhodidError) as refused:
+        DuckDBStore(path, journal_path=batches.folder)
+    assert refused.value.code == "conflict"
+    assert "99" in refused.value.message
+    assert path.read_bytes() == before
+
+
+def test_migrations_have_no_gaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "duckdb").mkdir()
+    for name in ("0001_one.sql", "0003_three.sql"):
+        (tmp_path / "duckdb" / name).write_text("SELECT 1")
+    monkeypatch.setattr(migrate, "FOLDER", tmp_path)
+    with pytest.raises(WhodidError, match="gaps"):
+        migrate.migrations("duckdb")
