@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,8 @@ from whodid.reports.words import translated
 from whodid.stores import duckdb_hours, postgresql
 from whodid.stores.base import KEPT, Store
 
+# The long round: WHODID_TEST_STORIES=50.
+STORIES = int(os.environ.get("WHODID_TEST_STORIES", "3"))
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 SESSIONS = [f"0b0e9f0a-7f50-4b0c-8f0e-{number:012d}" for number in range(12)]
 
@@ -188,7 +191,7 @@ class Story:
         self.store.write(batches)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(STORIES))
 def test_counts_by_the_hour_are_exact_after_any_writes(store_place: StorePlace, seed: int) -> None:
     story = Story(store_place, random.Random(seed))
     steps = (story.write, story.write, story.write_again, story.rest, story.rest, story.forget, story.restart)
@@ -218,7 +221,8 @@ def test_events_that_only_the_careful_way_takes_are_counted(store: Store, batche
 
 
 def test_what_waits_is_gathered_when_there_is_time(store: Store, batches: Batches) -> None:
-    for number in range(60):
+    # ClickHouse counts within each part of its data: nothing waits there.
+    for number in range(60 if store.kind != "clickhouse" else 6):
         store.write([batches.of([event(number, session=SESSIONS[0])])])
     store.rest()
     counted = [name for name in dialect_of(store.kind).kept.items() if KEPT[name[0]][0] in ("hour", "day")]
