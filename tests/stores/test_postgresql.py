@@ -18,7 +18,7 @@ from support.events import entity, event, many
 from support.postgresql import PostgreSQLServer
 from whodid.errors import WhodidError
 from whodid.event import entity_uuid
-from whodid.stores import migrate, postgresql, postgresql_query, postgresql_schema
+from whodid.stores import migrate, postgresql, postgresql_query, postgresql_schema, postgresql_write
 from whodid.stores.postgresql import PostgreSQLStore
 from whodid.stores.postgresql_connect import connect
 
@@ -174,16 +174,21 @@ def test_a_server_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
 
 
 class HangingBatch:
-    """A batch that the process stops reading in the middle, as one on a machine that hangs."""
+    """A batch that the process stops reading in the middle, as one on a machine that hangs.
 
-    def __init__(self, batch: Any):
+    beginning  what of it is read before, by which the writer comes to its turn.
+    """
+
+    def __init__(self, batch: Any, beginning: Any):
         self._batch = batch
+        self._beginning = beginning
         self.reached, self.go_on = threading.Event(), threading.Event()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
 
     def frames(self) -> Iterator[Any]:
+        yield from self._beginning.frames()
         self.reached.set()
         self.go_on.wait(30)
         yield from self._batch.frames()
@@ -193,8 +198,10 @@ def test_a_writer_that_hangs_loses_its_turn(
     postgresql_url: str, store: PostgreSQLStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgresql, "SILENT_TIMEOUT_MS", 300)
+    monkeypatch.setattr(postgresql_write, "CHUNK_EVENTS", 2)
     other = PostgreSQLStore(postgresql_url)
-    hanging = HangingBatch(Batches(tmp_path / "b", "receiver-b").of(many(4)))
+    own = Batches(tmp_path / "b", "receiver-b")
+    hanging = HangingBatch(beginning=own.of(many(2)), batch=own.of(many(4)))
     failed: list[str] = []
 
     def write() -> None:
@@ -210,8 +217,46 @@ def test_a_writer_that_hangs_loses_its_turn(
     hanging.go_on.set()
     writer.join(timeout=30)
     assert failed == ["unavailable"]
-    assert store.write([hanging]).events == 4, "it is whole again at the next attempt"
+    assert store.write([hanging]).events == 6, "it is whole again at the next attempt"
     other.close()
+
+
+class ReadBatch:
+    """A batch that tells when it was read."""
+
+    def __init__(self, batch: Any):
+        self._batch = batch
+        self.was_read = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def frames(self) -> Iterator[Any]:
+        yield from self._batch.frames()
+        self.was_read.set()
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "some", "all"])
+def test_what_is_read_before_the_turn_is_stored_once(
+    postgresql_url: str, store: PostgreSQLStore, batches: Batches, meanwhile: str
+) -> None:
+    """While another writer has its turn, this one reads; who takes its place then, as one after a restart, counts."""
+    first, second = ReadBatch(batches.of(many(3))), batches.of(many(4))
+    written: list[int] = []
+    there = {"nothing": 0, "some": first.number, "all": second.number}[meanwhile]
+    with psycopg.connect(postgresql_url) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (postgresql_schema.WRITE_LOCK,))
+        writer = threading.Thread(target=lambda: written.append(store.write([first, second]).events))
+        writer.start()
+        assert first.was_read.wait(10)
+        if there:
+            other.execute("INSERT INTO whodid.journal_position VALUES (%s, %s, 0, 0)", (batches.receiver, there))
+    writer.join(timeout=30)
+    expected = {"nothing": 7, "some": 4, "all": 0}[meanwhile]
+    assert written == [expected]
+    assert told(postgresql_url, "SELECT count(*) FROM public.events") == [(expected,)]
+    assert store.position(batches.receiver) == second.number
+    assert told(postgresql_url, "SELECT count(*) FROM public.event_types") == [(1 if expected else 0,)]
 
 
 def test_closing_breaks_off_a_write_that_waits(store: PostgreSQLStore, batches: Batches, postgresql_url: str) -> None:

@@ -170,18 +170,37 @@ class PostgreSQLStore:
 
     def _write(self, batches: Sequence[Batch]) -> Written:
         receiver = batches[0].receiver
+        known = _position(self._connection(), receiver)
+        write = self._read(batches, known)
         with self._transaction() as connection:
             stored = _position(connection, receiver)
-            waiting = behind(batches, stored)
-            if not waiting:
+            if stored != known:
+                # Another process has stored some of it since.
+                self._types.forget()
+                write = self._read(batches, stored)
+            if write is None:
                 return Written(events=0, duplicates=0, rejects=0, mentions=Mentions())
-            written = Write(connection, self._types, self._partitions).run(receiver, waiting)
+            write.run(connection, receiver)
             crash.point("store.before-commit")
         if self._types.is_full():
             self._types.forget()
         crash.point("store.after-commit")
+        written = write.written()
         self._ungathered += written.events
         return written
+
+    def _read(self, batches: Sequence[Batch], stored: int) -> Write | None:
+        """The write of what lies behind a position, its beginning read; None where nothing does."""
+        waiting = behind(batches, stored)
+        if not waiting:
+            return None
+        write = Write(self._types, self._partitions, waiting)
+        try:
+            write.read()
+        except BaseException:
+            self._types.forget()
+            raise
+        return write
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

@@ -7,7 +7,7 @@ import re
 import time as clock
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -68,28 +68,40 @@ class Chunk(NamedTuple):
 
 
 class Write:
-    """One write, within a transaction that holds the lock of writers."""
+    """One write: `read` before its turn, `run` in a transaction that holds the lock of writers, `written` behind it.
 
-    def __init__(self, connection: Connection, types: EventTypes, partitions: Partitions):
-        self._connection = connection
+    What is read into lines before the turn, other writers need not wait for: while a small write has its turn, only
+    PostgreSQL works.
+    """
+
+    def __init__(self, types: EventTypes, partitions: Partitions, batches: Sequence[Batch]):
         self._types = types
         self._partitions = partitions
+        self._number = batches[-1].number
+        self._chunks = self._read_chunks(batches)
+        self._first: Chunk | None = None
+        self._last: list[Row] = []
         self._mentions = Collector()
         self._events = self._duplicates = self._rejects = 0
 
-    def run(self, receiver: str, batches: Sequence[Batch]) -> Written:
-        """Write all of it, and the position behind it.
+    def read(self) -> None:
+        """Put the first chunk into lines; those behind it are, while PostgreSQL is busy with the one before."""
+        self._first = next(self._chunks, None)
 
-        The next chunk is read and put into lines while PostgreSQL is busy with the one before.
-        """
+    def run(self, connection: Connection, receiver: str) -> None:
+        """Write all of it, and the position behind it."""
+        self._connection = connection
         with ThreadPoolExecutor(1, "postgresql-copy") as copying:
-            added: Future[list[Row]] | None = None
-            for chunk in self._chunks(batches):
-                before = added.result() if added is not None else []
+            chunk = self._first
+            while chunk is not None:
                 added = copying.submit(self._add, chunk)
-                self._mention(before)
-            self._mention(added.result() if added is not None else [])
-        self._connection.execute(_ADVANCE, (receiver, batches[-1].number, self._events, self._rejects))
+                self._mention(self._last)
+                chunk = next(self._chunks, None)
+                self._last = added.result()
+        connection.execute(_ADVANCE, (receiver, self._number, self._events, self._rejects))
+
+    def written(self) -> Written:
+        self._mention(self._last)
         return Written(
             events=self._events,
             duplicates=self._duplicates,
@@ -97,7 +109,7 @@ class Write:
             mentions=self._mentions.mentions(),
         )
 
-    def _chunks(self, batches: Sequence[Batch]) -> Iterator[Chunk]:
+    def _read_chunks(self, batches: Sequence[Batch]) -> Iterator[Chunk]:
         chunk = Chunk([], Met(), [])
         size = 0
         for batch in batches:
