@@ -379,3 +379,10 @@ def test_dead_letters_are_told_as_events_that_do_not_feed_on_themselves(running:
     assert 1 <= len(told) <= 4
     assert told[0]["reason"] == "no"
     assert 20 <= sum(one["events"] for one in told) <= 40
+
+
+def test_nothing_is_remembered_of_segments_that_no_target_waits_for(running: Watched) -> None:
+    for _ in range(3):
+        running.post(2)
+        running.engine.flush()
+    assert running.dispatch.dispatcher._clean == set()

@@ -159,6 +159,8 @@ class Dispatcher:
 
     def stored(self, batches: Sequence[Batch], written: Written) -> None:
         """Told by the store's writer: these batches are stored, with so many repeats."""
+        if not self._journal.keeps or isinstance(self._journal, Shared):
+            return
         if written.duplicates == 0 and written.events == sum(batch.count for batch in batches):
             self._clean.update(batch.number for batch in batches)
 
