@@ -20,7 +20,7 @@ WITH announced AS MATERIALIZED (
         coalesce(parameter('kind'), 'menu') AS kind, coalesce(parameter('package'), e.entity_id) AS by, e.time, e.type,
         e."parameters" AS told
     FROM events e
-    WHERE e.time < $until AND seen() AND e.type IN ('package-published', 'interface-registered')
+    WHERE e.time < $until AND seen() AND e.type = ANY(ARRAY['package-published', 'interface-registered'])
 ), registered AS (
     SELECT kind, item, max(by) AS registered_by, max(time) AS registered_at
     FROM (

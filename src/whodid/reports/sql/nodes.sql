@@ -18,22 +18,50 @@
 -- column: ahead integer events | events that arrived more than a minute before they happened: a clock that is off
 -- chart: bar x=events y=node
 -- drill: /events?node={node}
+WITH people AS (
+    SELECT
+        e.node, e."user", max(e.node_type) AS node_type, sum(e.events) AS events, sum(e.errors) AS errors,
+        min(e.first) AS first, max(e.last) AS last
+    FROM thing_days e
+    WHERE e.time >= $since AND e.time < $until AND chosen()
+    GROUP BY 1, 2
+), counted AS (
+    SELECT
+        node, max(node_type) AS node_type, CAST(sum(events) AS bigint) AS events, count("user") AS users,
+        CAST(sum(errors) AS bigint) AS errors, min(first) AS first, max(last) AS last
+    FROM people
+    GROUP BY 1
+), days AS (
+    SELECT node, count(*) AS days
+    FROM (
+        SELECT DISTINCT e.node, date_trunc('day', local(e.time)) AS day
+        FROM thing_days e
+        WHERE e.time >= $since AND e.time < $until AND chosen()
+    ) each_of_them
+    GROUP BY 1
+), addresses AS (
+    SELECT node, count(orig_address) AS addresses
+    FROM (
+        SELECT DISTINCT e.node, e.orig_address
+        FROM events e
+        WHERE e.time >= $since AND e.time < $until AND chosen()
+    ) each_of_them
+    GROUP BY 1
+), arrivals AS (
+    SELECT
+        e.node,
+        percentile(0.5, CAST(extract(epoch FROM e.received_at - e.time) AS double precision)) AS delay,
+        count(CASE WHEN e.received_at < e.time - INTERVAL '1 minute' THEN 1 END) AS ahead
+    FROM events e
+    WHERE e.time >= $since AND e.time < $until AND chosen()
+    GROUP BY 1
+)
 SELECT
-    e.node AS node,
-    max(e.node_type) AS node_type,
-    count(*) AS events,
-    CAST(count(*) AS double precision) / sum(count(*)) OVER () AS share,
-    count(DISTINCT date_trunc('day', local(e.time))) AS days,
-    count(DISTINCT e."user") AS users,
-    count(CASE WHEN is_error() THEN 1 END) AS errors,
-    count(DISTINCT e.orig_address) AS addresses,
-    min(e.time) AS first,
-    max(e.time) AS last,
-    percentile(0.5, CAST(extract(epoch FROM e.received_at - e.time) AS double precision)) AS delay,
-    count(CASE WHEN e.received_at < e.time - INTERVAL '1 minute' THEN 1 END) AS ahead,
-    count(*) OVER () AS "of"
-FROM events e
-WHERE e.time >= $since AND e.time < $until AND chosen()
-GROUP BY e.node
-ORDER BY events DESC, node
+    c.node, c.node_type, c.events, CAST(c.events AS double precision) / sum(c.events) OVER () AS share, d.days, c.users,
+    c.errors, a.addresses, c.first, c.last, r.delay, r.ahead, count(*) OVER () AS "of"
+FROM counted c
+JOIN days d ON d.node IS NOT DISTINCT FROM c.node
+JOIN addresses a ON a.node IS NOT DISTINCT FROM c.node
+JOIN arrivals r ON r.node IS NOT DISTINCT FROM c.node
+ORDER BY c.events DESC, c.node
 LIMIT $limit

@@ -75,15 +75,13 @@ WITH spans AS (
         ON f.stretch >= b.from_stretch AND f.stretch < b.to_stretch
     GROUP BY 1
 ), sessions AS (
-    SELECT 'time' AS name, count(DISTINCT e.session) AS sessions
-    FROM session_days e
-    WHERE e.time >= $since AND e.time < $until AND chosen()
-        AND CAST($sessions AS varchar) = 'yes'
-    UNION ALL
-    SELECT 'before', count(DISTINCT e.session)
-    FROM session_days e
-    WHERE e.time >= $before AND e.time < $since AND chosen()
-        AND CAST($sessions AS varchar) = 'yes'
+    SELECT name, count(*) AS sessions
+    FROM (
+        SELECT DISTINCT CASE WHEN e.time >= $since THEN 'time' ELSE 'before' END AS name, e.session
+        FROM session_days e
+        WHERE e.time >= $before AND e.time < $until AND chosen() AND CAST($sessions AS varchar) = 'yes'
+    ) visits
+    GROUP BY 1
 ), recorded AS (
     SELECT min(e.first) AS since FROM user_days e WHERE seen()
 ), measures AS (
@@ -98,8 +96,9 @@ WITH spans AS (
     UNION ALL
     SELECT 5, 'new users', 'users', name, users FROM arrived WHERE name IN ('time', 'before')
     UNION ALL
-    SELECT 6, 'sessions', 'sessions', name, sessions FROM sessions
-    WHERE CAST($sessions AS varchar) = 'yes'
+    SELECT 6, 'sessions', 'sessions', b.name, coalesce(s.sessions, 0)
+    FROM bounds b LEFT JOIN sessions s ON s.name = b.name
+    WHERE b.name IN ('time', 'before') AND CAST($sessions AS varchar) = 'yes'
     UNION ALL
     SELECT 7, 'events', 'events', name, events FROM counted WHERE name IN ('time', 'before')
     UNION ALL

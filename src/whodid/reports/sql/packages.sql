@@ -43,16 +43,19 @@ WITH named AS (
     GROUP BY 1, 2, 3
 ), trends AS (
     SELECT package, version, trend(part, uses) AS trend FROM parts GROUP BY 1, 2
+), arrived AS (
+    SELECT e.package, e.version, min(e.first) AS time
+    FROM thing_days e
+    WHERE e.time < $until AND seen() AND e.package IS NOT NULL AND e.version IS NOT NULL
+        AND e.type IN ('package-published', 'package-installed', 'plugin-install', 'plugin-installed')
+    GROUP BY 1, 2
 ), installed AS (
-    SELECT package, version, time, duration_ms, person,
-        row_number() OVER (PARTITION BY package, version ORDER BY time, person) AS place
-    FROM (
-        SELECT
-            parameter('package') AS package, parameter('version') AS version, e.time, e.duration_ms, who() AS person
-        FROM events e
-        WHERE e.time < $until AND seen()
-            AND e.type IN ('package-published', 'package-installed', 'plugin-install', 'plugin-installed')
-    ) told
+    SELECT
+        a.package, a.version, a.time, e.duration_ms, who() AS person,
+        row_number() OVER (PARTITION BY a.package, a.version ORDER BY who()) AS place
+    FROM arrived a JOIN events e ON e.time = a.time
+    WHERE e.time < $until AND seen() AND parameter('package') = a.package AND parameter('version') = a.version
+        AND e.type IN ('package-published', 'package-installed', 'plugin-install', 'plugin-installed')
 )
 SELECT
     c.package, c.version, c.uses, c.users, t.trend, c.errors,

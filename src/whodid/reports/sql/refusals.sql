@@ -27,9 +27,20 @@ WITH refused AS (
         row_number() OVER (
             PARTITION BY coalesce(person(), parameter('login')), e.type ORDER BY e.time DESC, e.id
         ) AS age
-    FROM events e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND NOT e.type = ANY($failures)
-        AND (e.type = ANY($refusals) OR e.topic = 'authfail' OR e.status IN ('denied', 'refused', 'forbidden'))
+    FROM (
+        -- Each condition by itself: of several with an OR between every event is read before one of them is looked at.
+        SELECT e.* FROM events e
+        WHERE e.time >= $since AND e.time < $until AND chosen() AND e.type = ANY($refusals)
+        UNION ALL
+        SELECT e.* FROM events e
+        WHERE e.time >= $since AND e.time < $until AND chosen() AND e.topic = 'authfail' AND NOT e.type = ANY($refusals)
+        UNION ALL
+        SELECT e.* FROM events e
+        WHERE e.time >= $since AND e.time < $until AND chosen()
+            AND e.status = ANY(ARRAY['denied', 'refused', 'forbidden'])
+            AND coalesce(e.topic, '') <> 'authfail' AND NOT e.type = ANY($refusals)
+    ) e
+    WHERE NOT e.type = ANY($failures)
 )
 SELECT
     person,
