@@ -16,28 +16,7 @@
 -- column: address text | from where
 -- column: id uuid | the event
 -- drill: /events/{id}
-SELECT
-    found.*,
-    (
-        SELECT CAST(coalesce(sum(e.events), 0) AS bigint)
-        FROM event_days e
-        WHERE e.time >= $since AND e.time < $until AND chosen() AND e.type = ANY($kind)
-    ) AS "of"
-FROM (
-    SELECT
-        e.time,
-        coalesce(person(), parameter('login')) AS person,
-        e.via,
-        e.type,
-        e.entity_type || ':' || coalesce(e.entity_name, e.entity_id) AS thing,
-        e.description,
-        parameter('before') AS before,
-        coalesce(parameter('after'), CAST(e."parameters" AS varchar)) AS after,
-        coalesce(parameter('originalIP'), parameter('clientIP'), parameter('ip'), e.orig_address) AS address,
-        e.id
-    FROM events e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.type = ANY($kind)
-    ORDER BY e.time DESC, e.id
-    LIMIT $limit
-) found
-ORDER BY time DESC, id
+-- with: changes_found
+SELECT c.time, c.person, c.via, c.type, c.thing, c.description, c.before, c.after, c.address, c.id, n."of"
+FROM changes c CROSS JOIN numbered n
+ORDER BY c.time DESC, c.id
