@@ -24,7 +24,7 @@ WAITING_MAX_BUSY: Final = 5_000_000
 _COUNTING: Final = {
     "thing_hours": "sum_things",
     "touched_hours": "sum_things",
-    "user_hours": "sum_hours",
+    "user_hours": "sum_users",
     "flow_hours": "sum_hours",
     "session_hours": "distinct_hours",
     "error_events": "events",
@@ -69,7 +69,7 @@ def add(connection: duckdb.DuckDBPyConnection, own_rows: int) -> None:
 def count(connection: duckdb.DuckDBPyConnection, own_rows: int) -> None:
     """Count what waits. In a transaction of its own, whose row ids begin at `own_rows`."""
     for relation, statement in _COUNTING.items():
-        connection.execute(_sql(statement).format(relation=relation, told=f"told_{relation}"))
+        connection.execute(_sql(statement).format(relation=relation, told=f"told_{relation}", own_rows=own_rows))
     _sum_days(connection, "rowid >= $own_rows", {"own_rows": own_rows})
     for receiver, seq in connection.execute(_sql("counted_up_to")).fetchall():
         connection.execute(_sql("advance"), {"receiver": receiver, "seq": seq})

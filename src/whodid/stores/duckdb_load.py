@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -30,8 +30,8 @@ LINE_BYTES_MAX: Final = 96 * 1024 * 1024
 _SPAN_DIGITS: Final = 6
 _SPANS_MAX: Final = 16
 
-# More than what comes in between two loads of a server.
-BEHIND_EVENTS_MIN: Final = 400_000
+# What was received longer ago is what a server could not store while it was receiving.
+BEHIND_S_MIN: Final = 5.0
 
 _ALL_IDS: Final = ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff")
 
@@ -64,8 +64,7 @@ class Load:
 
         Two are read at once in bulk, or when the store is far behind; else receiving has a processor of its own.
         """
-        is_behind = sum(array.events_count for array in arrays) >= BEHIND_EVENTS_MIN
-        at_once = 2 if self._bulk or is_behind else 1
+        at_once = 2 if self._bulk or _behind_s(arrays) >= BEHIND_S_MIN else 1
         for start in range(0, len(arrays), at_once):
             group = arrays[start : start + at_once]
             sql = " UNION ALL ".join(f"({_numbered(self._array_sql, number)})" for number in range(len(group)))
@@ -162,6 +161,12 @@ class Load:
 def _numbered(sql: str, number: int) -> str:
     """The statement with parameters of its own."""
     return re.sub(r"\$(\w+)", rf"$\1_{number}", sql)
+
+
+def _behind_s(arrays: Sequence[Array]) -> float:
+    """For how long the first of these events have waited."""
+    first = next((array.runs[0].provenance.received_at for array in arrays if array.runs), None)
+    return (datetime.now(UTC) - first).total_seconds() if first is not None else 0.0
 
 
 def _given(array: Array) -> Iterator[tuple[str, Any]]:

@@ -26,6 +26,17 @@ FROM {told}
 GROUP BY ALL
 ORDER BY hour
 
+-- name: sum_users
+-- Out of the things that this transaction has counted: they are fewer than the events.
+INSERT INTO kept_{relation} BY NAME
+SELECT
+    hour, "user", acting_for, person, who, sum(events) AS events, sum(uses) AS uses, sum(runs) AS runs,
+    sum(errors) AS errors, sum(failed) AS failed, sum(row_count) AS row_count, min(first) AS first, max(last) AS last
+FROM kept_thing_hours
+WHERE rowid >= {own_rows}
+GROUP BY ALL
+ORDER BY hour
+
 -- name: sum_things
 -- A thing is called what it was called in one of the events.
 INSERT INTO kept_{relation} BY NAME
