@@ -16,6 +16,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
+import sqlglot
+
 from whodid.reading.dialect import dialect_of
 from whodid.reading.sight import Sight
 from whodid.reports.common import Shift
@@ -48,6 +50,9 @@ _TOLD_BY: Final[dict[str, tuple[str, ...]]] = _TOLD_BY_HOUR | {
     for name, told in _TOLD_BY_HOUR.items()
 }
 _OF_ENTITIES: Final = ("entity_hours", "entity_days")
+# Stores in which events wait to be counted: what a relation's counts are called without those that wait, and the events
+# that do. Both read apart make the statement a third of what a view of both would make it.
+_WAITING: Final = {"duckdb": ("counted_{}", "SELECT * EXCLUDE (person, who) FROM uncounted_events e")}
 # The columns by which a filter, or a part of a sight, chooses.
 _ASKED_BY: Final = {
     "users": {"user", "acting_for"},
@@ -135,7 +140,7 @@ def relations(
         elif not by_time:
             told[name] = store_keeps[name]
         else:
-            told[name] = _split(able[0], store_keeps, edges, chosen, say(_form(name)))
+            told[name] = _split(able[0], kind, edges, chosen, say(_form(able[0], "uncounted")))
             if able[0] in _OF_ENTITIES:
                 where[name] = chosen.rest
     return Relations(told, where, params)
@@ -154,8 +159,10 @@ def _edges(times: Iterable[datetime]) -> _Edges:
     return _Edges(hours, days)
 
 
-def _split(name: str, store_keeps: Mapping[str, str], edges: _Edges, chosen: Chosen, form: str) -> str:
+def _split(name: str, kind: str, edges: _Edges, chosen: Chosen, form: str) -> str:
     """The store's counts by the day but those of some days, of these by the hour but some, and the events of these."""
+    store_keeps = dialect_of(kind).kept
+    counted, waiting = _WAITING.get(kind, ("", ""))
     columns = ", ".join(f'"{column}"' for column in KEPT[name][1:])
     hours = [f"CAST($edge_{place} AS timestamp)" for place in range(len(edges.hours))]
     days = [f"CAST($edge_day_{place} AS timestamp)" for place in range(len(edges.days))]
@@ -163,18 +170,28 @@ def _split(name: str, store_keeps: Mapping[str, str], edges: _Edges, chosen: Cho
     if name in _OF_ENTITIES:
         asked = ['"entity_type" = CAST($kept_type AS varchar)', '"entity_id" = CAST($kept_id AS varchar)']
         touched = [chosen.where]
-    whole_days = [f'"day" NOT IN ({", ".join(days)})'] if days else []
-    whole_hours = [f'"hour" NOT IN ({", ".join(hours)})'] if hours else []
-    if KEPT[name][0] == "hour":
-        parts = [_part("hour", columns, store_keeps[name], whole_hours + asked)]
-    else:
-        parts = [_part("day", columns, store_keeps[name], whole_days + asked)]
-        if days:
-            in_hours = store_keeps[name.replace("days", "hours")]
-            parts.append(_part("hour", columns, in_hours, [_within('"hour"', days, "day"), *whole_hours, *asked]))
-    if hours:
-        parts.append(_part("time", columns, f"({form}) e", [_within('e."time"', hours, "hour"), *touched]))
+    parts = []
+    if KEPT[name][0] == "day":
+        whole_days = [f'"day" NOT IN ({", ".join(days)})'] if days else []
+        parts.append(_part("day", columns, counted.format(name) or store_keeps[name], whole_days + asked))
+        name = name.replace("days", "hours")
+        asked = [_within('"hour"', days, "day"), *asked] if days else []
+    if days or not parts:
+        whole_hours = [f'"hour" NOT IN ({", ".join(hours)})'] if hours else []
+        parts.append(_part("hour", columns, counted.format(name) or store_keeps[name], whole_hours + asked))
+    uncounted = _uncounted(dialect_of(kind).events, waiting, hours)
+    if uncounted:
+        parts.append(_part("time", columns, f"(WITH uncounted AS ({uncounted}) {form}) e", touched))
     return f"({' UNION ALL '.join(parts)})"
+
+
+def _uncounted(events: str, waiting: str, hours: Sequence[str]) -> str:
+    """The events of some hours, and those of others that wait to be counted; empty when there can be none."""
+    if not hours:
+        return waiting
+    within = _within('e."time"', hours, "hour")
+    read = f"SELECT * FROM {events} e WHERE {within}"  # noqa: S608
+    return f"{read} UNION ALL {waiting} WHERE NOT {within}" if waiting else read
 
 
 def _part(time: str, columns: str, relation: str, where: Sequence[str]) -> str:
@@ -200,11 +217,18 @@ def _is_able(name: str, chosen: Chosen, sight: Sight) -> bool:
 
 
 @cache
-def _form(name: str) -> str:
+def _form(name: str, events: str = "events") -> str:
     """What a relation makes of the events, in the words of reports."""
-    file = "told" if KEPT[name][0] in _LENGTHS else name
-    text = (files(__package__) / "sql" / "kept" / f"{file}.sql").read_text("utf-8")
-    return f"{text} WHERE {_AMONG[name]}" if name in _AMONG else text
+    by_time = KEPT[name][0] in _LENGTHS
+    file = files(__package__) / "sql" / "kept" / f"{'told' if by_time else name}.sql"
+    text = file.read_text("utf-8").replace("FROM events e", f"FROM {events} e")
+    if not by_time:
+        return text
+    select = sqlglot.parse_one(text, read="duckdb")
+    # An engine looks at every expression before it drops those that nobody asks for.
+    wanted = [one for one in select.expressions if one.is_star or one.alias in KEPT[name]]
+    select.set("expressions", wanted)
+    return f"{select.sql('duckdb')} WHERE {_AMONG.get(name, 'TRUE')}"
 
 
 def _hour_of(at: datetime) -> datetime:
