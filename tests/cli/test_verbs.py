@@ -195,7 +195,7 @@ def test_status_for_people_and_programs(filled: Path, capsys: Captured) -> None:
     assert cli.main(["status", "--data", str(filled)]) == cli.DONE
     shown = capsys.readouterr().out
     assert "1 rejected" in shown
-    assert "lag" in shown and "disk" in shown
+    assert "lag" in shown and "disk" in shown and "in the engine: " in shown
     assert cli.main(["status", "--data", str(filled), "-o", "json"]) == cli.DONE
     assert json.loads(capsys.readouterr().out)["ready"] is True
 

@@ -18,6 +18,7 @@ app = verb(
   whodid status --output json | jq .writer.lag_seconds""",
 )
 _WATCH_EVERY_S = 2.0
+MEMORY_SHOWN = 3
 
 
 @app.default
@@ -57,6 +58,10 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     else:
         size = _size(events["size_bytes"])
         yield "store", f"{told['store']}: {events['events']:,} events, {events['rejects']:,} rejected, {size}"
+        if held := events.get("memory_bytes"):
+            most = sorted(held.items(), key=lambda part: -part[1])[:MEMORY_SHOWN]
+            parts = ", ".join(f"{name.replace('_', ' ')} {_size(size)}" for name, size in most)
+            yield "memory", f"{_size(sum(held.values()))} in the engine: {parts}"
         if events["oldest"]:
             yield "span", f"{_time(events['oldest'])} to {_time(events['newest'])} UTC"
     yield (

@@ -34,6 +34,20 @@ def test_closing_leaves_one_file_with_everything_in_it(store: DuckDBStore, path:
     again.close()
 
 
+def test_what_the_engine_holds_is_told_by_what_it_is_for(path: Path, batches: Batches) -> None:
+    store = DuckDBStore(path, journal_path=batches.folder)
+    store.write([batches.of(many(3_000))])
+    held = store.stats().memory_bytes
+    assert held["in_memory_table"] > 100_000, "what is not in the file yet"
+    store.close()
+    again = DuckDBStore(path, journal_path=batches.folder, memory_bytes_max=64 * 1024**2)
+    again.query("SELECT count(DISTINCT id) AS n FROM events")
+    held = again.stats().memory_bytes
+    assert held["base_table"] > held.get("in_memory_table", 0), "pages of the file"
+    assert sum(held.values()) < 64 * 1024**2
+    again.close()
+
+
 def test_many_small_sessions_leave_few_row_groups(path: Path, batches: Batches) -> None:
     for _ in range(12):
         store = DuckDBStore(path, journal_path=batches.folder)
