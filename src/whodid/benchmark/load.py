@@ -95,10 +95,7 @@ class Connection(asyncio.Protocol):
 
 
 def _length(head: bytes) -> int:
-    for line in head.lower().split(b"\r\n"):
-        if line.startswith(b"content-length:"):
-            return int(line[15:])
-    return 0
+    return int(head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0] or 0)
 
 
 async def run(arguments: argparse.Namespace) -> dict[str, object]:

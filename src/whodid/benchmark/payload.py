@@ -63,15 +63,18 @@ class Bodies:
         self._at_time = 1 + first.index(b'"time":"') + 8
         self._client = client
         self._count = 0
+        self._now_ms = 0
 
     def next(self) -> bytes:
         """The next body; its events happened at this millisecond."""
         now_ms = time.time_ns() // 1_000_000
-        stamp = f"{now_ms:012x}"
-        moment = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{now_ms % 1000:03d}"
-        self._write(self._at_stamp, f"{stamp[:8]}-{stamp[8:]}")
+        if now_ms != self._now_ms:
+            self._now_ms = now_ms
+            stamp = f"{now_ms:012x}"
+            moment = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{now_ms % 1000:03d}"
+            self._write(self._at_stamp, f"{stamp[:8]}-{stamp[8:]}")
+            self._write(self._at_time, moment)
         self._write(self._at_tail, f"{self._client:04x}{self._count:08x}")
-        self._write(self._at_time, moment)
         self._count += 1
         return bytes(self._buffer)
 
