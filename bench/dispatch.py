@@ -1,6 +1,6 @@
 """What a hanging target costs those who send events, and how far ten targets lag behind one stream.
 
-    python -m bench.dispatch [--seconds 8] [--pairs 4] [--rate 10000] [--targets 10]      about 2.5 minutes
+    python -m bench.dispatch [--seconds 8] [--rounds 5] [--rate 10000] [--targets 10]      about 6 minutes
 
 The sink of HTTP targets is a process of its own that reads requests and answers; half of the ten targets are files.
 """
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,9 @@ from bench.sustained import result_of, start_load
 from support.serving import ServerProcess
 
 STEADY_RATE = 10_000.0
+STRETCH_S = 4.0
+# Then the first tries are over: a target that hangs for ten minutes is tried 17 times, five of them within this.
+SETTLE_S = 8.0
 
 _SINK = """
 import asyncio, sys
@@ -74,56 +77,65 @@ def create(server: ServerProcess, name: str, kind: str, *, deadline_s: float = 3
     assert status == 201, answer
 
 
-class Half(NamedTuple):
-    """Half a pair: events a second that were taken in, and the server's processor time for each, in µs."""
+class Taken(NamedTuple):
+    """A stretch of load: events a second that were taken in, and the server's processor time for each, in µs, until all
+    of them were stored."""
 
     events_per_s: float
     processor_us: float
 
 
-def half(server: ServerProcess, seconds: float, url: str | None, rate: float = 0.0) -> Half:
-    """Take events in for a while, beside a target that hangs if there is a URL for it; then store all of them."""
-    if url is not None:
-        # Given up after a second, and tried again and again: what costs most of hanging.
-        create(server, "silent", "http", deadline_s=1, url=url)
+def take(server: ServerProcess, seconds: float, rate: float) -> Taken:
+    """Take events in for a while; then store all of them."""
     before_s = cpu_s(server.process.pid)
     answer = result_of(start_load(server, connections=64, batch=100, seconds=seconds, rate=rate))
     while server.request("GET", "/v1/status")[1]["writer"]["lag_batches"]:
-        time.sleep(0.05)
-    used_s = cpu_s(server.process.pid) - before_s
-    if url is not None:
-        told = server.request("GET", "/v1/targets/silent")[1]["status"]
-        assert told["sent"] == 0 and told["last_error"], told
-        server.request("DELETE", "/v1/targets/silent")
-    return Half(answer["events_per_s"], 1e6 * used_s / answer["events"])
+        time.sleep(0.2)
+    return Taken(answer["events_per_s"], 1e6 * (cpu_s(server.process.pid) - before_s) / answer["events"])
 
 
-def hanging(folder: Path, seconds: float, pairs: int) -> None:
-    """What a target that hangs changes, in turns: without, with, with, without, …
+@contextlib.contextmanager
+def hanging_target(server: ServerProcess, url: str) -> Iterator[None]:
+    """A target that hangs already when the block begins, and is tried again and again."""
+    create(server, "silent", "http", deadline_s=1, url=url)
+    take(server, 0.2, STEADY_RATE)
+    time.sleep(SETTLE_S)
+    yield
+    told = server.request("GET", "/v1/targets/silent")[1]["status"]
+    assert told["sent"] == 0 and told["last_error"], told
+    server.request("DELETE", "/v1/targets/silent")
 
-    The rate with a server for each pair, as fast as it goes; the processor time in one server at a rate that leaves
-    room, so that both sides do the same: it says something on a busy machine, too.
+
+def hanging(folder: Path, rounds: int) -> None:
+    """What a target that hangs changes: rounds of without, with, with, without, in one server, so that what drifts
+    falls on both sides alike; as fast as it goes, and at a rate that leaves room, which a busy machine disturbs less.
     """
-    rates: list[float] = []
-    with silent() as url:
-        for pair in range(pairs):
-            with serving(folder / f"hang-{pair}") as server:
-                half(server, 1.0, None)
-                found = {hangs: half(server, seconds, url if hangs else None) for hangs in _order(pair)}
-            rates.append(100 * (found[True].events_per_s / found[False].events_per_s - 1))
-        times: list[float] = []
-        with serving(folder / "hang-steady") as server:
-            half(server, 2.0, None, STEADY_RATE)
-            for pair in range(2 * pairs):
-                steady = {hangs: half(server, 3.0, url if hangs else None, STEADY_RATE) for hangs in _order(pair)}
-                times.append(100 * (steady[True].processor_us / steady[False].processor_us - 1))
-    print(row("a target that hangs: change of the rate, pair by pair, %", spread(rates), "less than 5 lost"))
-    told = f"the same: processor time an event at {number(STEADY_RATE)} events/s, %"
-    print(row(told, spread(times), ""), flush=True)
+    shown = []
+    with silent() as url, serving(folder / "hang") as server:
+        take(server, 3.0, 0.0)
+        for rate in (0.0, STEADY_RATE):
+            changes: list[Taken] = []
+            for _ in range(rounds):
+                without = [take(server, STRETCH_S, rate)]
+                with hanging_target(server, url):
+                    beside = [take(server, STRETCH_S, rate) for _ in range(2)]
+                without.append(take(server, STRETCH_S, rate))
+                changes.append(_change(beside, without))
+            shown.append((rate, changes))
+    for rate, changes in shown:
+        how = f"at {number(rate)} events/s" if rate else "as fast as it goes"
+        if not rate:
+            told = spread([change.events_per_s for change in changes])
+            print(row(f"a target that hangs, {how}: change of the rate, %", told, "less than 5 lost"))
+        told = spread([change.processor_us for change in changes])
+        print(row(f"a target that hangs, {how}: change of processor time an event, %", told, ""), flush=True)
 
 
-def _order(pair: int) -> tuple[bool, bool]:
-    return (True, False) if pair % 2 else (False, True)
+def _change(beside: Sequence[Taken], without: Sequence[Taken]) -> Taken:
+    """From the mean of one side to that of the other, in per cent."""
+    rates = sum(one.events_per_s for one in beside) / sum(one.events_per_s for one in without)
+    times = sum(one.processor_us for one in beside) / sum(one.processor_us for one in without)
+    return Taken(100 * (rates - 1), 100 * (times - 1))
 
 
 class Lags:
@@ -183,7 +195,7 @@ def many(folder: Path, seconds: float, rate: float, targets: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=8.0)
-    parser.add_argument("--pairs", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rate", type=float, default=10_000.0)
     parser.add_argument("--targets", type=int, default=10)
     arguments = parser.parse_args()
@@ -192,7 +204,7 @@ def main() -> None:
         print(f"DuckDB store, client and sink on the same machine; {describe(folder)}\n")
         print(row("dispatch", f"{arguments.seconds:.0f} s", "asked"))
         print(row("---", "---:", "---"))
-        hanging(folder, arguments.seconds, arguments.pairs)
+        hanging(folder, arguments.rounds)
         for targets in (1, arguments.targets):
             many(folder, arguments.seconds, arguments.rate, targets)
 
