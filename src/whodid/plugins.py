@@ -43,6 +43,8 @@ TARGETS: dict[str, Plugin] = {
     "iceberg": Plugin("whodid.targets.iceberg.target:IcebergTarget", extra="iceberg"),
 }
 
+_WORDS = (("store", STORES), ("journal", JOURNALS), ("kind of target", TARGETS))
+
 
 def load(table: dict[str, Plugin], kind: str) -> Any:
     """The class or function that `table` names for `kind`.
@@ -53,7 +55,8 @@ def load(table: dict[str, Plugin], kind: str) -> Any:
         The kind is unknown, or its driver is not installed; the hint says what to install.
     """
     if kind not in table:
-        raise WhodidError("invalid", f"There is no {kind!r}.", f"Known here: {', '.join(sorted(table))}.")
+        what = next((word for word, known in _WORDS if known is table), "kind")
+        raise WhodidError("invalid", f"There is no {what} {kind!r}.", f"Known here: {', '.join(sorted(table))}.")
     plugin = table[kind]
     module, _, name = plugin.target.partition(":")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,14 @@ def test_help_lists_every_verb_with_what_it_does(capsys: pytest.CaptureFixture[s
     shown = capsys.readouterr().out
     for verb, _ in cli.VERBS:
         assert f" {verb} " in shown
+    families = [shown.index(f" {family} ") for family, _ in cli.FAMILIES]
+    assert families == sorted(families) and families[-1] < shown.index("--version")
+
+
+def test_a_store_that_is_none_is_named_with_those_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["serve", "--store", "mysql://x", "--data", str(tmp_path)]) == cli.WRONG_USE
+    shown = capsys.readouterr().err
+    assert "There is no store 'mysql'." in shown and "duckdb" in shown
 
 
 def test_help_and_version_import_no_verb_no_server_and_no_database() -> None:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from cyclopts import App, CycloptsError, UnknownCommandError
+from cyclopts import App, CycloptsError, Group, UnknownCommandError
 
 from whodid import __version__
 from whodid.errors import WhodidError
@@ -22,37 +22,63 @@ WRONG_USE: Final = 2
 DONE_IN_PART: Final = 3
 INTERRUPTED: Final = 130
 
-# Verb and what it does; its module is `whodid.cli.<verb>` (`import_` for the verb that Python keeps for itself).
-VERBS: Final[tuple[tuple[str, str], ...]] = (
-    ("serve", "Run the server: receive events, store them, answer."),
-    ("demo", "Run a server filled with the story of a data platform, and show what can be asked."),
-    ("import", "Import events from files, folders, standard input or S3."),
-    ("events", "List events, or follow them live."),
-    ("activity", "What happened to an entity, or what a user did."),
-    ("usage", "How much an entity or a user was used, by day."),
-    ("report", "Run one of the reports."),
-    ("error", "Groups of errors: why they are one; mute, resolve, merge, split."),
-    ("outcomes", "Tell what really happened, to judge predictions by."),
-    ("query", "Ask in SQL, read-only."),
-    ("user", "List, make, change and delete users."),
-    ("group", "List, make, change and delete groups, and who is in them."),
-    ("role", "Who may see, write and administer, and within which limits."),
-    ("key", "Make, list and revoke the keys that programs post and read with."),
-    ("policy", "What is logged for whom: rules, what they would drop, captures."),
-    ("connection", "Places with credentials, and who may use them."),
-    ("dataset", "Files of a connection as data: partitions, preview, read, import, views for other engines."),
-    ("target", "Make, watch, test and change the targets that events are exported to."),
-    ("agent", "On a node: send what is written to its audit files to a collector."),
-    ("node", "The nodes that send: when each was seen last, how many events, how its clock goes."),
-    ("receiver", "The servers that share the store: address, version, lag, and what was lost with one."),
-    ("schedule", "Reports on a schedule: into a connection, or by mail."),
-    ("alert", "What to look for, who is told, what is firing; webhooks."),
-    ("mail", "The mail server that reports and alerts go by."),
-    ("retention", "How long events are kept: what would go, what went."),
-    ("bench", "Measure this machine: what it takes in, stores and finds, and what that is enough for."),
-    ("status", "Journal, store, lag, rejects, disk: how it stands."),
-    ("replay", "Take in again what was rejected, after it was mended or whodid learned to read it."),
+# What verbs are for, and what each does; its module is `whodid.cli.<verb>` (`import_`: Python keeps the word itself).
+FAMILIES: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
+    (
+        "Begin",
+        (
+            ("demo", "Run a server filled with the story of a data platform, and show what can be asked."),
+            ("serve", "Run the server: receive events, store them, answer."),
+            ("import", "Import events from files, folders, standard input or S3."),
+            ("agent", "On a node: send what is written to its audit files to a collector."),
+        ),
+    ),
+    (
+        "Ask",
+        (
+            ("events", "List events, or follow them live."),
+            ("activity", "What happened to an entity, or what a user did."),
+            ("usage", "How much an entity or a user was used, by day."),
+            ("report", "Run one of the reports."),
+            ("error", "Groups of errors: why they are one; mute, resolve, merge, split."),
+            ("query", "Ask in SQL, read-only."),
+            ("outcomes", "Tell what really happened, to judge predictions by."),
+        ),
+    ),
+    (
+        "Who may, and what is logged",
+        (
+            ("user", "List, make, change and delete users."),
+            ("group", "List, make, change and delete groups, and who is in them."),
+            ("role", "Who may see, write and administer, and within which limits."),
+            ("key", "Make, list and revoke the keys that programs post and read with."),
+            ("policy", "What is logged for whom: rules, what they would drop, captures."),
+        ),
+    ),
+    (
+        "Send on, and read elsewhere",
+        (
+            ("target", "Make, watch, test and change the targets that events are exported to."),
+            ("connection", "Places with credentials, and who may use them."),
+            ("dataset", "Files of a connection as data: partitions, preview, read, import, views for other engines."),
+            ("schedule", "Reports on a schedule: into a connection, or by mail."),
+            ("alert", "What to look for, who is told, what is firing; webhooks."),
+            ("mail", "The mail server that reports and alerts go by."),
+        ),
+    ),
+    (
+        "How it stands",
+        (
+            ("status", "Journal, store, lag, rejects, disk: how it stands."),
+            ("node", "The nodes that send: when each was seen last, how many events, how its clock goes."),
+            ("receiver", "The servers that share the store: address, version, lag, and what was lost with one."),
+            ("retention", "How long events are kept: what would go, what went."),
+            ("replay", "Take in again what was rejected, after it was mended or whodid learned to read it."),
+            ("bench", "Measure this machine: what it takes in, stores and finds, and what that is enough for."),
+        ),
+    ),
 )
+VERBS: Final = tuple(row for _, rows in FAMILIES for row in rows)
 
 app = App(
     name="whodid",
@@ -61,9 +87,13 @@ app = App(
     help_format="plaintext",
     version=__version__,
     end_of_options_delimiter="--",
+    group_commands=Group("More", sort_key=len(FAMILIES)),
 )
-for _verb, _help in VERBS:
-    app.command(f"whodid.cli.{'import_' if _verb == 'import' else _verb}:app", name=_verb, help=_help)
+for _place, (_family, _rows) in enumerate(FAMILIES):
+    _group = Group(_family, sort_key=_place)
+    for _order, (_verb, _help) in enumerate(_rows):
+        _module = f"whodid.cli.{'import_' if _verb == 'import' else _verb}:app"
+        app.command(_module, name=_verb, help=_help, group=_group, sort_key=_order)
 app.register_install_completion_command(help="Install completion for your shell (bash, zsh, fish).")
 
 

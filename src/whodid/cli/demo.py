@@ -24,10 +24,10 @@ FOLDER_USUAL = Path("whodid-demo")
 app = App(
     name="demo",
     help_epilogue="""Examples:
-  whodid demo                                  200,000 events of 90 days, then it stays for the browser
+  whodid demo                              200,000 events of 90 days; it stays
   whodid demo --events 2000000 --days 365
-  whodid demo --seed 7 --data /tmp/story       another story
-  whodid demo --exit                           fill, show answers, stop""",
+  whodid demo --seed 7 --data /tmp/story   another story
+  whodid demo --exit                       fill, show answers, stop""",
 )
 
 

@@ -22,7 +22,7 @@ app = verb(
     """  whodid serve
   whodid serve --data /srv/whodid --port 9000
   whodid serve --store postgresql://whodid@db.example.com/whodid
-  whodid serve --journal kafka://kafka-1:9092,kafka-2:9092/whodid --store postgresql://whodid@db.example.com/whodid
+  whodid serve --journal kafka://k1:9092/audit --store postgresql://db/audit
   whodid key create me --scope admin && whodid serve --host 0.0.0.0""",
 )
 
