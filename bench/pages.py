@@ -101,12 +101,13 @@ def questions(page: Page, about: dict[str, str], since: datetime, until: datetim
 def asked_of(
     store: Store, names: list[str], since: datetime, until: datetime
 ) -> Iterator[tuple[str, list[Question | Search]]]:
-    """Each page and its questions. What is about groups or one request needs a directory or is a search."""
+    """Each page and its questions. What is about groups or one request needs a directory or is a search; what a cell of
+    a heat map leads to is about one hour or week."""
     about = subjects(store, since, until)
     for page in PAGES:
         if (
             page.tiles
-            and page.name not in ("groups", "group", "session", "request")
+            and page.name not in ("groups", "group", "session", "request", "hour", "retention")
             and (page.name in names or not names)
         ):
             yield page.name, list(questions(page, about, since, until))
