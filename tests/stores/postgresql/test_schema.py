@@ -1,0 +1,92 @@
+"""The schema of PostgreSQL: upgrades, partitions, counts that follow what others do."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from support.batches import Batches
+from support.events import event
+from support.postgresql_store import partitions, told
+from whodid.errors import WhodidError
+from whodid.stores import postgresql_schema
+from whodid.stores.postgresql import PostgreSQLStore
+from whodid.stores.postgresql_connect import connect
+
+pytestmark = pytest.mark.postgresql
+
+COUNTED = 'SELECT hour, "user", sum(events)::bigint FROM whodid.event_hours GROUP BY 1, 2 ORDER BY 1, 2'
+RAW = "SELECT date_trunc('hour', event_time), \"user\", count(*) FROM public.events GROUP BY 1, 2 ORDER BY 1, 2"
+
+
+def test_an_older_database_is_upgraded_without_loss(postgresql_url: str) -> None:
+    with connect(postgresql_url) as connection:
+        assert postgresql_schema.upgrade(connection, up_to=1) == 1
+        connection.execute("INSERT INTO public.users (id, login) VALUES (gen_random_uuid(), 'ann')")
+    store = PostgreSQLStore(postgresql_url)
+    assert store.stats().version > 1
+    assert told(postgresql_url, "SELECT login FROM public.users") == [("ann",)]
+    store.close()
+
+
+def test_a_database_of_a_newer_whodid_is_refused(postgresql_url: str) -> None:
+    PostgreSQLStore(postgresql_url).close()
+    with connect(postgresql_url) as connection:
+        connection.execute("INSERT INTO whodid.migrations (number, name) VALUES (9999, 'later')")
+    with pytest.raises(WhodidError) as refused:
+        PostgreSQLStore(postgresql_url)
+    assert refused.value.code == "conflict"
+
+
+def test_counts_follow_what_others_do_to_the_events(
+    store: PostgreSQLStore, postgresql_url: str, batches: Batches
+) -> None:
+    store.write([batches.of([event(minute * 60, user="ann", session=str(uuid.UUID(int=1))) for minute in range(180)])])
+    for change in (
+        "DELETE FROM public.events WHERE extract(minute FROM event_time) < 20",
+        "UPDATE public.events SET \"user\" = 'ben' WHERE extract(minute FROM event_time) < 40",
+        "UPDATE public.events SET event_time = event_time + interval '90 minutes'",
+        "TRUNCATE public.events",
+    ):
+        with psycopg.connect(postgresql_url) as connection:
+            connection.execute(change)
+        assert told(postgresql_url, COUNTED) == told(postgresql_url, RAW), change
+    assert told(postgresql_url, "SELECT count(*) FROM whodid.session_hours") == [(0,)]
+
+
+def test_hostile_times_make_no_partitions(store: PostgreSQLStore, batches: Batches, postgresql_url: str) -> None:
+    strange = [event(time=datetime(year, month, 1, tzinfo=UTC)) for year in range(1970, 2200, 5) for month in (1, 7)]
+    assert store.write([batches.of(strange)]).events == len(strange)
+    near = [name for name in partitions(postgresql_url) if name != "events_default"]
+    assert len(near) < 12
+    assert store.query("SELECT count(*) AS n FROM events").table.to_pylist() == [{"n": len(strange)}]
+
+
+def test_a_month_that_comes_in_numbers_gets_its_partition_and_its_early_rows(
+    store: PostgreSQLStore, batches: Batches, postgresql_url: str
+) -> None:
+    long_ago = datetime(2015, 3, 10, tzinfo=UTC)
+    early = event(time=long_ago)
+    store.write([batches.of([early])])
+    assert partitions(postgresql_url) == ["events_default"]
+    store.write([batches.of([event(time=long_ago + timedelta(minutes=at)) for at in range(1_200)])])
+    assert partitions(postgresql_url) == ["events_2015_03", "events_default"]
+    assert told(postgresql_url, "SELECT count(*) FROM public.events_2015_03") == [(1_201,)]
+    assert store.write([batches.of([early])]).duplicates == 1
+
+
+def test_a_long_query_does_not_keep_events_of_a_new_month_waiting(
+    store: PostgreSQLStore, batches: Batches, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While somebody holds the table, they go to the default partition; one attempt a minute is made."""
+    monkeypatch.setattr(postgresql_schema, "RETRY_S", 0.0)
+    with psycopg.connect(postgresql_url) as reader:
+        reader.execute("SELECT count(*) FROM public.events")
+        assert store.write([batches.of([event(time=datetime.now(UTC))])]).events == 1
+        assert partitions(postgresql_url) == ["events_default"]
+    store.write([batches.of([event(time=datetime.now(UTC))])])
+    assert len(partitions(postgresql_url)) == 2
+    assert told(postgresql_url, "SELECT count(*) FROM public.events_default") == [(0,)]
