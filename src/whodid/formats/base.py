@@ -71,6 +71,7 @@ class Decoded:
         parts: Sequence[tuple[bytes, int]] | None = None,
         span: Span | None = None,
         ids: list[str] | None = None,
+        count: int | None = None,
     ):
         if payload is None and parts is None:
             payload = b"[]" if not events else msgspec.json.encode(events)
@@ -78,7 +79,11 @@ class Decoded:
         self._events = [] if events is None and parts is None and payload == b"[]" else events
         self._ids = ids
         self._parts = parts
-        self._count = sum(count for _, count in parts) if parts is not None else len(ids) if ids is not None else None
+        if count is None and parts is not None:
+            count = sum(count for _, count in parts)
+        elif count is None and ids is not None:
+            count = len(ids)
+        self._count = count
         self._span = span
         self.rejects = list(rejects)
 

@@ -208,23 +208,24 @@ class NativeDecoder:
 
 def _parts_at_once(lines: bytes) -> Decoded | None:
     """Lines that are all strict, read in parts that stay in the processor's cache; else None."""
-    parts: list[tuple[bytes, int]] = []
     span = Span(topics={})
     seen: set[str] = set()
     count = start = 0
     lines = lines if lines.endswith(b"\n") else lines + b"\n"
     while start < len(lines):
         end = lines.rfind(b"\n", start, start + _BYTES_AT_ONCE) + 1
-        part = lines[start:end]
-        events = strict_lines(part) if part else None
+        events = strict_lines(lines[start:end]) if end else None
         if not events:
             return None
         count += len(events)
         seen.update([event.id for event in events])
         span.add([event.topic for event in events], [event.time for event in events])
-        parts.append((b"[%b]" % part[:-1].replace(b"\n", b","), len(events)))
         start = end
-    return Decoded(parts=parts, span=span) if len(seen) == count else None
+    if len(seen) != count:
+        return None
+    # All lines at once: buffers for each part would be given back to the system and taken anew.
+    payload = b"".join((b"[", memoryview(lines.replace(b"\n", b","))[:-1], b"]"))
+    return Decoded(payload=payload, count=count, span=span)
 
 
 class NativeEncoder:
