@@ -1,19 +1,20 @@
 -- The events, what was rejected, how far each receiver's journal is stored, and whose turn it is to write.
 -- {local}, {on_cluster}, {sharded} and {shared} are empty or say what a cluster needs (clickhouse_schema.py); each
--- statement may be run again after a crash in the middle of these. Codecs: 89 bytes an event become 49.
+-- statement may be run again after a crash in the middle of these. ZSTD makes 49 bytes an event of 89; what most
+-- questions read has LZ4, which is unpacked in a third of the time and takes 3.5 bytes more.
 
 CREATE TABLE IF NOT EXISTS events{local}{on_cluster} (
     id UUID CODEC(ZSTD(1)),
-    time DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    time DateTime64(6, 'UTC') CODEC(T64, LZ4),
     received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
-    type LowCardinality(String) CODEC(ZSTD(1)),
-    level LowCardinality(String) CODEC(ZSTD(1)),
-    topic LowCardinality(String) CODEC(ZSTD(1)),
+    type LowCardinality(String) CODEC(LZ4),
+    level LowCardinality(String) CODEC(LZ4),
+    topic LowCardinality(String) CODEC(LZ4),
     routing_key LowCardinality(Nullable(String)) CODEC(ZSTD(1)),
     source LowCardinality(String) CODEC(ZSTD(1)),
     session Nullable(UUID) CODEC(ZSTD(1)),
-    user LowCardinality(Nullable(String)) CODEC(ZSTD(1)),
-    acting_for LowCardinality(Nullable(String)) CODEC(ZSTD(1)),
+    user LowCardinality(Nullable(String)) CODEC(LZ4),
+    acting_for LowCardinality(Nullable(String)) CODEC(LZ4),
     via LowCardinality(Nullable(String)) CODEC(ZSTD(1)),
     entity_type LowCardinality(Nullable(String)) CODEC(ZSTD(1)),
     entity_id Nullable(String) CODEC(ZSTD(1)),
@@ -21,13 +22,13 @@ CREATE TABLE IF NOT EXISTS events{local}{on_cluster} (
     entities String CODEC(ZSTD(1)),
     description Nullable(String) CODEC(ZSTD(1)),
     parameters String CODEC(ZSTD(1)),
-    function LowCardinality(Nullable(String)) CODEC(ZSTD(1)),
-    duration_ms Nullable(Float64) CODEC(ZSTD(1)),
+    function LowCardinality(Nullable(String)) CODEC(LZ4),
+    duration_ms Nullable(Float64) CODEC(LZ4),
     request_id Nullable(String) CODEC(ZSTD(1)),
     status LowCardinality(Nullable(String)) CODEC(ZSTD(1)),
     error_message Nullable(String) CODEC(ZSTD(1)),
     error_stack_trace Nullable(String) CODEC(ZSTD(1)),
-    error_hash Nullable(UUID) CODEC(ZSTD(1)),
+    error_hash Nullable(UUID) CODEC(LZ4),
     node LowCardinality(Nullable(String)) CODEC(ZSTD(1)),
     node_type LowCardinality(Nullable(String)) CODEC(ZSTD(1)),
     orig_address LowCardinality(Nullable(String)) CODEC(ZSTD(1)),
@@ -35,7 +36,7 @@ CREATE TABLE IF NOT EXISTS events{local}{on_cluster} (
     format LowCardinality(String) CODEC(ZSTD(1)),
     receiver LowCardinality(String) CODEC(ZSTD(1)),
     seq Int64 CODEC(Delta, ZSTD(1)),
-    project LowCardinality(Nullable(String)) CODEC(ZSTD(1)),
+    project LowCardinality(Nullable(String)) CODEC(LZ4),
     of_hour DateTime64(6, 'UTC') MATERIALIZED fromUnixTimestamp64Micro(
         toUnixTimestamp64Micro(time) - positiveModulo(toUnixTimestamp64Micro(time), 3600000000), 'UTC'
     ) CODEC(Delta, ZSTD(1)),
