@@ -272,7 +272,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("entity", "/entities/{type}/{id}", "{id}", (
         Tile("what", "thing", "part", "whole", 0, title="What"),
         Tile("numbers", "overview", "numbers", "whole", 1, title="How much, against the equal time before",
-             parameters=_ENTITY, columns=("active users", "new users", "sessions", "events", "runs", "errors")),
+             parameters=_ENTITY, columns=("active users", "new users", "events", "runs", "errors")),
         Tile("history", "history", "part", "half", 5, title="What happened to it"),
         Tile("days", "activity", "chart", "half", 2, title="Events a day", parameters=_ENTITY,
              chart="bar x=period y=events"),
