@@ -239,14 +239,15 @@ def test_under_900_px_the_navigation_folds(visit: Callable[..., Watched]) -> Non
 
 
 def test_a_session_and_a_request_show_client_and_server(visit: Callable[..., Watched], story: ServerProcess) -> None:
-    (row,) = story.query(
-        "SELECT CAST(session AS varchar) AS session FROM events WHERE session IS NOT NULL"
-        " GROUP BY session HAVING count(DISTINCT source) = 2 ORDER BY count(*) DESC LIMIT 1"
-    )
-    page = visit().open(f"/sessions/{row['session']}")
-    assert page.locator(".timeline tbody tr.client").count() > 0
-    assert page.locator(".timeline tbody tr.server").count() > 0
-    assert "lasted" in page.inner_text(".facts")
+    for path, column in (("sessions", "session"), ("requests", "request_id")):
+        (row,) = story.query(
+            f"SELECT CAST({column} AS varchar) AS id FROM events WHERE {column} IS NOT NULL"
+            f" GROUP BY {column} HAVING count(DISTINCT source) = 2 ORDER BY count(*) DESC, 1 LIMIT 1"
+        )
+        page = visit().open(f"/{path}/{row['id']}")
+        assert page.locator(".timeline tbody tr.client").count() > 0
+        assert page.locator(".timeline tbody tr.server").count() > 0
+        assert "lasted" in page.inner_text(".facts")
 
 
 def test_a_group_of_errors_is_explained_and_its_state_is_set(visit: Callable[..., Watched]) -> None:

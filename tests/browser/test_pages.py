@@ -35,6 +35,7 @@ PAGES = {
     "events": "/events",
     "user": f"/users/{FADING_USER.login}?range=90d",
     "group": "/groups/Chemistry",
+    "hour": "/hours/Tuesday/9?range=90d",
     "entity": f"/entities/dataset/{MOVED_DATASET.id}?range=90d",
     "function": "/functions/Chem:Descriptors?range=90d",
     "api-service": f"/api-nodes/{DRIFT.service}",
