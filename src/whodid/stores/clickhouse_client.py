@@ -164,7 +164,7 @@ def connect(address: Address, *, session: bool = False) -> Client:
 
 
 def keeps_tables(client: Client) -> bool:
-    """Whether the engine works out a common table once for all who read it; since ClickHouse 26.3."""
+    """Whether the engine works out a common table once for all who read it, as late versions do."""
     return _KEEPS_TABLES in client.server_settings
 
 
