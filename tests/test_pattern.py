@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whodid.errors import WhodidError
@@ -85,6 +85,7 @@ def test_a_regular_expression_is_for_reading_only() -> None:
         PathPattern("/%Y/.*").folder({}, AT)
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=40).filter(lambda text: text != "none"))
 def test_no_value_leaves_its_folder(value: str) -> None:
     try:

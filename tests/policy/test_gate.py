@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from support.policies import compile_rules, event, events, rule, rules, sift
 from whodid.client.message import Message
@@ -96,6 +96,7 @@ def test_what_hides_nothing_stays_as_the_sender_wrote_it() -> None:
     assert not sift(compile_rules(rule(left_out=["secret"])), [sent]).changed
 
 
+@settings(deadline=None)
 @given(rules(), events())
 def test_nothing_of_security_is_ever_left_out_or_hidden(any_rule: Rule, sent: Event) -> None:
     before = bytes(sent.parameters)
@@ -115,6 +116,7 @@ def as_message(sent: Event) -> Message:
     return message
 
 
+@settings(deadline=None)
 @given(rules(), events())
 def test_a_client_never_keeps_back_what_the_server_would_keep(any_rule: Rule, sent: Event) -> None:
     message = as_message(sent)
@@ -125,6 +127,7 @@ def test_a_client_never_keeps_back_what_the_server_would_keep(any_rule: Rule, se
         assert admitted == kept, "without patterns that reach security types both come to the same answer"
 
 
+@settings(deadline=None)
 @given(rules(), events())
 def test_what_a_client_hides_and_the_server_then_is_what_the_server_alone_hides(any_rule: Rule, sent: Event) -> None:
     message = as_message(sent)
@@ -136,6 +139,7 @@ def test_what_a_client_hides_and_the_server_then_is_what_the_server_alone_hides(
     assert [parameters_of(each) for each in first_kept] == [parameters_of(each) for each in second_kept]
 
 
+@settings(deadline=None)
 @given(events())
 def test_samples_are_those_of_the_clients(sent: Event) -> None:
     for share in (0.0, 0.1, 0.5, 0.99):

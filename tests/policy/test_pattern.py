@@ -6,7 +6,7 @@ import re
 from fnmatch import fnmatchcase
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whodid import catalogue
@@ -16,11 +16,13 @@ WORDS = st.text("ab*-", max_size=6)
 NAMES = st.text("ab-", max_size=6)
 
 
+@settings(deadline=None)
 @given(WORDS, NAMES)
 def test_a_star_stands_for_anything_as_at_the_clients(pattern: str, name: str) -> None:
     assert matches(pattern, name) == fnmatchcase(name, pattern)
 
 
+@settings(deadline=None)
 @given(WORDS, WORDS, NAMES)
 def test_patterns_that_mean_one_name_overlap(one: str, other: str, name: str) -> None:
     assert overlap(one, other) == overlap(other, one)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.cloudwatch import Service, cloudwatch
@@ -194,6 +194,7 @@ entries = st.lists(
 ).map(lambda found: sorted(found, key=lambda entry: entry.time_ms))
 
 
+@settings(deadline=None)
 @given(entries, st.integers(1, 20))
 def test_every_batch_keeps_to_the_limits_and_nothing_is_left_out(found: list[Entry], events_max: int) -> None:
     cut = list(batches(found, events_max, BATCH_BYTES_MAX))
