@@ -16,6 +16,7 @@ from support.story import END, RECEIVED_AT, REJECTED
 from whodid import demo
 from whodid.event import Event
 from whodid.plugins import STORES, load
+from whodid.stores import duckdb_hours
 from whodid.stores.base import Store
 
 
@@ -41,7 +42,15 @@ def _filled(store: Store, folder: Path, told: list[Event]) -> Store:
 def duckdb_store(told: list[Event], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     folder = tmp_path_factory.mktemp("reports")
     store = load(STORES, "duckdb")(folder / "events.duckdb", journal_path=folder / "journal")
-    yield _filled(store, folder / "journal", told)
+    batches = Batches(folder / "journal")
+    # Half of the story is counted, the rest waits: reports read both.
+    half = len(told) // 2
+    store.write([batches.of(told[:half], rejects=REJECTED, received_at=RECEIVED_AT)])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(duckdb_hours, "WAITING_MAX", 0)
+        store.rest()
+    store.write([batches.of(told[half:], received_at=RECEIVED_AT)])
+    yield store
     store.close()
 
 
