@@ -30,7 +30,7 @@ def test_a_figure_was_measured_or_says_what_is_reckoned_with(one: scale.Figure) 
 
 def test_measured_figures_agree_with_the_benchmarks() -> None:
     told = (ROOT / "bench" / "README.md").read_text()
-    for name in ("ingest_1", "ingest_100", "ingest_1000", "sustained", "postgresql", "parquet", "kafka"):
+    for name in ("ingest_1", "ingest_100", "ingest_1000", "sustained", "postgresql", "clickhouse", "parquet", "kafka"):
         assert f"{scale.figure(name).value:,.0f}" in told, name
 
 
