@@ -62,6 +62,7 @@ def test_sessions_need_not_be_counted(desk: Desk) -> None:
         assert row == {**counted, "sessions": None}, name
         assert counted["sessions"] == 1
 
+
 def test_days_are_those_of_the_readers_zone(desk: Desk) -> None:
     desk.put(event(time=at(2, 22.9), user="ann"), event(time=at(2, 23.5), user="bob"), event(time=at(3, 1), user="bob"))
     in_utc = [(row["period"], row["events"]) for row in desk.rows("activity")]
