@@ -55,8 +55,8 @@ def load(table: dict[str, Plugin], kind: str) -> Any:
         The kind is unknown, or its driver is not installed; the hint says what to install.
     """
     if kind not in table:
-        what = next((word for word, known in _WORDS if known is table), "kind")
-        raise WhodidError("invalid", f"There is no {what} {kind!r}.", f"Known here: {', '.join(sorted(table))}.")
+        what = next((f"{word} " for word, known in _WORDS if known is table), "")
+        raise WhodidError("invalid", f"There is no {what}{kind!r}.", f"Known here: {', '.join(sorted(table))}.")
     plugin = table[kind]
     module, _, name = plugin.target.partition(":")
     try:
