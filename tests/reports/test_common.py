@@ -102,9 +102,9 @@ def test_a_zone_is_shifted_at_the_moment_its_clocks_change() -> None:
 def test_a_filter_costs_nothing_where_it_is_not_given(desk: Desk) -> None:
     plain = reports.prepare(desk.store, "activity", since=at(1), until=at(2))
     assert " AND TRUE" in plain.sql
-    assert set(plain.params) == {"since", "until", "by"}
+    assert "p0" not in plain.params
     chosen = reports.prepare(desk.store, "activity", since=at(1), until=at(2), users="ann", zone="Europe/Berlin")
-    assert "ann" in chosen.params.values()
+    assert chosen.params["p0"] == "ann"
     assert "ann" not in chosen.sql
 
 
