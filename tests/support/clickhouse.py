@@ -171,6 +171,8 @@ class _Engine:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Else the body of an answer waits 40 ms for the client to confirm its head.
+    disable_nagle_algorithm = True
     engine: _Engine
 
     def do_GET(self) -> None:

@@ -13,7 +13,7 @@ from whodid.stores.clickhouse_params import literal
 from whodid.stores.clickhouse_session import Session
 
 _WHICH: Final = "level = {level} AND time >= {since} AND time < {until}"
-_OLDEST: Final = "SELECT min(time) FROM events WHERE level = {level} AND time < {end}"
+_OLDEST: Final = "SELECT minOrNull(time) FROM events WHERE level = {level} AND time < {end}"
 _COUNTED: Final = "SELECT countIf({which}), count() FROM events WHERE time >= {day} AND time < {next_day}"
 _DELETE: Final = "DELETE FROM {table}{on_cluster} WHERE {which}"
 _DROP: Final = "ALTER TABLE {table}{on_cluster} DROP PARTITION {partition}"
