@@ -92,3 +92,17 @@ def wait_until_stored(server: ServerProcess, timeout_s: float = 60.0) -> None:
     while server.request("GET", f"/v1/events/{mark['id']}")[0] != 200:
         assert time.monotonic() < deadline, f"not stored within {timeout_s} s"
         time.sleep(0.05)
+
+
+def wait_until_counted(server: ServerProcess, senders: list[Sender], timeout_s: float = 90.0) -> None:
+    """Return when as many events are stored as were acknowledged: a mark overtakes what lies in other partitions."""
+    acknowledged = len(set().union(*(sender.acknowledged for sender in senders)))
+    question = {"sql": "SELECT count(*) AS n FROM events WHERE type = 'query-start'"}
+    deadline = time.monotonic() + timeout_s
+    while True:
+        # Questions are events, too: on a busy machine brokers may leave one unanswered for a while.
+        status, answer = server.request("POST", "/v1/query", question)
+        if status == 200 and answer["rows"][0]["n"] >= acknowledged:
+            return
+        assert time.monotonic() < deadline, f"not stored within {timeout_s} s: {answer}"
+        time.sleep(0.05)

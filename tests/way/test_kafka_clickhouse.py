@@ -10,7 +10,7 @@ import pytest
 
 from support.clickhouse import ClickHouseServer
 from support.kafka import KafkaCluster
-from support.posting import Sender, assert_exactly_once
+from support.posting import Sender, assert_exactly_once, wait_until_counted
 from support.serving import ServerProcess
 
 
@@ -34,6 +34,7 @@ def test_events_come_out_once_though_the_writer_dies_between_rows_and_position(
         assert int(clickhouse_server.run(f"SELECT count() FROM {database}.events")) > 0
         server.start()
         sender.finish()
+        wait_until_counted(server, [sender])
         assert assert_exactly_once(server, [sender]) == len(sender.acknowledged) > 0
         assert server.request("GET", "/v1/status")[1]["journal"]["lost"] == 0
     finally:

@@ -21,7 +21,7 @@ import pytest
 
 from conftest import absent
 from support.kafka import KafkaCluster, KafkaMissing, kafka_cluster
-from support.posting import Sender, assert_exactly_once
+from support.posting import Sender, assert_exactly_once, wait_until_counted
 from support.serving import ServerProcess
 from whodid.event import new_id
 
@@ -89,15 +89,7 @@ def holds(server: ServerProcess) -> list[int]:
 
 
 def all_is_stored(server: ServerProcess, senders: list[Sender]) -> int:
-    acknowledged = len(set().union(*(sender.acknowledged for sender in senders)))
-    question = {"sql": "SELECT count(*) AS n FROM events WHERE type = 'query-start'"}
-
-    def found() -> bool:
-        # Questions are events, too: on a busy machine brokers may leave one unanswered for a while.
-        status, answer = server.request("POST", "/v1/query", question)
-        return status == 200 and answer["rows"][0]["n"] >= acknowledged
-
-    wait_for(found, "end to what waits")
+    wait_until_counted(server, senders)
     return assert_exactly_once(server, senders)
 
 

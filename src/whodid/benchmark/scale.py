@@ -53,18 +53,18 @@ CORES: Final = 2
 
 FIGURES: Final = (
     Figure("fdatasync_p50_ms", "a write to the disk is durable after", 0.15, "ms", "whodid bench", "fdatasync_p50_ms"),
-    Figure("ingest_1", "acknowledged, 1 event a request", 19_530, "events/s", "python -m bench.ingest", "ingest_1"),
-    Figure("ingest_100", "acknowledged, 100 a request", 326_799, "events/s", "python -m bench.ingest", "ingest_100"),
+    Figure("ingest_1", "acknowledged, 1 event a request", 20_649, "events/s", "python -m bench.ingest", "ingest_1"),
+    Figure("ingest_100", "acknowledged, 100 a request", 352_421, "events/s", "python -m bench.ingest", "ingest_100"),
     Figure(
-        "ingest_1000", "acknowledged, 1,000 a request", 331_186, "events/s", "python -m bench.ingest", "ingest_1000"
+        "ingest_1000", "acknowledged, 1,000 a request", 381_527, "events/s", "python -m bench.ingest", "ingest_1000"
     ),
     Figure(
-        "sustained", "taken, stored and found, DuckDB", 162_161, "events/s", "python -m bench.sustained", "sustained"
+        "sustained", "taken, stored and found, DuckDB", 162_297, "events/s", "python -m bench.sustained", "sustained"
     ),
     Figure(
-        "visible_p50_ms", "found after the answer, median", 118, "ms", "python -m bench.sustained", "visible_p50_ms"
+        "visible_p50_ms", "found after the answer, median", 108, "ms", "python -m bench.sustained", "visible_p50_ms"
     ),
-    Figure("duckdb_bytes", "on disk, DuckDB", 91, "bytes/event", "python -m bench.reads", "bytes_per_event"),
+    Figure("duckdb_bytes", "on disk, DuckDB", 104, "bytes/event", "python -m bench.pages", "bytes_per_event"),
     Figure("postgresql", "stored, PostgreSQL", 54_486, "events/s", "python -m bench.postgresql_store"),
     Figure("postgresql_bytes", "on disk, PostgreSQL", 627, "bytes/event", "python -m bench.postgresql_store"),
     Figure(
@@ -75,7 +75,7 @@ FIGURES: Final = (
         "python -m bench.receivers",
         planned=1.6,
     ),
-    Figure("clickhouse", "stored, ClickHouse", 106_060, "events/s", "python -m bench.clickhouse_store"),
+    Figure("clickhouse", "stored, ClickHouse", 248_687, "events/s", "python -m bench.clickhouse_store"),
     Figure("clickhouse_bytes", "on disk, ClickHouse", 76, "bytes/event", "python -m bench.clickhouse_store"),
     Figure(
         "kafka",
