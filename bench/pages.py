@@ -1,4 +1,5 @@
-"""The data of each page at 20 million events over 90 days: all its tiles one after the other, and the slowest of them.
+"""The data of each page at 20 million events over 90 days, for the last 30: all its tiles at once, as its reader has
+them, one after the other, and the slowest of them.
 
     python -m bench.pages [--events 20000000] [--runs 5] [--store duckdb|postgresql] [--incoming 10000]
                           [--pages overview,users] [--file events.duckdb] [--tiles]
@@ -15,8 +16,9 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,10 +35,11 @@ from whodid.web.pages import answers
 from whodid.web.pages.catalogue import PAGES
 from whodid.web.pages.choice import choice_of
 from whodid.web.pages.rows import Page
+from whodid.web.pages.spans import span_of
+from whodid.web.services import THREADS
 
 ASKED_MS = {"duckdb": 300, "postgresql": 1_000}
 ASKED_MS_OF = {("duckdb", "entity"): 100, ("duckdb", "events"): 150}
-SPAN = timedelta(days=30)
 
 
 class Taken(NamedTuple):
@@ -121,10 +124,19 @@ def timed(store: Store, question: Question | Search) -> Taken:
     return Taken(1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - processor))
 
 
-def measure(store: Store, names: list[str], until: datetime, runs: int, *, tiles: bool) -> None:
-    print(row("page", "ms", "processor ms", "slowest tile", "its ms", "asked ms"))
-    print(row("---", "---:", "---:", "---", "---:", "---:"))
-    for name, asked in asked_of(store, names, until - SPAN, until):
+def at_once(store: Store, asked: list[Question | Search]) -> float:
+    """Milliseconds until all are answered, by as many threads as the server has."""
+    with ThreadPoolExecutor(THREADS) as threads:
+        began = time.perf_counter()
+        list(threads.map(lambda question: question.ask(store), asked))
+        return 1e3 * (time.perf_counter() - began)
+
+
+def measure(store: Store, names: list[str], now: datetime, runs: int, *, tiles: bool) -> None:
+    print(row("page", "ms, all at once", "asked ms", "ms, one by one", "processor ms", "slowest tile", "its ms"))
+    print(row("---", "---:", "---:", "---:", "---:", "---", "---:"))
+    span = span_of("30d", "UTC", now=now.replace(tzinfo=UTC))
+    for name, asked in asked_of(store, names, span.since, answers.full_step(span.since, span.until)):
         for question in asked:
             timed(store, question)
         taken = [[timed(store, question) for question in asked] for _ in range(runs)]
@@ -133,11 +145,12 @@ def measure(store: Store, names: list[str], until: datetime, runs: int, *, tiles
         whole = spread([sum(one.wall_ms for one in run) for run in taken])
         processor = spread([sum(one.processor_ms for one in run) for run in taken])
         limit = ASKED_MS_OF.get((store.kind, name), ASKED_MS[store.kind])
-        print(row(name, whole, processor, slowest, alone[slowest], limit), flush=True)
+        together = spread([at_once(store, asked) for _ in range(runs)])
+        print(row(name, together, limit, whole, processor, slowest, alone[slowest]), flush=True)
         if tiles:
             for place, question in enumerate(asked):
                 work = spread([run[place].processor_ms for run in taken])
-                print(row(f"– {question.tile}", alone[question.tile], work, "", "", ""), flush=True)
+                print(row(f"– {question.tile}", "", "", alone[question.tile], work, "", ""), flush=True)
 
 
 @contextmanager

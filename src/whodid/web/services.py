@@ -25,6 +25,7 @@ from whodid.receive.access import Access
 from whodid.receive.presence import Presence
 from whodid.retention.keeper import Keeper
 from whodid.stores.base import Store
+from whodid.stores.priority import give_way
 
 THREADS: Final = 8
 WAITING_MAX: Final = 100
@@ -86,4 +87,10 @@ class Services:
         """
         if self.threads.statistics().tasks_waiting >= WAITING_MAX:
             raise WhodidError("busy", "Too many questions at once.", "Ask again in a moment.", retry_after_s=1)
-        return await anyio.to_thread.run_sync(partial(work, *args, **more), limiter=self.threads)
+        return await anyio.to_thread.run_sync(partial(_behind, work, *args, **more), limiter=self.threads)
+
+
+def _behind(work: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+    """Run in a thread that gives way to the one that answers: on a busy processor, too, a page begins at once."""
+    give_way()
+    return work(*args, **more)

@@ -25,12 +25,15 @@ from whodid.web.services import Services
 _FILTERS: Final = frozenset(field.parameter for field in COMMON)
 # An answer is remembered for so long, or for so many times as long as it took to work out, up to a minute: what is slow
 # is worked out once for all who look at it, what is quick is fresh.
-REMEMBERED_S: Final = 5.0
+REMEMBERED_S: Final = 10.0
 REMEMBERED_TIMES: Final = 10
 REMEMBERED_S_MAX: Final = 60.0
 REMEMBERED_MAX: Final = 256
-# A range that ends now ends at the next full step instead, so that people who look together share an answer.
-_STEP_S: Final = 10
+# A range that ends now ends at the next full step instead, so that people who look together share an answer; a long one
+# with the hour, so that what is counted by the hour tells all of it.
+_STEP: Final = timedelta(seconds=10)
+_LONG_STEP: Final = timedelta(hours=1)
+_LONG: Final = timedelta(days=14)
 
 
 class Answer(NamedTuple):
@@ -109,7 +112,7 @@ def parameters(report: Report, tile: Tile, choice: Choice, subject: Mapping[str,
     span = choice.span()
     until = span.until
     if choice.range != "all" and not choice.until and until.microsecond:
-        until += timedelta(seconds=_STEP_S - until.timestamp() % _STEP_S)
+        until = full_step(span.since, until)
     given: dict[str, Any] = {"since": span.since, "until": until, "zone": choice.zone}
     given |= {field.parameter: list(choice.of(field.name)) for field in COMMON if choice.of(field.name)}
     for name, value in tile.parameters:
@@ -121,6 +124,12 @@ def parameters(report: Report, tile: Tile, choice: Choice, subject: Mapping[str,
         given["sessions"] = "no"
     asked = {parameter.name for parameter in report.parameters if not parameter.is_derived}
     return {name: value for name, value in given.items() if name in asked}
+
+
+def full_step(since: datetime, until: datetime) -> datetime:
+    """When a range that ends at this moment ends instead (UTC, without zone)."""
+    step = _STEP if until - since < _LONG else _LONG_STEP
+    return until + step - (until - datetime.min) % step
 
 
 def _shows(report: Report, tile: Tile, name: str) -> bool:
