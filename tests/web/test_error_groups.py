@@ -153,7 +153,7 @@ def test_a_resolved_group_that_appears_in_a_later_version_came_back(server: WebS
     group = group_of(client, "in store")
 
     def row() -> dict[str, Any]:
-        found = listed(client, until=str((NOW + timedelta(days=2)).date()))
+        found = listed(client, until=str((NOW + timedelta(days=3)).date()))
         return next(row for row in found.values() if row["group"] == group)
 
     client.patch(f"/v1/error-groups/{group}", json={"state": "resolved", "version": "1.2"})
