@@ -68,7 +68,7 @@ def test_a_range_that_ends_now_is_the_same_for_all_who_ask_for_it(desk: Desk) ->
     assert len(desk.asked) == 4
 
 
-@pytest.mark.parametrize(("takes_s", "remembered_s"), [(0.1, 5), (2.0, 20), (30.0, 60)])
+@pytest.mark.parametrize(("takes_s", "remembered_s"), [(0.1, 10), (2.0, 20), (30.0, 60)])
 def test_what_is_slow_is_remembered_longer(desk: Desk, takes_s: float, remembered_s: float) -> None:
     desk.takes_s = takes_s
 
