@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -115,3 +116,12 @@ def test_sessions_are_counted_only_where_they_are_shown() -> None:
     assert asked_by("overview", "people")["sessions"] == "no"
     assert asked_by("overview", "days")["sessions"] == "no"
     assert asked_by("errors", "numbers")["sessions"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("days", "ends"),
+    [(13, datetime(2026, 11, 20, 10, 7, 40)), (14, datetime(2026, 11, 20, 11)), (90, datetime(2026, 11, 20, 11))],
+)
+def test_a_long_range_that_ends_now_ends_with_the_hour(days: int, ends: datetime) -> None:
+    now = datetime(2026, 11, 20, 10, 7, 33, 250_000)
+    assert answers.full_step(now - timedelta(days=days), now) == ends

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from whodid.reading.reader import Reader
 
 _NOTEBOOK_SQL: Final = f"""SELECT "user", count(*) AS events, max(time) AS last
-FROM events WHERE entity_id = '{COSTLY_NOTEBOOK.id}' GROUP BY 1 ORDER BY 2 DESC, 1"""  # noqa: S608
+FROM events WHERE entity_id = '{COSTLY_NOTEBOOK.id}' GROUP BY 1 ORDER BY 2 DESC, 1"""  # noqa: S608 (an id of our own story)
 _DATASET: Final = f"dataset:{MOVED_DATASET.id}"
 
 
