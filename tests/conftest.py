@@ -16,10 +16,12 @@ from support.clickhouse import ClickHouseMissing, ClickHouseServer
 from support.javascript import JavaScriptMissing, browser
 from support.kafka import KafkaCluster, KafkaMissing, kafka_cluster
 from support.postgresql import PostgreSQLMissing, PostgreSQLServer, short_folder
+from support.webhooks import Receiver, receiver
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from support.mail import MailBox
     from support.s3 import S3Server
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and the programs they start with them.
@@ -96,6 +98,22 @@ def chromium() -> Iterator[Browser]:
         launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailBox]:
+    """A mail server that keeps what it gets."""
+    from support.mail import mail_server
+
+    with mail_server(tmp_path_factory.mktemp("mail")) as started:
+        yield started
+
+
+@pytest.fixture
+def hook() -> Iterator[Receiver]:
+    """A server that webhooks are posted to."""
+    with receiver() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

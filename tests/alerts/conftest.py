@@ -11,22 +11,10 @@ import pytest
 
 from support.alerting import SECRET
 from support.beside import Clock, House
-from support.mail import MailBox, mail_server
-from support.webhooks import Receiver, receiver
+from support.mail import MailBox
+from support.webhooks import Receiver
 from whodid.delivery.mail import MailServer
 from whodid.delivery.webhook import Webhook
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailBox]:
-    with mail_server(tmp_path_factory.mktemp("mail")) as started:
-        yield started
-
-
-@pytest.fixture
-def hook() -> Iterator[Receiver]:
-    with receiver() as started:
-        yield started
 
 
 @pytest.fixture

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.mail import PASSWORD, USER, MailBox, mail_server
+from support.mail import PASSWORD, USER, MailBox
 from support.webhooks import receiver
 from whodid import cli
 
 Captured = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailBox]:
-    with mail_server(tmp_path_factory.mktemp("mail")) as started:
-        yield started
 
 
 def test_a_schedule_by_command_line(tmp_path: Path, capsys: Captured) -> None:

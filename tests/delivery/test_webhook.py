@@ -7,24 +7,17 @@ import hmac
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
-from support.webhooks import Receiver, receiver
+from support.webhooks import Receiver
 from whodid.delivery.call import Call, refuse_forbidden
 from whodid.delivery.webhook import Webhook, check, post
 from whodid.errors import WhodidError
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SECRET = "shared-by-both-sides"
-
-
-@pytest.fixture
-def hook() -> Iterator[Receiver]:
-    with receiver() as started:
-        yield started
 
 
 def test_what_is_sent_is_signed(hook: Receiver) -> None:

@@ -10,17 +10,11 @@ import msgspec
 import pytest
 
 from support.beside import Clock, House
-from support.mail import MailBox, mail_server
+from support.mail import MailBox
 from support.reading import event
 from support.scheduling import FRIDAY
 from whodid.datasets.connections import Connection
 from whodid.delivery.mail import MailServer
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailBox]:
-    with mail_server(tmp_path_factory.mktemp("mail")) as started:
-        yield started
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from support.beside import Clock, House
 from support.reading import event
-from support.webhooks import Receiver, receiver
+from support.webhooks import Receiver
 from whodid.alerts.row import NewAlert
 from whodid.datasets.connections import Connection
 from whodid.delivery.webhook import Webhook
@@ -19,12 +19,6 @@ from whodid.schedules.row import Destination, NewSchedule
 
 pytestmark = pytest.mark.postgresql
 SCHEDULES = 6
-
-
-@pytest.fixture
-def hook() -> Iterator[Receiver]:
-    with receiver() as started:
-        yield started
 
 
 @pytest.fixture

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
-from support.mail import PASSWORD, MailBox, mail_server
+from support.mail import PASSWORD, MailBox
 from support.reading import event
 from support.web import WebServer
-from support.webhooks import Receiver, receiver
+from support.webhooks import Receiver
 
 SECRET = "the-secret-of-the-webhook"
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailBox]:
-    with mail_server(tmp_path_factory.mktemp("mail")) as started:
-        yield started
-
-
-@pytest.fixture
-def hook() -> Iterator[Receiver]:
-    with receiver() as started:
-        yield started
 
 
 def test_a_schedule_from_its_making_to_its_end(server: WebServer, tmp_path: Path) -> None:

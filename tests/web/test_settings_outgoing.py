@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.mail import PASSWORD, MailBox, mail_server
+from support.mail import PASSWORD, MailBox
 from support.reading import event
 from support.web import WebServer
-from support.webhooks import Receiver, receiver
+from support.webhooks import Receiver
 from whodid.directory.sign_in import COOKIE
 
 SECRET = "the-secret-of-the-webhook"
@@ -32,18 +32,6 @@ def admin(server: WebServer) -> Iterator[httpx.Client]:
     headers = {"origin": server.url, "referer": f"{server.url}/settings"}
     with httpx.Client(base_url=server.url, cookies={COOKIE: secret}, headers=headers, timeout=60) as client:
         yield client
-
-
-@pytest.fixture
-def hook() -> Iterator[Receiver]:
-    with receiver() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailBox]:
-    with mail_server(tmp_path_factory.mktemp("mail")) as started:
-        yield started
 
 
 def done(client: httpx.Client, path: str, /, **fields: str) -> str:
