@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,18 +17,6 @@ from whodid.journal.arrays import RUN_EVENTS_MIN
 from whodid.journal.base import Array, Draft
 from whodid.journal.disk import DiskJournal
 from whodid.journal.segment import SealedSegment
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "journal"
-
-
-@pytest.fixture
-def journal(folder: Path) -> Iterator[DiskJournal]:
-    opened = open_journal(folder)
-    yield opened
-    opened.close()
 
 
 def sealed(journal: DiskJournal, drafts: Sequence[Draft]) -> SealedSegment:

@@ -55,3 +55,8 @@ def numbers_in(journal: DiskJournal) -> list[int]:
         for frame in batch.frames()
         for index in range(len(frame.events))
     ]
+
+
+def segment_names(folder: Path, pattern: str = "*.*ed") -> list[str]:
+    """The files of sealed and released segments in a journal's folder."""
+    return sorted(path.name for path in folder.glob(pattern))
