@@ -18,13 +18,13 @@ from whodid.benchmark.scale import figure
 from whodid.benchmark.standing import report, standing
 from whodid.event import Event
 
-DISK_BYTES = 10**9 * int(figure("duckdb_bytes").reckoned)
+DISK_BYTES = 10**9 * int(figure("duckdb_bytes").value)
 HERE = Machine(cores=4, memory_bytes=8 * 10**9, disk_free_bytes=DISK_BYTES, fdatasync_p50_ms=0.3, fdatasync_p99_ms=1.0)
 
 
 def measured(**more: float) -> Measured:
     fields = {
-        "seconds": 40.0, "ingest_1": figure("ingest_1").reckoned / 2, "ingest_1_p99_ms": 4.0, "ingest_100": 300_000.0,
+        "seconds": 40.0, "ingest_1": figure("ingest_1").value / 2, "ingest_1_p99_ms": 4.0, "ingest_100": 300_000.0,
         "ingest_1000": 300_000.0,
         "store_load": 250_000.0, "sustained": 80_000.0, "processor_us": 10.0, "visible_p50_ms": 120.0,
         "visible_max_ms": 400.0, "asked_events": 2_000_000, "bytes_per_event": 40.0,

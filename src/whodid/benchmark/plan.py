@@ -35,7 +35,7 @@ def plan(events_per_s: float, years: float, *, hot_days: int = 30) -> list[Row]:
 
 def lake_cost_per_event(years: float) -> float:
     """Dollars to keep one event in the lake."""
-    return figure("parquet_bytes").reckoned / 1e9 * OBJECT_GB_MONTH * 12 * years
+    return figure("parquet_bytes").value / 1e9 * OBJECT_GB_MONTH * 12 * years
 
 
 def core_cost_per_event(events_per_s_and_core: float) -> float:
@@ -48,11 +48,11 @@ def costs() -> list[Row]:
     million = 1e6
 
     def taken(what: str, *names: str) -> Row:
-        rate = 1 / sum(1 / figure(name).reckoned for name in names) / CORES / HEADROOM
+        rate = 1 / sum(1 / figure(name).value for name in names) / CORES / HEADROOM
         return Row(what, f"{rate:,.0f} events/s a core", f"${core_cost_per_event(rate) * million:.5f}")
 
     def kept(what: str, name: str, price: float) -> Row:
-        size = figure(name).reckoned
+        size = figure(name).value
         return Row(what, f"{size:g} bytes, ${price} a GB-month", f"${size / 1e9 * price * 12 * million:.3f}")
 
     return [
@@ -67,8 +67,8 @@ def costs() -> list[Row]:
 
 
 def _rows(rate: float, years: float, hot_days: int) -> Iterator[Row]:
-    wire, kafka, clickhouse = (figure(name).reckoned for name in ("wire_bytes", "kafka", "clickhouse"))
-    hot_bytes, lake_bytes = figure("clickhouse_bytes").reckoned, figure("parquet_bytes").reckoned
+    wire, kafka, clickhouse = (figure(name).value for name in ("wire_bytes", "kafka", "clickhouse"))
+    hot_bytes, lake_bytes = figure("clickhouse_bytes").value, figure("parquet_bytes").value
     a_day = rate * DAY_S
     total = a_day * 365 * years
     yield Row("events", f"{rate:,.0f}/s × {DAY_S:,} s × 365 × {years:g}", f"{_big(a_day)} a day, {_big(total)} in all")
@@ -93,12 +93,12 @@ def _rows(rate: float, years: float, hot_days: int) -> Iterator[Row]:
         f"{hot_bytes:g} bytes an event, {hot_days} days, {REPLICAS} replicas",
         f"{_size(hot)} of NVMe",
     )
-    writing = rate / figure("parquet").reckoned * CORES * HEADROOM
+    writing = rate / figure("parquet").value * CORES * HEADROOM
     yield Row("lake, writing", "Parquet, half of it free", f"{writing:,.0f} cores")
     yield Row(
         "lake, disk", f"{lake_bytes:g} bytes an event, {years:g} years", f"{_size(total * lake_bytes)} of objects"
     )
-    cores = core_cost_per_event(1 / (1 / kafka + REPLICAS / clickhouse + 1 / figure("parquet").reckoned)
+    cores = core_cost_per_event(1 / (1 / kafka + REPLICAS / clickhouse + 1 / figure("parquet").value)
                                 / CORES) * HEADROOM  # fmt: skip
     nvme = hot_bytes / 1e9 * NVME_GB_MONTH * 12 / 365 * hot_days * REPLICAS
     lake = lake_cost_per_event(years)

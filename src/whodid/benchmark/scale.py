@@ -1,7 +1,4 @@
-"""How far each shape of an installation goes, as rows of data: docs/scale.md and `whodid bench` say what stands here.
-
-A figure that was not measured yet is None, and is shown as the command that measures it.
-"""
+"""How far each shape of an installation goes, as rows of data: docs/scale.md and `whodid bench` say what is here."""
 
 from __future__ import annotations
 
@@ -16,22 +13,15 @@ DAY_S: Final = 86_400
 class Figure(NamedTuple):
     """Something measured on the reference machine.
 
-    key      what `whodid bench` calls it, where it measures it.
-    planned  what plans reckon with until it is measured: what the tests of this version ask for.
+    key  what `whodid bench` calls it, where it measures it.
     """
 
     name: str
     title: str
-    value: float | None
+    value: float
     unit: str
     command: str
     key: str = ""
-    planned: float | None = None
-
-    @property
-    def reckoned(self) -> float:
-        """The figure that plans use."""
-        return self.value if self.value is not None else self.planned or 0.0
 
 
 class Shape(NamedTuple):
@@ -138,12 +128,8 @@ def shown(value: float, unit: str) -> str:
 
 def figure_row(one: Figure) -> str:
     """The row of a figure in docs/scale.md."""
-    if one.value is not None:
-        value = shown(one.value, one.unit)
-    else:
-        value = f"*to be measured*; plans reckon with {shown(one.reckoned, one.unit)}"
-    core = f"{one.reckoned / CORES:,.0f}" if one.unit == "events/s" else ""
-    return f"| {one.title} | {value} | {core} | `{one.command}` |"
+    core = f"{one.value / CORES:,.0f}" if one.unit == "events/s" else ""
+    return f"| {one.title} | {shown(one.value, one.unit)} | {core} | `{one.command}` |"
 
 
 def shape_row(one: Shape) -> str:

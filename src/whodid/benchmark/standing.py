@@ -75,13 +75,13 @@ def _carries(measured: Measured, shape: Shape) -> str:
 
 
 def _event_bytes(measured: Measured) -> float:
-    return max(measured.bytes_per_event, figure("duckdb_bytes").reckoned)
+    return max(measured.bytes_per_event, figure("duckdb_bytes").value)
 
 
 def _compared(measured: Measured) -> Iterator[tuple[Figure, float, float]]:
     """The figures that were measured here and on the reference machine."""
     for one in FIGURES:
-        if one.key and one.value is not None:
+        if one.key:
             of = measured.machine if one.key in measured.machine.__struct_fields__ else measured
             yield one, float(getattr(of, one.key)), one.value
 
