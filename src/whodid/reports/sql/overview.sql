@@ -17,104 +17,91 @@
 -- column: previous integer | in the equal time before; empty when most of it was not recorded
 -- column: change_percent number % | value against previous, to a tenth
 -- chart: bar x=value y=measure
-WITH spans AS (
+WITH seen AS (
+    -- One scan for all windows: what lies behind equally many bounds of windows is one row, and `seen_at` a time of it.
     SELECT
-        CAST($since AS timestamp) AS since, CAST($until AS timestamp) AS until, CAST($before AS timestamp) AS before,
-        CAST($day AS timestamp) AS day, CAST($day_before AS timestamp) AS day_before,
-        CAST($week AS timestamp) AS week, CAST($week_before AS timestamp) AS week_before,
-        CAST($month AS timestamp) AS month, CAST($month_before AS timestamp) AS month_before
-), seen AS (
-    -- One scan for all windows: `stretch` counts the bounds of windows that lie behind an event.
-    SELECT
-        e.person AS login,
-        CAST(e.time >= s.since AS integer) + CAST(e.time >= s.before AS integer)
-            + CAST(e.time >= s.day AS integer) + CAST(e.time >= s.day_before AS integer)
-            + CAST(e.time >= s.week AS integer) + CAST(e.time >= s.week_before AS integer)
-            + CAST(e.time >= s.month AS integer) + CAST(e.time >= s.month_before AS integer) AS stretch,
+        e.who AS login,
+        CAST(e.time >= $since AS integer) + CAST(e.time >= $before AS integer)
+            + CAST(e.time >= $day AS integer) + CAST(e.time >= $day_before AS integer)
+            + CAST(e.time >= $week AS integer) + CAST(e.time >= $week_before AS integer)
+            + CAST(e.time >= $month AS integer) + CAST(e.time >= $month_before AS integer) AS stretch,
+        min(e.time) AS seen_at,
         sum(e.events) AS events,
         sum(e.runs) AS runs,
         sum(e.errors) AS errors
-    FROM user_days e CROSS JOIN spans s
+    FROM user_days e
     WHERE e.time < $until AND chosen()
     GROUP BY 1, 2
-), told AS (
-    SELECT CASE WHEN NOT is_program(login) THEN login END AS login, stretch, events, runs, errors FROM seen
-), bounds AS (
-    SELECT b.name, b.begins, b.ends,
-        CAST(b.begins >= s.since AS integer) + CAST(b.begins >= s.before AS integer)
-            + CAST(b.begins >= s.day AS integer) + CAST(b.begins >= s.day_before AS integer)
-            + CAST(b.begins >= s.week AS integer) + CAST(b.begins >= s.week_before AS integer)
-            + CAST(b.begins >= s.month AS integer) + CAST(b.begins >= s.month_before AS integer) AS from_stretch,
-        CASE
-            WHEN b.ends >= s.until THEN 9
-            ELSE CAST(b.ends >= s.since AS integer) + CAST(b.ends >= s.before AS integer)
-                + CAST(b.ends >= s.day AS integer) + CAST(b.ends >= s.day_before AS integer)
-                + CAST(b.ends >= s.week AS integer) + CAST(b.ends >= s.week_before AS integer)
-                + CAST(b.ends >= s.month AS integer) + CAST(b.ends >= s.month_before AS integer)
-        END AS to_stretch
-    FROM (
-        SELECT 'time' AS name, since AS begins, until AS ends FROM spans
-        UNION ALL SELECT 'before', before, since FROM spans
-        UNION ALL SELECT 'day', day, until FROM spans
-        UNION ALL SELECT 'day before', day_before, day FROM spans
-        UNION ALL SELECT 'week', week, until FROM spans
-        UNION ALL SELECT 'week before', week_before, week FROM spans
-        UNION ALL SELECT 'month', month, until FROM spans
-        UNION ALL SELECT 'month before', month_before, month FROM spans
-    ) b CROSS JOIN spans s
-), counted AS (
+), each_user AS (
     SELECT
-        b.name, count(DISTINCT t.login) AS users, coalesce(sum(t.events), 0) AS events,
-        coalesce(sum(t.runs), 0) AS runs, coalesce(sum(t.errors), 0) AS errors
-    FROM bounds b LEFT JOIN told t ON t.stretch >= b.from_stretch AND t.stretch < b.to_stretch
+        login,
+        min(seen_at) AS first,
+        max(CASE WHEN seen_at >= $since THEN 1 ELSE 0 END) AS is_current,
+        max(CASE WHEN seen_at >= $before AND seen_at < $since THEN 1 ELSE 0 END) AS was_before,
+        max(CASE WHEN seen_at >= $day THEN 1 ELSE 0 END) AS in_day,
+        max(CASE WHEN seen_at >= $day_before AND seen_at < $day THEN 1 ELSE 0 END) AS in_day_before,
+        max(CASE WHEN seen_at >= $week THEN 1 ELSE 0 END) AS in_week,
+        max(CASE WHEN seen_at >= $week_before AND seen_at < $week THEN 1 ELSE 0 END) AS in_week_before,
+        max(CASE WHEN seen_at >= $month THEN 1 ELSE 0 END) AS in_month,
+        max(CASE WHEN seen_at >= $month_before AND seen_at < $month THEN 1 ELSE 0 END) AS in_month_before
+    FROM seen
+    WHERE login IS NOT NULL
     GROUP BY 1
-), arrived AS (
-    SELECT b.name, count(f.login) AS users
-    FROM bounds b
-    LEFT JOIN (SELECT login, min(stretch) AS stretch FROM told WHERE login IS NOT NULL GROUP BY 1) f
-        ON f.stretch >= b.from_stretch AND f.stretch < b.to_stretch
-    GROUP BY 1
-), sessions AS (
-    SELECT name, count(*) AS sessions
+), users AS (
+    SELECT
+        sum(is_current) AS users, sum(was_before) AS previous_users,
+        sum(in_day) AS day, sum(in_day_before) AS previous_day,
+        sum(in_week) AS week, sum(in_week_before) AS previous_week,
+        sum(in_month) AS month, sum(in_month_before) AS previous_month,
+        sum(CASE WHEN first >= $since THEN 1 ELSE 0 END) AS arrived,
+        sum(CASE WHEN first >= $before AND first < $since THEN 1 ELSE 0 END) AS previous_arrived
+    FROM each_user
+), amounts AS (
+    SELECT
+        sum(CASE WHEN seen_at >= $since THEN events END) AS events,
+        sum(CASE WHEN seen_at >= $before AND seen_at < $since THEN events END) AS previous_events,
+        sum(CASE WHEN seen_at >= $since THEN runs END) AS runs,
+        sum(CASE WHEN seen_at >= $before AND seen_at < $since THEN runs END) AS previous_runs,
+        sum(CASE WHEN seen_at >= $since THEN errors END) AS errors,
+        sum(CASE WHEN seen_at >= $before AND seen_at < $since THEN errors END) AS previous_errors
+    FROM seen
+), visits AS (
+    SELECT sum(is_current) AS sessions, sum(1 - is_current) AS previous_sessions
     FROM (
-        SELECT DISTINCT CASE WHEN e.time >= $since THEN 'time' ELSE 'before' END AS name, e.session
+        SELECT DISTINCT e.session, CASE WHEN e.time >= $since THEN 1 ELSE 0 END AS is_current
         FROM session_days e
         WHERE e.time >= $before AND e.time < $until AND chosen() AND CAST($sessions AS varchar) = 'yes'
-    ) visits
-    GROUP BY 1
+    ) each_session
 ), recorded AS (
     SELECT min(e.first) AS since FROM user_days e WHERE seen()
 ), measures AS (
-    SELECT 1 AS place, 'active users' AS measure, 'users' AS unit, name, users AS value FROM counted
-    WHERE name IN ('time', 'before')
+    SELECT
+        1 AS place, 'active users' AS measure, 'users' AS unit, 'time' AS span, users AS value,
+        previous_users AS previous
+    FROM users
+    UNION ALL SELECT 2, 'active users, last day', 'users', 'day', day, previous_day FROM users
+    UNION ALL SELECT 3, 'active users, last 7 days', 'users', 'week', week, previous_week FROM users
+    UNION ALL SELECT 4, 'active users, last 30 days', 'users', 'month', month, previous_month FROM users
+    UNION ALL SELECT 5, 'new users', 'users', 'time', arrived, previous_arrived FROM users
     UNION ALL
-    SELECT 2, 'active users, last day', 'users', name, users FROM counted WHERE name IN ('day', 'day before')
-    UNION ALL
-    SELECT 3, 'active users, last 7 days', 'users', name, users FROM counted WHERE name IN ('week', 'week before')
-    UNION ALL
-    SELECT 4, 'active users, last 30 days', 'users', name, users FROM counted WHERE name IN ('month', 'month before')
-    UNION ALL
-    SELECT 5, 'new users', 'users', name, users FROM arrived WHERE name IN ('time', 'before')
-    UNION ALL
-    SELECT 6, 'sessions', 'sessions', b.name, coalesce(s.sessions, 0)
-    FROM bounds b LEFT JOIN sessions s ON s.name = b.name
-    WHERE b.name IN ('time', 'before') AND CAST($sessions AS varchar) = 'yes'
-    UNION ALL
-    SELECT 7, 'events', 'events', name, events FROM counted WHERE name IN ('time', 'before')
-    UNION ALL
-    SELECT 8, 'runs', 'runs', name, runs FROM counted WHERE name IN ('time', 'before')
-    UNION ALL
-    SELECT 9, 'errors', 'events', name, errors FROM counted WHERE name IN ('time', 'before')
+    SELECT 6, 'sessions', 'sessions', 'time', sessions, previous_sessions FROM visits
+    WHERE CAST($sessions AS varchar) = 'yes'
+    UNION ALL SELECT 7, 'events', 'events', 'time', events, previous_events FROM amounts
+    UNION ALL SELECT 8, 'runs', 'runs', 'time', runs, previous_runs FROM amounts
+    UNION ALL SELECT 9, 'errors', 'events', 'time', errors, previous_errors FROM amounts
+), earlier AS (
+    SELECT 'time' AS span, CAST($before AS timestamp) AS begins, CAST($since AS timestamp) AS ends
+    UNION ALL SELECT 'day', CAST($day_before AS timestamp), CAST($day AS timestamp)
+    UNION ALL SELECT 'week', CAST($week_before AS timestamp), CAST($week AS timestamp)
+    UNION ALL SELECT 'month', CAST($month_before AS timestamp), CAST($month AS timestamp)
 ), known AS (
     SELECT
         m.place, m.measure, m.unit,
-        CAST(max(CASE WHEN b.ends = s.until THEN m.value END) AS bigint) AS value,
+        CAST(coalesce(m.value, 0) AS bigint) AS value,
         CAST(
-            max(CASE WHEN b.ends < s.until AND r.since <= b.begins + (b.ends - b.begins) * 0.1 THEN m.value END)
-            AS bigint
+            CASE WHEN r.since <= b.begins + (b.ends - b.begins) * 0.1 THEN coalesce(m.previous, 0) END AS bigint
         ) AS previous
-    FROM measures m JOIN bounds b ON b.name = m.name CROSS JOIN spans s CROSS JOIN recorded r
-    GROUP BY 1, 2, 3
+    FROM measures m JOIN earlier b ON b.span = m.span CROSS JOIN recorded r
 )
 SELECT
     measure,
