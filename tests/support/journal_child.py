@@ -14,6 +14,9 @@ from pathlib import Path
 from support.journals import draft, ids_of, open_journal
 from whodid.journal.disk import DiskJournal
 
+LARGE_BYTES = 600_000
+"""Half of two events is still written past the cache."""
+
 
 def tell(*words: object) -> None:
     sys.stdout.write(" ".join(map(str, words)) + "\n")
@@ -22,7 +25,7 @@ def tell(*words: object) -> None:
 
 async def work(journal: DiskJournal, steps: int) -> None:
     for step in range(steps):
-        sent = draft(2)
+        sent = draft(2, parameters={"text": "x" * LARGE_BYTES} if step % 4 == 1 else {})
         tell("try", *ids_of([sent]))
         position = await journal.append(sent)
         tell("ok", journal.status().seq_next, position.segment, *ids_of([sent]))

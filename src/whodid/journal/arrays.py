@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
+from xxhash import xxh3_64
 
 from whodid.event import Provenance
 from whodid.journal import files, frame, recovery
@@ -33,10 +34,10 @@ class Written(NamedTuple):
     survey: recovery.Survey
 
 
-def array_of(source: Path, *, verified: bool = False) -> Written | None:
+def array_of(source: Path, *, told: recovery.Sum | None = None) -> Written | None:
     """Write the events of a segment's file to a temporary file beside it.
 
-    verified The bytes of the file are known to be right.
+    told     What the writer of the file knows of it: then not each frame is looked at, but all bytes together.
     Returns  None when a frame is damaged, most hold only a few events, or there is no room. Then nothing is left
              behind.
     """
@@ -44,7 +45,8 @@ def array_of(source: Path, *, verified: bool = False) -> Written | None:
     frames = rejects = whole_bytes = 0
     try:
         writing = _Writing(source)
-        for line, header in recovery.read_frames(source, verified=verified):
+        total = xxh3_64()
+        for line, header in recovery.read_frames(source) if told is None else recovery.read_summed(source, total):
             if header is None:
                 raise _Unfit
             if header.events_count:
@@ -52,12 +54,15 @@ def array_of(source: Path, *, verified: bool = False) -> Written | None:
             frames += 1
             rejects += header.rejects_count
             whole_bytes += len(line) + 1
+        if told is not None and total.digest() != told.digest:
+            raise _Unfit
         array = writing.done()
         survey = recovery.Survey(
             frames, array.events_count, rejects, writing.seq_next, 0, 0, 0, whole_bytes, intact=True
         )
         return Written(array, survey)
-    except (_Unfit, OSError):
+    except (_Unfit, OSError, ValueError, msgspec.MsgspecError):
+        # The latter two are of damage that the sums would have told of at the end.
         if writing is not None:
             writing.drop()
         return None

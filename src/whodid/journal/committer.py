@@ -25,6 +25,7 @@ from typing import Final
 from whodid.errors import WhodidError
 from whodid.journal import frame
 from whodid.journal.base import Outcome, Position
+from whodid.journal.direct import Staging
 from whodid.journal.segment import Held, OpenSegment
 from whodid.journal.space import Rate, Reserve
 
@@ -108,6 +109,7 @@ class Committer:
         self._closed = False
         self._process = os.getpid()
         self._active: OpenSegment | None = None
+        self._staging = Staging()
         self._retry_at_s = 0.0
         self._thread = threading.Thread(target=self._run, name="whodid-journal", daemon=True)
         self._thread.start()
@@ -301,7 +303,7 @@ class Committer:
         if self._active is None:
             # A number that a failed attempt took is not tried again: its file may still be there.
             number, self._number_next = self._number_next, self._number_next + 1
-            self._active = OpenSegment(self._folder, number)
+            self._active = OpenSegment(self._folder, number, self._staging)
         return self._active
 
     def _try_seal(self) -> WhodidError | None:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from io import FileIO
+from io import RawIOBase
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 from xxhash import xxh3_64
 
-from whodid.journal import frame
+from whodid.journal import direct, frame
 
 _BUFFER_BYTES: Final = 4 * 1024 * 1024
 # Hashed at once: others wait for the interpreter meanwhile.
@@ -71,7 +71,7 @@ def is_of(told: Sum, path: Path) -> bool:
     """Whether a file is, to the last bit, as it was written: quicker to tell than whether each frame is."""
     total = xxh3_64()
     buffer = memoryview(bytearray(_HASHED_BYTES))
-    with path.open("rb", buffering=0) as file:
+    with direct.open_to_read(path) as file:
         while got := file.readinto(buffer):
             total.update(buffer[:got])
     return total.digest() == told.digest
@@ -88,15 +88,18 @@ def read_pieces(path: Path) -> Iterator[Piece]:
                 yield from _pieces_of_bad(offset, bytes(line), ended)
 
 
-def read_frames(path: Path, *, verified: bool = False) -> Iterator[tuple[memoryview, frame.Header | None]]:
-    """Every line, good until the next is asked for, and its header if it is a whole frame.
-
-    verified  the bytes of the file are known to be right.
-    """
-    read = frame.header if verified else frame.verify
+def read_frames(path: Path) -> Iterator[tuple[memoryview, frame.Header | None]]:
+    """Every line, good until the next is asked for, and its header if it is a whole frame."""
     with path.open("rb", buffering=0) as file:
         for _, line, ended in _lines(file):
-            yield line, read(line) if ended else None
+            yield line, frame.verify(line) if ended else None
+
+
+def read_summed(path: Path, total: xxh3_64) -> Iterator[tuple[memoryview, frame.Header | None]]:
+    """The same without a look at each sum: all bytes are added to `total`, which tells at the end if they are right."""
+    with direct.open_to_read(path) as file:
+        for _, line, ended in _lines(file, total):
+            yield line, frame.header(line) if ended else None
 
 
 def survey(path: Path) -> Survey:
@@ -133,16 +136,18 @@ def survey(path: Path) -> Survey:
     return Survey(frames, events, rejects, seq_next, damaged, behind, torn, whole, intact)
 
 
-def _lines(file: FileIO) -> Iterator[tuple[int, memoryview, bool]]:
+def _lines(file: RawIOBase, total: xxh3_64 | None = None) -> Iterator[tuple[int, memoryview, bool]]:
     """Offset, line without its break, and whether it had one. A line is good until the next is asked for.
 
     All lines share one buffer: a store reads every byte this way, and fresh memory for each line costs more than all
-    that is done with it.
+    that is done with it. Whatever is read is added to `total`.
     """
     buffer = bytearray(_BUFFER_BYTES)
     offset = held = 0
     while got := file.readinto(memoryview(buffer)[held:]):
         begin, searched, end = 0, held, held + got
+        if total is not None:
+            total.update(memoryview(buffer)[held:end])
         while (at := buffer.find(b"\n", searched, end)) >= 0:
             yield offset, memoryview(buffer)[begin:at], True
             offset += at + 1 - begin

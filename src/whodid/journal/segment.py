@@ -17,7 +17,7 @@ import msgspec
 from xxhash import xxh3_64
 
 from whodid.errors import WhodidError
-from whodid.journal import crash, files, frame, recovery
+from whodid.journal import crash, direct, files, frame, recovery
 from whodid.journal.arrays import array_of
 from whodid.journal.base import Array, Frame
 from whodid.journal.quarantine import Quarantine
@@ -61,7 +61,7 @@ class OpenSegment:
     and nothing may be appended before.
     """
 
-    def __init__(self, folder: Path, number: int):
+    def __init__(self, folder: Path, number: int, staging: direct.Staging):
         self.number = number
         self.size_bytes = 0
         self.events = 0
@@ -76,7 +76,8 @@ class OpenSegment:
         """A sync failed: what the kernel says about this file afterwards proves nothing, so no more goes into it."""
         self._folder = folder
         self._path = open_path(folder, number)
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, files.FILE_MODE)
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, files.FILE_MODE)
+        self._appender = direct.Appender(self._path, self._descriptor, staging)
         try:
             crash.point("journal.after-create")
             files.sync_folder(folder)
@@ -99,11 +100,11 @@ class OpenSegment:
         if crash.armed("journal.mid-write"):
             data = b"".join(pieces)
             half = len(data) // 2
-            files.write_all(self._descriptor, data[:half])
+            self._write([data[:half]])
             crash.point("journal.mid-write")
-            files.write_all(self._descriptor, data[half:])
+            self._write([data[half:]])
         else:
-            files.write_pieces(self._descriptor, pieces)
+            self._write(pieces)
         crash.point("journal.after-write")
         try:
             files.sync(self._descriptor)
@@ -121,6 +122,9 @@ class OpenSegment:
         self._seq_next = held.seq_next
         for piece in pieces:
             self._total.update(piece)
+
+    def _write(self, pieces: Sequence[bytes]) -> None:
+        files.write_pieces(self._descriptor, self._appender.append(pieces))
 
     def told(self) -> recovery.Sum:
         """What is durable in it."""
@@ -163,6 +167,7 @@ class OpenSegment:
             self._close()
 
     def _close(self) -> None:
+        self._appender.close()
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
@@ -251,8 +256,8 @@ class SealedSegment:
     def array(self) -> Array | None:
         """See `Batch.array`. Checks the bytes as well if nobody did yet: reading them twice costs as much again."""
         with self._lock:
-            verified = self._is_as_told()
-        written = array_of(self._path, verified=verified)
+            told = self._told
+        written = array_of(self._path, told=told)
         if written is None:
             return None
         with self._lock:
