@@ -207,6 +207,14 @@ class TestPlanted:
         assert costly == story.COSTLY_NOTEBOOK.id
         assert cost > 5 * second
 
+    def test_a_notebook_that_was_forgotten(self, told: list[Event]) -> None:
+        fact = story.FORGOTTEN_NOTEBOOK
+        signs = [event for event in told if event.entities and event.entities[0].id == fact.id]
+        assert {event.type for event in signs} == {"compute-resource-usage-start", "compute-resource-usage-update"}
+        assert days_ago(signs[0]) == pytest.approx(fact.days_ago) and days_ago(signs[-1]) < 0.5
+        last = parameters_of(signs[-1])["computeResourceUsage"]["localProcess"]
+        assert last["cpuTotalMS"] / 1000 < 0.01 * (signs[-1].time - signs[0].time).total_seconds()
+
     def test_an_account_that_was_probed(self, told: list[Event]) -> None:
         fact = story.PROBED_ACCOUNT
         failures = [
@@ -244,6 +252,21 @@ class TestPlanted:
         assert sum(after) / len(after) == pytest.approx(fact.mean_after, abs=2)
         others = [told for _, told in asked if told["serviceId"] == "solubility"]
         assert {told["version"] for told in others} == {"v3", "v4"}
+
+    def test_predictions_that_are_wrong_more_often_since(self, told: list[Event]) -> None:
+        outcomes = {
+            tells["key"]: tells["outcome"]
+            for tells in map(parameters_of, of_type(told, "ground-truth"))
+            if (tells["serviceId"], tells["match"]) == (story.DRIFT.service, "context.customer")
+        }
+        right: dict[bool, list[bool]] = {False: [], True: []}
+        for event in of_type(told, "prediction-query"):
+            asked = parameters_of(event)
+            outcome = outcomes.get(asked["context"].get("customer"))
+            if outcome and asked["result"]:
+                right[days_ago(event) < story.DRIFT.days_ago].append(asked["result"]["prediction"] == outcome)
+        before, after = (sum(right[later]) / len(right[later]) for later in (False, True))
+        assert before > 0.85 and after < before - 0.15
 
 
 def test_compute_metrics_only_grow_under_one_id(told: list[Event]) -> None:

@@ -142,11 +142,12 @@ def test_a_request_on_client_and_server_is_one_timeline(store: Store, told: list
 
 
 def test_outcomes_judge_the_predictions_of_each_version(store: Store) -> None:
-    found = rows(store, "api-quality")
-    assert {row["version"] for row in found} == {"v3", "v4"}
-    assert all(0.6 < row["accuracy"] < 0.95 and row["kind"] == "classification" for row in found)
-    assert sum(row["pairs"] for row in found) > 50
-    assert all(20 < row["known_percent"] < 45 for row in found)
+    found = {row["version"]: row for row in rows(store, "api-quality")}
+    assert {version: row["kind"] for version, row in found.items()} == {"v3": "classification", "v4": "classification"}
+    assert found["v4"]["accuracy"] < found["v3"]["accuracy"] - 0.1
+    assert found["v3"]["auc"] > 0.8 and found["v3"]["positive"] == "churn"
+    # Of the latest queries nothing is known.
+    assert 20 < found["v4"]["known_percent"] < found["v3"]["known_percent"] < 45
 
 
 def test_what_policies_filtered_is_among_the_losses(duckdb_store: Store, tmp_path: Path) -> None:

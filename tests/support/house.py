@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from support.story import END
-from whodid.analysis.ground_truth import Outcome, events_of
 from whodid.event import Entity, Event, foreign_id
 
 ADMINISTRATOR = "ida.hansen"
@@ -87,15 +86,3 @@ def events() -> list[Event]:
             for step, (phase, hours) in enumerate([("start", 0), ("update", 6), ("complete", 12)])
         ),
     ]
-
-
-def outcomes(story: list[Event]) -> list[Event]:
-    """What happened to every third customer that the service `churn` was asked about: mostly what it predicted."""
-    asked = [event for event in story if event.type == "prediction-query" and event.function == "churn/predict"]
-    told = []
-    for number, event in enumerate(asked[::3]):
-        result = msgspec.json.decode(event.parameters).get("result")
-        predicted = result["prediction"] if result else "stay"
-        other = "stay" if predicted == "churn" else "churn"
-        told.append(Outcome(key=event.id, outcome=other if number % 5 == 0 else predicted))
-    return list(events_of("churn", told, match="id", at=END - timedelta(hours=2), by=ADMINISTRATOR))

@@ -1,4 +1,4 @@
-"""Queries to API nodes: features in, result out; one feature moves."""
+"""Queries to API nodes: features in, result out; one feature moves, and what really happened shows what that does."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from whodid.demo.pen import DAY_S, Pen
-from whodid.demo.story import DRIFT
+from whodid.demo.story import DRIFT, OUTCOMES
 from whodid.event import Entity
 
 _CALLERS: Final = ("api:crm", "api:webshop", "api:call-centre", "api:planning")
 _FAILED_SHARE: Final = 0.008
+_CUSTOMERS: Final = 10**7
 
 
 class Service(NamedTuple):
@@ -43,6 +44,11 @@ def _query(pen: Pen, service: Service, at: float, slow: float, *, drifted: bool)
     failed = dice.random() < _FAILED_SHARE
     caller = _CALLERS[dice.getrandbits(2)]
     node = f"api-{1 + dice.getrandbits(1)}"
+    context: dict[str, Any] = {"caller": caller}
+    if service.name == DRIFT.service:
+        context["customer"] = f"C-{dice.randrange(_CUSTOMERS):07}"
+        if dice.random() < OUTCOMES.share:
+            _tell_outcome(pen, at, context["customer"], features, drifted=drifted)
     fields: dict[str, Any] = {"status": "failed", "error_message": "Feature is missing", "level": "error"}
     pen.write(
         at,
@@ -62,9 +68,31 @@ def _query(pen: Pen, service: Service, at: float, slow: float, *, drifted: bool)
             "features": features,
             "result": None if failed else result,
             "timing": {"preProcessing": round(duration * 0.1, 2), "scoring": round(duration * 0.8, 2)},
-            "context": {"caller": caller},
+            "context": context,
         },
         **(fields if failed else {"status": "ok"}),
+    )
+
+
+def _tell_outcome(pen: Pen, asked_at: float, customer: str, features: dict[str, Any], *, drifted: bool) -> None:
+    """What became of a customer."""
+    likelihood = _leaving(features["tenure_months"], features[DRIFT.feature]) + pen.dice.gauss(0, 0.12)
+    left = likelihood + (OUTCOMES.more_leave if drifted else 0.0) > 0.5
+    told = {
+        "serviceId": DRIFT.service,
+        "match": "context.customer",
+        "key": customer,
+        "outcome": "churn" if left else "stay",
+    }
+    pen.write(
+        asked_at + OUTCOMES.known_after_days * DAY_S,
+        "ground-truth",
+        level="info",
+        topic="apinode-query",
+        source="server",
+        user=OUTCOMES.told_by,
+        entity=Entity(type="api-service", id=DRIFT.service, name=DRIFT.service),
+        parameters=told,
     )
 
 
@@ -79,7 +107,7 @@ def _churn(dice: random.Random, drifted: bool) -> tuple[dict[str, Any], dict[str
     mean = DRIFT.mean_after if drifted else DRIFT.mean_before
     spend = max(0.0, dice.gauss(mean, DRIFT.deviation))
     tenure = dice.randrange(1, 120)
-    probability = min(0.99, max(0.01, 0.75 - tenure / 190 - spend / 400 + dice.gauss(0, 0.08)))
+    probability = min(0.99, max(0.01, _leaving(tenure, spend) + dice.gauss(0, 0.08)))
     features = {
         "tenure_months": tenure,
         DRIFT.feature: round(spend, 2),
@@ -88,6 +116,11 @@ def _churn(dice: random.Random, drifted: bool) -> tuple[dict[str, Any], dict[str
     }
     answer = {"prediction": "churn" if probability > 0.5 else "stay", "probability": round(probability, 4)}
     return features, answer
+
+
+def _leaving(tenure_months: float, spend: float) -> float:
+    """How likely a customer leaves, about."""
+    return 0.75 - tenure_months / 190 - spend / 400
 
 
 def _solubility(dice: random.Random, _: bool) -> tuple[dict[str, Any], dict[str, Any]]:

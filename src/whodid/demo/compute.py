@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from whodid.demo.pen import DAY_S, Pen
 from whodid.demo.projects import Project, Thing, World
-from whodid.demo.story import COSTLY_NOTEBOOK
+from whodid.demo.story import COSTLY_NOTEBOOK, FORGOTTEN_NOTEBOOK
 from whodid.event import Entity
 
 TOPIC: Final = "compute-resource-usage"
 CENSUS_STEP_S: Final = 600
+_IDLE_UPDATE_S: Final = 6 * 3_600
 _NODE: Final[dict[str, Any]] = {"node": "dss-design", "node_type": "design"}
 _CLUSTER: Final = "k8s-research"
 _MODELS: Final = (("gpt-4o", 2.5, 10.0), ("claude-sonnet", 3.0, 15.0), ("mistral-small", 0.2, 0.6))
@@ -45,6 +46,15 @@ def run_costly_notebook(pen: Pen, world: World, starts_at: float) -> None:
     notebook = Entity(type="notebook", id=fact.id, name=fact.name)
     usage = _Usage(pen, "LOCAL_PROCESS", context, starts_at + 12.5 * 3600, notebook)
     usage.run(fact.hours_a_day * 3600, fact.memory_mb, fact.cores, updates=4, command="python")
+
+
+def forget_notebook(pen: Pen, world: World, at: float) -> None:
+    """Write the notebook that is begun at `at` and runs, idle, until after the story's end."""
+    fact = FORGOTTEN_NOTEBOOK
+    context = _context("JUPYTER_NOTEBOOK_KERNEL", world.by_key[fact.project], fact.by, notebookName=fact.name)
+    usage = _Usage(pen, "LOCAL_PROCESS", context, at, Entity(type="notebook", id=fact.id, name=fact.name))
+    length_s = world.ends_at - at + DAY_S
+    usage.run(length_s, fact.memory_mb, fact.cores, updates=int(length_s / _IDLE_UPDATE_S), command="python")
 
 
 class _Usage:

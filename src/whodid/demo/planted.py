@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from whodid.demo import errors
 from whodid.demo.calendar import SATURDAY
-from whodid.demo.compute import run_costly_notebook
+from whodid.demo.compute import forget_notebook, run_costly_notebook
 from whodid.demo.pen import DAY_S, Pen, seeded_uuid
 from whodid.demo.projects import Thing, World
 from whodid.demo.story import (
     ADMINISTRATOR,
+    FORGOTTEN_NOTEBOOK,
     MASS_EXPORT,
     MOVED_DATASET,
     PROBED_ACCOUNT,
@@ -44,6 +45,8 @@ def plant(pen: Pen, world: World, day: int, starts_at: float, scale: float) -> N
             _probe(pen, starts_at, max(4, round(PROBED_ACCOUNT.attempts * scale)), last=last)
     if _is_day(world, day, MASS_EXPORT.days_ago):
         _export_en_masse(pen, world, starts_at, max(12, round(MASS_EXPORT.datasets * scale)))
+    if _is_day(world, day, FORGOTTEN_NOTEBOOK.days_ago):
+        forget_notebook(pen, world, _at(world, FORGOTTEN_NOTEBOOK.days_ago))
     if _is_workday(starts_at):
         run_costly_notebook(pen, world, starts_at)
 

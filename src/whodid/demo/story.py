@@ -64,6 +64,18 @@ class CostlyNotebook(NamedTuple):
     hours_a_day: float
 
 
+class ForgottenNotebook(NamedTuple):
+    """A notebook that somebody began and left: its kernel still holds memory and does nothing."""
+
+    id: str
+    name: str
+    project: str
+    by: str
+    days_ago: float
+    memory_mb: float
+    cores: float
+
+
 class ProbedAccount(NamedTuple):
     """An account that somebody tried: failed logins in some nights from addresses not seen before, then a refusal."""
 
@@ -102,6 +114,19 @@ class Drift(NamedTuple):
     deviation: float
 
 
+class Outcomes(NamedTuple):
+    """What really happened to some of those whom `DRIFT.service` was asked about becomes known after so many days.
+
+    Prices rose when the feature moved, and more customers leave since (likelihood `more_leave` higher), where the
+    service takes what they spend for loyalty: what it predicts is wrong more often.
+    """
+
+    share: float
+    more_leave: float
+    known_after_days: float
+    told_by: str
+
+
 CHARACTERS: Final = (
     Character("erika.brandt", "Erika", "Brandt", "Sales Analytics", "Berlin"),
     Character("tom.walker", "Tom", "Walker", "Sales Analytics", "Boston"),
@@ -134,7 +159,11 @@ MOVED_DATASET: Final = MovedDataset(
 COSTLY_NOTEBOOK: Final = CostlyNotebook(
     "DOCKING.screen_ligands", "Screen ligands", "DOCKING", "lin.chen", 196_608.0, 24.0, 9.0
 )
+FORGOTTEN_NOTEBOOK: Final = ForgottenNotebook(
+    "SALES.forecast_trial", "Forecast trial", "SALES", "tom.walker", 6, 24_576.0, 0.004
+)
 PROBED_ACCOUNT: Final = ProbedAccount("maria.svensson", "185.220.101.{}", (11, 10, 9), 36)
 FADING_USER: Final = FadingUser("ravi.banerjee", 6.0, 55, 6)
 MASS_EXPORT: Final = MassExport("tom.walker", 12, 21, 180)
 DRIFT: Final = Drift("churn", "monthly_spend", 25, 62.0, 91.0, 18.0)
+OUTCOMES: Final = Outcomes(0.4, 0.25, 7, "api:crm")
