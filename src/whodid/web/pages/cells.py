@@ -38,7 +38,7 @@ UNITS: Final[dict[str, Callable[[Any], str]]] = {
     "%": words.per_cent,
 }
 # How names end that have their unit last; the unit is said by itself.
-_UNIT_ENDINGS: Final = ("_gb_h", "_gb", "_ms", "_percent", "_bytes", "_usd", "_hours", "_h", "_s")
+_UNIT_ENDINGS: Final = ("_gb_h", "_gb", "_ms", "_percent", "_bytes", "_usd", "_hours", "_h", "_seconds", "_s")
 # Units that are not said again beside numbers, as the number or the heading says them.
 _SAID: Final = (
     "ms",

@@ -16,6 +16,8 @@ _DOWN: Final = 14
 _MARGIN: Final = 8
 _LABEL_MAX: Final = 24
 NODES_MAX: Final = 120
+# What a wide screen has room for when drawn at four fifths of its size; text is still readable then.
+_FITS_WIDTH: Final = 1_400
 
 
 class Node(NamedTuple):
@@ -49,6 +51,11 @@ class Graph(NamedTuple):
     nodes: list[Node]
     edges: list[Edge]
     left_out: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether a wide screen shows all of it, a little smaller where it has to."""
+        return self.width <= _FITS_WIDTH
 
 
 Name = tuple[str, str]
