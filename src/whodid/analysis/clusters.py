@@ -9,14 +9,15 @@ one with the highest silhouette.
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_samples, silhouette_score
-from threadpoolctl import threadpool_limits
+from sklearn.metrics import euclidean_distances
+from threadpoolctl import ThreadpoolController
 
 from whodid.analysis.compute import cut
 
@@ -29,6 +30,8 @@ SILHOUETTE_PEOPLE: Final = 2_000
 # One person is no way of working.
 _SHARE_OF_PEOPLE_LEAST: Final = 0.02
 _SEED: Final = 17
+# k-means++ begins well: more beginnings end in the same clusters.
+_BEGINNINGS: Final = 5
 _NAMED: Final = 3
 _FEATURES_TOLD: Final = 30
 _LIFT: Final = 1.3
@@ -47,11 +50,21 @@ class People(NamedTuple):
 
 
 class Division(NamedTuple):
-    """Which cluster each person is in, how clearly they lie apart, and the silhouette of each number tried."""
+    """Which cluster each person is in, how clearly they lie apart, and the silhouette of each number tried.
+
+    `apart` is the silhouette of each person, NaN for those who are not in the sample that is compared.
+    """
 
     labels: Labels
-    silhouette: float | None
+    apart: Matrix
     tried: dict[int, float]
+
+
+class Sample(NamedTuple):
+    """Some people, always the same of the same, and `distances[p, q]` between each two of them."""
+
+    places: Labels
+    distances: Matrix
 
 
 def clusters(rows: pa.Table, asked: dict[str, Any], directory: Any) -> pa.Table:
@@ -59,59 +72,101 @@ def clusters(rows: pa.Table, asked: dict[str, Any], directory: Any) -> pa.Table:
     people = people_of(rows, least=asked["at_least"])
     if not people.logins:
         return cut([], asked["limit"])
-    # People are few: on a busy machine threads that wait for each other took 4 s, one thread 0.2 s.
-    with threadpool_limits(limits=1):
+    # People are few: on a busy machine threads that wait for each other took 4 s, one thread 0.1 s.
+    with _thread_pools().limit(limits=1):
         division = divide(people, asked["clusters"])
         return cut(_rows(people, division), asked["limit"])
 
 
 def people_of(rows: pa.Table, *, least: int) -> People:
     """The people with enough uses, from rows of person, feature and uses."""
-    uses: dict[str, dict[str, int]] = {}
-    for row in rows.to_pylist():
-        uses.setdefault(row["person"], {})[row["feature"]] = row["uses"]
-    kept = sorted(login for login, own in uses.items() if sum(own.values()) >= least)[:PEOPLE_MAX]
-    used_by: dict[str, int] = {}
-    for login in kept:
-        for feature in uses[login]:
-            used_by[feature] = used_by.get(feature, 0) + 1
-    most = sorted(used_by, key=lambda feature: (-used_by[feature], feature))[:FEATURES_MAX]
-    features = sorted(most)
-    counted = np.array([[uses[login].get(feature, 0) for feature in features] for login in kept], dtype=np.float64)
-    counted = counted.reshape(len(kept), len(features))
-    totals = np.array([sum(uses[login].values()) for login in kept], dtype=np.float64)
-    return People(kept, features, counted / np.maximum(totals, 1)[:, None])
+    uses = rows.column("uses").to_numpy().astype(np.float64)
+    logins, person = _numbered(rows.column("person"))
+    totals = np.bincount(person, uses, len(logins))
+    kept = np.flatnonzero(totals >= least)[:PEOPLE_MAX]
+    is_kept = np.isin(person, kept)
+    features, feature = _numbered(rows.column("feature").filter(pa.array(is_kept)))
+    # A row is a person and a feature: as many rows as people who use it.
+    used_by = np.bincount(feature, minlength=len(features))
+    most = np.sort(np.argsort(-used_by, kind="stable")[:FEATURES_MAX])
+    is_most = np.isin(feature, most)
+    counted = np.zeros((len(kept), len(most)))
+    places = np.searchsorted(kept, person[is_kept][is_most]), np.searchsorted(most, feature[is_most])
+    counted[places] = uses[is_kept][is_most]
+    shares = counted / np.maximum(totals[kept], 1)[:, None]
+    return People([logins[place] for place in kept], [features[place] for place in most], shares)
+
+
+def _numbered(column: pa.ChunkedArray) -> tuple[list[str], Labels]:
+    """The different texts in order, and for each row which of them it is."""
+    coded = column.combine_chunks().dictionary_encode()
+    texts = coded.dictionary.to_pylist()
+    order = sorted(range(len(texts)), key=texts.__getitem__)
+    place = np.empty(len(texts), dtype=np.int64)
+    place[order] = np.arange(len(texts))
+    return [texts[one] for one in order], place[coded.indices.to_numpy()]
 
 
 def divide(people: People, wanted: int) -> Division:
     """Divide people into `wanted` clusters; 1 stands for the number with the highest silhouette."""
     points = np.sqrt(people.shares)
+    together = Division(np.zeros(len(points), dtype=np.int64), np.full(len(points), np.nan), {})
     distinct = len(np.unique(points.round(9), axis=0))
-    most = min(CLUSTERS_MAX, len(people.logins) - 1, distinct)
-    if len(people.logins) < PEOPLE_LEAST or most < 2:
-        return Division(np.zeros(len(people.logins), dtype=np.int64), None, {})
-    numbers = [min(wanted, most)] if wanted > 1 else range(2, most + 1)
-    tried: dict[int, tuple[float, Labels]] = {}
-    for number in numbers:
+    most = min(CLUSTERS_MAX, len(points) - 1, distinct)
+    if len(points) < PEOPLE_LEAST or most < 2:
+        return together
+    sample = _sample(points)
+    tried: dict[int, tuple[float, Labels, Matrix]] = {}
+    for number in [min(wanted, most)] if wanted > 1 else range(2, most + 1):
         labels = _k_means(points, number)
         sizes = np.bincount(labels)
         if len(sizes) > 1 and (wanted > 1 or sizes.min() >= max(2, _SHARE_OF_PEOPLE_LEAST * len(labels))):
-            tried[number] = (_silhouette(points, labels), labels)
+            apart = _apart_from_others(sample, labels)
+            tried[number] = (float(np.nanmean(apart)), labels, apart)
     if not tried:
-        return Division(np.zeros(len(people.logins), dtype=np.int64), None, {})
+        return together
     best = max(tried, key=lambda number: (round(tried[number][0], 6), -number))
-    told = {number: score for number, (score, _) in tried.items()}
-    return Division(_in_order(tried[best][1], people.logins), tried[best][0], told)
+    _, labels, apart = tried[best]
+    told = {number: score for number, (score, _, _) in tried.items()}
+    return Division(_in_order(labels, people.logins), apart, told)
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    """The thread pools of what is imported here; finding them takes as long as a division."""
+    return ThreadpoolController()
 
 
 def _k_means(points: Matrix, number: int) -> Labels:
-    found: Labels = KMeans(n_clusters=number, n_init=10, random_state=_SEED).fit_predict(points).astype(np.int64)
+    means = KMeans(n_clusters=number, n_init=_BEGINNINGS, random_state=_SEED)
+    found: Labels = means.fit_predict(points).astype(np.int64)
     return found
 
 
-def _silhouette(points: Matrix, labels: Labels) -> float:
-    sample = SILHOUETTE_PEOPLE if len(points) > SILHOUETTE_PEOPLE else None
-    return float(silhouette_score(points, labels, sample_size=sample, random_state=_SEED))
+def _sample(points: Matrix) -> Sample:
+    places = np.arange(len(points))
+    if len(points) > SILHOUETTE_PEOPLE:
+        places = np.sort(np.random.default_rng(_SEED).choice(places, SILHOUETTE_PEOPLE, replace=False))
+    return Sample(places, euclidean_distances(points[places]))
+
+
+def _apart_from_others(sample: Sample, labels: Labels) -> Matrix:
+    """The silhouette of each person, NaN outside the sample: (b - a) / max(a, b), where a is the mean distance to the
+    others of its cluster and b that to the nearest other cluster; 0 for one who is alone."""
+    own, everybody = labels[sample.places], np.arange(len(sample.places))
+    is_in = (own[:, None] == np.unique(own)).astype(np.float64)
+    mine = is_in.argmax(axis=1)
+    sizes = is_in.sum(axis=0)
+    sums = sample.distances @ is_in
+    within = sums[everybody, mine] / np.maximum(sizes[mine] - 1, 1)
+    means = sums / sizes
+    means[everybody, mine] = np.inf if len(sizes) > 1 else within
+    nearest = means.min(axis=1)
+    longer = np.maximum(within, nearest)
+    apart = np.full(len(labels), np.nan)
+    differs = (sizes[mine] > 1) & (longer > 0)
+    apart[sample.places] = np.divide(nearest - within, longer, out=np.zeros_like(longer), where=differs)
+    return apart
 
 
 def _in_order(labels: Labels, logins: list[str]) -> Labels:
@@ -126,7 +181,6 @@ def _in_order(labels: Labels, logins: list[str]) -> Labels:
 def _rows(people: People, division: Division) -> list[dict[str, Any]]:
     points = np.sqrt(people.shares)
     numbers = np.unique(division.labels)
-    each = silhouette_samples(points, division.labels) if len(numbers) > 1 else np.full(len(points), np.nan)
     why = _why(people, division)
     rows, names = [], set[str]()
     for number in numbers:
@@ -149,11 +203,16 @@ def _rows(people: People, division: Division) -> list[dict[str, Any]]:
                 "typical": ", ".join(nearest),
                 "members": json.dumps(logins),
                 "features": json.dumps(_features(people.features, own, others)),
-                "silhouette": None if len(numbers) < 2 else round(float(each[inside].mean()), 6),
+                "silhouette": _mean_silhouette(division.apart[inside]),
                 "why": why,
             }
         )
     return rows
+
+
+def _mean_silhouette(apart: Matrix) -> float | None:
+    known = apart[~np.isnan(apart)]
+    return round(float(known.mean()), 6) if len(known) else None
 
 
 def _mean(shares: Matrix) -> Matrix:
@@ -196,7 +255,7 @@ def _features(features: list[str], own: Matrix, others: Matrix) -> list[dict[str
 
 def _why(people: People, division: Division) -> str:
     counted = f"{len(people.logins)} people by their shares of {len(people.features)} types of use."
-    if division.silhouette is None:
+    if not division.tried:
         return f"{counted} They are too few, or too much alike, to be divided."
     tried = ", ".join(f"{number}: {score:.3f}" for number, score in sorted(division.tried.items()))
     number = len(np.unique(division.labels))

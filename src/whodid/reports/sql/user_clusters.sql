@@ -22,13 +22,12 @@
 -- column: why text | what was counted, and why so many clusters
 -- chart: bar x=people y=cluster
 -- step: whodid.analysis.clusters:clusters
-SELECT
-    e.who AS person,
-    e.type AS feature,
-    CAST(sum(e.events) AS bigint) AS uses
-FROM entity_days e
-WHERE e.time >= $since AND e.time < $until AND chosen() AND e.uses > 0 AND e.who IS NOT NULL AND NOT e.has_via
-    AND NOT e.type = ANY(CAST($logins AS varchar[])) AND NOT e.type = ANY(CAST($failures AS varchar[]))
-    AND NOT e.type = ANY(CAST($logouts AS varchar[])) AND NOT e.type = ANY(CAST($own AS varchar[]))
-GROUP BY 1, 2
-ORDER BY 1, 2
+SELECT person, feature, uses
+FROM (
+    SELECT e.who AS person, e.type AS feature, CAST(sum(e.events) AS bigint) AS uses
+    FROM entity_days e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.uses > 0 AND e.who IS NOT NULL AND NOT e.has_via
+    GROUP BY 1, 2
+) used
+WHERE NOT feature = ANY(CAST($logins AS varchar[])) AND NOT feature = ANY(CAST($failures AS varchar[]))
+    AND NOT feature = ANY(CAST($logouts AS varchar[])) AND NOT feature = ANY(CAST($own AS varchar[]))
