@@ -13,6 +13,7 @@ from whodid.demo.story import (
     COSTLY_NOTEBOOK,
     DRIFT,
     FADING_USER,
+    FORGOTTEN_NOTEBOOK,
     MASS_EXPORT,
     MOVED_DATASET,
     PROBED_ACCOUNT,
@@ -98,6 +99,8 @@ def test_the_story_is_told_by_the_pages(visit: Callable[..., Watched]) -> None:
     watched.open("/compute")
     first = watched.page.locator("#tile-things tbody tr").first.inner_text()
     assert COSTLY_NOTEBOOK.name in first and COSTLY_NOTEBOOK.by in first
+    idle = watched.page.locator("#tile-idle tbody").inner_text()
+    assert FORGOTTEN_NOTEBOOK.name in idle and FORGOTTEN_NOTEBOOK.by in idle
     moved = shown(watched, f"/entities/dataset/{MOVED_DATASET.id}?range=90d", "changes")
     assert MOVED_DATASET.by in moved
     assert MOVED_DATASET.connection_before in moved and MOVED_DATASET.connection_after in moved
@@ -105,6 +108,8 @@ def test_the_story_is_told_by_the_pages(visit: Callable[..., Watched]) -> None:
     assert MASS_EXPORT.login in shown(watched, "/security", "mass")
     assert "drifted" in shown(watched, f"/api-nodes/{DRIFT.service}", "drift")
     assert DRIFT.feature in watched.page.locator("#tile-distributions").inner_text()
+    right = watched.open("/api-nodes?range=90d").locator("#tile-quality tbody tr").all_inner_texts()
+    assert len(right) == 2, "each version is judged by what really happened"
 
 
 def test_the_two_ways_of_working_are_told_apart_by_what_people_do(visit: Callable[..., Watched]) -> None:
