@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 
 import pytest
+import sqlglot
+from sqlglot import exp
 
 from support.reporting import ASKED, Memberships, asked, plain_rows
 from support.story import END
@@ -155,3 +157,17 @@ def test_one_thing_is_asked_of_what_is_kept_by_thing() -> None:
 def test_people_by_project_are_asked_of_what_tells_of_projects() -> None:
     assert "FROM counted_event_hours" in told(filters=["projects"]).told["user_hours"]
     assert "FROM counted_user_hours" in told().told["user_hours"]
+
+
+def test_relations_have_the_columns_that_are_asked_for() -> None:
+    found = told(asking='SELECT "verb", sum(e.events) FROM {entity_days} e', filters=["entities"])
+    assert found.told["entity_days"].count('"verb", "events" FROM') == 2
+    assert "AS verb" in found.told["entity_days"]
+    assert "package" not in found.told["entity_days"]
+
+
+@pytest.mark.parametrize("report", COUNTED, ids=[report.name for report in COUNTED])
+def test_reports_name_the_columns_of_what_is_counted(report: Report) -> None:
+    for select in sqlglot.parse_one(report.sql, read="duckdb").find_all(exp.Select):
+        reads = {table.name for table in select.find_all(exp.Table) if table.parent_select is select}
+        assert not (reads & BY_TIME and select.is_star), select.sql()

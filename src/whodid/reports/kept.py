@@ -10,6 +10,7 @@ by `sql/kept/`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -53,6 +54,7 @@ _OF_ENTITIES: Final = ("entity_hours", "entity_days")
 # Stores in which events wait to be counted: what a relation's counts are called without those that wait, and the events
 # that do. Both read apart make the statement a third of what a view of both would make it.
 _WAITING: Final = {"duckdb": ("counted_{}", "SELECT * EXCLUDE (person, who) FROM uncounted_events e")}
+_WORD: Final = re.compile(r"\w+")
 # The columns by which a filter, or a part of a sight, chooses.
 _ASKED_BY: Final = {
     "users": {"user", "acting_for"},
@@ -103,6 +105,7 @@ def relations(
     sight: Sight,
     zone: Sequence[Shift] = (),
     by: str = "day",
+    asking: str = "",
     whole: bool = True,
 ) -> Relations:
     """What the relations stand for when a report is asked.
@@ -117,9 +120,14 @@ def relations(
         What the report's `local()` adds.
     by
         What a report that reads by the day is asked to cut times to; "hour" makes it read by the hour.
+    asking
+        The report's statement in the store's words: relations by the hour and day have the columns that it and the
+        conditions name, because an engine looks at every expression before it drops those that nobody asks for.
+        All of them when it is empty.
     whole
         False to read the events alone.
     """
+    named = set(_WORD.findall(f"{asking} {chosen.where} {chosen.rest}"))
     edges = _edges(times)
     turns = [shift.begins for shift in zone if shift.begins is not None]
     even = all(shift.seconds % 3600 == 0 for shift in zone) and all(turn == _hour_of(turn) for turn in turns)
@@ -134,13 +142,15 @@ def relations(
         by_time = KEPT[name][0] in _LENGTHS
         able = [one for one in _TOLD_BY.get(name, (name,)) if one in store_keeps and _is_able(one, chosen, sight)]
         able = [one for one in able if in_days or KEPT[one][0] != "day"]
+        columns = tuple(one for one in KEPT[able[0] if able else name][1:] if one in named or not asking)
         where[name] = chosen.where
         if not able or (by_time and not even):
-            told[name] = f"({say(_form(name))})"
+            told[name] = f"({say(_form(name, columns))})"
         elif not by_time:
             told[name] = store_keeps[name]
         else:
-            told[name] = _split(able[0], kind, edges, chosen, say(_form(able[0], "uncounted")))
+            form = say(_form(able[0], columns, "uncounted"))
+            told[name] = _split(able[0], columns, kind, edges, chosen, form)
             if able[0] in _OF_ENTITIES:
                 where[name] = chosen.rest
     return Relations(told, where, params)
@@ -159,11 +169,10 @@ def _edges(times: Iterable[datetime]) -> _Edges:
     return _Edges(hours, days)
 
 
-def _split(name: str, kind: str, edges: _Edges, chosen: Chosen, form: str) -> str:
+def _split(name: str, columns: Sequence[str], kind: str, edges: _Edges, chosen: Chosen, form: str) -> str:
     """The store's counts by the day but those of some days, of these by the hour but some, and the events of these."""
     store_keeps = dialect_of(kind).kept
     counted, waiting = _WAITING.get(kind, ("", ""))
-    columns = ", ".join(f'"{column}"' for column in KEPT[name][1:])
     hours = [f"CAST($edge_{place} AS timestamp)" for place in range(len(edges.hours))]
     days = [f"CAST($edge_day_{place} AS timestamp)" for place in range(len(edges.days))]
     asked, touched = [], []
@@ -194,8 +203,9 @@ def _uncounted(events: str, waiting: str, hours: Sequence[str]) -> str:
     return f"{read} UNION ALL {waiting} WHERE NOT {within}" if waiting else read
 
 
-def _part(time: str, columns: str, relation: str, where: Sequence[str]) -> str:
-    return f'SELECT "{time}" AS "time", {columns} FROM {relation} WHERE {" AND ".join(where) or "TRUE"}'  # noqa: S608
+def _part(time: str, columns: Sequence[str], relation: str, where: Sequence[str]) -> str:
+    told = ", ".join([f'"{time}" AS "time"', *(f'"{column}"' for column in columns)])
+    return f"SELECT {told} FROM {relation} WHERE {' AND '.join(where) or 'TRUE'}"  # noqa: S608
 
 
 def _within(time: str, begins: Sequence[str], length: str) -> str:
@@ -217,17 +227,16 @@ def _is_able(name: str, chosen: Chosen, sight: Sight) -> bool:
 
 
 @cache
-def _form(name: str, events: str = "events") -> str:
-    """What a relation makes of the events, in the words of reports."""
+def _form(name: str, columns: Sequence[str] = (), events: str = "events") -> str:
+    """What a relation makes of the events, in the words of reports; by the hour and day these columns of it, or all."""
     by_time = KEPT[name][0] in _LENGTHS
     file = files(__package__) / "sql" / "kept" / f"{'told' if by_time else name}.sql"
     text = file.read_text("utf-8").replace("FROM events e", f"FROM {events} e")
     if not by_time:
         return text
     select = sqlglot.parse_one(text, read="duckdb")
-    # An engine looks at every expression before it drops those that nobody asks for.
-    wanted = [one for one in select.expressions if one.is_star or one.alias in KEPT[name]]
-    select.set("expressions", wanted)
+    wanted = columns or KEPT[name]
+    select.set("expressions", [one for one in select.expressions if one.is_star or one.alias in wanted])
     return f"{select.sql('duckdb')} WHERE {_AMONG.get(name, 'TRUE')}"
 
 

@@ -238,7 +238,14 @@ def prepare(
     times = [values[parameter.name] for parameter in chosen.parameters if parameter.type == "time"]
     say = functools.partial(translated, kind=store.kind)
     relations = kept.relations(
-        store.kind, say, times=times, chosen=chosen_by, sight=sight, zone=zone, by=values.get("by", "day")
+        store.kind,
+        say,
+        times=times,
+        chosen=chosen_by,
+        sight=sight,
+        zone=zone,
+        by=values.get("by", "day"),
+        asking=f"{say(chosen.sql)} {seen}",
     )
     params |= relations.params
     sql = statement(chosen.sql, store.kind, chosen_by.where, seen, zone, relations)
