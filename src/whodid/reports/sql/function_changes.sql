@@ -34,23 +34,32 @@ WITH people AS (
     GROUP BY 1
 ), taken AS (
     SELECT
-        e.function,
-        count(*) FILTER (WHERE e.time >= $since) AS runs,
-        count(*) FILTER (WHERE e.time < $since) AS previous_runs,
-        percentiles(CASE WHEN e.time >= $since THEN e.duration_ms END, 0.5, 0.95) AS taken_ms,
-        percentiles(CASE WHEN e.time < $since THEN e.duration_ms END, 0.5, 0.95) AS previous_taken_ms,
-        count(*) FILTER (WHERE e.time >= $since AND (e.status = 'failed' OR is_error())) AS failed,
-        count(*) FILTER (WHERE e.time < $since AND (e.status = 'failed' OR is_error())) AS previous_failed
+        e.function, count(*) AS runs, percentiles(e.duration_ms, 0.5, 0.95) AS taken_ms,
+        count(*) FILTER (WHERE e.status = 'failed' OR is_error()) AS failed
     FROM events e
-    WHERE e.time >= $before AND e.time < $until AND chosen() AND e.function IS NOT NULL AND is_run()
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.function IS NOT NULL AND is_run()
     GROUP BY 1
+), previous AS (
+    -- Two looks at half of the time each: one at all of it would put every run to the one or the other side.
+    SELECT
+        e.function, count(*) AS runs, percentiles(e.duration_ms, 0.5, 0.95) AS taken_ms,
+        count(*) FILTER (WHERE e.status = 'failed' OR is_error()) AS failed
+    FROM events e
+    WHERE e.time >= $before AND e.time < $since AND chosen() AND e.function IS NOT NULL AND is_run()
+    GROUP BY 1
+), runs AS (
+    SELECT
+        coalesce(t.function, p.function) AS function, coalesce(t.runs, 0) AS runs,
+        coalesce(p.runs, 0) AS previous_runs, t.taken_ms, p.taken_ms AS previous_taken_ms,
+        coalesce(t.failed, 0) AS failed, coalesce(p.failed, 0) AS previous_failed
+    FROM taken t FULL JOIN previous p ON p.function = t.function
 ), counted AS (
     SELECT
-        t.function, t.runs, t.previous_runs, CAST(coalesce(p.users, 0) AS bigint) AS users,
+        r.function, r.runs, r.previous_runs, CAST(coalesce(p.users, 0) AS bigint) AS users,
         CAST(coalesce(p.previous_users, 0) AS bigint) AS previous_users,
-        t.taken_ms[1] AS p50_ms, t.previous_taken_ms[1] AS previous_p50_ms,
-        t.taken_ms[2] AS p95_ms, t.previous_taken_ms[2] AS previous_p95_ms, t.failed, t.previous_failed
-    FROM taken t LEFT JOIN people p ON p.function = t.function
+        r.taken_ms[1] AS p50_ms, r.previous_taken_ms[1] AS previous_p50_ms,
+        r.taken_ms[2] AS p95_ms, r.previous_taken_ms[2] AS previous_p95_ms, r.failed, r.previous_failed
+    FROM runs r LEFT JOIN people p ON p.function = r.function
 ), told AS (
     SELECT
         c.*,
