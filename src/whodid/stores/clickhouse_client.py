@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -14,12 +13,11 @@ from clickhouse_connect.driver.client import Client
 
 from whodid.errors import WhodidError
 from whodid.stores.clickhouse_address import Address
+from whodid.stores.pool import Pool
 
 CONNECT_TIMEOUT_S: Final = 10
 # Longer than any statement may take.
 ANSWER_TIMEOUT_S: Final = 900
-IDLE_MAX: Final = 4
-BUSY_MAX: Final = 16
 
 # What makes ClickHouse answer as the other engines do: NULL where nothing is, whole times, one meaning of UNION.
 SETTINGS: Final[dict[str, Any]] = {
@@ -56,67 +54,21 @@ TOO_MANY_PARTS: Final = 252
 _UNKNOWN_CLUSTER: Final = frozenset({170, 701})
 
 
-class Clients:
-    """A few clients kept for the next caller; one that failed is thrown away, so that the next caller gets a new one.
-
-    All of it may be called from several threads at once.
-    """
+class Clients(Pool[Client]):
+    """Clients of one address."""
 
     def __init__(self, address: Address):
+        super().__init__()
         self._address = address
-        self._idle: list[Client] = []
-        self._lock = threading.Lock()
-        self._slots = threading.BoundedSemaphore(BUSY_MAX)
-        self._closed = False
 
-    @contextmanager
-    def one(self, *, wait_s: float = 30.0) -> Iterator[Client]:
-        """A client for the length of a block.
-
-        Raises
-        ------
-        WhodidError("busy")
-            Temporary: `BUSY_MAX` others were at work for `wait_s` seconds.
-        WhodidError("unavailable")
-            Temporary: no server answers.
-        """
-        if not self._slots.acquire(timeout=wait_s):
-            raise WhodidError("busy", f"{BUSY_MAX} queries are running already.", "Try again soon.", retry_after_s=1)
-        try:
-            client = self._take()
-            try:
-                yield client
-            except BaseException as problem:
-                if _is_of_connection(problem):
-                    _close(client)
-                else:
-                    self._give_back(client)
-                raise
-            self._give_back(client)
-        finally:
-            self._slots.release()
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for client in idle:
-            _close(client)
-
-    def _take(self) -> Client:
-        with self._lock:
-            if self._closed:
-                raise WhodidError("unavailable", "The store is closed.", retry_after_s=1)
-            if self._idle:
-                return self._idle.pop()
+    def _open(self) -> Client:
         return connect(self._address)
 
-    def _give_back(self, client: Client) -> None:
-        with self._lock:
-            if not self._closed and len(self._idle) < IDLE_MAX:
-                self._idle.append(client)
-                return
-        _close(client)
+    def _end(self, held: Client) -> None:
+        _close(held)
+
+    def _is_whole(self, held: Client, problem: BaseException | None) -> bool:
+        return problem is None or not _is_of_connection(problem)
 
 
 def connect(address: Address, *, session: bool = False) -> Client:

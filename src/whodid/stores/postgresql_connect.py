@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -13,12 +12,11 @@ import psycopg
 from psycopg import errors
 
 from whodid.errors import WhodidError
+from whodid.stores.pool import Pool
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 CONNECT_TIMEOUT_S: Final = 10
-IDLE_MAX: Final = 4
-BUSY_MAX: Final = 16
 
 # `jit` costs more than it brings on queries of seconds; lz4 is not built into every server.
 # A machine that is gone without a word is noticed in half a minute, so that its turn to write is over.
@@ -53,76 +51,31 @@ def break_off(connection: Connection) -> None:
         line.shutdown(socket.SHUT_RDWR)
 
 
-class Connections:
-    """A few connections kept for the next caller; broken ones are thrown away, so that the next caller gets a new one.
-
-    All of it may be called from several threads at once.
-    """
+class Connections(Pool[Connection]):
+    """Connections to one database."""
 
     def __init__(self, url: str):
+        super().__init__()
         self._url = url
-        self._idle: list[Connection] = []
-        self._lock = threading.Lock()
-        self._slots = threading.BoundedSemaphore(BUSY_MAX)
-        self._closed = False
 
-    @contextmanager
-    def one(self, *, wait_s: float = 30.0) -> Iterator[Connection]:
-        """A connection outside any transaction, for the length of a block.
-
-        Raises
-        ------
-        WhodidError("busy")
-            Temporary: `BUSY_MAX` others were at work for `wait_s` seconds.
-        WhodidError("unavailable")
-            Temporary: the server cannot be reached.
-        """
-        if not self._slots.acquire(timeout=wait_s):
-            raise WhodidError("busy", f"{BUSY_MAX} queries are running already.", "Try again soon.", retry_after_s=1)
-        try:
-            connection = self._take()
-            try:
-                yield connection
-            finally:
-                self._give_back(connection)
-        finally:
-            self._slots.release()
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
-
-    def _take(self) -> Connection:
-        with self._lock:
-            if self._closed:
-                raise WhodidError("unavailable", "The store is closed.", retry_after_s=1)
-            while self._idle:
-                connection = self._idle.pop()
-                if not connection.closed and _answers(connection):
-                    return connection
-                connection.close()
+    def _open(self) -> Connection:
         return connect(self._url)
 
-    def _give_back(self, connection: Connection) -> None:
+    def _end(self, held: Connection) -> None:
+        held.close()
+
+    def _is_whole(self, held: Connection, problem: BaseException | None) -> bool:
         with suppress(psycopg.Error):
-            if not connection.closed:
-                connection.rollback()
-        with self._lock:
-            if not connection.closed and not connection.broken and not self._closed and len(self._idle) < IDLE_MAX:
-                self._idle.append(connection)
-                return
-        connection.close()
+            if not held.closed:
+                held.rollback()
+        return not held.closed and not held.broken
 
-
-def _answers(connection: Connection) -> bool:
-    try:
-        connection.execute("SELECT")
-    except psycopg.Error:
-        return False
-    return True
+    def _still_answers(self, held: Connection) -> bool:
+        try:
+            held.execute("SELECT")
+        except psycopg.Error:
+            return False
+        return True
 
 
 @contextmanager
