@@ -32,7 +32,7 @@ class Load:
         self.head = (
             f"POST /v1/events HTTP/1.1\r\nHost: {urlsplit(arguments.url).netloc}\r\n"
             + (f"Authorization: Bearer {arguments.key}\r\n" if arguments.key else "")
-            + "Content-Type: application/json\r\nContent-Length: "
+            + f"Content-Type: application/json\r\nContent-Length: {self.bodies.size_bytes}\r\n\r\n"
         ).encode()
         self.latencies: list[float] = []
         self.refused: Counter[str] = Counter()
@@ -40,11 +40,6 @@ class Load:
         self.begin = time.perf_counter()
         self.end: float = self.begin + arguments.seconds
         self.last_answer = self.begin
-
-    def request(self) -> bytes:
-        body = self.bodies.next()
-        self.sent += 1
-        return self.head + b"%d\r\n\r\n" % len(body) + body
 
     def due_in_s(self) -> float:
         """Seconds until the next request may go, so that the rate is kept."""
@@ -60,6 +55,7 @@ class Connection(asyncio.Protocol):
         self.load = load
         self.done = done
         self.answer = b""
+        self.request = bytearray(load.head) + bytearray(load.bodies.size_bytes)
         self.started = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -75,8 +71,11 @@ class Connection(asyncio.Protocol):
         if wait_s > 0:
             asyncio.get_running_loop().call_later(min(wait_s, 0.05), self.go)
             return
+        self.load.sent += 1
+        self.load.bodies.put_next(self.request)
         self.started = time.perf_counter()
-        self.transport.write(self.load.request())
+        # Its memory is free again when the answer has come.
+        self.transport.write(self.request)
 
     def data_received(self, data: bytes) -> None:
         self.answer += data

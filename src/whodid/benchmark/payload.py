@@ -65,8 +65,22 @@ class Bodies:
         self._count = 0
         self._now_ms = 0
 
+    @property
+    def size_bytes(self) -> int:
+        """Of each body."""
+        return len(self._buffer)
+
     def next(self) -> bytes:
         """The next body; its events happened at this millisecond."""
+        self._move_on()
+        return bytes(self._buffer)
+
+    def put_next(self, request: bytearray) -> None:
+        """The next body, at the end of a request; fresh memory for each would cost more than all else here."""
+        self._move_on()
+        request[-len(self._buffer) :] = self._buffer
+
+    def _move_on(self) -> None:
         now_ms = time.time_ns() // 1_000_000
         if now_ms != self._now_ms:
             self._now_ms = now_ms
@@ -76,7 +90,6 @@ class Bodies:
             self._write(self._at_time, moment)
         self._write(self._at_tail, f"{self._client:04x}{self._count:08x}")
         self._count += 1
-        return bytes(self._buffer)
 
     def _write(self, place: int, text: str) -> None:
         """Put the text into every event at this place; most of it stands there already."""
