@@ -80,7 +80,8 @@ def test_the_counts_and_the_events_give_the_same_rows(
 
 # What is asked of what is kept, and what of the events
 
-BY_TIME = {name for name in kept.RELATIONS if KEPT[name][0] in ("hour", "day")}
+USAGE = {"usage_hours", "usage_days"}
+BY_TIME = {name for name in kept.RELATIONS if KEPT[name][0] in ("hour", "day")} - USAGE
 SESSIONS = {"session_hours", "session_days"}
 ENTITY = ("dataset", "SALES.orders")
 
@@ -145,6 +146,13 @@ def test_what_is_not_kept_is_read_from_the_events(given: dict[str, Any], expecte
     assert from_events(told(**given)) == expected
 
 
+@pytest.mark.parametrize("given", [{"zone": (Shift(None, 19_800),)}, {"sight": Sight(entities=(("a", "b"),))}])
+def test_use_of_compute_that_is_not_kept_by_the_hour_is_read_from_its_events(given: dict[str, Any]) -> None:
+    assert {told(**given).told[name] for name in USAGE} == {
+        "(SELECT e.*, e.time AS first, e.time AS last FROM usage_events e)"
+    }
+
+
 def test_one_thing_is_asked_of_what_is_kept_by_thing() -> None:
     found = told(filters=["entities", "levels"])
     for name in ("user_hours", "event_hours", "entity_hours", "user_days", "event_days", "entity_days"):
@@ -170,4 +178,4 @@ def test_relations_have_the_columns_that_are_asked_for() -> None:
 def test_reports_name_the_columns_of_what_is_counted(report: Report) -> None:
     for select in sqlglot.parse_one(report.sql, read="duckdb").find_all(exp.Select):
         reads = {table.name for table in select.find_all(exp.Table) if table.parent_select is select}
-        assert not (reads & BY_TIME and select.is_star), select.sql()
+        assert not (reads & (BY_TIME | USAGE) and select.is_star), select.sql()

@@ -45,15 +45,24 @@ _TOLD_BY_HOUR: Final = {
     "thing_hours": ("thing_hours",),
     "entity_hours": ("thing_hours", "entity_hours"),
     "session_hours": ("session_hours",),
+    "usage_hours": ("usage_hours",),
 }
 _TOLD_BY: Final[dict[str, tuple[str, ...]]] = _TOLD_BY_HOUR | {
     name.replace("hours", "days"): (*(one.replace("hours", "days") for one in told), *told)
     for name, told in _TOLD_BY_HOUR.items()
 }
 _OF_ENTITIES: Final = ("entity_hours", "entity_days")
-# Stores in which events wait to be counted: what a relation's counts are called without those that wait, and the events
-# that do. Both read apart make the statement a third of what a view of both would make it.
-_WAITING: Final = {"duckdb": ("counted_{}", "SELECT * EXCLUDE (person, who) FROM uncounted_events e")}
+# What is made of some events with what is taken out of their JSON, not of the events themselves.
+_MADE_OF: Final = {"usage_hours": "usage_events", "usage_days": "usage_events"}
+# Stores in which events wait to be counted: what a relation's counts are called without those that wait, the events
+# that do, and what a relation makes of these. Both read apart make the statement a third of what a view of both would.
+_WAITING: Final = {
+    "duckdb": (
+        "counted_{}",
+        "SELECT * EXCLUDE (person, who) FROM uncounted_events e",
+        "SELECT * FROM told_{} e",
+    )
+}
 _WORD: Final = re.compile(r"\w+")
 # The columns by which a filter, or a part of a sight, chooses.
 _ASKED_BY: Final = {
@@ -137,14 +146,17 @@ def relations(
     if chosen.entity is not None:
         params |= {"kept_type": chosen.entity[0], "kept_id": chosen.entity[1]}
     store_keeps = dialect_of(kind).kept if whole else {}
-    told, where = {}, {}
+    told: dict[str, str] = {}
+    where: dict[str, str] = {}
     for name in RELATIONS:
         by_time = KEPT[name][0] in _LENGTHS
         able = [one for one in _TOLD_BY.get(name, (name,)) if one in store_keeps and _is_able(one, chosen, sight)]
         able = [one for one in able if in_days or KEPT[one][0] != "day"]
         columns = tuple(one for one in KEPT[able[0] if able else name][1:] if one in named or not asking)
         where[name] = chosen.where
-        if not able or (by_time and not even):
+        if name in _MADE_OF and not (able and even):
+            told[name] = f"({_form(name, events=told[_MADE_OF[name]])})"
+        elif not able or (by_time and not even):
             told[name] = f"({say(_form(name, columns))})"
         elif not by_time:
             told[name] = store_keeps[name]
@@ -172,7 +184,10 @@ def _edges(times: Iterable[datetime]) -> _Edges:
 def _split(name: str, columns: Sequence[str], kind: str, edges: _Edges, chosen: Chosen, form: str) -> str:
     """The store's counts by the day but those of some days, of these by the hour but some, and the events of these."""
     store_keeps = dialect_of(kind).kept
-    counted, waiting = _WAITING.get(kind, ("", ""))
+    counted, waiting, waiting_of = _WAITING.get(kind, ("", "", ""))
+    events = dialect_of(kind).events
+    if name in _MADE_OF:
+        events, waiting = store_keeps[_MADE_OF[name]], waiting_of.format(_MADE_OF[name])
     hours = [f"CAST($edge_{place} AS timestamp)" for place in range(len(edges.hours))]
     days = [f"CAST($edge_day_{place} AS timestamp)" for place in range(len(edges.days))]
     asked, touched = [], []
@@ -188,7 +203,7 @@ def _split(name: str, columns: Sequence[str], kind: str, edges: _Edges, chosen: 
     if days or not parts:
         whole_hours = [f'"hour" NOT IN ({", ".join(hours)})'] if hours else []
         parts.append(_part("hour", columns, counted.format(name) or store_keeps[name], whole_hours + asked))
-    uncounted = _uncounted(dialect_of(kind).events, waiting, hours)
+    uncounted = _uncounted(events, waiting, hours)
     if uncounted:
         parts.append(_part("time", columns, f"(WITH uncounted AS ({uncounted}) {form}) e", touched))
     return f"({' UNION ALL '.join(parts)})"
@@ -229,6 +244,9 @@ def _is_able(name: str, chosen: Chosen, sight: Sight) -> bool:
 @cache
 def _form(name: str, columns: Sequence[str] = (), events: str = "events") -> str:
     """What a relation makes of the events, in the words of reports; by the hour and day these columns of it, or all."""
+    if name in _MADE_OF:
+        made_of = f"({_form(_MADE_OF[name])})" if events == "events" else events
+        return f"SELECT e.*, e.time AS first, e.time AS last FROM {made_of} e"  # noqa: S608 (names of our own)
     by_time = KEPT[name][0] in _LENGTHS
     file = files(__package__) / "sql" / "kept" / f"{'told' if by_time else name}.sql"
     text = file.read_text("utf-8").replace("FROM events e", f"FROM {events} e")

@@ -81,6 +81,11 @@ _TOUCHED: Final = (*_THINGS, "entity_type", "entity_id", "entity_name")
 _NARROW: Final = (
     "id", "time", "type", "level", "topic", *_PEOPLE, "project", "entity_type", "entity_id",
 )  # fmt: skip
+_USAGE: Final = (
+    "usage", "usage_kind", "context_type", "context_project", "login", "connection_usage", "connection", "model",
+    "execution", "thing", "thing_name", "memory_mb_s", "cpu_ms", "sql_ms", "llm_queries", "prompt_tokens",
+    "completion_tokens", "llm_cost_usd", "cache_hits", "running_ms",
+)  # fmt: skip
 
 KEPT: Final[dict[str, tuple[str, ...]]] = {
     # By the hour: sums over the events that agree in all other columns.
@@ -110,11 +115,10 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
     ),
     "login_events": (*_NARROW, "account", "address", "has_failed"),
     "item_events": (*_NARROW, "session", "request_id", "kind", "item"),
-    "usage_events": (
-        *_NARROW, "usage", "usage_kind", "context_type", "context_project", "login", "connection_usage", "connection",
-        "model", "execution", "thing", "thing_name", "memory_mb_s", "cpu_ms", "sql_ms", "llm_queries", "prompt_tokens",
-        "completion_tokens", "llm_cost_usd", "cache_hits", "running_ms",
-    ),
+    "usage_events": (*_NARROW, *_USAGE),
+    # The most that they say by the hour and the day: what was used so far only grows.
+    "usage_hours": ("hour", "level", *_PEOPLE, "project", *_USAGE, "first", "last"),
+    "usage_days": ("day", "level", *_PEOPLE, "project", *_USAGE, "first", "last"),
     "pod_events": (
         *_NARROW, "cluster", "is_census", "pod", "namespace", "phase", "annotated_project", "labelled_project",
         "execution", "login", "memory_mb", "memory_request_mb", "cpu_millis", "cpu_request_millis",

@@ -13,8 +13,8 @@ from whodid.stores.base import Forgotten, whole_hour
 # A day at once, or the hours of a day that has more events than this.
 EVENTS_AT_ONCE: Final = 200_000
 _STEPS: Final = (
-    "entities", "events", "thing_hours", "touched_hours", "flow_hours", "user_hours", "users_again", "session_hours",
-    "sessions_again",
+    "entities", "events", "thing_hours", "touched_hours", "flow_hours", "usage_hours", "user_hours", "users_again",
+    "session_hours", "sessions_again",
 )  # fmt: skip
 
 

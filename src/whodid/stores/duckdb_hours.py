@@ -32,6 +32,7 @@ _COUNTING: Final = {
     "login_events": "events",
     "item_events": "events",
     "usage_events": "events",
+    "usage_hours": "most_hours",
     "pod_events": "events",
 }
 # Days, the statement that makes them, and the hours that they are made of.
@@ -40,6 +41,7 @@ _DAYS: Final = {
     "touched_days": ("sum_days_of_things", "touched_hours"),
     "user_days": ("sum_days", "user_hours"),
     "session_days": ("distinct_days", "session_hours"),
+    "usage_days": ("most_days", "usage_hours"),
 }
 EVENTS: Final = tuple(relation for relation, statement in _COUNTING.items() if statement == "events")
 

@@ -1,15 +1,19 @@
 -- What every process, query and model call used on each day, and to whom it belongs: one row an id and day.
 -- Metrics grow under one id, so that the running maximum counts; a day used what it is above the day before.
 told AS (
-    SELECT e.*, CASE WHEN e.time >= $since THEN date_trunc('day', local(e.time)) END AS day
-    FROM usage_events e
+    SELECT
+        e.usage, e.usage_kind, e.context_type, e.context_project, e.login, e.connection_usage, e.connection, e.model,
+        e.execution, e.thing, e.thing_name, e.memory_mb_s, e.cpu_ms, e.sql_ms, e.llm_queries, e.prompt_tokens,
+        e.completion_tokens, e.llm_cost_usd, e.cache_hits, e.running_ms, e.first, e.last,
+        CASE WHEN e.time >= $since THEN date_trunc('day', local(e.time)) END AS day
+    FROM usage_days e
     WHERE e.time >= $lookback AND e.time < $until AND seen()
 ), each_day AS (
     SELECT
         usage AS id,
         day,
-        min(time) AS began_at,
-        max(time) AS ended_at,
+        min(first) AS began_at,
+        max(last) AS ended_at,
         max(memory_mb_s) AS memory_mb_s,
         max(cpu_ms) AS cpu_ms,
         max(sql_ms) AS sql_ms,

@@ -23,6 +23,9 @@ DELETE FROM kept_touched_hours WHERE level = $level AND hour >= $since AND hour 
 -- name: flow_hours
 DELETE FROM kept_flow_hours WHERE level = $level AND hour >= $since AND hour < $until
 
+-- name: usage_hours
+DELETE FROM kept_usage_hours WHERE level = $level AND hour >= $since AND hour < $until
+
 -- name: kept_events
 DELETE FROM kept_{relation} WHERE level = $level AND time >= $since AND time < $until
 

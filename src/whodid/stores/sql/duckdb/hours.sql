@@ -51,6 +51,24 @@ ORDER BY hour
 -- name: distinct_hours
 INSERT INTO kept_{relation} SELECT DISTINCT * FROM {told} ORDER BY hour
 
+-- name: most_hours
+-- Out of the events that this transaction has kept.
+INSERT INTO kept_{relation} BY NAME
+SELECT
+    date_trunc('hour', time) AS hour,
+    * EXCLUDE (
+        id, time, type, topic, entity_type, entity_id, memory_mb_s, cpu_ms, sql_ms, llm_queries, prompt_tokens,
+        completion_tokens, llm_cost_usd, cache_hits, running_ms
+    ),
+    max(memory_mb_s) AS memory_mb_s, max(cpu_ms) AS cpu_ms, max(sql_ms) AS sql_ms, max(llm_queries) AS llm_queries,
+    max(prompt_tokens) AS prompt_tokens, max(completion_tokens) AS completion_tokens,
+    max(llm_cost_usd) AS llm_cost_usd, max(cache_hits) AS cache_hits, max(running_ms) AS running_ms,
+    min(time) AS first, max(time) AS last
+FROM kept_usage_events
+WHERE rowid >= {own_rows}
+GROUP BY ALL
+ORDER BY hour
+
 -- name: drop_days
 DELETE FROM kept_{relation} WHERE day >= $since AND day < $until
 
@@ -82,6 +100,23 @@ INSERT INTO kept_{relation} BY NAME
 SELECT DISTINCT date_trunc('day', hour) AS day, session, "user", acting_for, person, who
 FROM {told}
 WHERE {among}
+ORDER BY day
+
+-- name: most_days
+INSERT INTO kept_{relation} BY NAME
+SELECT
+    date_trunc('day', hour) AS day,
+    * EXCLUDE (
+        hour, memory_mb_s, cpu_ms, sql_ms, llm_queries, prompt_tokens, completion_tokens, llm_cost_usd, cache_hits,
+        running_ms, first, last
+    ),
+    max(memory_mb_s) AS memory_mb_s, max(cpu_ms) AS cpu_ms, max(sql_ms) AS sql_ms, max(llm_queries) AS llm_queries,
+    max(prompt_tokens) AS prompt_tokens, max(completion_tokens) AS completion_tokens,
+    max(llm_cost_usd) AS llm_cost_usd, max(cache_hits) AS cache_hits, max(running_ms) AS running_ms,
+    min(first) AS first, max(last) AS last
+FROM {told}
+WHERE {among}
+GROUP BY ALL
 ORDER BY day
 
 -- name: events
