@@ -20,7 +20,10 @@ def _names(text: str) -> frozenset[str]:
 
 _OURS: Final = _names("events event_entities")
 _KEPT: Final = _OURS | frozenset(KEPT)
-_KEPT_BY_POSTGRESQL: Final = _OURS | _names("user_hours event_hours session_hours")
+_KEPT_BY_POSTGRESQL: Final = _OURS | _names(
+    "user_hours event_hours thing_hours session_hours user_days session_days error_events query_events login_events "
+    "item_events usage_events pod_events"
+)
 
 # By schema; "" is a name without one.
 RELATIONS: Final[dict[str, Relations]] = {
