@@ -7,7 +7,7 @@
 -- parameter: reference_until time = since | where the reference ends
 -- parameter: service text =  | only this service
 -- parameter: column text =  | only this feature, or part of the answer
--- parameter: sample integer = 5000 | queries of each endpoint and time that are looked at, by chance but always the same
+-- parameter: sample integer = 2000 | queries of each endpoint and time that are looked at, by chance but always the same
 -- parameter: limit integer = 1000 | rows at most
 -- column: service text | the service
 -- column: endpoint text | the endpoint

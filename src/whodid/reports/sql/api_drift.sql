@@ -6,7 +6,7 @@
 -- parameter: reference_since time = before | where the reference begins; before: the equal time before
 -- parameter: reference_until time = since | where the reference ends
 -- parameter: service text =  | only this service
--- parameter: sample integer = 5000 | queries of each endpoint and time that are looked at, by chance but always the same
+-- parameter: sample integer = 2000 | queries of each endpoint and time that are looked at, by chance but always the same
 -- parameter: limit integer = 100 | rows at most
 -- column: service text | the service
 -- column: endpoint text | the endpoint

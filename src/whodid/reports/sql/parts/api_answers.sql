@@ -1,18 +1,24 @@
 -- Queries of API nodes with what they were asked and what they answered, under whichever names these are told: at most
 -- $sample of each endpoint and time, by chance but always the same.
-asked AS (
+counted AS MATERIALIZED (
+    SELECT e.service, e.endpoint, e.time >= $since AS is_current, count(*) AS queries
+    FROM query_events e
+    WHERE e.time < $until AND (e.time >= $since OR (e.time >= $reference_since AND e.time < $reference_until))
+        AND chosen() AND ($service = '' OR e.service = $service)
+    GROUP BY 1, 2, 3
+), likely AS (
+    -- What no endpoint needs, not even the one with the fewest queries, is left out while it is read.
     SELECT e.id, e.time, e.service, e.endpoint, e.chance, e.time >= $since AS is_current
     FROM query_events e
     WHERE e.time < $until AND (e.time >= $since OR (e.time >= $reference_since AND e.time < $reference_until))
         AND chosen() AND ($service = '' OR e.service = $service)
-), counted AS (
-    SELECT service, endpoint, is_current, count(*) AS queries FROM asked GROUP BY 1, 2, 3
+        AND e.chance < (SELECT (3 * $sample + 100) / CAST(min(queries) AS double precision) FROM counted)
 ), placed AS (
     -- Three times as many as are wanted are put in order.
     SELECT
         a.id, a.time, a.service, a.endpoint, a.is_current, c.queries,
         row_number() OVER (PARTITION BY a.service, a.endpoint, a.is_current ORDER BY a.chance, a.id) AS place
-    FROM asked a
+    FROM likely a
     JOIN counted c ON c.service = a.service AND c.endpoint = a.endpoint AND c.is_current = a.is_current
     WHERE a.chance * c.queries < 3 * $sample + 100
 ), told AS (
