@@ -28,8 +28,9 @@ from bench.pages_data import Incoming, duckdb_store, postgresql_store
 from bench.peers.postgresql import durable_server
 from whodid import reports
 from whodid.reading import EventFilter, read
+from whodid.reading.together import Together
 from whodid.reports.common import NOBODY
-from whodid.stores.base import Store
+from whodid.stores.base import Asked, Store
 from whodid.stores.duckdb import DuckDBStore
 from whodid.web.pages import answers
 from whodid.web.pages.catalogue import PAGES
@@ -56,8 +57,8 @@ class Question(NamedTuple):
     report: str
     given: dict[str, Any]
 
-    def ask(self, store: Store) -> None:
-        reports.run(store, self.report, **self.given)
+    def ask(self, store: Store, together: Asked | None = None) -> None:
+        reports.run(together or store, self.report, **self.given)
 
 
 class Search(NamedTuple):
@@ -67,7 +68,7 @@ class Search(NamedTuple):
     wanted: EventFilter
     activity: bool
 
-    def ask(self, store: Store) -> None:
+    def ask(self, store: Store, _together: Asked | None = None) -> None:
         (read.activity if self.activity else read.events)(store, NOBODY, self.wanted)
 
 
@@ -126,9 +127,10 @@ def timed(store: Store, question: Question | Search) -> Taken:
 
 def at_once(store: Store, asked: list[Question | Search]) -> float:
     """Milliseconds until all are answered, by as many threads as the server has."""
+    together = Together(store)
     with ThreadPoolExecutor(THREADS) as threads:
         began = time.perf_counter()
-        list(threads.map(lambda question: question.ask(store), asked))
+        list(threads.map(lambda question: question.ask(store, together), asked))
         return 1e3 * (time.perf_counter() - began)
 
 

@@ -29,7 +29,7 @@ from whodid.reports.kinds import KINDS, types_of
 from whodid.reports.membership import memberships
 from whodid.reports.report import Parameter, Report, parse
 from whodid.reports.words import statement, translated, zone_parameters
-from whodid.stores.base import Store
+from whodid.stores.base import Asked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -152,7 +152,7 @@ def report(name: str) -> Report:
 
 
 def run(
-    store: Store,
+    store: Asked,
     name: str,
     *,
     directory: Groups | None = None,
@@ -218,7 +218,7 @@ def _step(chosen: Report) -> Callable[..., pa.Table] | None:
 
 
 def prepare(
-    store: Store, name: str, *, directory: Groups | None = None, sight: Sight = EVERYTHING, **parameters: Any
+    store: Asked, name: str, *, directory: Groups | None = None, sight: Sight = EVERYTHING, **parameters: Any
 ) -> Prepared:
     """The statement that `run` would run; its parameters and errors are those of `run`."""
     chosen = report(name)
@@ -254,7 +254,7 @@ def prepare(
 
 
 def _chosen(
-    store: Store, values: Mapping[str, Any], directory: Groups | None, sight: Sight, seen: str
+    store: Asked, values: Mapping[str, Any], directory: Groups | None, sight: Sight, seen: str
 ) -> tuple[kept.Chosen, dict[str, Any]]:
     """What the filters among a report's values mean together with a sight, and the parameters of that."""
 

@@ -203,28 +203,10 @@ class Result(NamedTuple):
     truncated: bool
 
 
-class Store(Protocol):
-    """Where events are found again. Methods block; call them from threads. All are safe to call at once."""
+class Asked(Protocol):
+    """What answers questions; the method blocks and is safe to call at once."""
 
     kind: str
-
-    def position(self, receiver: str) -> int:
-        """Number of the last batch of `receiver` that is stored; 0 before the first."""
-
-    def positions(self) -> dict[str, int]:
-        """The positions of all receivers that it has something of."""
-
-    def write(self, batches: Sequence[Batch]) -> Written:
-        """Store batches of one receiver, in one transaction together with their position.
-
-        batches  1 or more, ascending, all beyond `position(receiver)`. Events whose id is stored already change
-                 nothing, whichever batch, receiver or time they came in with.
-        Raises   WhodidError("unavailable")  temporary: the engine cannot be reached; nothing was written.
-                 WhodidError("full")         temporary: no space; nothing was written.
-        """
-
-    def rest(self) -> None:
-        """Do what can wait: called by the writer whenever nothing waits to be stored. Changes no answer."""
 
     def query(
         self,
@@ -246,6 +228,28 @@ class Store(Protocol):
                     WhodidError("forbidden")  permanent: reads files, changes settings, or leaves the events.
                     WhodidError("timeout")    stopped at timeout_ms; narrow the time range.
         """
+
+
+class Store(Asked, Protocol):
+    """Where events are found again. Methods block; call them from threads. All are safe to call at once."""
+
+    def position(self, receiver: str) -> int:
+        """Number of the last batch of `receiver` that is stored; 0 before the first."""
+
+    def positions(self) -> dict[str, int]:
+        """The positions of all receivers that it has something of."""
+
+    def write(self, batches: Sequence[Batch]) -> Written:
+        """Store batches of one receiver, in one transaction together with their position.
+
+        batches  1 or more, ascending, all beyond `position(receiver)`. Events whose id is stored already change
+                 nothing, whichever batch, receiver or time they came in with.
+        Raises   WhodidError("unavailable")  temporary: the engine cannot be reached; nothing was written.
+                 WhodidError("full")         temporary: no space; nothing was written.
+        """
+
+    def rest(self) -> None:
+        """Do what can wait: called by the writer whenever nothing waits to be stored. Changes no answer."""
 
     def stats(self) -> StoreStats: ...
 

@@ -21,6 +21,7 @@ from whodid.dispatch.targets import Targets
 from whodid.errors import WhodidError
 from whodid.event import Event
 from whodid.policy.live import Policies
+from whodid.reading.together import Together
 from whodid.receive.access import Access
 from whodid.receive.presence import Presence
 from whodid.retention.keeper import Keeper
@@ -47,6 +48,7 @@ class Services:
     record   makes an event of whodid's own durable; it blocks.
     counted  what foreign clients sent that is counted instead of stored, by client and kind.
     provider the identity provider, once somebody signed in there.
+    together the store, for the tiles of pages: those that are asked at once share what they are made of.
     closing  the server is about to stop: what answers without end has to end.
     """
 
@@ -70,6 +72,10 @@ class Services:
     closing: bool = False
     provider: Any = None
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(THREADS))
+    together: Together = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.together = Together(self.store)
 
     @classmethod
     def of(cls, engine: Any, access: Access, **more: Any) -> Services:

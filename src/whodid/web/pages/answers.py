@@ -199,7 +199,9 @@ def _rows(
 ) -> tuple[Reported, list[dict[str, Any]]]:
     timeout_ms = services.config.query_timeout_ms
     found_report = reports.report(name)
-    found = reports.run(services.store, name, directory=services.directory, sight=sight, timeout_ms=timeout_ms, **given)
+    found = reports.run(
+        services.together, name, directory=services.directory, sight=sight, timeout_ms=timeout_ms, **given
+    )
     local = [column.name for column in found_report.columns if column.type == "local"]
     rows = python_rows(found.table)
     for row in rows:
