@@ -97,13 +97,14 @@ class DuckDBStore:
                 written = self._write(batches)
             except duckdb.Error as problem:
                 raise self._failed(problem, "writing") from problem
+        self._events += written.events
         self._uncounted += written.events
         self._count(duckdb_hours.WAITING_MAX_BUSY)
         return written
 
     def rest(self) -> None:
         """See `Store.rest`: what waits to be counted by the hour is counted."""
-        self._count(duckdb_hours.WAITING_MAX)
+        self._count(duckdb_hours.waiting_max(self._events))
 
     def query(
         self,
@@ -137,9 +138,11 @@ class DuckDBStore:
         """See `Store.forget`."""
         with self._writing, self._cursor() as cursor:
             try:
-                return duckdb_forget.forget(cursor, level, before)
+                forgotten = duckdb_forget.forget(cursor, level, before)
             except duckdb.Error as problem:
                 raise self._failed(problem, "forgetting") from problem
+            self._events -= forgotten.events
+            return forgotten
 
     def stats(self) -> StoreStats:
         """See `Store.stats`."""
@@ -187,11 +190,12 @@ class DuckDBStore:
         )
         try:
             with self._cursor() as cursor, duckdb_engine.transaction(cursor):
+                self._events = _stored(cursor)
                 self._uncounted = duckdb_hours.show(cursor)
         except BaseException:
             self._connection.close()
             raise
-        self._count(duckdb_hours.WAITING_MAX)
+        self.rest()
 
     def _count(self, waiting_max: int) -> None:
         """Count by the hour when more than so many events wait; what fails is tried again after as many."""
@@ -300,6 +304,11 @@ def _answers(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def _position(cursor: duckdb.DuckDBPyConnection, receiver: str) -> int:
     row = cursor.execute("SELECT number FROM journal_position WHERE receiver = ?", [receiver]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _stored(cursor: duckdb.DuckDBPyConnection) -> int:
+    row = cursor.execute("SELECT count(*) FROM events").fetchone()
     return int(row[0]) if row else 0
 
 
