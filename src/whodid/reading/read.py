@@ -201,32 +201,40 @@ def _chosen(
 
 
 def _page(store: Store, wanted: EventFilter, chosen: Selection, timeout_ms: int) -> Page:
-    """A page of what was chosen: looked for near its beginning first, then further away."""
+    """A page of what was chosen: looked for near its beginning first, then behind that, until it is full."""
     params, where = dict(chosen.params), chosen.where
     newest_first = wanted.order == "newest"
+    near, behind = (">=", "<") if newest_first else ("<=", ">")
     place = None if wanted.cursor is None else cursor.decode(wanted.cursor, wanted)
     if place is not None:
         params.update(cursor_time=place.time, cursor_id=place.id)
-        where = f"{where} AND {_behind('<' if newest_first else '>')}"
+        where = f"{where} AND {_behind(behind)}"
     deadline = time.monotonic() + timeout_ms / 1000
+    found: list[pa.Table] = []
+    left = wanted.limit
+    looked_at: datetime | None = None
     for bound in _bounds(wanted, place):
-        near, near_params = where, params
-        if bound is not None:
-            near = f'{where} AND e."time" {">=" if newest_first else "<="} CAST($bound AS timestamp)'
-            near_params = {**params, "bound": bound}
+        within, of_look = where, dict(params)
+        for name, sign, at in (("bound", near, bound), ("looked_at", behind, looked_at)):
+            if at is not None:
+                within = f'{within} AND e."time" {sign} CAST(${name} AS timestamp)'
+                of_look[name] = at
         sql = statement(
             "events",
             columns=columns(),
             source=chosen.source,
-            where=near,
+            where=within,
             direction="DESC" if newest_first else "ASC",
-            limit=str(wanted.limit + 1),
+            limit=str(left + 1),
         )
         left_ms = max(1, int(1000 * (deadline - time.monotonic())))
-        answer = store.query(sql, near_params, limit=wanted.limit, timeout_ms=left_ms, trusted=True)
+        answer = store.query(sql, of_look, limit=left, timeout_ms=left_ms, trusted=True)
+        found.append(typed(answer.table))
+        left -= answer.table.num_rows
+        looked_at = bound
         if answer.truncated:
             break
-    table = typed(answer.table)
+    table = pa.concat_tables(found)
     if not answer.truncated:
         return Page(table, None)
     last = table.num_rows - 1
@@ -238,7 +246,7 @@ def _bounds(wanted: EventFilter, place: cursor.Place | None) -> Iterator[datetim
     """How far from a page's beginning to look, ever further, at last without bound.
 
     A page that is full within a bound is the right one, as everything beyond it comes later in the order. A narrow
-    look costs a hundredth of one at everything; those in vain cost little beside the last.
+    look costs a hundredth of one at everything.
     """
     now = datetime.now(UTC)
     newest_first = wanted.order == "newest"
@@ -248,7 +256,8 @@ def _bounds(wanted: EventFilter, place: cursor.Place | None) -> Iterator[datetim
     if start is not None and not any(sides(getattr(wanted, name)).wanted for name in SELECTIVE):
         begin = instant(start, name="until" if newest_first else "since", now=now)
         span = None if end is None else abs(instant(end, name="since", now=now) - begin)
-        for step in LOOKS:
+        # Few events of an hour hold a text, mostly.
+        for step in LOOKS if wanted.text is None else LOOKS[1:]:
             if span is not None and step * 2 > span:
                 break
             with suppress(OverflowError):
