@@ -48,6 +48,7 @@ def dataset(name: str, role: str | None = None) -> Entity:
 def test_what_was_done_is_told_in_a_word(desk: Desk, kind: str, fields: dict[str, Any], verb: str) -> None:
     desk.put(event(time=at(2), type=kind, entities=[dataset("orders")], **fields))
     assert desk.row("entity-history", entities=ORDERS)["verb"] == verb
+    assert desk.row("entity-history", entities=ORDERS, verb=verb)["verb"] == verb
 
 
 def test_the_history_has_what_touched_the_thing_in_any_role_with_before_and_after(desk: Desk) -> None:

@@ -14,6 +14,7 @@ be named `e` where it says them.
     has_roles()           whether the event may tell in which roles it touched its things: input, output, …
     chance()              from 0 to 1 by the end of the event's id: which of many are looked at, always the same
     verb()                what was done to the event's thing: made, edited, shared, run, read, exported, deleted, …
+    verb_by_type()        the same where the type alone tells, else NULL: quick to look at, because types are few
     period($by, x)        where the hour, day, week or month of a time begins
     twelfth(x)            in which twelfth of the report's time the hour of a time begins: 0 to 11
     trend(part, n)        the sums of n for each twelfth, as the text of a list
@@ -131,6 +132,13 @@ def _chance(kind: str, _words: list[exp.Expression]) -> str:
     return f"(CAST(CAST(('x' || {end}) AS bit(24)) AS integer) / CAST(16777216 AS double precision))"
 
 
+def _verb_by_type(kind: str, _words: list[exp.Expression]) -> str:
+    case = sqlglot.parse_one(definition("verb"), read=_COMMON).find(exp.Case)
+    assert case is not None
+    by_type = [one for one in case.args["ifs"] if {column.name for column in one.find_all(exp.Column)} == {"type"}]
+    return exp.Case(ifs=by_type).sql(_SQLGLOT[kind])
+
+
 def _defined(name: str) -> Say:
     return lambda _kind, _words: definition(name)
 
@@ -151,6 +159,7 @@ WORDS: Final[dict[str, tuple[int, Say]]] = {
     "is_error": (0, _defined("error")),
     "is_use": (0, _defined("use")),
     "verb": (0, _defined("verb")),
+    "verb_by_type": (0, _verb_by_type),
     "chance": (0, _chance),
     "has_roles": (0, _has_roles),
     "texts_of": (ANY, json_words.texts_of),

@@ -48,6 +48,7 @@ FROM (
         CAST(e.id AS varchar) AS id
     FROM events e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND e.topic <> 'compute-resource-usage'
+        AND (CAST($verb AS varchar) IN ('any', 'failed', 'run', 'other') OR verb_by_type() = $verb)
         AND (CAST($verb AS varchar) = 'any' OR verb() = $verb)
     ORDER BY e.time DESC, e.id DESC
     LIMIT $limit
