@@ -18,45 +18,35 @@
 -- column: last time | the latest event
 -- chart: bar x=uses y=entity_name color=entity_type
 -- drill: /entities/{entity_type}/{entity_id}
-WITH summed AS (
+WITH counted AS (
     SELECT
-        e.entity_type, e.entity_id, e.who AS person,
-        sum(CASE WHEN e.time >= $since THEN e.events ELSE 0 END) AS events,
-        sum(CASE WHEN e.time >= $since THEN e.uses ELSE 0 END) AS uses,
-        sum(CASE WHEN e.time < $since THEN e.uses ELSE 0 END) AS previous_uses,
-        sum(CASE WHEN e.time >= $since THEN e.runs ELSE 0 END) AS runs,
-        sum(CASE WHEN e.time >= $since AND e.verb = 'edited' THEN e.events ELSE 0 END) AS edits,
-        sum(CASE WHEN e.time >= $since THEN e.errors ELSE 0 END) AS errors,
+        e.entity_type, e.entity_id,
+        CAST(sum(CASE WHEN e.time >= $since THEN e.uses ELSE 0 END) AS bigint) AS uses,
+        CAST(sum(CASE WHEN e.time < $since THEN e.uses ELSE 0 END) AS bigint) AS previous_uses,
+        CAST(sum(CASE WHEN e.time >= $since THEN e.runs ELSE 0 END) AS bigint) AS runs,
+        CAST(sum(CASE WHEN e.time >= $since AND e.verb = 'edited' THEN e.events ELSE 0 END) AS bigint) AS edits,
+        CAST(sum(CASE WHEN e.time >= $since THEN e.errors ELSE 0 END) AS bigint) AS errors,
         max(e.last) AS last
     FROM thing_days e
     WHERE e.time >= $before AND e.time < $until AND chosen() AND e.entity_id IS NOT NULL
         AND (CAST($kind AS varchar) = '' OR e.entity_type = $kind)
-    GROUP BY 1, 2, 3
-), counted AS (
-    SELECT
-        entity_type, entity_id,
-        CAST(sum(uses) AS bigint) AS uses,
-        CAST(sum(previous_uses) AS bigint) AS previous_uses,
-        count(CASE WHEN events > 0 THEN person END) AS users,
-        CAST(sum(runs) AS bigint) AS runs,
-        CAST(sum(edits) AS bigint) AS edits,
-        CAST(sum(errors) AS bigint) AS errors,
-        max(last) AS last
-    FROM summed
     GROUP BY 1, 2
 ), told AS (
     SELECT *, count(*) OVER () AS "of"
     FROM counted
     ORDER BY uses DESC, previous_uses DESC, entity_type, entity_id
     LIMIT $limit
-), names AS (
+), known AS (
     -- Only of those that are told: texts cost more to compare than numbers to add.
-    SELECT e.entity_type, e.entity_id, max(e.entity_name) AS entity_name
+    SELECT
+        e.entity_type, e.entity_id, max(e.entity_name) AS entity_name,
+        count(DISTINCT CASE WHEN e.time >= $since THEN e.who END) AS users
     FROM thing_days e JOIN told t ON t.entity_type = e.entity_type AND t.entity_id = e.entity_id
     WHERE e.time >= $before AND e.time < $until AND chosen()
     GROUP BY 1, 2
 )
 SELECT
-    t.entity_type, t.entity_id, n.entity_name, t.uses, t.previous_uses, t.users, t.runs, t.edits, t.errors, t.last, t."of"
-FROM told t JOIN names n ON n.entity_type = t.entity_type AND n.entity_id = t.entity_id
+    t.entity_type, t.entity_id, k.entity_name, t.uses, t.previous_uses, k.users, t.runs, t.edits, t.errors, t.last,
+    t."of"
+FROM told t JOIN known k ON k.entity_type = t.entity_type AND k.entity_id = t.entity_id
 ORDER BY t.uses DESC, t.previous_uses DESC, t.entity_type, t.entity_id
