@@ -2,12 +2,13 @@
 them, one after the other, and the slowest of them.
 
     python -m bench.pages [--events 20000000] [--runs 5] [--store duckdb|postgresql] [--incoming 10000]
-                          [--pages overview,users] [--file events.duckdb] [--tiles]
+                          [--pages overview,users] [--file events.duckdb] [--url postgresql://…] [--tiles]
 
 The demo's story is told a hundred times over by 1,500 people. `--incoming` writes so many events a second meanwhile and
-says how many were stored. `--file` takes a DuckDB store that is there (and upgrades it). `--tiles` shows each tile.
-Beside wall time stands the processor time of this process, which on a busy machine says more (DuckDB alone: PostgreSQL
-works elsewhere).
+says how many were stored. `--file` takes a DuckDB store that is there (and upgrades it), `--url` a PostgreSQL database,
+which it fills if it is empty; `python -m bench.peers.postgresql FOLDER` starts a server for it. `--tiles` shows each
+tile. Beside wall time stands the processor time of this process, which on a busy machine says more (DuckDB alone:
+PostgreSQL works elsewhere).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from whodid.reading.together import Together
 from whodid.reports.common import NOBODY
 from whodid.stores.base import Asked, Store
 from whodid.stores.duckdb import DuckDBStore
+from whodid.stores.postgresql import PostgreSQLStore
 from whodid.web.pages import answers
 from whodid.web.pages.catalogue import PAGES
 from whodid.web.pages.choice import choice_of
@@ -160,6 +162,11 @@ def opened(arguments: argparse.Namespace, folder: Path, end: datetime) -> Iterat
     with ExitStack() as stack:
         if arguments.file:
             store: Store = DuckDBStore(Path(arguments.file), journal_path=folder / "journal")
+        elif arguments.url:
+            store = PostgreSQLStore(arguments.url)
+            if not store.stats().events:
+                store.close()
+                store = postgresql_store(arguments.url, folder, arguments.events, end)
         elif arguments.store == "postgresql":
             url = stack.enter_context(durable_server()).create_database()
             store = postgresql_store(url, folder, arguments.events, end)
@@ -177,6 +184,7 @@ def main() -> None:
     parser.add_argument("--incoming", type=int, default=0)
     parser.add_argument("--pages", default="")
     parser.add_argument("--file")
+    parser.add_argument("--url")
     parser.add_argument("--tiles", action="store_true")
     arguments = parser.parse_args()
     names = [name for name in arguments.pages.split(",") if name]

@@ -71,8 +71,9 @@ def postgresql_store(url: str, folder: Path, events: int, end: datetime) -> Post
         for first in range(1, copies, COPIES_AT_ONCE):
             last = min(copies - 1, first + COPIES_AT_ONCE - 1)
             connection.execute(multiply.format(first=first, last=last, **parts))
+            connection.execute("SELECT whodid.merge_hours(0)")
+        connection.execute("UPDATE whodid.journal_position SET events = (SELECT count(*) FROM public.events)")
         connection.execute("VACUUM ANALYZE")
-    store.rest()
     return store
 
 

@@ -1,9 +1,17 @@
-"""PostgreSQL as an audit store by hand: INSERT … ON CONFLICT by 64 clients (pgbench), and COPY of the same events."""
+"""PostgreSQL as an audit store by hand: INSERT … ON CONFLICT by 64 clients (pgbench), and COPY of the same events.
+
+    python -m bench.peers.postgresql FOLDER
+
+starts a server that keeps its data in a folder (of a short path), until it is interrupted, and says the URL of its
+database `bench`, for `bench.pages --url`.
+"""
 
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,3 +114,17 @@ def copy_batch(connection: psycopg.Connection[tuple[object, ...]], body: bytes) 
             )
     connection.commit()
     return len(events)
+
+
+def main() -> None:
+    server = PostgreSQLServer(Path(sys.argv[1]).resolve(), durable=True).start()
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        if not connection.execute("SELECT FROM pg_database WHERE datname = 'bench'").fetchone():
+            connection.execute("CREATE DATABASE bench TEMPLATE template0")
+    print(server.url("bench"), flush=True)
+    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    server.stop()
+
+
+if __name__ == "__main__":
+    main()
