@@ -103,8 +103,8 @@ class DuckDBStore:
         return written
 
     def rest(self) -> None:
-        """See `Store.rest`: what waits to be counted by the hour is counted."""
-        self._count(duckdb_hours.waiting_max(self._events))
+        """See `Store.rest`: what waits to be counted by the hour is counted, soon where somebody may ask meanwhile."""
+        self._count(duckdb_hours.WAITING_MAX if self._bulk else duckdb_hours.waiting_max(self._events))
 
     def query(
         self,
