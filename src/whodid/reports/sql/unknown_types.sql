@@ -16,14 +16,14 @@
 -- drill: /events?type={type}
 SELECT
     e.type,
-    count(*) AS events,
+    CAST(sum(e.events) AS bigint) AS events,
     count(DISTINCT e."user") AS users,
     count(DISTINCT e.node) AS nodes,
     min(e.node) AS node,
-    min(e.time) AS first,
-    max(e.time) AS last,
+    min(e.first) AS first,
+    max(e.last) AS last,
     count(*) OVER () AS "of"
-FROM events e
+FROM thing_days e
 WHERE e.time >= $since AND e.time < $until AND chosen() AND NOT e.type = ANY($known)
 GROUP BY 1
 ORDER BY 2 DESC, 1
