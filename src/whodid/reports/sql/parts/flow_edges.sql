@@ -2,12 +2,25 @@
 -- Inputs and outputs are the entities with these roles. What runs is the event's first entity without one of these roles
 -- that is no project or the like, else the scenario, job, webapp or notebook that acted (`via`), else the function, else
 -- the type of event. Without roles: a build's dataset is the output of what acted, what a program reads is its input.
-flow_runs AS MATERIALIZED (
+flow_told AS MATERIALIZED (
+    -- Most things are in no flow: then nothing else is read. JSON may write an id with escapes.
+    SELECT 1 AS is_told
+    FROM flow_hours e
+    WHERE e.time >= $since AND e.time < $until AND seen() AND (
+        e.via = CAST($entity AS varchar)
+        OR substr(CAST($entity AS varchar), strpos(CAST($entity AS varchar), ':') + 1) IN (e.function, e.type, e.entity_id)
+        OR strpos(
+            e.touched, '"' || substr(CAST($entity AS varchar), strpos(CAST($entity AS varchar), ':') + 1) || '"'
+        ) > 0
+        OR strpos(e.touched, '\') > 0
+    )
+    LIMIT 1
+), flow_runs AS MATERIALIZED (
     -- What touched the same things in the same way is read once.
     SELECT
         e.touched AS told, e.via, e.function, e.type AS event_type, e.person, CAST(sum(e.events) AS bigint) AS runs,
         CAST(sum(e.failed) AS bigint) AS failed, min(e.first) AS first, max(e.last) AS last
-    FROM flow_hours e
+    FROM flow_told CROSS JOIN flow_hours e
     WHERE e.time >= $since AND e.time < $until AND seen() AND e.has_roles
     GROUP BY 1, 2, 3, 4, 5
 ), flow_things AS (
@@ -63,7 +76,7 @@ flow_runs AS MATERIALIZED (
         e.entity_type, e.entity_id, max(e.entity_name), e.person, e.via, CAST(sum(e.events) AS bigint),
         CAST(sum(e.failed) AS bigint), min(e.first), max(e.last), split_part(e.via, ':', 1),
         substr(e.via, strpos(e.via, ':') + 1), NULL
-    FROM flow_hours e
+    FROM flow_told CROSS JOIN flow_hours e
     WHERE e.time >= $since AND e.time < $until AND seen() AND NOT e.has_roles
     GROUP BY e.type, e.entity_type, e.entity_id, e.via, e.person
 ), flow_edges AS MATERIALIZED (
