@@ -19,7 +19,7 @@
 WITH used AS (
     SELECT
         coalesce(e.function, e.type) AS feature,
-        CASE WHEN e.function IS NULL THEN 'type' ELSE 'function' END AS kind,
+        e.function IS NULL AS is_type,
         e.who AS login,
         sum(CASE WHEN e.time >= $since THEN e.events ELSE 0 END) AS uses,
         sum(CASE WHEN e.time < $since THEN e.events ELSE 0 END) AS previous_uses,
@@ -32,7 +32,7 @@ WITH used AS (
     SELECT count(DISTINCT login) AS users FROM used WHERE uses > 0
 ), counted AS (
     SELECT
-        feature, kind,
+        feature, is_type,
         count(*) FILTER (WHERE uses > 0) AS users,
         count(*) FILTER (WHERE previous_uses > 0) AS previous_users,
         CAST(sum(uses) AS bigint) AS uses,
@@ -42,12 +42,12 @@ WITH used AS (
     GROUP BY 1, 2
 )
 SELECT
-    c.feature, c.kind, c.users, c.previous_users,
+    c.feature, CASE WHEN c.is_type THEN 'type' ELSE 'function' END AS kind, c.users, c.previous_users,
     100 * CAST(c.users AS double precision) / nullif(n.users, 0) AS user_percent,
     c.uses,
     CAST(c.uses AS double precision) / nullif(c.users, 0) AS uses_per_user,
     c.first, c.last,
     count(*) OVER () AS "of"
 FROM counted c CROSS JOIN everybody n
-ORDER BY c.users DESC, c.uses DESC, c.feature, c.kind
+ORDER BY c.users DESC, c.uses DESC, c.feature, c.is_type
 LIMIT $limit
