@@ -4,11 +4,12 @@ them, one after the other, and the slowest of them.
     python -m bench.pages [--events 20000000] [--runs 5] [--store duckdb|postgresql] [--incoming 10000]
                           [--pages overview,users] [--file events.duckdb] [--url postgresql://…] [--tiles]
 
-The demo's story is told a hundred times over by 1,500 people. `--incoming` writes so many events a second meanwhile and
-says how many were stored. `--file` takes a DuckDB store that is there (and upgrades it), `--url` a PostgreSQL database,
-which it fills if it is empty; `python -m bench.peers.postgresql FOLDER` starts a server for it. `--tiles` shows each
-tile. Beside wall time stands the processor time of this process, which on a busy machine says more (DuckDB alone:
-PostgreSQL works elsewhere).
+The demo's story is told a hundred times over by 1,500 people. `--incoming` lets so many events a second come in
+meanwhile, and tells how many were stored beside the pages and before anybody asked. `--file` takes a DuckDB store that
+is there (and upgrades it), `--url` a PostgreSQL database, which it fills if it is empty; `python -m
+bench.peers.postgresql FOLDER` starts a server for it. `--tiles` shows each tile. Beside wall time stands the processor
+time of this process, which on a busy machine says more (DuckDB alone: PostgreSQL works elsewhere; what storing takes is
+in it).
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench.incoming import Incoming
 from bench.machine import describe
-from bench.measure import row, spread
-from bench.pages_data import Incoming, duckdb_store, postgresql_store
+from bench.measure import number, row, spread
+from bench.pages_data import duckdb_store, postgresql_store
 from bench.peers.postgresql import durable_server
 from whodid import reports
 from whodid.reading import EventFilter, read
@@ -43,6 +45,8 @@ from whodid.web.services import THREADS
 
 ASKED_MS = {"duckdb": 300, "postgresql": 1_000}
 ASKED_MS_OF = {("duckdb", "entity"): 100, ("duckdb", "events"): 150}
+# For so long events come in before anybody asks.
+ALONE_S = 15.0
 
 
 class Taken(NamedTuple):
@@ -157,6 +161,21 @@ def measure(store: Store, names: list[str], now: datetime, runs: int, *, tiles: 
                 print(row(f"– {question.tile}", "", "", alone[question.tile], work, "", ""), flush=True)
 
 
+def measure_beside(store: Store, names: list[str], runs: int, incoming: Incoming, *, tiles: bool) -> None:
+    """The pages while events come in, and what was stored of these without the pages and with them."""
+    begin = incoming.now()
+    time.sleep(ALONE_S)
+    alone, begin = incoming.since(begin), incoming.now()
+    measure(store, names, datetime.now(UTC), runs, tiles=tiles)
+    beside = incoming.since(begin)
+    print(f"\nOf {incoming.rate:,} events a second that came in\n")
+    print(row("", "stored a second", "waited s, p50", "waited s, longest"))
+    print(row("---", "---:", "---:", "---:"))
+    for told, stretch in (("before anybody asked", alone), ("beside the pages", beside)):
+        print(row(told, number(stretch.rate), number(stretch.median_lag_s), number(stretch.longest_lag_s)))
+    print(f"\nThe pages slow them by {100 * (1 - beside.rate / alone.rate):.1f} % (asked: 10 at most).")
+
+
 @contextmanager
 def opened(arguments: argparse.Namespace, folder: Path, end: datetime) -> Iterator[Store]:
     with ExitStack() as stack:
@@ -195,11 +214,11 @@ def main() -> None:
             assert stats.newest is not None
             print(f"{store.kind}, {stats.events:,} events, {stats.size_bytes / stats.events:.0f} bytes each; "
                   f"{describe(folder)}\n")  # fmt: skip
-            rate = arguments.incoming
-            with Incoming(store, folder / "incoming", rate) if rate else nullcontext() as incoming:
+            if not arguments.incoming:
                 measure(store, names, stats.newest, arguments.runs, tiles=arguments.tiles)
-            if incoming:
-                print(f"\nMeanwhile {incoming.rate:,.0f} of {rate:,} events a second were stored.")
+                return
+            with Incoming(store, folder / "journal" / "incoming", arguments.incoming) as incoming:
+                measure_beside(store, names, arguments.runs, incoming, tiles=arguments.tiles)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,8 @@
-"""The demo's story, many times over, in a store of each kind; and events that come in meanwhile."""
+"""The demo's story, many times over, in a store of each kind."""
 
 from __future__ import annotations
 
-import threading
-import time
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -12,10 +10,8 @@ import duckdb
 import psycopg
 
 from bench.files import SQL
-from bench.payload import Bodies
 from support.batches import Batches
 from whodid import demo
-from whodid.journal.base import Draft
 from whodid.stores.base import Store
 from whodid.stores.duckdb import DuckDBStore
 from whodid.stores.postgresql import PostgreSQLStore
@@ -75,39 +71,3 @@ def postgresql_store(url: str, folder: Path, events: int, end: datetime) -> Post
         connection.execute("UPDATE whodid.journal_position SET events = (SELECT count(*) FROM public.events)")
         connection.execute("VACUUM ANALYZE")
     return store
-
-
-class Incoming:
-    """Writes so many events a second to a store, a batch every `every_s`, from a thread of its own."""
-
-    def __init__(self, store: Store, folder: Path, rate: int, every_s: float = 0.25):
-        self.stored = 0
-        self.seconds = 0.0
-        self._store = store
-        self._batches = Batches(folder, "receiver-b")
-        self._bodies = Bodies(max(1, int(rate * every_s)))
-        self._every_s = every_s
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Incoming:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    @property
-    def rate(self) -> float:
-        """Events a second that were stored."""
-        return self.stored / self.seconds if self.seconds else 0.0
-
-    def _run(self) -> None:
-        begin = time.perf_counter()
-        while not self._over.is_set():
-            draft = Draft(received_at=datetime.now(UTC), events=self._bodies.next(), count=self._bodies.batch)
-            self.stored += self._store.write([self._batches.of_drafts([draft])]).events
-            self._store.rest()
-            self.seconds = time.perf_counter() - begin
-            self._over.wait(max(0.0, begin + self._every_s * self.stored / self._bodies.batch - time.perf_counter()))
