@@ -15,6 +15,7 @@ be named `e` where it says them.
     chance()              from 0 to 1 by the end of the event's id: which of many are looked at, always the same
     verb()                what was done to the event's thing: made, edited, shared, run, read, exported, deleted, …
     verb_by_type()        the same where the type alone tells, else NULL: quick to look at, because types are few
+    seconds_between(x, y) from one time to the other, as a number; below 0 when the other is earlier
     period($by, x)        where the hour, day, week or month of a time begins
     twelfth(x)            in which twelfth of the report's time the hour of a time begins: 0 to 11
     trend(part, n)        the sums of n for each twelfth, as the text of a list
@@ -99,6 +100,14 @@ def _period(kind: str, words: list[exp.Expression]) -> str:
     return f"date_trunc(CAST({length} AS varchar), {at})"
 
 
+def _seconds_between(kind: str, words: list[exp.Expression]) -> str:
+    begin, end = (word.sql(_SQLGLOT[kind]) for word in words)
+    if kind == "duckdb":
+        # An interval takes it four times as long as a difference of numbers.
+        return f"((epoch_us({end}) - epoch_us({begin})) / 1000000.0)"
+    return f"CAST(extract(epoch FROM {end} - {begin}) AS double precision)"
+
+
 def _twelfth(kind: str, words: list[exp.Expression]) -> str:
     (at,) = (word.sql(_SQLGLOT[kind]) for word in words)
     begin, end = "CAST($since AS timestamp)", "CAST($until AS timestamp)"
@@ -150,6 +159,7 @@ WORDS: Final[dict[str, tuple[int, Say]]] = {
     "parameter": (1, _parameter),
     "parameter_at": (1, _parameter_at),
     "is_program": (1, _program),
+    "seconds_between": (2, _seconds_between),
     "period": (2, _period),
     "twelfth": (1, _twelfth),
     "trend": (2, _trend),

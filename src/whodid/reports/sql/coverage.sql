@@ -24,8 +24,7 @@ WITH hours AS (
     GROUP BY 1, 2, 3, 4
 ), lateness AS (
     SELECT
-        e.node, e.node_type,
-        percentile(0.5, CAST(extract(epoch FROM e.received_at - e.time) AS double precision)) AS late_seconds
+        e.node, e.node_type, percentile(0.5, seconds_between(e.time, e.received_at)) AS late_seconds
     FROM events e
     WHERE e.time >= $since AND e.time < $until AND chosen()
     GROUP BY 1, 2

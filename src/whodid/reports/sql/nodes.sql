@@ -50,8 +50,8 @@ WITH people AS (
 ), arrivals AS (
     SELECT
         e.node,
-        percentile(0.5, CAST(extract(epoch FROM e.received_at - e.time) AS double precision)) AS delay,
-        count(CASE WHEN e.received_at < e.time - INTERVAL '1 minute' THEN 1 END) AS ahead
+        percentile(0.5, seconds_between(e.time, e.received_at)) AS delay,
+        count(CASE WHEN seconds_between(e.received_at, e.time) > 60 THEN 1 END) AS ahead
     FROM events e
     WHERE e.time >= $since AND e.time < $until AND chosen()
     GROUP BY 1
