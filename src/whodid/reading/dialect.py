@@ -64,7 +64,7 @@ def _like_pattern(text: str) -> str:
 
 _KEPT_BY_POSTGRESQL: Final = (
     "user_hours", "event_hours", "thing_hours", "session_hours", "user_days", "session_days", "error_events",
-    "query_events", "login_events", "item_events", "usage_events", "pod_events",
+    "query_events", "login_events", "item_events", "usage_events", "usage_hours", "usage_days", "pod_events",
 )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ _OURS: Final = _names("events event_entities")
 _KEPT: Final = _OURS | frozenset(KEPT)
 _KEPT_BY_POSTGRESQL: Final = _OURS | _names(
     "user_hours event_hours thing_hours session_hours user_days session_days error_events query_events login_events "
-    "item_events usage_events pod_events"
+    "item_events usage_events usage_hours usage_days pod_events"
 )
 
 # By schema; "" is a name without one.

@@ -651,8 +651,8 @@ SET search_path = pg_catalog, pg_temp AS $count$
 BEGIN
     PERFORM pg_advisory_xact_lock(7406002);
     TRUNCATE whodid.waiting_events, whodid.kept_thing_hours, whodid.kept_user_hours, whodid.kept_user_days,
-        whodid.kept_session_hours, whodid.kept_session_days, whodid.kept_error_events, whodid.kept_query_events, whodid.kept_login_events,
-        whodid.kept_item_events, whodid.kept_usage_events, whodid.kept_pod_events;
+        whodid.kept_session_hours, whodid.kept_session_days, whodid.kept_error_events, whodid.kept_query_events,
+        whodid.kept_login_events, whodid.kept_item_events, whodid.kept_usage_events, whodid.kept_pod_events;
     RETURN NULL;
 END
 $count$;
