@@ -14,26 +14,41 @@
 -- column: last time | latest
 -- chart: bar x=events y=family
 -- drill: /events?type={family}-*
-WITH told AS (
+WITH each_type AS (
     SELECT
-        split_part(e.type, '-', 1) AS family, e.type, e.who AS person, project() AS project,
-        sum(e.events) AS events, min(e.first) AS first, max(e.last) AS last
-    FROM event_days e
-    WHERE e.time >= $since AND e.time < $until AND chosen()
-    GROUP BY 1, 2, 3, 4
-), ranked AS (
-    SELECT family, type, row_number() OVER (PARTITION BY family ORDER BY sum(events) DESC, type) AS place
-    FROM told
-    GROUP BY 1, 2
+        split_part(type, '-', 1) AS family, type, events, first, last,
+        row_number() OVER (PARTITION BY split_part(type, '-', 1) ORDER BY events DESC, type) AS place
+    FROM (
+        SELECT e.type, sum(e.events) AS events, min(e.first) AS first, max(e.last) AS last
+        FROM event_days e
+        WHERE e.time >= $since AND e.time < $until AND chosen()
+        GROUP BY 1
+    ) of_type
+), people AS (
+    SELECT split_part(type, '-', 1) AS family, count(DISTINCT person) AS people
+    FROM (
+        SELECT DISTINCT e.type, e.who AS person FROM event_days e
+        WHERE e.time >= $since AND e.time < $until AND chosen()
+    ) each_person
+    GROUP BY 1
+), projects AS (
+    SELECT split_part(type, '-', 1) AS family, count(DISTINCT project) AS projects
+    FROM (
+        SELECT DISTINCT e.type, project() AS project FROM event_days e
+        WHERE e.time >= $since AND e.time < $until AND chosen()
+    ) each_project
+    GROUP BY 1
 ), counted AS (
     SELECT
-        family, count(DISTINCT type) AS types, CAST(sum(events) AS bigint) AS events,
-        count(DISTINCT person) AS people, count(DISTINCT project) AS projects, min(first) AS first, max(last) AS last
-    FROM told
+        family, count(*) AS types, CAST(sum(events) AS bigint) AS events,
+        max(CASE WHEN place = 1 THEN type END) AS top_type, min(first) AS first, max(last) AS last
+    FROM each_type
     GROUP BY 1
 )
 SELECT
-    c.family, c.types, c.events, c.people, c.projects, r.type AS top_type, c.first, c.last, count(*) OVER () AS "of"
-FROM counted c JOIN ranked r ON r.family = c.family AND r.place = 1
+    c.family, c.types, c.events, p.people, j.projects, c.top_type, c.first, c.last, count(*) OVER () AS "of"
+FROM counted c
+JOIN people p ON p.family = c.family
+JOIN projects j ON j.family = c.family
 ORDER BY c.events DESC, c.family
 LIMIT $limit
