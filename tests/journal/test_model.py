@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import unittest
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -19,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from support.journals import draft, open_journal
 from whodid.errors import WhodidError
 from whodid.event import Rejection, new_id
-from whodid.journal import frame, segment
+from whodid.journal import direct, frame, segment
 from whodid.journal.base import Draft, Frame
 from whodid.journal.disk import DiskJournal
 
@@ -63,8 +65,19 @@ def make_draft(count: int, text: str) -> Draft:
 
 
 class JournalMachine(RuleBasedStateMachine):
+    """
+    direct_bytes_min  from which size on commits and files go past the kernel's cache.
+    repeated          how often an event has its text.
+    """
+
+    direct_bytes_min = direct.WRITTEN_BYTES_MIN
+    repeated = 1
+
     @initialize()
     def begin(self) -> None:
+        self.patched = pytest.MonkeyPatch()
+        for name in ("WRITTEN_BYTES_MIN", "READ_BYTES_MIN"):
+            self.patched.setattr(direct, name, self.direct_bytes_min)
         self.root = Path(tempfile.mkdtemp(prefix="whodid-model-"))
         self.lives = 0
         self.model = Model()
@@ -72,13 +85,14 @@ class JournalMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "journal"):
+            self.patched.undo()
             self.check()
             self.journal.close()
             shutil.rmtree(self.root)
 
     @rule(count=st.integers(0, 3), text=st.text(max_size=20))
     def append(self, count: int, text: str) -> None:
-        made = make_draft(count, text)
+        made = make_draft(count, text * self.repeated)
         position = self.journal.append_blocking(made)
         seq = self.journal.status().seq_next - count
         if count and not self.model.truncated:
@@ -242,10 +256,18 @@ class JournalMachine(RuleBasedStateMachine):
         return b"".join(item.path.read_bytes() for item in items)
 
 
-JournalMachine.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
-TestJournalModel = JournalMachine.TestCase
+class JournalPastTheCacheMachine(JournalMachine):
+    direct_bytes_min = 4096
+    repeated = 200
+
+
+def cases(machine: type[JournalMachine], examples: int) -> type[unittest.TestCase]:
+    case = machine.TestCase
+    case.settings = settings(
+        max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    return case
+
+
+TestJournalModel = cases(JournalMachine, 60)
+TestJournalPastTheCacheModel = cases(JournalPastTheCacheMachine, 30)

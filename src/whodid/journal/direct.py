@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 WRITTEN_BYTES_MIN: Final = 512 * 1024
-"""Smaller writes take as much either way."""
+"""Smaller writes take as much either way. A block at least, so that what is left of it is all the caller's."""
 
 READ_BYTES_MIN: Final = 1024 * 1024
 """Smaller files are in the cache, mostly: they were written in small pieces."""
