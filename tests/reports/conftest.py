@@ -16,7 +16,7 @@ from support.story import END, RECEIVED_AT, REJECTED
 from whodid import demo
 from whodid.event import Event
 from whodid.plugins import STORES, load
-from whodid.stores import duckdb_hours
+from whodid.stores import clickhouse_counting, duckdb_hours
 from whodid.stores.base import Store
 
 
@@ -67,7 +67,14 @@ def clickhouse_store(
     told: list[Event], tmp_path_factory: pytest.TempPathFactory, clickhouse_server: ClickHouseServer
 ) -> Iterator[Store]:
     store = load(STORES, "clickhouse")(clickhouse_server.fresh_url())
-    yield _filled(store, tmp_path_factory.mktemp("reports"), told)
+    batches = Batches(tmp_path_factory.mktemp("reports"))
+    half = len(told) // 2
+    store.write([batches.of(told[:half], rejects=REJECTED, received_at=RECEIVED_AT)])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(clickhouse_counting, "STEP_S", 60)
+        store.rest()
+    store.write([batches.of(told[half:], received_at=RECEIVED_AT)])
+    yield store
     store.close()
 
 

@@ -68,7 +68,8 @@ def test_the_counts_and_the_events_give_the_same_rows(
     if not any(name in report.sql for name in dialect_of(store.kind).kept):
         pytest.skip("This store keeps nothing of what the report reads.")
     chance = random.Random(report.name)
-    for _ in range(4):
+    # Far engines take ten times as long to plan what they are asked.
+    for _ in range(4 if store.kind != "clickhouse" else 1):
         given = some_question(report, chance)
         counted = asked(store, report, memberships, **given)
         with monkeypatch.context() as patched:

@@ -44,7 +44,7 @@ def test_rows_are_replicated_and_found_through_distributed_tables() -> None:
 
 def test_what_all_shards_share_has_one_place_in_keeper() -> None:
     text = "\n".join(ddl(CLUSTER))
-    for table in ("journal_position", "turns"):
+    for table in ("journal_position", "turns", "counted_days"):
         made = re.search(rf"CREATE TABLE IF NOT EXISTS {table} .*?ENGINE = (.*)", text, re.DOTALL)
         assert made is not None
         assert "'/clickhouse/tables/{uuid}/all', '{shard}-{replica}'" in made[1].splitlines()[0]
@@ -97,6 +97,6 @@ def test_a_taken_turn_lets_every_replica_catch_up() -> None:
     turns = clickhouse_turns.Turns(" ON CLUSTER 'main'")
     assert turns.take(Recording()) == 1
     assert [sql for sql in ran if "SYNC REPLICA" in sql] == [
-        f"SYSTEM SYNC REPLICA ON CLUSTER 'main' {table}_local LIGHTWEIGHT"
-        for table in ("events", "event_entities", "rejected_events")
+        f"SYSTEM SYNC REPLICA ON CLUSTER 'main' {table} LIGHTWEIGHT"
+        for table in ("events_local", "event_entities_local", "rejected_events_local", "counted_days")
     ]

@@ -56,13 +56,10 @@ _OF_ENTITIES: Final = ("entity_hours", "entity_days")
 _MADE_OF: Final = {"usage_hours": "usage_events", "usage_days": "usage_events"}
 # Stores in which events wait to be counted: what a relation's counts are called without those that wait, the events
 # that do, and what a relation makes of these. Both read apart make the statement a third of what a view of both would.
-_WAITING: Final = {
-    "duckdb": (
-        "counted_{}",
-        "SELECT * EXCLUDE (person, who) FROM uncounted_events e",
-        "SELECT * FROM told_{} e",
-    )
-}
+_COUNTED: Final = {"duckdb": "counted_{}", "clickhouse": "(SELECT * FROM kept_{} WHERE counting = ANY($countings))"}
+_WAITING: Final = {"duckdb": ("SELECT * EXCLUDE (person, who) FROM uncounted_events e", "SELECT * FROM told_{} e")}
+# Stores with views of what relations make of all events, and which of these wait.
+_TELLING: Final = {"clickhouse": 'NOT toYYYYMMDD(e."time") = ANY($counted_days)'}
 _WORD: Final = re.compile(r"\w+")
 # The columns by which a filter, or a part of a sight, chooses.
 _ASKED_BY: Final = {
@@ -184,7 +181,8 @@ def _edges(times: Iterable[datetime]) -> _Edges:
 def _split(name: str, columns: Sequence[str], kind: str, edges: _Edges, chosen: Chosen, form: str) -> str:
     """The store's counts by the day but those of some days, of these by the hour but some, and the events of these."""
     store_keeps = dialect_of(kind).kept
-    counted, waiting, waiting_of = _WAITING.get(kind, ("", "", ""))
+    counted = _COUNTED.get(kind, "")
+    waiting, waiting_of = _WAITING.get(kind, ("", ""))
     events = dialect_of(kind).events
     if name in _MADE_OF:
         events, waiting = store_keeps[_MADE_OF[name]], waiting_of.format(_MADE_OF[name])
@@ -203,8 +201,11 @@ def _split(name: str, columns: Sequence[str], kind: str, edges: _Edges, chosen: 
     if days or not parts:
         whole_hours = [f'"hour" NOT IN ({", ".join(hours)})'] if hours else []
         parts.append(_part("hour", columns, counted.format(name) or store_keeps[name], whole_hours + asked))
-    uncounted = _uncounted(events, waiting, hours)
-    if uncounted:
+    if kind in _TELLING:
+        within = [_within('e."time"', hours, "hour")] if hours else []
+        told = "told_events" if name in _OF_ENTITIES else f"told_{name}"
+        parts.append(_part("time", columns, f"{told} e", [f"({' OR '.join([_TELLING[kind], *within])})", *touched]))
+    elif uncounted := _uncounted(events, waiting, hours):
         parts.append(_part("time", columns, f"(WITH uncounted AS ({uncounted}) {form}) e", touched))
     return f"({' UNION ALL '.join(parts)})"
 

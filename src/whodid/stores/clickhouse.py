@@ -18,10 +18,11 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from whodid.errors import WhodidError
 from whodid.journal.base import Batch, behind
 from whodid.journal.crash import point
-from whodid.stores import clickhouse_forget, clickhouse_query, clickhouse_schema, guard
+from whodid.stores import clickhouse_counting, clickhouse_forget, clickhouse_query, clickhouse_schema, guard
 from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
-from whodid.stores.clickhouse_address import parse
+from whodid.stores.clickhouse_address import Address, parse
 from whodid.stores.clickhouse_client import Clients, keeps_tables, told
+from whodid.stores.clickhouse_counting import Counting
 from whodid.stores.clickhouse_load import Load, brought, loads
 from whodid.stores.clickhouse_params import bound, quoted
 from whodid.stores.clickhouse_session import Session, rows_of
@@ -59,10 +60,18 @@ class ClickHouseStore:
         self._closed = False
         self._version = 0
         self._on_cluster = clickhouse_schema.on_cluster(self._address)
+        self._suffix = "_local" if self._address.cluster else ""
+        self._parts = _PARTS.format(relation=_parts_of(self._address), database=self._address.database)
+        self._counting = Counting(
+            parts=self._parts, suffix=self._suffix, on_cluster=self._on_cluster, ttl_days=self._address.ttl_days
+        )
         self._turns = Turns(self._on_cluster)
         self._positions: dict[str, int] = {}
         with told("opening the store"), self._sessions() as session:
             self._version = clickhouse_schema.upgrade(self._address, session(0))
+            if clickhouse_schema.limit_age(self._address, session(0)):
+                with self._turn(session(0)) as turn:
+                    session(0).run(clickhouse_counting.changed("true", turn))
 
     def position(self, receiver: str) -> int:
         """See `Store.position`."""
@@ -96,7 +105,9 @@ class ClickHouseStore:
             return written
 
     def rest(self) -> None:
-        """See `Store.rest`: nothing waits, the engine merges by itself."""
+        """See `Store.rest`: days that are over are counted, for a second or so."""
+        with told("counting"), self._writing, self._sessions() as session:
+            self._counting.step(session(0), functools.partial(self._turn, session(0)))
 
     def query(
         self,
@@ -112,6 +123,8 @@ class ClickHouseStore:
             guard.check(sql, "clickhouse")
         with told("the query"), self._readers.one() as client:
             statement = translated(sql, keeps_tables(client)) if trusted else sql
+            if trusted and "$counted_days" in statement:
+                params = {**dict(params or {}), **self._counting.holding(functools.partial(rows_of, client))}
             return clickhouse_query.run(
                 client,
                 self._readers,
@@ -123,18 +136,15 @@ class ClickHouseStore:
 
     def forget(self, level: str, before: datetime) -> Forgotten:
         """See `Store.forget`."""
-        with told("forgetting"), self._writing, self._sessions() as session, self._turn(session(0)):
-            suffix = "_local" if self._address.cluster else ""
-            return clickhouse_forget.forget(session(0), level, before, suffix=suffix, on_cluster=self._on_cluster)
+        with told("forgetting"), self._writing, self._sessions() as session, self._turn(session(0)) as turn:
+            return clickhouse_forget.forget(
+                session(0), level, before, turn=turn, suffix=self._suffix, on_cluster=self._on_cluster
+            )
 
     def stats(self) -> StoreStats:
         """See `Store.stats`; on a cluster all copies of a row count for its size."""
-        relation = "system.parts"
-        if self._address.cluster:
-            relation = f"clusterAllReplicas('{self._address.cluster}', system.parts)"
-        parts = _PARTS.format(relation=relation, database=self._address.database)
         with told("reading the statistics"), self._readers.one() as client:
-            events, rejects, size_bytes, oldest, newest = rows_of(client, _STATS.format(parts=parts))[0]
+            events, rejects, size_bytes, oldest, newest = rows_of(client, _STATS.format(parts=self._parts))[0]
         return StoreStats(
             events=int(events),
             rejects=int(rejects),
@@ -200,6 +210,11 @@ class ClickHouseStore:
             with suppress(Exception):
                 session.close()
         self._made.clear()
+
+
+def _parts_of(address: Address) -> str:
+    """The relation that tells of the parts of tables; on a cluster those of all replicas."""
+    return f"clusterAllReplicas('{address.cluster}', system.parts)" if address.cluster else "system.parts"
 
 
 def _position(rows: Callable[[str], list[tuple[Any, ...]]], receiver: str) -> tuple[int, str]:

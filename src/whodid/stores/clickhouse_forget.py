@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from whodid.stores import clickhouse_counting
 from whodid.stores.base import Forgotten, whole_hour
 from whodid.stores.clickhouse_params import literal
 from whodid.stores.clickhouse_session import Session
@@ -19,7 +20,7 @@ _DELETE: Final = "DELETE FROM {table}{on_cluster} WHERE {which}"
 _DROP: Final = "ALTER TABLE {table}{on_cluster} DROP PARTITION {partition}"
 
 
-def forget(session: Session, level: str, before: datetime, *, suffix: str, on_cluster: str) -> Forgotten:
+def forget(session: Session, level: str, before: datetime, *, turn: int, suffix: str, on_cluster: str) -> Forgotten:
     """Take the oldest stretch of a level away, within a turn; see `Store.forget`.
 
     suffix  of the names of the tables that hold the rows.
@@ -36,6 +37,7 @@ def forget(session: Session, level: str, before: datetime, *, suffix: str, on_cl
     which = _WHICH.format(level=literal(level), since=literal(since), until=literal(until))
     counted = _COUNTED.format(which=which, day=literal(day), next_day=literal(next_day))
     events, of_day = (int(number) for number in session.rows(counted)[0])
+    session.run(clickhouse_counting.changed(f"day = {day:%Y%m%d}", turn))
     place = {"on_cluster": on_cluster, "which": which, "partition": f"{day:%Y%m%d}"}
     session.run(_DELETE.format(table=f"event_entities{suffix}", **place), lightweight_deletes_sync=2)
     if events == of_day:

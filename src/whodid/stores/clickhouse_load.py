@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from whodid.journal.base import Batch
 from whodid.journal.crash import point, register
-from whodid.stores import clickhouse_careful, clickhouse_turns, migrate
+from whodid.stores import clickhouse_careful, clickhouse_counting, clickhouse_turns, migrate
 from whodid.stores.base import COLUMNS, WORKED_OUT, Mentions, SeenEntity, SeenSession, SeenUser, Written
 from whodid.stores.clickhouse_params import quoted
 from whodid.stores.clickhouse_session import Session
@@ -33,6 +33,7 @@ LOAD_BYTES_MAX: Final = 128 * 1024 * 1024
 
 _COLUMNS: Final = ", ".join(column.name for column in (*COLUMNS, *WORKED_OUT))
 _SPAN: Final = "UUIDToNum(id) BETWEEN UUIDStringToNum('{}') AND UUIDStringToNum('{}') AND"
+_DAYS: Final = "SELECT DISTINCT toYYYYMMDD(time) FROM {rows}"
 _ADVANCE: Final = "INSERT INTO journal_position SELECT {receiver}, {number}, {writer}, now64(6, 'UTC') WHERE {in_turn}"
 
 
@@ -89,6 +90,8 @@ class Load:
         token = f"{first.receiver}:{first.number}-{last.number}:{known.digest}"
         point("store.before-commit")
         if known.fresh:
+            days = _DAYS.format(rows=self._words["{rows}"])
+            self.session.run(clickhouse_counting.changed(f"day IN ({days})", turn))
             self._run("add_events", insert_deduplication_token=token)
         if events and survey.with_several:
             self._run("add_entities", insert_deduplication_token=f"{token}:entities")

@@ -85,7 +85,6 @@ def upgrade(address: Address, session: Session) -> int:
         for statement in statements(address, migration.sql):
             session.run(statement)
         session.run(_NOTE.format(number=migration.number, name=migration.name))
-    _limit_age(address, session)
     return version(session)
 
 
@@ -107,8 +106,9 @@ def version(session: Session) -> int:
     return int(session.rows(_VERSION)[0][0])
 
 
-def _limit_age(address: Address, session: Session) -> None:
-    """Let the engine drop what is older than `ttl_days`, in whole parts, or let it not."""
+def limit_age(address: Address, session: Session) -> bool:
+    """Let the engine drop what is older than `ttl_days`, in whole parts, or let it not; whether that is new."""
+    is_changed = False
     for table, column in _AGING.items():
         name = f"{table}_local" if address.cluster else table
         found = _TTL_DAYS.search(str(session.rows(_TABLE.format(database=address.database, table=name))[0][0]))
@@ -117,6 +117,8 @@ def _limit_age(address: Address, session: Session) -> None:
             continue
         sql = _REMOVE_TTL if address.ttl_days is None else _SET_TTL
         session.run(sql.format(table=name, on_cluster=on_cluster(address), column=column, days=address.ttl_days))
+        is_changed = True
+    return is_changed
 
 
 def _distributed(address: Address, table: str, key: str) -> str:

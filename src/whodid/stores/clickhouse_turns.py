@@ -13,6 +13,7 @@ import re
 import socket
 import time
 import uuid
+from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 from whodid.errors import WhodidError
@@ -34,8 +35,8 @@ _KILL: Final = (
     "KILL QUERY{on_cluster} WHERE position(query, 'whodid turn ') > 0 AND query NOT ILIKE 'KILL%' AND {older} SYNC"
 )
 _OLDER: Final = "toInt64OrZero(extract(query, 'whodid turn ([0-9]+)')) < {turn}"
-_SYNC: Final = "SYSTEM SYNC REPLICA{on_cluster} {table}_local LIGHTWEIGHT"
-_SYNCED: Final = ("events", "event_entities", "rejected_events")
+_SYNC: Final = "SYSTEM SYNC REPLICA{on_cluster} {table} LIGHTWEIGHT"
+_SYNCED: Final = ("events_local", "event_entities_local", "rejected_events_local", "counted_days")
 
 
 class Connection(Protocol):
@@ -77,7 +78,7 @@ class Turns:
                 if not is_over:
                     self._end_others(connection, turn)
                 if self._last != latest:
-                    self._see_all(connection)
+                    see_all(connection, self._on_cluster, _SYNCED)
                 self._last = turn
                 return turn
         raise WhodidError(
@@ -97,11 +98,12 @@ class Turns:
         """End what an earlier writer's statements may still be doing: those that begin later see this turn and fail."""
         connection.run(_KILL.format(on_cluster=self._on_cluster, older=_OLDER.format(turn=turn)))
 
-    def _see_all(self, connection: Connection) -> None:
-        """Wait until every replica has what the writers before this one have stored."""
-        if self._on_cluster:
-            for table in _SYNCED:
-                connection.run(_SYNC.format(on_cluster=self._on_cluster, table=table))
+
+def see_all(connection: Connection, on_cluster: str, tables: Iterable[str]) -> None:
+    """Wait until every replica has what has been stored in some tables; on one server there is nothing to wait for."""
+    if on_cluster:
+        for table in tables:
+            connection.run(_SYNC.format(on_cluster=on_cluster, table=table))
 
 
 def condition(turn: int) -> str:
