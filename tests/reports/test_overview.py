@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from support.events import entity, event
 from support.reporting import Desk, at
 
@@ -47,9 +49,13 @@ def test_what_was_not_recorded_is_empty_and_not_zero(desk: Desk) -> None:
     assert found["active users, last day"] == (0, 1, -100.0)
 
 
-def test_a_quiet_time_that_was_recorded_is_zero(desk: Desk) -> None:
-    desk.put(event(time=at(1, 0), user="bob"), event(time=at(12), user="ann"))
-    found = measures(desk, since=at(11, 0), until=at(21, 0), users="ann")
+@pytest.mark.parametrize("asked", [{"users": "ann"}, {"entities": "project:SALES"}])
+def test_a_quiet_time_that_was_recorded_is_zero(desk: Desk, asked: dict[str, str]) -> None:
+    desk.put(
+        event(time=at(1, 0), user="bob"),
+        event(time=at(12), user="ann", entities=[entity("project", "SALES")]),
+    )
+    found = measures(desk, since=at(11, 0), until=at(21, 0), **asked)
     assert found["events"] == (1, 0, None)
 
 

@@ -62,9 +62,9 @@ WITH people AS (
     GROUP BY 1
 ), recorded AS (
     SELECT
-        min(e.first) <= CAST($before AS timestamp) + (CAST($since AS timestamp) - CAST($before AS timestamp)) * 0.1
+        min(e.time) <= CAST($before AS timestamp) + (CAST($since AS timestamp) - CAST($before AS timestamp)) * 0.1
             AS has_previous
-    FROM user_days e
+    FROM events e
     WHERE seen()
 ), measures AS (
     SELECT is_current, 1 AS place, 'active people' AS measure, 'people' AS unit, people AS value, first, last FROM counted

@@ -73,7 +73,7 @@ WITH seen AS (
         WHERE e.time >= $before AND e.time < $until AND chosen() AND CAST($sessions AS varchar) = 'yes'
     ) each_session
 ), recorded AS (
-    SELECT min(e.first) AS since FROM user_days e WHERE seen()
+    SELECT min(e.time) AS since FROM events e WHERE seen()
 ), measures AS (
     SELECT
         1 AS place, 'active users' AS measure, 'users' AS unit, 'time' AS span, users AS value,
