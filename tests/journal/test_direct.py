@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import random
 from pathlib import Path
@@ -62,7 +63,15 @@ def test_what_large_and_small_commits_wrote_is_read_as_it_was_sent(tmp_path: Pat
         assert ids_in(journal) == ids_of(sent) and journal.status().quarantine == []
 
 
-@pytest.mark.parametrize("call", ["open", "pwrite"])
+def is_direct(call: str, arguments: tuple[Any, ...]) -> bool:
+    """Whether a call with these arguments goes past the cache."""
+    if call == "pwrite":
+        return True
+    flags = arguments[1] if call == "open" else fcntl.fcntl(arguments[0], fcntl.F_GETFL)
+    return bool(flags & getattr(os, "O_DIRECT", 0))
+
+
+@pytest.mark.parametrize("call", ["open", "pwrite", "preadv"])
 def test_where_the_file_system_refuses_all_goes_through_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
@@ -71,7 +80,7 @@ def test_where_the_file_system_refuses_all_goes_through_the_cache(
 
     def refusing(*arguments: Any, **named: Any) -> Any:
         nonlocal refused
-        if call == "pwrite" or arguments[1] & getattr(os, "O_DIRECT", 0):
+        if is_direct(call, arguments):
             refused += 1
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return real(*arguments, **named)
@@ -82,6 +91,9 @@ def test_where_the_file_system_refuses_all_goes_through_the_cache(
         for each in sent:
             journal.append_blocking(each)
         journal.seal()
+        (batch,) = journal.sealed()
+        array = batch.array()
+        assert array is not None and array.events_count == len(sent)
         assert ids_in(journal) == ids_of(sent)
     assert refused or not hasattr(os, "O_DIRECT")
 

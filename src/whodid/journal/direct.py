@@ -10,6 +10,7 @@ What goes past the cache are whole blocks of the file, from memory that begins a
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import mmap
 import os
@@ -126,13 +127,23 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, into: memoryview) -> int:  # type: ignore[override]  # not of any buffer
         if not self._unread and self._offset_bytes % _BLOCK_BYTES == 0:
-            got = os.preadv(self._descriptor, [self._memory], self._offset_bytes)
+            got = self._read()
             self._offset_bytes += got
             self._unread = self._memory[:got]
         taken = min(len(into), len(self._unread))
         into[:taken] = self._unread[:taken]
         self._unread = self._unread[taken:]
         return taken
+
+    def _read(self) -> int:
+        try:
+            return os.preadv(self._descriptor, [self._memory], self._offset_bytes)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+        # Other blocks than these: from here on through the cache.
+        fcntl.fcntl(self._descriptor, fcntl.F_SETFL, os.O_RDONLY)
+        return os.preadv(self._descriptor, [self._memory], self._offset_bytes)
 
     def close(self) -> None:
         if not self.closed:
