@@ -13,21 +13,23 @@
 -- drill: /hours/{day}/{hour}
 WITH told AS (
     SELECT
-        date_trunc('hour', local(e.time)) AS here, e.who AS person,
+        CAST(extract(isodow FROM local(e.time)) AS integer) AS weekday,
+        CAST(extract(hour FROM local(e.time)) AS integer) AS hour,
+        e.who AS person,
         sum(e.uses) AS uses,
         sum(e.errors) AS errors
     FROM user_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND e.who IS NOT NULL
-    GROUP BY 1, 2
+    GROUP BY 1, 2, 3
 )
 SELECT
-    CAST(extract(isodow FROM here) AS integer) AS weekday,
-    CASE CAST(extract(isodow FROM here) AS integer)
+    weekday,
+    CASE weekday
         WHEN 1 THEN 'Monday' WHEN 2 THEN 'Tuesday' WHEN 3 THEN 'Wednesday' WHEN 4 THEN 'Thursday'
         WHEN 5 THEN 'Friday' WHEN 6 THEN 'Saturday' ELSE 'Sunday'
     END AS day,
-    CAST(extract(hour FROM here) AS integer) AS hour,
-    count(DISTINCT person) AS users,
+    hour,
+    count(*) AS users,
     CAST(sum(uses) AS bigint) AS uses,
     CAST(sum(errors) AS bigint) AS errors
 FROM told
