@@ -119,7 +119,7 @@ def copy_batch(connection: psycopg.Connection[tuple[object, ...]], body: bytes) 
 def main() -> None:
     server = PostgreSQLServer(Path(sys.argv[1]).resolve(), durable=True).start()
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        if not connection.execute("SELECT FROM pg_database WHERE datname = 'bench'").fetchone():
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'bench'").fetchone():
             connection.execute("CREATE DATABASE bench TEMPLATE template0")
     print(server.url("bench"), flush=True)
     signal.sigwait({signal.SIGINT, signal.SIGTERM})
