@@ -31,19 +31,18 @@ import duckdb
 from bench import files
 from bench.machine import describe
 from bench.measure import number, row, spread
+from bench.pages_data import multiply_clickhouse
 from bench.postgresql_store import batches_of
 from bench.reads import QUESTIONS
 from support.batches import FileBatch
 from support.clickhouse import ClickHouseServer
 from whodid.stores import migrate
-from whodid.stores.base import COLUMNS, WORKED_OUT, Store
+from whodid.stores.base import Store
 from whodid.stores.clickhouse import ClickHouseStore
 from whodid.stores.duckdb import DuckDBStore
 
 DATABASE = "bench"
 STORY_EVENTS = 1_000_000
-# What a copy has of its own.
-_OWN = ("id", "time", "session", "user", "acting_for", "request_id", "seq")
 _SETTINGS = {
     "date_time_input_format": "best_effort",
     "max_partitions_per_insert_block": "0",
@@ -115,18 +114,7 @@ def fill(stores: dict[str, Store], server: ClickHouseServer, folder: Path, event
         store.close()
     path.unlink()
     copies = max(1, round(events / first))
-    names = [column.name for column in (*COLUMNS, *WORKED_OUT)]
-    server.run(
-        (files.SQL / "multiply_clickhouse.sql")
-        .read_text()
-        .format(
-            database=DATABASE,
-            columns=", ".join(names),
-            others=", ".join(f"e.{name}" for name in names if name not in _OWN),
-            events=2 * first,
-            copies=copies,
-        )
-    )
+    multiply_clickhouse(server, DATABASE, first, events)
     with duckdb.connect(str(folder / "events.duckdb")) as connection:
         multiply = (files.SQL / "multiply_duckdb.sql").read_text()
         connection.execute(multiply.format(events=2 * first, copies=copies))

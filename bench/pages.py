@@ -1,15 +1,16 @@
 """The data of each page at 20 million events over 90 days, for the last 30: all its tiles at once, as its reader has
 them, one after the other, and the slowest of them.
 
-    python -m bench.pages [--events 20000000] [--runs 5] [--store duckdb|postgresql] [--incoming 10000]
+    python -m bench.pages [--events 20000000] [--runs 5] [--store duckdb|postgresql|clickhouse] [--incoming 10000]
                           [--pages overview,users] [--file events.duckdb] [--url postgresql://…] [--tiles]
 
 The demo's story is told a hundred times over by 1,500 people. `--incoming` lets so many events a second come in
 meanwhile, and tells how many were stored beside the pages and before anybody asked. `--file` takes a DuckDB store that
 is there (and upgrades it), `--url` a PostgreSQL database, which it fills if it is empty; `python -m
-bench.peers.postgresql FOLDER` starts a server for it. `--tiles` shows each tile. Beside wall time stands the processor
-time of this process, which on a busy machine says more (DuckDB alone: PostgreSQL works elsewhere; what storing takes is
-in it).
+bench.peers.postgresql FOLDER` starts a server for it. With `--store clickhouse` `--file` is the folder of an engine
+that has a database `bench`; days that are over are counted first. `--tiles` shows each tile. Beside wall time stands
+the processor time of this process and of ClickHouse's engine, which on a busy machine says more (PostgreSQL works
+elsewhere; what storing takes is in it).
 """
 
 from __future__ import annotations
@@ -17,18 +18,20 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.incoming import Incoming
 from bench.machine import describe
 from bench.measure import number, row, spread
-from bench.pages_data import duckdb_store, postgresql_store
+from bench.pages_data import clickhouse_store, duckdb_store, postgresql_store
 from bench.peers.postgresql import durable_server
+from support.clickhouse import ClickHouseServer
 from whodid import reports
 from whodid.reading import EventFilter, read
 from whodid.reading.together import Together
@@ -43,7 +46,7 @@ from whodid.web.pages.rows import Page
 from whodid.web.pages.spans import span_of
 from whodid.web.services import THREADS
 
-ASKED_MS = {"duckdb": 300, "postgresql": 1_000}
+ASKED_MS = {"duckdb": 300, "postgresql": 1_000, "clickhouse": 1_000}
 ASKED_MS_OF = {("duckdb", "entity"): 100, ("duckdb", "events"): 150}
 # For so long events come in before anybody asks.
 ALONE_S = 15.0
@@ -125,10 +128,10 @@ def asked_of(
         yield "events", [Search("search", EventFilter(since=since, limit=100), False)]
 
 
-def timed(store: Store, question: Question | Search) -> Taken:
-    wall, processor = time.perf_counter(), time.process_time()
+def timed(store: Store, question: Question | Search, processor_s: Callable[[], float]) -> Taken:
+    wall, processor = time.perf_counter(), processor_s()
     question.ask(store)
-    return Taken(1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - processor))
+    return Taken(1e3 * (time.perf_counter() - wall), 1e3 * (processor_s() - processor))
 
 
 def at_once(store: Store, asked: list[Question | Search]) -> float:
@@ -140,14 +143,22 @@ def at_once(store: Store, asked: list[Question | Search]) -> float:
         return 1e3 * (time.perf_counter() - began)
 
 
-def measure(store: Store, names: list[str], now: datetime, runs: int, *, tiles: bool) -> None:
+def measure(
+    store: Store,
+    names: list[str],
+    now: datetime,
+    runs: int,
+    *,
+    tiles: bool,
+    processor_s: Callable[[], float] = time.process_time,
+) -> None:
     print(row("page", "ms, all at once", "asked ms", "ms, one by one", "processor ms", "slowest tile", "its ms"))
     print(row("---", "---:", "---:", "---:", "---:", "---", "---:"))
     span = span_of("30d", "UTC", now=now.replace(tzinfo=UTC))
     for name, asked in asked_of(store, names, span.since, answers.full_step(span.since, span.until)):
         for question in asked:
-            timed(store, question)
-        taken = [[timed(store, question) for question in asked] for _ in range(runs)]
+            timed(store, question, processor_s)
+        taken = [[timed(store, question, processor_s) for question in asked] for _ in range(runs)]
         alone = {question.tile: spread([run[place].wall_ms for run in taken]) for place, question in enumerate(asked)}
         slowest = max(alone, key=lambda tile: alone[tile].median)
         whole = spread([sum(one.wall_ms for one in run) for run in taken])
@@ -176,11 +187,22 @@ def measure_beside(store: Store, names: list[str], runs: int, incoming: Incoming
     print(f"\nThe pages slow them by {100 * (1 - beside.rate / alone.rate):.1f} % (asked: 10 at most).")
 
 
+def _both_s(server: ClickHouseServer) -> float:
+    return time.process_time() + server.processor_s()
+
+
 @contextmanager
-def opened(arguments: argparse.Namespace, folder: Path, end: datetime) -> Iterator[Store]:
+def opened(arguments: argparse.Namespace, folder: Path, end: datetime) -> Iterator[tuple[Store, Callable[[], float]]]:
+    """The store, and the seconds of processor time that have been taken by it and by this process."""
+    processor_s: Callable[[], float] = time.process_time
     with ExitStack() as stack:
-        if arguments.file:
-            store: Store = DuckDBStore(Path(arguments.file), journal_path=folder / "journal")
+        if arguments.store == "clickhouse":
+            server = ClickHouseServer(Path(arguments.file or folder / "clickhouse")).start()
+            stack.callback(server.stop)
+            store: Store = clickhouse_store(server, folder, 0 if arguments.file else arguments.events, end)
+            processor_s = partial(_both_s, server)
+        elif arguments.file:
+            store = DuckDBStore(Path(arguments.file), journal_path=folder / "journal")
         elif arguments.url:
             store = PostgreSQLStore(arguments.url)
             if not store.stats().events:
@@ -192,14 +214,14 @@ def opened(arguments: argparse.Namespace, folder: Path, end: datetime) -> Iterat
         else:
             store = duckdb_store(folder, arguments.events, end)
         stack.callback(store.close)
-        yield store
+        yield store, processor_s
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=20_000_000)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--store", choices=("duckdb", "postgresql"), default="duckdb")
+    parser.add_argument("--store", choices=("duckdb", "postgresql", "clickhouse"), default="duckdb")
     parser.add_argument("--incoming", type=int, default=0)
     parser.add_argument("--pages", default="")
     parser.add_argument("--file")
@@ -209,13 +231,13 @@ def main() -> None:
     names = [name for name in arguments.pages.split(",") if name]
     with tempfile.TemporaryDirectory(dir=".") as name:
         folder = Path(name)
-        with opened(arguments, folder, datetime.now(UTC)) as store:
+        with opened(arguments, folder, datetime.now(UTC)) as (store, processor_s):
             stats = store.stats()
             assert stats.newest is not None
             print(f"{store.kind}, {stats.events:,} events, {stats.size_bytes / stats.events:.0f} bytes each; "
                   f"{describe(folder)}\n")  # fmt: skip
             if not arguments.incoming:
-                measure(store, names, stats.newest, arguments.runs, tiles=arguments.tiles)
+                measure(store, names, stats.newest, arguments.runs, tiles=arguments.tiles, processor_s=processor_s)
                 return
             with Incoming(store, folder / "journal" / "incoming", arguments.incoming) as incoming:
                 measure_beside(store, names, arguments.runs, incoming, tiles=arguments.tiles)

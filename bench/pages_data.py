@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from unittest.mock import patch
 
 import duckdb
 import psycopg
 
 from bench.files import SQL
 from support.batches import Batches
+from support.clickhouse import ClickHouseServer
 from whodid import demo
-from whodid.stores.base import Store
+from whodid.stores import clickhouse_counting
+from whodid.stores.base import COLUMNS, WORKED_OUT, Store
+from whodid.stores.clickhouse import ClickHouseStore
 from whodid.stores.duckdb import DuckDBStore
 from whodid.stores.postgresql import PostgreSQLStore
 
@@ -21,6 +25,9 @@ CHUNK_EVENTS = 50_000
 COPIES_AT_ONCE = 5
 # What a copy has of its own in PostgreSQL, and what the engine works out.
 _OWN = ("id", "event_time", "session_id", "user", "acting_for", "request_id", "seq")
+_OWN_CLICKHOUSE = ("id", "time", "session", "user", "acting_for", "request_id", "seq")
+CLICKHOUSE_DATABASE = "bench"
+COUNTED_S_MAX = 3_600
 
 
 def fill(store: Store, folder: Path, events: int, end: datetime) -> None:
@@ -71,3 +78,30 @@ def postgresql_store(url: str, folder: Path, events: int, end: datetime) -> Post
         connection.execute("UPDATE whodid.journal_position SET events = (SELECT count(*) FROM public.events)")
         connection.execute("VACUUM ANALYZE")
     return store
+
+
+def clickhouse_store(server: ClickHouseServer, folder: Path, events: int, end: datetime) -> ClickHouseStore:
+    """The same in ClickHouse, all days counted that are over; with no events, what is there."""
+    if events:
+        store = ClickHouseStore(server.url(CLICKHOUSE_DATABASE))
+        fill(store, folder / "journal", events, end)
+        store.close()
+        multiply_clickhouse(server, CLICKHOUSE_DATABASE, min(events, STORY_EVENTS), events)
+        server.run(f"OPTIMIZE TABLE {CLICKHOUSE_DATABASE}.events FINAL")
+    store = ClickHouseStore(server.url(CLICKHOUSE_DATABASE))
+    with patch.object(clickhouse_counting, "STEP_S", COUNTED_S_MAX):
+        store.rest()
+    return store
+
+
+def multiply_clickhouse(server: ClickHouseServer, database: str, first: int, events: int) -> None:
+    """Further copies of the first events of a store that has counted nothing yet, until there are so many."""
+    names = [column.name for column in (*COLUMNS, *WORKED_OUT)]
+    parts = {
+        "database": database,
+        "columns": ", ".join(names),
+        "others": ", ".join(f"e.{name}" for name in names if name not in _OWN_CLICKHOUSE),
+        "events": 2 * first,
+        "copies": max(1, round(events / first)),
+    }
+    server.run((SQL / "multiply_clickhouse.sql").read_text().format(**parts))
