@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import msgspec
-
 from support.batches import RECEIVED_AT
 from support.events import entity, event
 from support.reporting import Desk, at
@@ -66,7 +64,15 @@ def test_coverage_tells_gaps_of_each_node(desk: Desk) -> None:
 
 
 def test_coverage_tells_how_late_events_come(desk: Desk) -> None:
-    told = event(time=RECEIVED_AT - timedelta(seconds=90), node="design-1")
-    desk.put(msgspec.structs.replace(told))
-    row = desk.row("coverage", since=RECEIVED_AT - timedelta(days=1), until=RECEIVED_AT)
-    assert row["late_seconds"] == 90.0
+    late = [timedelta(seconds=90), timedelta(hours=30), timedelta(hours=40)]
+    desk.put(*[event(time=RECEIVED_AT - each, node="design-1") for each in late])
+    span = {"since": RECEIVED_AT - timedelta(days=3), "until": RECEIVED_AT}
+    assert desk.row("coverage", **span)["late_seconds"] == 90.0, "of the last day"
+    (row,) = desk.rows("nodes", **span)
+    assert (row["events"], row["delay"], row["ahead"]) == (3, 90.0, 0)
+
+
+def test_how_late_a_node_is_that_sent_nothing_lately_is_unknown(desk: Desk) -> None:
+    desk.put(event(time=RECEIVED_AT - timedelta(days=2), node="design-1"))
+    (row,) = desk.rows("nodes", since=RECEIVED_AT - timedelta(days=3), until=RECEIVED_AT)
+    assert (row["events"], row["delay"], row["ahead"], row["addresses"]) == (1, None, 0, 0)

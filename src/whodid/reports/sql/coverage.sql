@@ -3,6 +3,7 @@
 -- question: From which nodes are events there, for which stretch of time, and with which gaps?
 -- parameter: since time = 30d | from when on
 -- parameter: until time = now | until when
+-- parameter: lately time = @1d | how late events arrive is told of the last day
 -- parameter: limit integer = 100 | rows at most
 -- column: node text | the node that sent them; empty where none is told
 -- column: node_type text | design, automation, api, …
@@ -12,7 +13,7 @@
 -- column: days integer days | days with an event
 -- column: span_days integer days | days from the first to the latest
 -- column: longest_gap_hours number h | the longest time without an event between the first and the latest
--- column: late_seconds number s | half of the events were received no later than this after they happened
+-- column: late_seconds number s | half of the last day's events were received no later than this after they happened
 -- chart: bar x=days y=node
 -- drill: /events?node={node}
 WITH hours AS (
@@ -26,7 +27,7 @@ WITH hours AS (
     SELECT
         e.node, e.node_type, percentile(0.5, seconds_between(e.time, e.received_at)) AS late_seconds
     FROM events e
-    WHERE e.time >= $since AND e.time < $until AND chosen()
+    WHERE e.time >= $lately AND e.time >= $since AND e.time < $until AND chosen()
     GROUP BY 1, 2
 ), gaps AS (
     SELECT node, node_type, max(gap) AS gap FROM (
