@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +78,7 @@ class DuckDBStore:
         self._bulk = bulk
         self._line_bytes_max = LINE_BYTES_USUAL
         self._writing = threading.RLock()
+        self._count_again_at_s = 0.0
         self._closed = False
         self._open()
 
@@ -104,7 +106,8 @@ class DuckDBStore:
 
     def rest(self) -> None:
         """See `Store.rest`: what waits to be counted by the hour is counted, soon where somebody may ask meanwhile."""
-        self._count(duckdb_hours.WAITING_MAX if self._bulk else duckdb_hours.waiting_max(self._events))
+        is_early = self._bulk or time.monotonic() < self._count_again_at_s
+        self._count(duckdb_hours.WAITING_MAX if is_early else duckdb_hours.waiting_max(self._events))
 
     def query(
         self,
@@ -195,7 +198,7 @@ class DuckDBStore:
         except BaseException:
             self._connection.close()
             raise
-        self.rest()
+        self._count(duckdb_hours.WAITING_MAX)
 
     def _count(self, waiting_max: int) -> None:
         """Count by the hour when more than so many events wait; what fails is tried again after as many."""
@@ -209,6 +212,7 @@ class DuckDBStore:
                 # Answers stay exact, they only take longer.
                 _log.warning("Events were not counted by the hour: %s", problem)
             self._uncounted = 0
+            self._count_again_at_s = time.monotonic() + duckdb_hours.PAUSE_S
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         if self._closed:

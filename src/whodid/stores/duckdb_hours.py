@@ -20,6 +20,8 @@ from whodid.stores import migrate
 _WAITING_SHARE: Final = 1 / 200
 # Counting fewer at once costs more of each: 50,000 4.1 µs, 100,000 3.3, 400,000 2.0.
 _WAITING_LEAST: Final = 100_000
+# Where more than that comes in meanwhile, and in bulk, few and large countings leave more for storing: up to here.
+PAUSE_S: Final = 10.0
 WAITING_MAX: Final = 1_000_000
 # While more and more comes in, storing goes first up to here.
 WAITING_MAX_BUSY: Final = 5_000_000
