@@ -19,6 +19,7 @@ from whodid.stores.base import Store
 from whodid.stores.writer import StoreWriter
 
 _POSTS_A_SECOND = 20
+_FLUSH_S_MAX = 60.0
 
 
 class Moment(NamedTuple):
@@ -66,6 +67,8 @@ class Incoming:
         self._journal.close()
 
     def now(self) -> Moment:
+        """This moment, when what came in before it is stored: rates of stretches of some seconds and more are exact."""
+        self._writer.flush(_FLUSH_S_MAX)
         return Moment(time.perf_counter(), self._writer.status().stored)
 
     def since(self, begin: Moment) -> Stretch:
