@@ -184,7 +184,7 @@ class Story:
         self.store.write(batches)
 
     def rest(self) -> None:
-        for _ in range(self.chance.randrange(1, 40)):
+        for _ in range(self.chance.choice((1, 20))):
             self.store.rest()
 
     def forget(self) -> None:
@@ -206,7 +206,7 @@ class Story:
 def test_counts_by_the_hour_are_exact_after_any_writes(store_place: StorePlace, seed: int) -> None:
     story = Story(store_place, random.Random(seed))
     steps = (story.write, story.write, story.write_again, story.rest, story.rest, story.forget, story.restart)
-    for _ in range(14):
+    for _ in range(14 if store_place.kind != "clickhouse" else 8):
         story.chance.choice(steps)()
         # All of them each time would take most of the time of all tests.
         assert_counts_are_exact(story.store, story.chance.sample(sorted(KEPT), 2))

@@ -23,6 +23,8 @@ from whodid.reports.report import Report
 from whodid.stores.base import KEPT, Store
 
 COUNTED = [report for report in reports.catalogue() if any(name in report.sql for name in kept.RELATIONS)]
+# Far engines take ten times as long to plan a question: there one report of all that read the same.
+FAR = {frozenset(name for name in kept.RELATIONS if name in report.sql): report.name for report in COUNTED}.values()
 ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe")
 SIGHTS = (
     EVERYTHING,
@@ -68,7 +70,8 @@ def test_the_counts_and_the_events_give_the_same_rows(
     if not any(name in report.sql for name in dialect_of(store.kind).kept):
         pytest.skip("This store keeps nothing of what the report reads.")
     chance = random.Random(report.name)
-    # Far engines take ten times as long to plan what they are asked.
+    if store.kind == "clickhouse" and report.name not in FAR:
+        pytest.skip("Another report reads the same.")
     for _ in range(4 if store.kind != "clickhouse" else 1):
         given = some_question(report, chance)
         counted = asked(store, report, memberships, **given)
