@@ -1,14 +1,15 @@
 """Memory over a long time under a steady, low load: does it stay flat?
 
-    python -m bench.soak [--minutes 30] [--rate 2000] [--duckdb-memory-mb 256] [--output soak.json]
+    python -m bench.soak [--minutes 30] [--rate 2000] [--warm-up-minutes 10] [--warm-up-rate 10000]
+                         [--duckdb-memory-mb 256] [--output soak.json]
 
 A server takes in events, keeps them, and is asked every few seconds as people ask: reports, pages of events, the tail
 of what came in, a page of the web application. Resident memory, open files and threads are read every few seconds, and
-what of the memory the engine says it holds: pages of the file (up to its limit, which fills with time) and what is not
-in the file yet (a saw with teeth of 128 MB of log). What counts is the memory without these two: the first half fills
-the rest's caches (the engine's own list of blocks that are gone needs 2,600 loads, 13 minutes, for its 40 MB), and the
-second has to stay where it is: the exit code is 1 if it does not. Runs beside other work: it takes less than a fifth of
-a core.
+what of the memory the engine says it holds: pages of the file (up to its limit) and what is not in the file yet (a saw
+with teeth of 128 MB of log). A server that just began fills its caches for hours at so low a rate: the warm-up brings
+it to where it will stay, more events than the engine's limit holds and more loads than its own list of blocks that are
+gone needs (2,600, for 40 MB). From then on all has to stay where it is: the exit code is 1 if it does not. Runs beside
+other work: after the warm-up it takes less than a fifth of a core.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from support.serving import ServerProcess
 
 SAMPLE_S = 5.0
 ASK_S = 3.0
-# What the second half may grow by, of its mean.
+# What a series may grow by, of its mean.
 GROWTH_MAX = 0.025
 ASKED = (
     "/v1/reports/users?since=7d",
@@ -46,15 +47,15 @@ ASKED = (
 )
 
 
-# What is told of samples, their field, what it may grow by anyhow, and whether it has to be flat. Threads that answer
-# come and go, and each has files of its own.
+# What is told of samples, their field, and what it may grow by anyhow: threads that answer come and go, and each has
+# files of its own.
 SERIES = (
-    ("memory MB", "rss", 0.0, False),
-    ("pages of the file, MB", "pages", 0.0, False),
-    ("not in the file yet, and questions, MB", "open", 0.0, False),
-    ("the rest, MB", "rest", 0.0, True),
-    ("open files", "files", 4.0, True),
-    ("threads", "threads", 4.0, True),
+    ("memory MB", "rss", 0.0),
+    ("pages of the file, MB", "pages", 0.0),
+    ("not in the file yet, and questions, MB", "open", 0.0),
+    ("the rest, MB", "rest", 0.0),
+    ("open files", "files", 4.0),
+    ("threads", "threads", 4.0),
 )
 
 
@@ -76,8 +77,8 @@ class Sample(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What became of the second half of a series: its mean, its slope an hour by least squares with the standard error
-    of that, and whether it is flat."""
+    """What became of a series: its mean, its slope an hour by least squares with the standard error of that, and if it
+    is flat."""
 
     mean: float
     slope_an_hour: float
@@ -86,16 +87,14 @@ class Verdict(NamedTuple):
 
 
 def judge(times_s: Sequence[float], values: Sequence[float], least: float = 0.0) -> Verdict:
-    """Whether the second half of a series is flat: it grows by no more than `least` or a fortieth of its mean, or by no
-    more than chance might make it look (two standard errors).
+    """Whether a series is flat: it grows by no more than `least` or a fortieth of its mean, or by no more than chance
+    might make it look (two standard errors).
     """
-    half = len(values) // 2
-    times, found = times_s[half:], values[half:]
-    slope, level = statistics.linear_regression(times, found)
-    mean, middle_s = statistics.fmean(found), statistics.fmean(times)
-    left = sum((value - level - slope * at) ** 2 for at, value in zip(times, found, strict=True))
-    error = math.sqrt(left / (len(found) - 2) / sum((at - middle_s) ** 2 for at in times))
-    grown = slope * (times[-1] - times[0])
+    slope, level = statistics.linear_regression(times_s, values)
+    mean, middle_s = statistics.fmean(values), statistics.fmean(times_s)
+    left = sum((value - level - slope * at) ** 2 for at, value in zip(times_s, values, strict=True))
+    error = math.sqrt(left / (len(values) - 2) / sum((at - middle_s) ** 2 for at in times_s))
+    grown = slope * (times_s[-1] - times_s[0])
     is_flat = grown <= max(least, GROWTH_MAX * mean) or slope <= 2 * error
     return Verdict(mean, slope * 3_600, error * 3_600, is_flat)
 
@@ -153,47 +152,73 @@ class Watch(threading.Thread):
             return 0
 
 
-def soak(minutes: float, rate: float, folder: Path, memory_mb: int) -> tuple[list[Sample], dict[int, int], int]:
-    """Samples, answers by status, and events that were acknowledged and never found."""
+class Stretch(NamedTuple):
+    """So many minutes at so many events a second."""
+
+    minutes: float
+    rate: float
+
+
+def offered(server: ServerProcess, stretch: Stretch) -> int:
+    """Offers events for a stretch; how many were acknowledged."""
+    load = start_load(server, connections=4, batch=100, seconds=stretch.minutes * 60, rate=stretch.rate)
+    return int(result_of(load)["events"])
+
+
+def watched(server: ServerProcess, stretch: Stretch) -> tuple[Watch, int]:
+    """Who watched the server through a stretch, and how many events were acknowledged meanwhile."""
+    watch = Watch(server)
+    watch.start()
+    acknowledged = offered(server, stretch)
+    watch.finish()
+    return watch, acknowledged
+
+
+def soak(warm_up: Stretch, stretch: Stretch, folder: Path, memory_mb: int) -> tuple[Watch, Watch, int]:
+    """Who watched the warm-up and what came after, and events that were acknowledged and never found."""
     environment = {"WHODID_DUCKDB_MEMORY_BYTES_MAX": str(memory_mb * 1024 * 1024)}
     with serving(folder / "data", environment=environment) as server:
-        watch = Watch(server)
-        watch.start()
-        answer = result_of(start_load(server, connections=4, batch=100, seconds=minutes * 60, rate=rate))
-        watch.finish()
+        before, acknowledged_before = watched(server, warm_up)
+        watch, acknowledged = watched(server, stretch)
+        acknowledged += acknowledged_before
         deadline = time.monotonic() + 60
         count = "SELECT count(*) FROM events WHERE source = 'client'"
-        while (found := server.scalar(count)) < answer["events"] and time.monotonic() < deadline:
+        while (found := server.scalar(count)) < acknowledged and time.monotonic() < deadline:
             time.sleep(0.2)
-    return watch.samples, watch.answers, answer["events"] - found
+    return before, watch, acknowledged - found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=2_000.0, help="events a second")
+    parser.add_argument("--warm-up-minutes", type=float, default=10.0)
+    parser.add_argument("--warm-up-rate", type=float, default=10_000.0, help="events a second")
     parser.add_argument("--duckdb-memory-mb", type=int, default=256)
     parser.add_argument("--output", type=Path, help="the samples, as JSON")
     arguments = parser.parse_args()
+    warm_up = Stretch(arguments.warm_up_minutes, arguments.warm_up_rate)
+    stretch = Stretch(arguments.minutes, arguments.rate)
     with tempfile.TemporaryDirectory(dir=".") as name:
         folder = Path(name)
-        print(
-            f"{arguments.minutes:g} minutes at {arguments.rate:,.0f} events/s, DuckDB; {describe(folder)}\n", flush=True
-        )
-        samples, answers, lost = soak(arguments.minutes, arguments.rate, folder, arguments.duckdb_memory_mb)
+        print(f"{stretch.minutes:g} minutes at {stretch.rate:,.0f} events/s after {warm_up.minutes:g} at "
+              f"{warm_up.rate:,.0f}, DuckDB; {describe(folder)}\n", flush=True)  # fmt: skip
+        before, watch, lost = soak(warm_up, stretch, folder, arguments.duckdb_memory_mb)
+    samples = watch.samples
     if arguments.output:
-        arguments.output.write_text(json.dumps([sample._asdict() for sample in samples]))
-    print(row("second half", "mean", "slope an hour", "flat"))
+        told = {"warm_up": before.samples, "samples": samples}
+        arguments.output.write_text(json.dumps({name: [one._asdict() for one in kept] for name, kept in told.items()}))
+    print(row("after the warm-up", "mean", "slope an hour", "flat"))
     print(row("---", "---:", "---:", "---"))
     times_s = [sample.at_s for sample in samples]
     verdicts = []
-    for title, field, least, counts in SERIES:
+    for title, field, least in SERIES:
         verdict = judge(times_s, [float(getattr(sample, field)) for sample in samples], least)
         slope = f"{verdict.slope_an_hour:+.1f} ± {verdict.error_an_hour:.1f}"
-        verdicts += [verdict.is_flat] if counts else []
+        verdicts.append(verdict.is_flat)
         print(row(title, number(verdict.mean), slope, "yes" if verdict.is_flat else "no"))
     print(row("memory MB, peak", number(max(sample.rss for sample in samples)), "", ""))
-    print(row("asked; by status", sum(answers.values()), json.dumps(answers), ""))
+    print(row("asked; by status", sum(watch.answers.values()), json.dumps(watch.answers), ""))
     print(row("acknowledged and not found", lost, "", ""))
     if not all(verdicts) or lost:
         sys.exit(1)
