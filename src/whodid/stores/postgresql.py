@@ -134,6 +134,7 @@ class PostgreSQLStore:
                 limit=limit,
                 timeout_ms=timeout_ms,
                 as_reader=self.has_reader_role and not trusted,
+                alone=not trusted,
             )
 
     def forget(self, level: str, before: datetime) -> Forgotten:

@@ -53,10 +53,12 @@ def run(
     limit: int,
     timeout_ms: int,
     as_reader: bool,
+    alone: bool,
 ) -> Result:
     """The first `limit` rows of a statement's answer.
 
     as_reader  whether `READER_ROLE` is there to ask in the name of.
+    alone      whether nothing else is asked at the same time: then the plan may have several processes.
     Raises     psycopg.Error        the engine's complaint; QueryCanceled after `timeout_ms`.
                WhodidError("timeout")    who asked it stopped it (`stopping.stoppable`).
                WhodidError("invalid")    parameters are missing.
@@ -64,7 +66,7 @@ def run(
     """
     statement = bound(connection, text, params).strip().rstrip(";")
     try:
-        with _read_only(connection, timeout_ms, as_reader), cancelled_by_stop(connection.cancel_safe):
+        with _read_only(connection, timeout_ms, as_reader, alone), cancelled_by_stop(connection.cancel_safe):
             # A subquery, so that nothing but a SELECT fits, and with parallel plans, which a cursor would not get.
             return _answer(connection, f"SELECT * FROM (\n{statement}\n) AS answer LIMIT {limit + 1}", limit)  # noqa: S608
     except errors.QueryCanceled as problem:
@@ -74,7 +76,7 @@ def run(
 
 
 @contextmanager
-def _read_only(connection: Connection, timeout_ms: int, as_reader: bool) -> Iterator[None]:
+def _read_only(connection: Connection, timeout_ms: int, as_reader: bool, alone: bool) -> Iterator[None]:
     settings = [
         "SET TRANSACTION READ ONLY",
         "SET LOCAL search_path = whodid, public",
@@ -85,6 +87,9 @@ def _read_only(connection: Connection, timeout_ms: int, as_reader: bool) -> Iter
     with connection.transaction(force_rollback=True):
         with suppress(errors.InsufficientPrivilege), connection.transaction():
             connection.execute(f"SET LOCAL temp_file_limit = '{TEMPORARY_FILES}'")
+        if not alone:
+            # The tiles of a page, asked at once, are told in two thirds of the time where none has several.
+            settings.append("SET LOCAL max_parallel_workers_per_gather = 0")
         if as_reader:
             settings.append(f"SET LOCAL ROLE {READER_ROLE}")
         connection.execute("; ".join(settings))

@@ -67,7 +67,7 @@ def test_even_past_the_guard_a_query_has_few_rights(postgresql_url: str, sql: st
     store = PostgreSQLStore(postgresql_url)
     assert store.has_reader_role
     with connect(postgresql_url) as connection, pytest.raises(psycopg.Error) as refused:
-        postgresql_query.run(connection, sql, None, limit=10, timeout_ms=1_000, as_reader=True)
+        postgresql_query.run(connection, sql, None, limit=10, timeout_ms=1_000, as_reader=True, alone=True)
     assert isinstance(refused.value, psycopg.errors.InsufficientPrivilege | psycopg.errors.UndefinedTable)
     store.close()
 
