@@ -14,6 +14,8 @@ _SERVICE: Final = (("service", "{service}"),)
 _OF_SERVICE: Final = (("entities", "api-service:{service}"),)
 _QUERIES: Final = (("topics", "apinode-query"),)
 _BY_DAY: Final = (("by", "day"),)
+# Of all services together; the page of one looks at more.
+_AT_A_GLANCE: Final = (("sample", "1000"),)
 _USAGE: Final = (("topics", "compute-resource-usage"),)
 _NO_ERRORS: Final = "There were no errors."
 _TOO_FEW: Final = "Nothing can be compared: there are too few queries in this time or before."
@@ -142,7 +144,7 @@ PAGES: Final[tuple[Page, ...]] = (
                       "p95_ms", "p99_ms", "last")),
         Tile("drift", "api-drift", size="whole", title="Which features and predictions drift, against the time before",
              columns=("column", "service", "endpoint", "verdict", "psi", "test", "p_value", "reference_mean",
-                      "current_mean", "current_values"), empty=_TOO_FEW),
+                      "current_mean", "current_values"), parameters=_AT_A_GLANCE, empty=_TOO_FEW),
         Tile("quality", "api-quality", size="whole", height=2, title="Predictions against what really happened",
              columns=("service", "endpoint", "version", "kind", "pairs", "known_percent", "accuracy", "auc",
                       "mean_absolute_error", "r2"), empty=_NO_OUTCOMES),
