@@ -43,23 +43,23 @@ CORES: Final = 2
 
 FIGURES: Final = (
     Figure("fdatasync_p50_ms", "a write to the disk is durable after", 0.15, "ms", "whodid bench", "fdatasync_p50_ms"),
-    Figure("ingest_1", "acknowledged, 1 event a request", 20_649, "events/s", "python -m bench.ingest", "ingest_1"),
-    Figure("ingest_100", "acknowledged, 100 a request", 352_421, "events/s", "python -m bench.ingest", "ingest_100"),
+    Figure("ingest_1", "acknowledged, 1 event a request", 21_925, "events/s", "python -m bench.ingest", "ingest_1"),
+    Figure("ingest_100", "acknowledged, 100 a request", 366_773, "events/s", "python -m bench.ingest", "ingest_100"),
     Figure(
-        "ingest_1000", "acknowledged, 1,000 a request", 381_527, "events/s", "python -m bench.ingest", "ingest_1000"
+        "ingest_1000", "acknowledged, 1,000 a request", 474_435, "events/s", "python -m bench.ingest", "ingest_1000"
     ),
     Figure(
-        "sustained", "taken, stored and found, DuckDB", 162_297, "events/s", "python -m bench.sustained", "sustained"
+        "sustained", "taken, stored and found, DuckDB", 162_132, "events/s", "python -m bench.sustained", "sustained"
     ),
     Figure(
-        "visible_p50_ms", "found after the answer, median", 108, "ms", "python -m bench.sustained", "visible_p50_ms"
+        "visible_p50_ms", "found after the answer, median", 105, "ms", "python -m bench.sustained", "visible_p50_ms"
     ),
     Figure("duckdb_bytes", "on disk, DuckDB", 104, "bytes/event", "python -m bench.pages", "bytes_per_event"),
-    Figure("postgresql", "stored, PostgreSQL", 54_486, "events/s", "python -m bench.postgresql_store"),
-    Figure("postgresql_bytes", "on disk, PostgreSQL", 627, "bytes/event", "python -m bench.postgresql_store"),
+    Figure("postgresql", "stored, PostgreSQL", 44_586, "events/s", "python -m bench.postgresql_store"),
+    Figure("postgresql_bytes", "on disk, PostgreSQL", 852, "bytes/event", "python -m bench.pages"),
     Figure("two_receivers", "two receivers against one, PostgreSQL", 1.92, "times", "python -m bench.receivers"),
-    Figure("clickhouse", "stored, ClickHouse", 248_687, "events/s", "python -m bench.clickhouse_store"),
-    Figure("clickhouse_bytes", "on disk, ClickHouse", 76, "bytes/event", "python -m bench.clickhouse_store"),
+    Figure("clickhouse", "stored, ClickHouse", 239_258, "events/s", "python -m bench.clickhouse_store"),
+    Figure("clickhouse_bytes", "on disk, ClickHouse", 94, "bytes/event", "python -m bench.pages"),
     Figure(
         "kafka",
         "acknowledged by three brokers on the same cores, 500 a request",
@@ -80,7 +80,7 @@ SHAPES: Final = (
         1_000_000_000,
         "2 cores, 4 GB, a disk with fdatasync below 1 ms",
         "kill -9, power cuts; not the loss of its disk",
-        "questions over everything: they read all that is kept, 335 ms at 20 million events, 17 s at a billion",
+        "questions over everything: they read all that is kept, 316 ms at 20 million events, 16 s at a billion",
     ),
     Shape(
         "PostgreSQL + receivers",
@@ -89,7 +89,7 @@ SHAPES: Final = (
         3_000_000_000,
         "2 receivers of 2 cores; PostgreSQL with 8 cores and its own disk",
         "the loss of a receiver, but for what it had not stored; the database, by its own replication",
-        "PostgreSQL: receivers take turns to write; 627 bytes an event; wide questions that its counts do not answer",
+        "PostgreSQL: receivers take turns to write; 852 bytes an event; wide questions that its counts do not answer",
     ),
     Shape(
         "Kafka + ClickHouse",
