@@ -8,12 +8,14 @@ import sys
 import threading
 from typing import Final
 
-# A third of an ordinary thread's share.
+# More than the process has: a third of an ordinary thread's share.
 _NICENESS: Final = 5
+_NICENESS_MAX: Final = 19
 
 
 def give_way() -> None:
     """Lower the priority of this thread, and of those it will start. Only Linux has one for each thread."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+            ordinary = os.getpriority(os.PRIO_PROCESS, os.getpid())
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(_NICENESS_MAX, ordinary + _NICENESS))
