@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from whodid.stores.base import KEPT
+from whodid.stores.base import KEPT, KEPT_BY_POSTGRESQL
 
 
 class Dialect(NamedTuple):
@@ -60,12 +60,6 @@ def part_without_letters(text: str) -> str:
 
 def _like_pattern(text: str) -> str:
     return f"%{like_escaped(text)}%"
-
-
-_KEPT_BY_POSTGRESQL: Final = (
-    "user_hours", "event_hours", "thing_hours", "session_hours", "user_days", "session_days", "error_events",
-    "query_events", "login_events", "item_events", "usage_events", "usage_hours", "usage_days", "pod_events",
-)  # fmt: skip
 
 
 _COUNTED_BY_CLICKHOUSE: Final = (
@@ -129,7 +123,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         "whodid.events",
         "whodid.event_entities",
         "whodid.rejected_events",
-        {name: f"whodid.{name}" for name in _KEPT_BY_POSTGRESQL},
+        {name: f"whodid.{name}" for name in KEPT_BY_POSTGRESQL},
         str,
         _LIKE,
         _like_pattern,

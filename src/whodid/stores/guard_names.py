@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from whodid.stores.base import KEPT
+from whodid.stores.base import KEPT, KEPT_BY_POSTGRESQL
 
 Relations = dict[str, frozenset[str]]
 
@@ -20,10 +20,7 @@ def _names(text: str) -> frozenset[str]:
 
 _OURS: Final = _names("events event_entities")
 _KEPT: Final = _OURS | frozenset(KEPT)
-_KEPT_BY_POSTGRESQL: Final = _OURS | _names(
-    "user_hours event_hours thing_hours session_hours user_days session_days error_events query_events login_events "
-    "item_events usage_events usage_hours usage_days pod_events"
-)
+_KEPT_BY_POSTGRESQL: Final = _OURS | frozenset(KEPT_BY_POSTGRESQL)
 
 # By schema; "" is a name without one.
 RELATIONS: Final[dict[str, Relations]] = {
