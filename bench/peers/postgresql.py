@@ -8,10 +8,10 @@ database `bench`, for `bench.pages --url`.
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,7 +117,9 @@ def copy_batch(connection: psycopg.Connection[tuple[object, ...]], body: bytes) 
 
 
 def main() -> None:
-    server = PostgreSQLServer(Path(sys.argv[1]).resolve(), durable=True).start()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where it keeps its data, made if it is not there")
+    server = PostgreSQLServer(parser.parse_args().folder.resolve(), durable=True).start()
     with psycopg.connect(server.url(), autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'bench'").fetchone():
             connection.execute("CREATE DATABASE bench TEMPLATE template0")
