@@ -100,7 +100,7 @@ def counts_are_gathered_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 TYPES = (
     "query-start", "login", "login-failure", "it's \U0001f600", "dataset-save", "project-deleted", "click",
-    "dialog show", "prediction-query", "ground-truth", "compute-resource-usage-update",
+    "dialog show", "prediction-query", "ground-truth", "compute-resource-usage-update", "dataset-read-data",
 )  # fmt: skip
 ENTITIES: tuple[list[Entity], ...] = (
     [],
@@ -112,6 +112,9 @@ ENTITIES: tuple[list[Entity], ...] = (
         entity("a", "b", role="output"),
         entity("c", "d"),
     ],
+    [entity("dataset", "SALES.orders")],
+    [entity("dataset", "SALES.orders", role="query")],
+    [entity("dataset", "with \\"), entity("query", "input", role="query")],
 )
 PARAMETERS: tuple[dict[str, Any], ...] = (
     {},

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reports import kept
 from whodid.reports.common import Shift
 from whodid.reports.report import Report
+from whodid.reports.words import FLOW_ROLES
 from whodid.stores.base import KEPT, Store
 
 COUNTED = [report for report in reports.catalogue() if any(name in report.sql for name in kept.RELATIONS)]
@@ -183,3 +186,9 @@ def test_reports_name_the_columns_of_what_is_counted(report: Report) -> None:
     for select in sqlglot.parse_one(report.sql, read="duckdb").find_all(exp.Select):
         reads = {table.name for table in select.find_all(exp.Table) if table.parent_select is select}
         assert not (reads & (BY_TIME | USAGE) and select.is_star), select.sql()
+
+
+def test_what_makes_flows_is_what_reports_of_flows_read() -> None:
+    flows = (files(reports) / "sql" / "parts" / "flow_edges.sql").read_text("utf-8")
+    told = re.findall(r"WHEN t\[4\] IN \(([^)]*)\)", flows)
+    assert tuple(re.findall(r"'(\w+)'", " ".join(told))) == FLOW_ROLES

@@ -11,7 +11,7 @@ import pytest
 
 from support.batches import Batches
 from support.clickhouse import ClickHouseServer
-from support.events import event
+from support.events import entity, event
 from support.stores import rows
 from whodid.reading.dialect import dialect_of
 from whodid.stores import clickhouse_counting, migrate
@@ -164,4 +164,28 @@ def test_a_store_of_before_is_counted_bit_by_bit(clickhouse_server: ClickHouseSe
     store.rest()
     assert (holding(store), answer(store)) == ([20260504], 7)
     store.close()
+    clickhouse_server.drop(url)
+
+
+def test_what_a_store_of_before_keeps_of_events_that_are_in_no_flow_is_dropped(
+    clickhouse_server: ClickHouseServer, batches: Batches
+) -> None:
+    url = clickhouse_server.fresh_url()
+    store = ClickHouseStore(url)
+    store.write([batches.of([event(time=DAY, entities=[entity("dataset", "A.b", role="input")])])])
+    store.rest()
+    store.close()
+    session = Session(parse(url))
+    session.use(url.rpartition("/")[2])
+    for role in ("query", "r\\\\u0065ad"):
+        session.run(
+            f"INSERT INTO kept_flow_hours SELECT * REPLACE (replaceAll(touched, 'input', '{role}') AS touched) "
+            "FROM kept_flow_hours AS kept WHERE position(kept.touched, 'input') > 0"
+        )
+    (migration,) = (one for one in migrate.migrations("clickhouse") if one.name == "flow_roles")
+    for statement in statements(parse(url), migration.sql):
+        session.run(statement)
+    roles = session.rows("SELECT JSONExtractString(touched, 1, 'role') FROM kept_flow_hours ORDER BY 1")
+    assert [row[0] for row in roles] == ["input", "read"]
+    session.close()
     clickhouse_server.drop(url)

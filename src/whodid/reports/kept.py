@@ -33,8 +33,8 @@ _AMONG: Final = {
     "session_hours": "e.session IS NOT NULL",
     "session_days": "e.session IS NOT NULL",
     "flow_hours": (
-        "has_roles() OR (e.via LIKE '_%:_%' AND e.entity_type = 'dataset' AND e.type IN ('flow-object-build-success', "
-        "'flow-object-build-failed', 'dataset-read-data', 'dataset-read-data-sample'))"
+        "has_flow_roles() OR (NOT has_roles() AND e.via LIKE '_%:_%' AND e.entity_type = 'dataset' AND e.type IN ("
+        "'flow-object-build-success', 'flow-object-build-failed', 'dataset-read-data', 'dataset-read-data-sample'))"
     ),
 }
 # What tells the same, the quickest first. Who asks for one thing is told by entities, who asks for none by the first

@@ -12,6 +12,7 @@ be named `e` where it says them.
     is_program(login)     whether a login is that of a program
     is_use(), is_run(), is_error(), project()   see docs/reports.md, "What the words mean"
     has_roles()           whether the event may tell in which roles it touched its things: input, output, …
+    has_flow_roles()      whether it may tell that something went in or came out; others are in no flow of things
     chance()              from 0 to 1 by the end of the event's id: which of many are looked at, always the same
     verb()                what was done to the event's thing: made, edited, shared, run, read, exported, deleted, …
     verb_by_type()        the same where the type alone tells, else NULL: quick to look at, because types are few
@@ -56,6 +57,11 @@ _RELATIONS: Final = ("events", "event_entities", "rejected_events")
 # Stand for the conditions until they are known; the first by the relation that it is on.
 _CHOSEN: Final = "{{chosen {}}}"
 _SEEN: Final = "{seen}"
+
+# The roles in which things go into what runs or come out of it; `sql/parts/flow_edges.sql` says which do which.
+FLOW_ROLES: Final = ("input", "source", "read", "output", "target", "result", "written")
+# One of these stands in JSON that names such a role: JSON may write it with escapes.
+_FLOW_SIGNS: Final = (*(f'"{role}"' for role in FLOW_ROLES), "\\")
 
 # Points of a small picture of a time.
 TREND_PARTS: Final = 12
@@ -134,6 +140,14 @@ def _has_roles(kind: str, _words: list[exp.Expression]) -> str:
     return "jsonb_path_exists(e.\"entities\", '$[*].role')"
 
 
+def _has_flow_roles(kind: str, words: list[exp.Expression]) -> str:
+    if kind == "postgresql":
+        roles = " || ".join(f'@ == "{role}"' for role in FLOW_ROLES)
+        return f"jsonb_path_exists(e.\"entities\", '$[*].role ? ({roles})')"
+    told = " OR ".join(f"contains(CAST(e.\"entities\" AS varchar), '{text}')" for text in _FLOW_SIGNS)
+    return f"({_has_roles(kind, words)} AND ({told}))"
+
+
 def _chance(kind: str, _words: list[exp.Expression]) -> str:
     end = 'right(CAST(e."id" AS varchar), 6)'
     if kind != "postgresql":
@@ -172,6 +186,7 @@ WORDS: Final[dict[str, tuple[int, Say]]] = {
     "verb_by_type": (0, _verb_by_type),
     "chance": (0, _chance),
     "has_roles": (0, _has_roles),
+    "has_flow_roles": (0, _has_flow_roles),
     "texts_of": (ANY, json_words.texts_of),
     "elements_of": (2, json_words.elements_of),
     "number_of": (1, json_words.number_of),

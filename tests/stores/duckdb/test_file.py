@@ -13,9 +13,9 @@ import pytest
 
 from support.batches import Batches
 from support.duckdb_store import rows
-from support.events import many
+from support.events import entity, event, many
 from whodid.errors import WhodidError
-from whodid.stores import migrate
+from whodid.stores import duckdb_hours, migrate
 from whodid.stores.base import COLUMNS, WORKED_OUT
 from whodid.stores.duckdb import DuckDBStore
 
@@ -93,6 +93,31 @@ def test_an_older_file_is_upgraded_without_loss(path: Path, batches: Batches) ->
     assert found == {"type": "query", "id": "q", "name": "Q", "role": "input"}
     assert rows(store, "SELECT project FROM events") == [{"project": "p"}]
     store.close()
+
+
+def test_what_an_older_file_keeps_of_events_that_are_in_no_flow_is_dropped(
+    path: Path, batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duckdb_hours, "WAITING_MAX", 0)
+    store = DuckDBStore(path, journal_path=batches.folder)
+    store.write([batches.of([event(1, entities=[entity("dataset", "A.b", role="input")])])])
+    store.rest()
+    store.close()
+    old = duckdb.connect(str(path))
+    for role in ("query", "r\\u0065ad"):
+        old.execute(
+            "INSERT INTO kept_flow_hours BY NAME SELECT * REPLACE (replace(touched, 'input', ?) AS touched) "
+            "FROM kept_flow_hours WHERE contains(touched, 'input')",
+            [role],
+        )
+    (migration,) = (one for one in migrate.migrations("duckdb") if one.name == "flow_roles")
+    old.execute(migration.sql)
+    told = old.execute("SELECT touched ->> '$[0].role' FROM kept_flow_hours ORDER BY 1").fetchall()
+    assert told == [("input",), ("read",)]
+    old.close()
+    again = DuckDBStore(path, journal_path=batches.folder)
+    assert rows(again, "SELECT count(*) AS n FROM flow_hours") == [{"n": 2}]
+    again.close()
 
 
 def test_a_migration_that_fails_changes_nothing(
