@@ -68,17 +68,34 @@ def _answer(
     limit: int,
     bytes_max: int,
 ) -> tuple[pa.Table, list[str], bool]:
+    values = params if isinstance(params, dict) else list(params or ())
     cursor.execute("BEGIN TRANSACTION READ ONLY")
     try:
-        # A relation's reader takes rows as they come; `execute` would gather all of them first.
-        answer = cursor.sql(sql, params=params or None)
-        reader = answer.to_arrow_reader(max(1, min(limit + 1, _CHUNK_ROWS)))
+        reader, kinds = _reader(cursor, sql, values, max(1, min(limit + 1, _CHUNK_ROWS)))
         table, truncated = _first_rows(reader, limit, bytes_max)
         reader.close()
-        return table, [str(kind) for kind in answer.types], truncated
+        return table, kinds, truncated
     finally:
         with suppress(duckdb.Error):
             cursor.execute("ROLLBACK")
+
+
+def _reader(
+    cursor: duckdb.DuckDBPyConnection, sql: str, values: list[Any] | dict[str, Any], chunk_rows: int
+) -> tuple[pa.RecordBatchReader, list[str]]:
+    """A reader that takes rows as they come, and what the engine calls their types.
+
+    `execute` would gather all rows first, and lose their order on the way to Arrow. A relation (`sql`) looks at the
+    statement twice, the first time to tell its columns: 3 to 18 ms of a report. What it runs the second time with is
+    in no documentation of the client, so whatever client has none of it is asked by a relation.
+    """
+    try:
+        answer = cursor._submit(sql, values or None, "stream", chunk_rows)
+        kinds = [str(column[1]) for column in answer.description]
+        return answer.arrow_reader(), kinds
+    except (AttributeError, TypeError):
+        relation = cursor.sql(sql, params=values or None)
+        return relation.to_arrow_reader(chunk_rows), [str(kind) for kind in relation.types]
 
 
 def _first_rows(reader: pa.RecordBatchReader, limit: int, bytes_max: int) -> tuple[pa.Table, bool]:

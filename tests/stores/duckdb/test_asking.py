@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -15,7 +16,7 @@ from support.events import many
 from whodid.errors import WhodidError
 from whodid.stores import duckdb_load
 from whodid.stores.duckdb import DuckDBStore
-from whodid.stores.duckdb_query import _Watch
+from whodid.stores.duckdb_query import _reader, _Watch
 
 
 @pytest.mark.parametrize(
@@ -112,6 +113,21 @@ def test_an_engine_that_gave_itself_up_is_opened_anew(
 def test_an_answer_without_end_is_read_only_as_far_as_asked(store: DuckDBStore) -> None:
     answer = store.query("SELECT i FROM range(100000000000) t(i)", limit=1_000, timeout_ms=5_000)
     assert (answer.table.num_rows, answer.truncated) == (1_000, True)
+
+
+def test_an_answer_is_the_same_whatever_way_the_client_has(store: DuckDBStore) -> None:
+    sql = """SELECT range AS n, sum(range) AS s, TIMESTAMP '2026-01-01' AS t, ['a'] AS l, '{"a":1}'::JSON AS j,
+             uuid() AS u FROM range(9000) WHERE range >= $from GROUP BY range ORDER BY range DESC"""
+    with store._cursor() as cursor:
+        short, kinds = _reader(cursor, sql, {"from": 7}, 2048)
+        rows = short.read_all()
+        relation, kinds_of_relation = _reader(SimpleNamespace(sql=cursor.sql), sql, {"from": 7}, 2048)
+        rows_of_relation = relation.read_all()
+
+    assert rows["n"].to_pylist() == list(range(8999, 6, -1))
+    assert rows.drop_columns("u") == rows_of_relation.drop_columns("u")
+    assert rows.schema == rows_of_relation.schema
+    assert kinds == kinds_of_relation == ["BIGINT", "HUGEINT", "TIMESTAMP", "VARCHAR[]", "JSON", "UUID"]
 
 
 def test_an_answer_has_a_size(path: Path, batches: Batches) -> None:
