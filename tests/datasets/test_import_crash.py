@@ -17,14 +17,21 @@ from whodid import open as open_data
 
 ROUNDS = int(os.environ.get("WHODID_CRASH_ROUNDS", "4"))
 EVENTS = 40_000
-WHODID = [sys.executable, "-c", "import sys; from whodid.cli import main; sys.exit(main())"]
+# The plain file is decoded by a process of its own, as a large one is.
+PROGRAM = """
+import sys
+from whodid.cli import import_, main
+import_._BESIDE_BYTES_MIN = {beside_bytes_min}
+sys.exit(main())
+"""
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_killed_and_run_again_every_event_is_stored_once(suffix: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("suffix", "beside_bytes_min"), [("", 0), (".gz", 2**62)])
+def test_killed_and_run_again_every_event_is_stored_once(suffix: str, beside_bytes_min: int, tmp_path: Path) -> None:
     path = write_as(tmp_path / f"audit.log{suffix}", dss_lines(range(EVENTS)) + b"no json\n")
-    command = [*WHODID, "import", str(path), "--data", str(tmp_path / "data")]
+    program = PROGRAM.format(beside_bytes_min=beside_bytes_min)
+    command = [sys.executable, "-c", program, "import", str(path), "--data", str(tmp_path / "data")]
     for turn in range(ROUNDS):
         child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(random.Random(turn).uniform(0.5, 3.0))

@@ -316,3 +316,17 @@ def test_short_events_are_split_into_drafts_that_the_journal_takes(sink: KeptSin
     summary = run(sink, None, path)
     assert summary.events == 100_000
     assert max(draft.count for draft in sink.drafts) <= 10_000
+
+
+def test_a_sink_may_be_opened_while_more_is_read(logs: Path) -> None:
+    opened: list[KeptSink] = []
+
+    def make() -> KeptSink:
+        opened.append(KeptSink())
+        return opened[-1]
+
+    path = write_as(logs / "audit.log", native_lines(range(20_000)))
+    with Importer(make) as importer:
+        importer.read(sources.local_file(path))
+        assert importer.finish().stored == 20_000
+    assert len(opened) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from whodid.cli.options import Place
 from whodid.cli.owner import engine_of, server_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from whodid.datasets.sinks import Sink
 
 
@@ -25,6 +28,13 @@ def sink_of(place: Place, stack: ExitStack) -> Sink:
         return sink
     engine = stack.enter_context(engine_of(place, make=True, bulk=True))
     return JournalSink(engine.journal, engine.writer)
+
+
+def sink_later(place: Place, stack: ExitStack) -> Callable[[], Sink]:
+    """What opens the sink of a place, which takes a while; that nobody else works there is made sure of at once."""
+    if server_of(place) is None:
+        place.config().data_path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return partial(sink_of, place, stack)
 
 
 def state_folder(place: Place) -> Path:

@@ -65,7 +65,7 @@ class Mark(Struct, kw_only=True):
     def fits(self, stream: BinaryIO) -> Place | None:
         """Pass over what was read of `stream` (at its start); the place then, or None when it is another file."""
         tail_bytes = min(TAIL_BYTES, self.offset_bytes)
-        if not _pass_over(stream, self.offset_bytes - tail_bytes):
+        if not pass_over(stream, self.offset_bytes - tail_bytes):
             return None
         tail = read_exactly(stream, tail_bytes)
         if len(tail) < tail_bytes or digest(tail) != self.tail_digest:
@@ -147,7 +147,8 @@ def read_exactly(stream: BinaryIO, size_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-def _pass_over(stream: BinaryIO, size_bytes: int) -> bool:
+def pass_over(stream: BinaryIO, size_bytes: int) -> bool:
+    """Leave out the first bytes of a stream, which stands at its start; False when it ends before."""
     if stream.seekable():
         return stream.seek(size_bytes) == size_bytes
     while size_bytes > 0 and (part := stream.read(min(size_bytes, 1024 * 1024))):

@@ -1,35 +1,43 @@
 """The pump: source → blocks of lines → events → sink, with a checkpoint behind every draft that is durable.
 
 reading, decompressing ─► decoding ─► sending, saving checkpoints
-  (a thread, two blocks     (caller's   (a thread, four drafts
+  (a thread, two blocks     (caller's   (a thread, a few blocks
    ahead)                    thread)     at most waiting)
+  └──── or both in a process of their own ────┘
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import xxhash
 from msgspec import Struct
 
 from whodid import formats
-from whodid.datasets.blocks import Block, Place, blocks, digest
+from whodid.datasets.blocks import Place, digest
 from whodid.datasets.checkpoint import HEAD_BYTES, Checkpoints, Mark
+from whodid.datasets.decoding import Portion, portions
 from whodid.datasets.opened import Opened
-from whodid.datasets.pipeline import Parcel, Sender, ahead
+from whodid.datasets.pipeline import Parcel, Sender
 from whodid.datasets.sinks import Sink
 from whodid.datasets.sources import Source
 from whodid.datasets.summary import FileDone, Summary, Tally
 from whodid.errors import WhodidError
-from whodid.event import EVENT_BYTES_MAX, REQUEST_EVENTS_MAX, Rejection
-from whodid.formats.base import Decoded, Decoder
-from whodid.formats.rejecting import Unreadable, rejection
+from whodid.event import Rejection
 from whodid.journal.base import Draft
 
+if TYPE_CHECKING:
+    from whodid.datasets.decoding_process import DecodingProcess
+
+# Blocks of up to 4 MB, and what they become. Another process fills more of them while the sink is opened.
+_DEPTH: Final = 4
+_DEPTH_BESIDE: Final = 16
 # What is wrong with one file and leaves the others readable.
 _FILE_ERRORS = ("invalid", "unsupported", "too_large")
 
@@ -48,30 +56,36 @@ class Progress:
 class Importer:
     """Imports sources one after another into a sink; leaving `with` waits until what was read is durable.
 
-    sink         where drafts go.
+    sink         where drafts go, or what opens that: the thread that sends does so when there is something to send,
+                 while more is read.
     checkpoints  where files stand; None reads everything anew.
     format       name of a format; None sniffs each file's.
     again        read files even if they were read before (nothing is stored twice).
     patient      wait as long as it takes when the disk is full or the server is away.
+    decoding     decodes local files meanwhile; None decodes them in this process.
     """
 
     def __init__(
         self,
-        sink: Sink,
+        sink: Sink | Callable[[], Sink],
         checkpoints: Checkpoints | None = None,
         *,
         format: str | None = None,
         again: bool = False,
         progress: Progress | None = None,
         patient: bool = False,
+        decoding: DecodingProcess | None = None,
     ):
         self.tally = Tally()
-        self._sink = sink
         self._checkpoints = checkpoints
         self._format = format
         self._again = again
         self._progress = progress or Progress()
-        self._sender = Sender(sink, self._save, patient=patient)
+        self._decoding = decoding
+        # Nothing that leads back here: objects in a circle outlive the engine.
+        self._sender = Sender(
+            sink, partial(_save, checkpoints), depth=_DEPTH_BESIDE if decoding else _DEPTH, patient=patient
+        )
         self._began = time.monotonic()
 
     def read(self, source: Source, *, final: bool = True) -> FileDone:
@@ -100,7 +114,7 @@ class Importer:
     def finish(self, timeout_s: float = 600.0) -> Summary:
         """Wait until everything is stored; what was done."""
         self._sender.flush()
-        outcome = self._sink.finish(timeout_s)
+        outcome = self._sender.sink.finish(timeout_s)
         return self.tally.summary(outcome, time.monotonic() - self._began)
 
     def __enter__(self) -> Importer:
@@ -121,7 +135,6 @@ class Importer:
             done.format = reading.mark.format
             if reading.place.offset_bytes:
                 done.outcome = "continued"
-                reading.decoder.restore(reading.mark.state)
             self._pump(reading, final)
         finally:
             opened.close()
@@ -157,7 +170,7 @@ class Importer:
 
     def _reading(self, source: Source, opened: Opened, done: FileDone, mark: Mark, place: Place) -> _Reading:
         known = f"{self._checkpoints.id}:{mark.id}" if self._checkpoints is not None and mark.id is not None else None
-        return _Reading(source, opened, done, mark, place, formats.decoder(mark.format), known)
+        return _Reading(source, opened, done, mark, place, known, opened.bytes_read(place.offset_bytes))
 
     def _candidates(self, source: Source, opened: Opened) -> list[Mark]:
         if self._checkpoints is None or self._again or not source.version:
@@ -166,24 +179,31 @@ class Importer:
 
     def _pump(self, reading: _Reading, final: bool) -> None:
         began_at = datetime.now(UTC)
-        for block in reading.blocks():
-            if not block.whole and not final:
-                break
-            decoded = reading.decode(block)
-            self.tally.add(reading.done, decoded)
-            mark = reading.advance(block) if block.whole else None
+        for portion in self._portions(reading, final):
+            reading.name(portion.rejects)
+            self.tally.add(reading.done, portion)
+            mark = reading.advance(portion) if portion.whole else None
             # A file is received when its reading began: what is of one provenance is stored at half the cost.
             received_at = began_at if reading.source.size_bytes is not None else datetime.now(UTC)
-            for draft in drafts(decoded, reading.decoder.name, received_at):
-                self._sender.put(Parcel(draft, None))
-            self._sender.put(Parcel(None, mark))
-            self._progress.moved(reading.source, reading.opened.bytes_read(block.end.offset_bytes), self.tally.events)
-        self._sender.put(Parcel(None, reading.completed()))
-        self.tally.bytes += reading.opened.bytes_read(reading.place.offset_bytes)
+            found = drafts(portion.payloads, portion.rejects, reading.mark.format, received_at)
+            self._sender.put(Parcel(list(found), mark))
+            self._progress.moved(reading.source, portion.bytes_read, self.tally.events)
+            reading.bytes_read = portion.bytes_read
+        self._sender.put(Parcel([], reading.completed()))
+        self.tally.bytes += reading.bytes_read
 
-    def _save(self, mark: Mark) -> None:
-        if self._checkpoints is not None and mark.id is not None:
-            self._checkpoints.save(mark)
+    def _portions(self, reading: _Reading, final: bool) -> Iterator[Portion]:
+        opened, format, place, state = reading.opened, reading.mark.format, reading.place, reading.mark.state
+        if self._decoding is not None and reading.source.is_local_file:
+            return self._decoding.portions(opened, format, place, state, final=final)
+        decoder = formats.decoder(format)
+        decoder.restore(state)
+        return portions(opened, place, decoder, final=final)
+
+
+def _save(checkpoints: Checkpoints | None, mark: Mark) -> None:
+    if checkpoints is not None and mark.id is not None:
+        checkpoints.save(mark)
 
 
 class _Reading(Struct):
@@ -195,21 +215,10 @@ class _Reading(Struct):
     done: FileDone
     mark: Mark
     place: Place
-    decoder: Decoder
     known: str | None
+    bytes_read: int
 
-    def blocks(self) -> Iterator[Block]:
-        found = blocks(self.opened.stream, self.place)
-        return found if self.opened.is_quick else ahead(found)
-
-    def decode(self, block: Block) -> Decoded:
-        if block.too_long_bytes:
-            return self._too_long(block)
-        decoded = self.decoder.decode(block.data, first_line=block.first_line)
-        self._name(decoded.rejects)
-        return decoded
-
-    def _name(self, rejects: Sequence[Rejection]) -> None:
+    def name(self, rejects: Sequence[Rejection]) -> None:
         """Say of rejections which file they are of, and give them ids that are the same at every reading."""
         alike: Counter[tuple[int | None, str]] = Counter()
         for reject in rejects:
@@ -221,9 +230,9 @@ class _Reading(Struct):
             reject.id = xxhash.xxh3_128_hexdigest(named.encode("utf-8", "surrogatepass"))
             alike[what] += 1
 
-    def advance(self, block: Block) -> Mark:
-        """The mark behind a block of whole lines."""
-        self.place = block.end
+    def advance(self, portion: Portion) -> Mark:
+        """The mark behind whole lines."""
+        self.place = portion.end
         head = self.opened.head[:HEAD_BYTES]
         self.mark = msgspec.structs.replace(
             self.mark,
@@ -235,7 +244,7 @@ class _Reading(Struct):
             offset_bytes=self.place.offset_bytes,
             lines=self.place.lines,
             tail_digest=digest(self.place.tail),
-            state=self.decoder.state(),
+            state=portion.state,
         )
         return self.mark
 
@@ -244,30 +253,12 @@ class _Reading(Struct):
             self.mark, name=self.source.name, version=self.source.version, complete=bool(self.source.version)
         )
 
-    def _too_long(self, block: Block) -> Decoded:
-        message = f"The line is {block.too_long_bytes:,} bytes long; an event may have {EVENT_BYTES_MAX:,}."
-        reject = rejection(block.data, Unreadable("too_large", message), index=0, line=block.first_line)
-        reject.raw_size_bytes = block.too_long_bytes
-        self._name([reject])
-        return Decoded(rejects=[reject])
 
-
-def drafts(decoded: Decoded, format: str, received_at: datetime) -> Iterator[Draft]:
-    """Drafts of at most `REQUEST_EVENTS_MAX` events; none when there is nothing to keep."""
-    rejects = decoded.rejects
-    for payload, count in _payloads(decoded):
-        yield Draft(received_at=received_at, events=payload, count=count, format=format, rejects=rejects)
+def drafts(
+    payloads: Sequence[tuple[bytes, int]], rejects: Sequence[Rejection], format: str, received_at: datetime
+) -> Iterator[Draft]:
+    """Drafts of arrays and how many events each holds; the first takes the rejections along."""
+    for payload, count in payloads or [(b"[]", 0)]:
+        if count or rejects:
+            yield Draft(received_at=received_at, events=payload, count=count, format=format, rejects=rejects)
         rejects = []
-    if rejects:
-        yield Draft(received_at=received_at, format=format, rejects=rejects)
-
-
-def _payloads(decoded: Decoded) -> Iterator[tuple[bytes, int]]:
-    if decoded.count <= REQUEST_EVENTS_MAX:
-        if decoded.count:
-            yield decoded.payload, decoded.count
-        return
-    events = decoded.events
-    for begin in range(0, len(events), REQUEST_EVENTS_MAX):
-        part = events[begin : begin + REQUEST_EVENTS_MAX]
-        yield msgspec.json.encode(part), len(part)

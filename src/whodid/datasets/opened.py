@@ -34,6 +34,12 @@ class Opened:
         """True when there is nothing in it but line breaks."""
         return len(self.head) < HEAD_BYTES and not self.head.strip()
 
+    @property
+    def descriptor(self) -> int:
+        """Of the stored file, where it is one of this machine."""
+        assert self._raw is not None
+        return self._raw.fileno()
+
     def sniff(self) -> str:
         """The name of its format, by its first bytes and its name."""
         return formats.sniff(self.head, self._source.name)

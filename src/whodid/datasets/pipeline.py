@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 from queue import Empty, Full, Queue
 from typing import Final, NamedTuple, TypeVar
 
@@ -15,7 +15,6 @@ from whodid.journal.base import Draft
 
 Item = TypeVar("Item")
 
-_DEPTH: Final = 4
 _SAVE_EVERY_S: Final = 0.5
 _LOOK_EVERY_S: Final = 0.1
 
@@ -59,26 +58,37 @@ def ahead(items: Iterator[Item], depth: int = 2) -> Iterator[Item]:
 
 
 class Parcel(NamedTuple):
-    """A draft, and the mark that holds once it is durable."""
+    """Drafts, and the mark that holds once they are durable."""
 
-    draft: Draft | None
+    drafts: Sequence[Draft]
     mark: Mark | None
 
 
 class Sender:
-    """Sends parcels in order from a thread of its own, and saves their marks: seldom, and whenever a file ends."""
+    """Sends parcels in order from a thread of its own, and saves their marks: seldom, and whenever a file ends.
 
-    def __init__(self, sink: Sink, save: Callable[[Mark], None], *, patient: bool = False):
-        self._sink = sink
+    sink   or what opens it; called once, when there is something to send or somebody asks for it.
+    depth  so many parcels may wait.
+    """
+
+    def __init__(
+        self, sink: Sink | Callable[[], Sink], save: Callable[[Mark], None], *, depth: int, patient: bool = False
+    ):
+        self._given = sink
         self._save = save
         self._patient = patient
-        self._waiting: Queue[Parcel | threading.Event | None] = Queue(_DEPTH)
+        self._waiting: Queue[Parcel | threading.Event | None] = Queue(depth)
         self._error: BaseException | None = None
         self._mark: Mark | None = None
         self._saved_at = 0.0
         self._saves_next = False
         self._thread = threading.Thread(target=self._run, name="whodid-import-send", daemon=True)
         self._thread.start()
+
+    @cached_property
+    def sink(self) -> Sink:
+        """Where parcels go; not to be asked for while some wait."""
+        return self._given() if callable(self._given) else self._given
 
     def put(self, parcel: Parcel) -> None:
         """Hand over a parcel; waits while the ones before are not sent yet.
@@ -132,10 +142,10 @@ class Sender:
             self._error = self._error or error
 
     def _send(self, parcel: Parcel) -> None:
-        if parcel.draft is not None:
-            send_patiently(self._sink, parcel.draft, for_ever=self._patient)
+        for draft in parcel.drafts:
+            send_patiently(self.sink, draft, for_ever=self._patient)
             # Rejections have no ids: reading them again would keep them twice.
-            self._saves_next = self._saves_next or bool(parcel.draft.rejects)
+            self._saves_next = self._saves_next or bool(draft.rejects)
         if parcel.mark is None:
             return
         if self._mark is not None and self._mark.id != parcel.mark.id:

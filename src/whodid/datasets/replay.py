@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from whodid import formats
+from whodid.datasets.decoding import payloads
 from whodid.datasets.importer import drafts
 from whodid.datasets.sinks import Sink, send_patiently
 from whodid.errors import WhodidError
@@ -110,7 +111,7 @@ def _send(name: str, reads: Sequence[_Read], sink: Sink, ledger: Ledger) -> None
     for begin in range(0, len(reads), 1000):
         part = reads[begin : begin + 1000]
         events = {event.id: event for read in part for event in read.decoded.events}
-        for draft in drafts(Decoded(events=list(events.values())), name, datetime.now(UTC)):
+        for draft in drafts(payloads(Decoded(events=list(events.values()))), [], name, datetime.now(UTC)):
             send_patiently(sink, draft)
         ledger.add(read.row for read in part)
 

@@ -30,6 +30,11 @@ class Source(NamedTuple):
     open: Callable[[], BinaryIO]
     path: Path | None = None
 
+    @property
+    def is_local_file(self) -> bool:
+        """True for a regular file of this machine."""
+        return self.path is not None and self.size_bytes is not None
+
 
 class Problem(NamedTuple):
     """A path that could not be read, and why."""

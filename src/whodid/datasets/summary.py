@@ -8,9 +8,9 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from whodid.datasets.decoding import Portion
 from whodid.datasets.sinks import Outcome
 from whodid.datasets.span import Gap, Span
-from whodid.formats.base import Decoded
 
 REJECTS_SHOWN: Final = 20
 GAPS_SHOWN: Final = 20
@@ -80,9 +80,9 @@ class Tally:
         self._topics: Counter[str] = Counter()
         self._span = Span()
 
-    def add(self, file: FileDone, decoded: Decoded) -> None:
+    def add(self, file: FileDone, portion: Portion) -> None:
         """Count what one block of `file` became."""
-        count, span, rejects = decoded.count, decoded.span, decoded.rejects
+        count, span, rejects = portion.count, portion.span, portion.rejects
         self.events += count
         file.events += count
         self._topics.update(span.topics)
