@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from browser.conftest import Watched
-from support.looking import DESKTOP, PHONE, accessible, fits, unclipped
+from support.looking import DESKTOP, LAPTOP, PHONE, accessible, fits, unclipped
 from whodid.demo.story import (
     COSTLY_NOTEBOOK,
     DRIFT,
@@ -62,6 +62,9 @@ def test_a_page_is_sound_in_light_and_dark_on_desk_and_phone(
 ) -> None:
     watched = visit(color_scheme="light")
     page = watched.open(PAGES[name])
+    page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]
+    watched.settle()
+    unclipped(page)
     page.evaluate(_WATCH_SHIFTS)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1400, "height": 900}
+LAPTOP = {"width": 1280, "height": 800}
 
 
 def accessible(page: Page) -> None:

@@ -11,13 +11,17 @@ from whodid.web.pages.links import entity_link
 
 NODE_WIDTH: Final = 168
 NODE_HEIGHT: Final = 40
+# Between columns; where there are many of them they stand closer.
 _ACROSS: Final = 72
+_ACROSS_CLOSE: Final = 48
+_COLUMNS_WIDE: Final = 5
 _DOWN: Final = 14
 _MARGIN: Final = 8
 _LABEL_MAX: Final = 24
 NODES_MAX: Final = 120
-# What a wide screen has room for when drawn at four fifths of its size; text is still readable then.
-_FITS_WIDTH: Final = 1_400
+# What screens of 1,200 and of 1,400 px have room for when drawn at three quarters of its size or more; text is still
+# readable then.
+_FITS_WIDTHS: Final = {"fits": 1_240, "fits-wide": 1_500}
 
 
 class Node(NamedTuple):
@@ -53,9 +57,9 @@ class Graph(NamedTuple):
     left_out: int
 
     @property
-    def fits(self) -> bool:
-        """Whether a wide screen shows all of it, a little smaller where it has to."""
-        return self.width <= _FITS_WIDTH
+    def fits(self) -> str:
+        """The class of drawings that a screen shows whole, a little smaller where it has to; "" where none does."""
+        return next((name for name, width in _FITS_WIDTHS.items() if self.width <= width), "")
 
 
 Name = tuple[str, str]
@@ -107,10 +111,8 @@ def _places(depths: Mapping[Name, int], ways: Sequence[tuple[Name, Name]]) -> di
         for place, name in enumerate(layer):
             rows[name] = gap * (place + 0.5)
     columns = {depth: place for place, depth in enumerate(sorted(layers))}
-    return {
-        name: (_MARGIN + columns[depths[name]] * (NODE_WIDTH + _ACROSS), _MARGIN + rows[name] - NODE_HEIGHT / 2)
-        for name in depths
-    }
+    step = NODE_WIDTH + (_ACROSS if len(columns) <= _COLUMNS_WIDE else _ACROSS_CLOSE)
+    return {name: (_MARGIN + columns[depths[name]] * step, _MARGIN + rows[name] - NODE_HEIGHT / 2) for name in depths}
 
 
 def _near(name: Name, ways: Sequence[tuple[Name, Name]], rows: Mapping[Name, float]) -> float:
