@@ -267,7 +267,7 @@ def test_large_arrays_of_which_ids_suffice_are_read_as_any(
         sent[0]["via"] = "x" * (37 * extra)
         body = json.dumps(sent, separators=separators, ensure_ascii=False).encode()
         decoded = decode_body(body, "json", looked_at=False)
-        assert decoded.ids == [each["id"] for each in sent]
+        assert set(decoded.ids) == {each["id"] for each in sent}
         assert (decoded.payload, decoded.count, decoded.rejects) == (body, len(sent), [])
         check(decoded)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -57,7 +57,7 @@ class Decoded:
     Reading files is quick because nobody asks for `events` there: `count` and `span` are known without them, and
     `parts` are arrays that together are the payload, for who wants less at a time.
 
-    `ids` may be given without the events when none of these names a node.
+    `ids` are distinct, in any order; they may be given without the events when none of these names a node.
     """
 
     __slots__ = ("_count", "_events", "_ids", "_parts", "_payload", "_span", "rejects")
@@ -70,7 +70,7 @@ class Decoded:
         rejects: Sequence[Rejection] = (),
         parts: Sequence[tuple[bytes, int]] | None = None,
         span: Span | None = None,
-        ids: list[str] | None = None,
+        ids: Collection[str] | None = None,
         count: int | None = None,
     ):
         if payload is None and parts is None:
@@ -110,13 +110,13 @@ class Decoded:
         return self._events
 
     @property
-    def ids(self) -> list[str]:
+    def ids(self) -> Collection[str]:
         return self._ids if self._ids is not None else [event.id for event in self.events]
 
     @property
     def may_name_nodes(self) -> bool:
         """Whether it is worth to look which nodes the events are of."""
-        return self._ids is None
+        return self._events is not None or self._ids is None
 
     @property
     def count(self) -> int:

@@ -35,7 +35,7 @@ from whodid.formats.base import Decoded, Span
 from whodid.formats.careful import careful_event
 from whodid.formats.rejecting import Unreadable, rejection
 from whodid.formats.repeats import Repeats
-from whodid.formats.strict import strict_events, strict_ids, strict_lines
+from whodid.formats.strict import strict_array, strict_events, strict_ids, strict_lines
 from whodid.formats.text import BYTE_ORDER_MARK, elements
 
 Media = Literal["json", "ndjson"]
@@ -66,10 +66,10 @@ def decode_body(body: bytes, media: Media, *, received_at: datetime | None = Non
         if ids is not None:
             _check_count(len(ids))
             return Decoded(payload=payload, ids=ids)
-    events = strict_events(payload) if payload is not None else None
-    if events is not None and payload is not None:
-        _check_count(len(events))
-        return Decoded(events=events, payload=payload)
+    read = strict_array(payload) if payload is not None else None
+    if read is not None and len(distinct := set(read.ids)) == len(read.ids):
+        _check_count(len(distinct))
+        return Decoded(events=read.events, payload=payload, ids=distinct)
     pieces = list(_pieces(body, media))
     _check_count(len(pieces))
     return decode_pieces(pieces, received_at=received_at)
@@ -214,11 +214,12 @@ def _parts_at_once(lines: bytes) -> Decoded | None:
     lines = lines if lines.endswith(b"\n") else lines + b"\n"
     while start < len(lines):
         end = lines.rfind(b"\n", start, start + _BYTES_AT_ONCE) + 1
-        events = strict_lines(lines[start:end]) if end else None
-        if not events:
+        read = strict_lines(lines[start:end]) if end else None
+        if read is None or not read.events:
             return None
+        events = read.events
         count += len(events)
-        seen.update([event.id for event in events])
+        seen.update(read.ids)
         span.add([event.topic for event in events], [event.time for event in events])
         start = end
     if len(seen) != count:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -61,7 +61,7 @@ class Ready(NamedTuple):
     """
 
     payload: bytes
-    ids: list[str]
+    ids: Collection[str]
     duplicates: int
     rejects: Sequence[Rejection]
     sifted: Sifted | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Final
 
 IDS_MAX: Final = 200_000
@@ -22,14 +22,14 @@ class RecentIds:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def any(self, ids: Sequence[str]) -> bool:
+    def any(self, ids: Collection[str]) -> bool:
         """Whether one of `ids` is remembered."""
         return not (self._young.isdisjoint(ids) and self._old.isdisjoint(ids))
 
     def __contains__(self, identifier: str) -> bool:
         return identifier in self._young or identifier in self._old
 
-    def add(self, ids: Sequence[str]) -> None:
+    def add(self, ids: Collection[str]) -> None:
         """Remember ids; only of events that are durable."""
         self._young.update(ids)
         if len(self._young) >= self._half:
