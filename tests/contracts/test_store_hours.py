@@ -16,7 +16,7 @@ from contracts.conftest import StorePlace
 from support.batches import Batches, FileBatch
 from support.events import entity, event, many
 from support.stores import rows
-from whodid.event import Entity, Event
+from whodid.event import Entity, Event, new_id
 from whodid.reading.dialect import dialect_of
 from whodid.reports import kept
 from whodid.reports.words import translated
@@ -170,6 +170,12 @@ class Story:
     def batch(self) -> FileBatch:
         """New events, some of them twice, and some that were there before."""
         events = [any_event(self.chance) for _ in range(self.chance.randrange(1, 60))]
+        if self.chance.random() < 0.5:
+            # One after the other, which leaves few rows.
+            events = [
+                replace(events[0], id=new_id(), time=events[0].time + timedelta(minutes=number))
+                for number in range(len(events))
+            ]
         events += self.chance.choices(events, k=2)
         if self.written:
             events += self.chance.choices(self.written, k=5)

@@ -38,14 +38,28 @@ GROUP BY ALL
 ORDER BY hour
 
 -- name: sum_things
--- A thing is called what it was called in one of the events.
+-- A thing is called what it was called in one of the events. Where hardly any rows would be one, neither those of the
+-- events of an hour nor those of the hours of a day, `day` says that a row is also the one by the day.
 INSERT INTO kept_{relation} BY NAME
-SELECT
-    * EXCLUDE (entity_name, events, uses, runs, errors, failed, row_count, first, last), max(entity_name) AS entity_name,
-    sum(events) AS events, sum(uses) AS uses, sum(runs) AS runs, sum(errors) AS errors, sum(failed) AS failed,
-    sum(row_count) AS row_count, min(first) AS first, max(last) AS last
-FROM {told}
-GROUP BY ALL
+WITH summed AS MATERIALIZED (
+    SELECT
+        * EXCLUDE (entity_name, events, uses, runs, errors, failed, row_count, first, last),
+        max(entity_name) AS entity_name, sum(events) AS events, sum(uses) AS uses, sum(runs) AS runs,
+        sum(errors) AS errors, sum(failed) AS failed, sum(row_count) AS row_count, min(first) AS first,
+        max(last) AS last
+    FROM {told}
+    GROUP BY ALL
+), days AS (
+    SELECT date_trunc('day', hour) AS day
+    FROM summed
+    GROUP BY ALL
+    HAVING count(*) > 0.5 * sum(events) AND 0.8 * count(*) < approx_count_distinct(hash(
+        "user", acting_for, type, level, topic, function, project, node, node_type, has_via, by_hand, package, version,
+        verb, entity_type, entity_id
+    ))
+)
+SELECT summed.*, days.day
+FROM summed LEFT JOIN days ON days.day = date_trunc('day', summed.hour)
 ORDER BY hour
 
 -- name: distinct_hours
@@ -87,11 +101,11 @@ ORDER BY day
 INSERT INTO kept_{relation} BY NAME
 SELECT
     date_trunc('day', hour) AS day,
-    * EXCLUDE (hour, entity_name, events, uses, runs, errors, failed, row_count, first, last),
+    * EXCLUDE (hour, day, entity_name, events, uses, runs, errors, failed, row_count, first, last),
     max(entity_name) AS entity_name, sum(events) AS events, sum(uses) AS uses, sum(runs) AS runs,
     sum(errors) AS errors, sum(failed) AS failed, sum(row_count) AS row_count, min(first) AS first, max(last) AS last
 FROM {told}
-WHERE {among}
+WHERE ({among}) AND day IS NULL
 GROUP BY ALL
 ORDER BY day
 
@@ -127,6 +141,15 @@ SELECT receiver, max(seq) FROM uncounted_events GROUP BY receiver
 
 -- name: advance
 UPDATE counted SET seq = $seq WHERE receiver = $receiver
+
+-- name: has_days
+FROM kept_{hours} WHERE day IS NOT NULL LIMIT 1
+
+-- name: days_view
+CREATE OR REPLACE VIEW counted_{relation} AS FROM kept_{relation}
+
+-- name: days_of_hours
+UNION ALL BY NAME SELECT * EXCLUDE (hour) FROM kept_{hours} WHERE day IS NOT NULL
 
 -- name: uncounted_view
 -- Constants instead of a join, so that the engine skips what was counted: one branch for each receiver.
