@@ -61,6 +61,7 @@ def import_(
     from whodid.cli.sink import sink_later, state_folder
     from whodid.datasets import sources
     from whodid.datasets.checkpoint import Checkpoints
+    from whodid.datasets.heap import keep_freed_memory
 
     if not paths:
         raise WhodidError("invalid", "There is nothing to import.", "Name files, folders, patterns, s3://… or -.")
@@ -70,6 +71,7 @@ def import_(
     found = sources.find(paths, endpoint=endpoint)
     if not follow:
         sources.require_any(found)
+    keep_freed_memory()
     with ExitStack() as stack:
         sink = sink_later(place, stack)
         decoding = _decoding_of(found.sources, stack) if not follow else None

@@ -26,6 +26,7 @@ from whodid import formats
 from whodid.datasets.blocks import Place
 from whodid.datasets.checkpoint import pass_over
 from whodid.datasets.decoding import Portion, portions
+from whodid.datasets.heap import keep_freed_memory
 from whodid.datasets.opened import Opened
 from whodid.datasets.sources import Source
 from whodid.errors import WhodidError
@@ -188,6 +189,7 @@ def _tell(out: BinaryIO, told: _Told, arrays: Sequence[bytes] = ()) -> None:
 def main() -> None:
     # Whoever ends the process this one works for closes its pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
     out = os.fdopen(os.dup(1), "wb")
