@@ -17,6 +17,8 @@ _ACROSS_CLOSE: Final = 48
 _COLUMNS_WIDE: Final = 5
 _DOWN: Final = 14
 _MARGIN: Final = 8
+# What the head of an arrow takes, and a little air.
+_ARROW: Final = 9
 _LABEL_MAX: Final = 24
 NODES_MAX: Final = 120
 # What screens of 1,200 and of 1,400 px have room for when drawn at three quarters of its size or more; text is still
@@ -37,7 +39,8 @@ class Node(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """A way between two things, as an SVG path; `title` tells of its runs, `has_failed` of the last of them."""
+    """A way between two things, as an SVG path; `title` tells of its runs, `has_failed` of the last of them. Its `age`
+    stands at `x`, `y`, which is where the text begins or ends (`anchor`)."""
 
     path: str
     title: str
@@ -45,6 +48,7 @@ class Edge(NamedTuple):
     age: str
     x: float
     y: float
+    anchor: str
 
 
 class Graph(NamedTuple):
@@ -132,9 +136,11 @@ def _edge(begin: tuple[float, float], end: tuple[float, float], row: Mapping[str
     age = words.ago(last).removesuffix(" ago") if isinstance(last, datetime) else ""
     failed = row.get("failed") or 0
     title = f"{words.count(row.get('runs'))} runs, {words.count(failed)} failed, last {words.ago(last)}"
-    part = 0.8 if row["depth"] > 0 else 0.2
-    x, y = _on_curve((x1, x1 + bend, x2 - bend, x2), part), _on_curve((y1, y1, y2, y2), part)
-    return Edge(path, title, bool(failed), age, x, y)
+    at_end = row["depth"] > 0
+    x, y = (x2, _on_curve((y1, y1, y2, y2), 0.8)) if at_end else (x1, _on_curve((y1, y1, y2, y2), 0.2))
+    to_the_left = at_end == onward
+    anchor = "end" if to_the_left else "start"
+    return Edge(path, title, bool(failed), age, x + (-_ARROW if to_the_left else _ARROW), y, anchor)
 
 
 def _on_curve(points: tuple[float, float, float, float], part: float) -> float:
