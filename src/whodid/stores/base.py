@@ -126,9 +126,9 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 KEPT_BY_POSTGRESQL: Final = (
-    "user_hours", "event_hours", "thing_hours", "session_hours", "flow_hours", "user_days", "session_days",
-    "error_events", "query_events", "login_events", "item_events", "usage_events", "usage_hours", "usage_days",
-    "pod_events",
+    "user_hours", "event_hours", "thing_hours", "entity_hours", "session_hours", "flow_hours", "user_days",
+    "session_days", "error_events", "query_events", "login_events", "item_events", "usage_events", "usage_hours",
+    "usage_days", "pod_events",
 )  # fmt: skip
 """Which of them PostgreSQL keeps."""
 

@@ -39,8 +39,10 @@ CENSUS = {
 }  # fmt: skip
 
 # What is forgotten of the events is not to be found in what is kept of them.
-UNUSED_WAYS = """
-SELECT count(*) FROM whodid.kept_flow_ways WHERE way NOT IN (SELECT way FROM whodid.kept_flow_events)
+UNUSED = """
+SELECT way FROM whodid.kept_flow_ways WHERE way NOT IN (SELECT way FROM whodid.kept_flow_events)
+UNION ALL
+SELECT thing FROM whodid.kept_things WHERE thing NOT IN (SELECT thing FROM whodid.kept_thing_hours)
 """
 
 
@@ -105,7 +107,7 @@ def test_counts_follow_what_others_do_to_the_events(
         with psycopg.connect(postgresql_url) as connection:
             connection.execute(change)
         assert_counts_are_exact(store)
-        assert told(postgresql_url, UNUSED_WAYS) == [(0,)]
+        assert told(postgresql_url, UNUSED) == []
     assert rows(store, "SELECT count(*) AS n FROM session_hours") == [{"n": 0}]
 
 
