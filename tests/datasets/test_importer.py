@@ -12,6 +12,7 @@ from support.imports import KeptSink, dss_lines, native_line, native_lines, writ
 from whodid.datasets import sources
 from whodid.datasets.checkpoint import Checkpoints
 from whodid.datasets.importer import Importer
+from whodid.datasets.sinks import JournalSink
 from whodid.datasets.summary import Summary
 from whodid.errors import WhodidError
 from whodid.journal.base import Draft
@@ -330,3 +331,39 @@ def test_a_sink_may_be_opened_while_more_is_read(logs: Path) -> None:
         importer.read(sources.local_file(path))
         assert importer.finish().stored == 20_000
     assert len(opened) == 1
+
+
+def test_drafts_end_where_a_load_is_full_and_the_journal_seals_there(
+    logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("whodid.datasets.importer.LOAD_EVENTS", 10_000)
+    monkeypatch.setattr("whodid.datasets.sinks.LOAD_EVENTS", 10_000)
+    journal = SealedJournal()
+    sink = JournalSink(journal, journal, seal=journal.seal)  # type: ignore[arg-type]  # as far as it is asked
+    path = write_as(logs / "audit.log", native_lines(range(25_000)))
+    with Importer(sink) as importer:
+        importer.read(sources.local_file(path))
+        importer.finish()
+    assert [sum(draft.count for draft in load) for load in journal.loads] == [10_000, 10_000, 5_000]
+    sent = b"".join(draft.events for load in journal.loads for draft in load)
+    assert sent.replace(b"][", b",") == b"[%b]" % path.read_bytes().strip().replace(b"\n", b",")
+
+
+class SealedJournal:
+    """A journal and its writer that keep what was sent between two seals."""
+
+    stored = duplicates = 0
+
+    def __init__(self) -> None:
+        self.loads: list[list[Draft]] = [[]]
+
+    def append_blocking(self, draft: Draft) -> None:
+        self.loads[-1].append(draft)
+
+    def seal(self) -> None:
+        self.loads.append([])
+
+    def flush(self, timeout_s: float) -> None: ...
+
+    def status(self) -> SealedJournal:
+        return self

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from whodid.engine import Engine
 
 
-# Loads of this size fill the store's row groups; what does not goes through its log first, which costs a fifth more.
-_BULK_BYTES: Final = 128 * 1024 * 1024
+# Loads are cut by their events (`datasets.sinks.LOAD_EVENTS`), which fill the store's row groups; by bytes only where
+# events are long.
+_BULK_BYTES: Final = 256 * 1024 * 1024
 _BULK_AGE_MS: Final = 10_000
 _COLLECT_AFTER: Final = (100_000, 50, 100)
 

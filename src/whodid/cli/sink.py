@@ -26,8 +26,11 @@ def sink_of(place: Place, stack: ExitStack) -> Sink:
         sink = ServerSink(server.url, server.key)
         stack.callback(sink.close)
         return sink
+    from whodid.journal.disk import DiskJournal
+
     engine = stack.enter_context(engine_of(place, make=True, bulk=True))
-    return JournalSink(engine.journal, engine.writer)
+    journal = engine.journal
+    return JournalSink(journal, engine.writer, seal=journal.seal if isinstance(journal, DiskJournal) else None)
 
 
 def sink_later(place: Place, stack: ExitStack) -> Callable[[], Sink]:

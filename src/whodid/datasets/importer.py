@@ -25,7 +25,7 @@ from whodid.datasets.checkpoint import HEAD_BYTES, Checkpoints, Mark
 from whodid.datasets.decoding import Portion, portions
 from whodid.datasets.opened import Opened
 from whodid.datasets.pipeline import Parcel, Sender
-from whodid.datasets.sinks import Sink
+from whodid.datasets.sinks import LOAD_EVENTS, Sink
 from whodid.datasets.sources import Source
 from whodid.datasets.summary import FileDone, Summary, Tally
 from whodid.errors import WhodidError
@@ -86,6 +86,7 @@ class Importer:
         self._sender = Sender(
             sink, partial(_save, checkpoints), depth=_DEPTH_BESIDE if decoding else _DEPTH, patient=patient
         )
+        self._events_sent = 0
         self._began = time.monotonic()
 
     def read(self, source: Source, *, final: bool = True) -> FileDone:
@@ -185,12 +186,24 @@ class Importer:
             mark = reading.advance(portion) if portion.whole else None
             # A file is received when its reading began: what is of one provenance is stored at half the cost.
             received_at = began_at if reading.source.size_bytes is not None else datetime.now(UTC)
-            found = drafts(portion.payloads, portion.rejects, reading.mark.format, received_at)
+            found = drafts(list(self._in_loads(portion.payloads)), portion.rejects, reading.mark.format, received_at)
             self._sender.put(Parcel(list(found), mark))
             self._progress.moved(reading.source, portion.bytes_read, self.tally.events)
             reading.bytes_read = portion.bytes_read
         self._sender.put(Parcel([], reading.completed()))
         self.tally.bytes += reading.bytes_read
+
+    def _in_loads(self, payloads: Sequence[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:
+        """The same arrays, one cut in two where `LOAD_EVENTS` are full."""
+        for array, count in payloads:
+            room = LOAD_EVENTS - self._events_sent % LOAD_EVENTS
+            self._events_sent += count
+            if count <= room:
+                yield array, count
+                continue
+            events = msgspec.json.decode(array, type=list[msgspec.Raw])
+            yield b"[%b]" % b",".join(events[:room]), room
+            yield b"[%b]" % b",".join(events[room:]), count - room
 
     def _portions(self, reading: _Reading, final: bool) -> Iterator[Portion]:
         opened, format, place, state = reading.opened, reading.mark.format, reading.place, reading.mark.state

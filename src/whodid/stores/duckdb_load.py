@@ -33,6 +33,9 @@ _SPANS_MAX: Final = 16
 # What was received longer ago is what a server could not store while it was receiving.
 BEHIND_S_MIN: Final = 5.0
 
+# Few enough that their buffers are small beside the rest; the engine's threads take turns at them.
+_BULK_AT_ONCE: Final = 4
+
 _ALL_IDS: Final = ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff")
 
 
@@ -62,9 +65,9 @@ class Load:
     def add_arrays(self, arrays: Sequence[Array]) -> None:
         """Insert the events of arrays. Each is read by one thread.
 
-        Two are read at once in bulk, or when the store is far behind; else receiving has a processor of its own.
+        Several are read at once in bulk, or when the store is far behind; else receiving has a processor of its own.
         """
-        at_once = 2 if self._bulk or _behind_s(arrays) >= BEHIND_S_MIN else 1
+        at_once = _BULK_AT_ONCE if self._bulk else 2 if _behind_s(arrays) >= BEHIND_S_MIN else 1
         for start in range(0, len(arrays), at_once):
             group = arrays[start : start + at_once]
             sql = " UNION ALL ".join(f"({_numbered(self._array_sql, number)})" for number in range(len(group)))
