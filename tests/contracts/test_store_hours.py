@@ -252,7 +252,7 @@ def test_what_waits_is_gathered_when_there_is_time(
     counted = [name for name in dialect_of(store.kind).kept.items() if KEPT[name[0]][0] in ("hour", "day")]
     for name, relation in counted:
         told = rows(store, f"SELECT count(*) AS n FROM {relation}")
-        assert told == [{"n": 0 if name in ("flow_hours", "usage_hours", "usage_days") else 1}], name
+        assert told == [{"n": 0 if name in ("flow_hours", "run_hours", "usage_hours", "usage_days") else 1}], name
     assert_counts_are_exact(store)
 
 

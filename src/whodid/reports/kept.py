@@ -32,6 +32,7 @@ _LENGTHS: Final = ("hour", "day")
 _AMONG: Final = {
     "session_hours": "e.session IS NOT NULL",
     "session_days": "e.session IS NOT NULL",
+    "run_hours": "is_run()",
     "flow_hours": (
         "has_flow_roles() OR (NOT has_roles() AND e.via LIKE '_%:_%' AND e.entity_type = 'dataset' AND e.type IN ("
         "'flow-object-build-success', 'flow-object-build-failed', 'dataset-read-data', 'dataset-read-data-sample'))"

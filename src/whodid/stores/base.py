@@ -98,6 +98,8 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
         "hour", *_PEOPLE, "level", "type", "function", "via", "touched", "has_roles", "entity_type", "entity_id",
         "entity_name", *_SUMS,
     ),
+    # Runs by how long they took.
+    "run_hours": ("hour", "type", "level", "topic", "function", "duration_ms", "events", "failed", "first", "last"),
     # The same by the day of UTC, from its first moment on.
     "user_days": ("day", *_PEOPLE, *_SUMS),
     "event_days": ("day", *_WHAT, *_SUMS),
@@ -126,11 +128,14 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 KEPT_BY_POSTGRESQL: Final = (
-    "user_hours", "event_hours", "thing_hours", "entity_hours", "session_hours", "flow_hours", "user_days",
+    "user_hours", "event_hours", "thing_hours", "entity_hours", "session_hours", "flow_hours", "run_hours", "user_days",
     "session_days", "error_events", "query_events", "login_events", "item_events", "usage_events", "usage_hours",
     "usage_days", "pod_events",
 )  # fmt: skip
 """Which of them PostgreSQL keeps."""
+
+KEPT_BY_DUCKDB: Final = tuple(name for name in KEPT if name != "run_hours")
+"""Which of them DuckDB keeps: of events in columns durations are read as quickly."""
 
 
 class Seen(Struct, kw_only=True, gc=False):

@@ -28,13 +28,13 @@ WITH counted AS (
 ), taken AS (
     SELECT
         e.function,
-        count(*) FILTER (WHERE e.status = 'failed' OR is_error()) AS errors,
+        CAST(sum(e.failed) AS bigint) AS errors,
         percentiles(e.duration_ms, 0.5, 0.95, 0.99) AS taken_ms,
         max(e.duration_ms) AS longest_ms,
         sum(e.duration_ms) / 3600000 AS total_hours,
-        max(e.time) AS last
-    FROM events e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.function IS NOT NULL AND is_run()
+        max(e.last) AS last
+    FROM run_hours e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.function IS NOT NULL
     GROUP BY 1
 )
 SELECT

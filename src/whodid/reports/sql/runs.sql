@@ -48,6 +48,14 @@ FROM (
     FROM events e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND is_run()
         AND (CAST($function AS varchar) = '' OR coalesce(e.function, e.type) = $function)
+        AND e.time IN (
+            SELECT e.last
+            FROM run_hours e
+            WHERE e.time >= $since AND e.time < $until AND chosen()
+                AND (CAST($function AS varchar) = '' OR coalesce(e.function, e.type) = $function)
+            ORDER BY e.last DESC
+            LIMIT $limit
+        )
     ORDER BY e.time DESC, e.id
     LIMIT $limit
 ) found
