@@ -292,6 +292,29 @@ def test_one_odd_event_in_a_large_array_is_found_wherever_it_stands(odd: dict[st
         assert [(reject.index, reject.code) for reject in read.rejects] == ([(place, code)] if code else [])
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"id": "0197f6f0-0000-7000-8000-00000000000G"},
+        {"id": "0197F6F0-0000-7000-8000-000000000001"},
+        {"session": "1"},
+        {"session": ""},
+        {"error_hash": ""},
+        {"error_hash": "g" * 36},
+        {"error_stack_trace": "Error: no\n    at f"},
+        {"entities": [{"type": "a", "id": "1"}] * 101},
+        {"time": "2026-05-01T10:00:00.123+01:00"},
+        {"time": "1969-12-31T23:59:59Z"},
+        *({"parameters": value} for value in ([1], "{", 1, True, None)),
+    ],
+)
+def test_one_event_that_is_not_strict_is_seen_among_many_that_are(odd: dict[str, object]) -> None:
+    strict = [text(session=GOOD["id"], error_hash=GOOD["id"], error_stack_trace="Error") for _ in range(20)]
+    assert strict_events(b"[%b]" % b",".join(strict)) is not None
+    for place in (0, 10, 20):
+        assert strict_events(b"[%b]" % b",".join([*strict[:place], text(**odd), *strict[place:]])) is None
+
+
 def test_a_bad_element_of_a_large_array_is_found_as_in_any() -> None:
     good = [text() for _ in range(LARGE // 100)]
     for bad, _ in BAD:
