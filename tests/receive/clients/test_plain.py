@@ -139,10 +139,9 @@ def test_what_vector_sends(server: ClientServer) -> None:
 def test_records_with_the_fields_of_events_may_go_to_v1_events(server: ClientServer) -> None:
     shaped = [each | {"type": "line-read"} for each in FLUENT_BIT]
     assert server.http.post("/v1/events", json=shaped).json()["accepted"] == 2
-    events = server.stored("native")
-    assert [(event["type"], event["parameters"]["log"]) for event in events] == [
-        ("line-read", "line one"), ("line-read", "line two"),
-    ]  # fmt: skip
+    # What the server itself tells meanwhile is native, too.
+    events = [event for event in server.stored("native") if event["type"] == "line-read"]
+    assert [event["parameters"]["log"] for event in events] == ["line one", "line two"]
 
 
 LOG4J2 = """{"instant":{"epochSecond":1780000000,"nanoOfSecond":123456789},"thread":"main","level":"FATAL",
