@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -23,21 +25,28 @@ from bench.measure import row, spread
 KINDS = {"native": "native JSONL", "dss_log4j": "DSS audit.log (envelope A)"}
 
 
-def duckdb_seconds(path: Path, database: Path) -> float:
+class Taken(NamedTuple):
+    """Seconds of one import, by the clock and of all processors."""
+
+    seconds: float
+    busy_seconds: float
+
+
+def duckdb_taken(path: Path, database: Path) -> Taken:
     """DuckDB creates its file and inserts the typed rows of `path`; what its own loader can do."""
-    begin = time.perf_counter()
+    begin, busy = time.perf_counter(), time.process_time()
     with duckdb.connect(str(database)) as connection:
         connection.execute("SET threads = 2")
         connection.execute("CREATE TABLE events AS SELECT * FROM read_json(?)", [str(path)])
         connection.execute("CHECKPOINT")
-    taken = time.perf_counter() - begin
+    taken = Taken(time.perf_counter() - begin, time.process_time() - busy)
     database.unlink()
     return taken
 
 
-def whodid_seconds(path: Path, data: Path) -> tuple[float, dict[str, Any]]:
-    """The command as a user types it, from its start until everything is stored."""
-    begin = time.perf_counter()
+def whodid_taken(path: Path, data: Path) -> tuple[Taken, dict[str, Any]]:
+    """The command as a user types it, from its start until everything is stored, with the processes it starts."""
+    begin, busy = time.perf_counter(), _busy_seconds_of_children()
     done = subprocess.run(
         [sys.executable, "-m", "whodid", "import", str(path), "--data", str(data), "--output", "json"],
         check=True,
@@ -45,7 +54,12 @@ def whodid_seconds(path: Path, data: Path) -> tuple[float, dict[str, Any]]:
         text=True,
     )
     summary: dict[str, Any] = json.loads(done.stdout)
-    return time.perf_counter() - begin, summary
+    return Taken(time.perf_counter() - begin, _busy_seconds_of_children() - busy), summary
+
+
+def _busy_seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -62,12 +76,14 @@ def main() -> None:
             path = files.write(kind, folder / f"{kind}.log", events=arguments.events)
             ours, theirs = [], []
             for run in range(arguments.runs):
-                theirs.append(duckdb_seconds(path, folder / "peer.duckdb"))
-                seconds, summary = whodid_seconds(path, folder / f"{kind}-{run}")
-                ours.append(seconds)
-            ratio = spread([their / our for our, their in zip(ours, theirs, strict=True)])
-            rates = [spread([arguments.events / seconds for seconds in side]) for side in (ours, theirs)]
-            print(row(title, *rates, ratio, "0.5"), flush=True)
+                theirs.append(duckdb_taken(path, folder / "peer.duckdb"))
+                taken, summary = whodid_taken(path, folder / f"{kind}-{run}")
+                ours.append(taken)
+            ratio = spread([their.seconds / our.seconds for our, their in zip(ours, theirs, strict=True)])
+            rates = [spread([arguments.events / taken.seconds for taken in side]) for side in (ours, theirs)]
+            print(row(title, *rates, ratio, "0.5"))
+            busy = [[1e6 * taken.busy_seconds / arguments.events for taken in side] for side in (ours, theirs)]
+            print(row("processor time, µs an event", *(f"{median(side):.1f}" for side in busy), "", ""), flush=True)
             print(row("", json.dumps(summary)[:200], "", "", ""))
 
 
