@@ -90,6 +90,8 @@ def test_the_counts_and_the_events_give_the_same_rows(
 USAGE = {"usage_hours", "usage_days"}
 BY_TIME = {name for name in kept.RELATIONS if KEPT[name][0] in ("hour", "day")} - USAGE
 SESSIONS = {"session_hours", "session_days"}
+# Of people, projects and things these tell nothing.
+RUNS = {"run_hours"}
 ENTITY = ("dataset", "SALES.orders")
 
 
@@ -118,7 +120,7 @@ def test_hours_in_which_a_time_lies_are_read_from_the_events() -> None:
 def test_at_whole_hours_the_events_are_not_read() -> None:
     found = told(times=[datetime(2026, 11, 1, 9)], filters=["users", "groups"])
     assert found.params == {"edge_day_0": datetime(2026, 11, 1)}
-    assert not any("FROM events" in relation for relation in found.told.values())
+    assert {name for name, relation in found.told.items() if "FROM events" in relation} == RUNS
 
 
 def test_days_in_which_a_time_lies_are_read_by_the_hour() -> None:
@@ -138,14 +140,14 @@ def test_what_is_cut_otherwise_than_to_days_of_utc_is_read_by_the_hour(given: di
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"filters": ["projects", "topics", "types", "levels"]}, SESSIONS | {"flow_hours"}),
-        ({"filters": ["projects"]}, {"flow_hours"}),
+        ({"filters": ["projects", "topics", "types", "levels"]}, SESSIONS | RUNS | {"flow_hours"}),
+        ({"filters": ["projects"]}, RUNS | {"flow_hours"}),
         ({"filters": ["levels", "types"]}, SESSIONS),
         ({"zone": (Shift(None, 19_800),)}, BY_TIME),
         ({"zone": (Shift(None, 3_600), Shift(datetime(2026, 3, 29, 1), 7_200))}, set()),
         ({"zone": (Shift(None, 3_600), Shift(datetime(2026, 3, 29, 1, 30), 7_200))}, BY_TIME),
-        ({"sight": Sight(users=("ann",))}, set()),
-        ({"sight": Sight(projects=("A",))}, {"flow_hours"}),
+        ({"sight": Sight(users=("ann",))}, RUNS),
+        ({"sight": Sight(projects=("A",))}, RUNS | {"flow_hours"}),
         ({"sight": Sight(entities=(("a", "b"),))}, BY_TIME),
     ],
 )
@@ -166,7 +168,7 @@ def test_one_thing_is_asked_of_what_is_kept_by_thing() -> None:
         assert '"entity_id" = CAST($kept_id' in found.told[name]
     assert (found.chosen["event_hours"], found.chosen["error_events"]) == ("the rest", "all of it")
     assert found.told["error_events"] == "error_events"
-    assert from_events(found) == SESSIONS | {"flow_hours", "thing_hours", "thing_days"}
+    assert from_events(found) == SESSIONS | RUNS | {"flow_hours", "thing_hours", "thing_days"}
 
 
 def test_people_by_project_are_asked_of_what_tells_of_projects() -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from whodid.stores.base import KEPT, KEPT_BY_DUCKDB, KEPT_BY_POSTGRESQL
+from whodid.stores.base import KEPT, KEPT_BY_POSTGRESQL
 
 
 class Dialect(NamedTuple):
@@ -89,7 +89,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         "events",
         "event_entities",
         "rejected_events",
-        {name: name for name in KEPT_BY_DUCKDB},
+        {name: name for name in KEPT},
         _json_pointer,
         _REGULAR,
         re.escape,

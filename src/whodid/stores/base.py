@@ -132,10 +132,7 @@ KEPT_BY_POSTGRESQL: Final = (
     "session_days", "error_events", "query_events", "login_events", "item_events", "usage_events", "usage_hours",
     "usage_days", "pod_events",
 )  # fmt: skip
-"""Which of them PostgreSQL keeps."""
-
-KEPT_BY_DUCKDB: Final = tuple(name for name in KEPT if name != "run_hours")
-"""Which of them DuckDB keeps: of events in columns durations are read as quickly."""
+"""Which of them PostgreSQL keeps; DuckDB keeps all."""
 
 
 class Seen(Struct, kw_only=True, gc=False):

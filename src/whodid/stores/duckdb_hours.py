@@ -32,6 +32,7 @@ _COUNTING: Final = {
     "touched_hours": "sum_things",
     "user_hours": "sum_users",
     "flow_hours": "sum_hours",
+    "run_hours": "events",
     "session_hours": "distinct_hours",
     "error_events": "events",
     "query_events": "events",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from whodid.stores.base import KEPT_BY_DUCKDB, KEPT_BY_POSTGRESQL
+from whodid.stores.base import KEPT, KEPT_BY_POSTGRESQL
 
 Relations = dict[str, frozenset[str]]
 
@@ -19,7 +19,7 @@ def _names(text: str) -> frozenset[str]:
 
 
 _OURS: Final = _names("events event_entities")
-_KEPT: Final = _OURS | frozenset(KEPT_BY_DUCKDB)
+_KEPT: Final = _OURS | frozenset(KEPT)
 _KEPT_BY_POSTGRESQL: Final = _OURS | frozenset(KEPT_BY_POSTGRESQL)
 
 # By schema; "" is a name without one.

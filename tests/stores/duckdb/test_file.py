@@ -120,6 +120,25 @@ def test_what_an_older_file_keeps_of_events_that_are_in_no_flow_is_dropped(
     again.close()
 
 
+def test_an_older_file_tells_of_each_run_once(path: Path, batches: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = DuckDBStore(path, journal_path=batches.folder)
+    monkeypatch.setattr(duckdb_hours, "WAITING_MAX", 0)
+    store.write([batches.of([event(1, duration_ms=5.0), event(2)])])
+    store.rest()
+    monkeypatch.undo()
+    store.write([batches.of([event(3, duration_ms=7.0, status="failed")])])
+    store.close()
+    old = duckdb.connect(str(path))
+    for relation in ("VIEW run_hours", "VIEW counted_run_hours", "TABLE kept_run_hours", "VIEW told_run_hours"):
+        old.execute(f"DROP {relation}")
+    (migration,) = (one for one in migrate.migrations("duckdb") if one.name == "runs")
+    old.execute(migration.sql)
+    sql = "SELECT duration_ms, failed FROM {} ORDER BY 1"
+    assert old.execute(sql.format("counted_run_hours")).fetchall() == [(5.0, 0)]
+    assert old.execute(sql.format("run_hours")).fetchall() == [(5.0, 0), (7.0, 1)]
+    old.close()
+
+
 def test_a_migration_that_fails_changes_nothing(
     path: Path, batches: Batches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
