@@ -61,7 +61,6 @@ def import_(
     from whodid.cli.sink import sink_later, state_folder
     from whodid.datasets import sources
     from whodid.datasets.checkpoint import Checkpoints
-    from whodid.datasets.heap import keep_freed_memory
 
     if not paths:
         raise WhodidError("invalid", "There is nothing to import.", "Name files, folders, patterns, s3://… or -.")
@@ -71,7 +70,6 @@ def import_(
     found = sources.find(paths, endpoint=endpoint)
     if not follow:
         sources.require_any(found)
-    keep_freed_memory()
     with ExitStack() as stack:
         sink = sink_later(place, stack)
         decoding = _decoding_of(found.sources, stack) if not follow else None
@@ -120,7 +118,9 @@ def _decoding_of(sources: Sequence[Source], stack: ExitStack) -> DecodingProcess
     if local_bytes < _BESIDE_BYTES_MIN or (os.cpu_count() or 1) < 2:
         return None
     from whodid.datasets.decoding_process import DecodingProcess
+    from whodid.datasets.heap import keep_freed_memory
 
+    keep_freed_memory()
     return stack.enter_context(DecodingProcess())
 
 
