@@ -186,6 +186,7 @@ def test_a_receiver_that_goes_away_is_noticed_before_anything_is_lost(tls: Syslo
     target = made(tls)
     target.open()
     target.send(delivery_of([event()]))
+    wait_until(lambda: tls.messages)
     tls.drop()
 
     def fails() -> bool:
