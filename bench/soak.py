@@ -1,14 +1,14 @@
 """Memory over a long time under a steady, low load: does it stay flat?
 
-    python -m bench.soak [--minutes 30] [--rate 2000] [--warm-up-minutes 10] [--warm-up-rate 10000]
-                         [--duckdb-memory-mb 256] [--output soak.json]
+    python -m bench.soak [--minutes 30] [--rate 2000] [--warm-up-minutes 76] [--warm-up-rate 3000]
+                         [--duckdb-memory-mb 160] [--output soak.json]
 
 A server takes in events, keeps them, and is asked every few seconds as people ask: reports, pages of events, the tail
 of what came in, a page of the web application. Resident memory, open files and threads are read every few seconds, and
 what of the memory the engine says it holds: pages of the file (up to its limit) and what is not in the file yet (a saw
 with teeth of 128 MB of log). A server that just began fills its caches for hours at so low a rate: the warm-up brings
 it to where it will stay, more events than the engine's limit holds and more loads than its own list of blocks that are
-gone needs (2,600, for 40 MB). From then on all has to stay where it is: the exit code is 1 if it does not. Runs beside
+gone needs (12,000, for 50 MB). From then on all has to stay where it is: the exit code is 1 if it does not. Runs beside
 other work: after the warm-up it takes less than a fifth of a core.
 """
 
@@ -192,9 +192,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=2_000.0, help="events a second")
-    parser.add_argument("--warm-up-minutes", type=float, default=10.0)
-    parser.add_argument("--warm-up-rate", type=float, default=10_000.0, help="events a second")
-    parser.add_argument("--duckdb-memory-mb", type=int, default=256)
+    parser.add_argument("--warm-up-minutes", type=float, default=76.0)
+    parser.add_argument("--warm-up-rate", type=float, default=3_000.0, help="events a second")
+    parser.add_argument("--duckdb-memory-mb", type=int, default=160)
     parser.add_argument("--output", type=Path, help="the samples, as JSON")
     arguments = parser.parse_args()
     warm_up = Stretch(arguments.warm_up_minutes, arguments.warm_up_rate)
