@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import files
-from bench.importing import whodid_seconds
+from bench.importing import whodid_taken
 from bench.machine import describe
 from bench.measure import row, spread
 from bench.server import serving
@@ -88,7 +88,7 @@ def main() -> None:
         path = files.write("dss_log4j", folder / "audit.log", events=events)
         runs, peers = [], []
         for number in range(arguments.runs):
-            peers.append(whodid_seconds(path, folder / f"import-{number}")[0])
+            peers.append(whodid_taken(path, folder / f"import-{number}")[0].seconds)
             runs.append(sent(path, folder / str(number), events))
         print(row("figure", "value", "asked"))
         print(row("---", "---:", "---:"))

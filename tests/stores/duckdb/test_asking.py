@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import duckdb
 import pytest
@@ -121,7 +122,8 @@ def test_an_answer_is_the_same_whatever_way_the_client_has(store: DuckDBStore) -
     with store._cursor() as cursor:
         short, kinds = _reader(cursor, sql, {"from": 7}, 2048)
         rows = short.read_all()
-        relation, kinds_of_relation = _reader(SimpleNamespace(sql=cursor.sql), sql, {"from": 7}, 2048)
+        plain = cast("duckdb.DuckDBPyConnection", SimpleNamespace(sql=cursor.sql))
+        relation, kinds_of_relation = _reader(plain, sql, {"from": 7}, 2048)
         rows_of_relation = relation.read_all()
 
     assert rows["n"].to_pylist() == list(range(8999, 6, -1))
