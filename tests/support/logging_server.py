@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.server
 import json
+import os
 import threading
 import time
 import uuid
@@ -141,5 +142,6 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 20.0
 
 
 def spooled_files(folder: Path) -> list[Path]:
-    """The batches below a spool folder, dead ones left out."""
-    return sorted(path for path in folder.rglob("*.ndjson.gz") if path.parent.name != "dead")
+    """The batches below a spool folder, dead ones left out. Folders that are sent and deleted meanwhile are empty."""
+    found = [Path(above, name) for above, _, names in os.walk(folder) for name in names]
+    return sorted(path for path in found if path.name.endswith(".ndjson.gz") and path.parent.name != "dead")
