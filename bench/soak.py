@@ -7,9 +7,9 @@ A server takes in events, keeps them, and is asked every few seconds as people a
 of what came in, a page of the web application. Resident memory, open files and threads are read every few seconds, and
 what of the memory the engine says it holds: pages of the file (up to its limit) and what is not in the file yet (a saw
 with teeth of 128 MB of log). A server that just began fills its caches for hours at so low a rate: the warm-up brings
-it to where it will stay, more events than the engine's limit holds and more loads than its own list of blocks that are
-gone needs (12,000, for 50 MB). From then on all has to stay where it is: the exit code is 1 if it does not. Runs beside
-other work: after the warm-up it takes less than a fifth of a core.
+it to where it hardly grows: more events than the engine's limit holds, and most of what its own list of blocks that are
+gone comes to (50 MB after 12,000 loads). From then on all has to stay where it is: the exit code is 1 if it does not.
+Runs beside other work: after the warm-up it takes about a quarter of a core.
 """
 
 from __future__ import annotations
