@@ -28,6 +28,7 @@ from whodid.errors import WhodidError
 
 if TYPE_CHECKING:
     from whodid.receive.access import Access
+    from whodid.receive.checkers import Checkers
     from whodid.web.services import Services
 
 # The writer thread of the journal needs the interpreter back soon after its fdatasync.
@@ -45,6 +46,7 @@ class Server:
         self.config = config
         self.engine: Engine
         self.access: Access
+        self._checkers: Checkers
         self._services: Services
         self._local_key = secrets.token_urlsafe(32)
         self._socket: socket.socket
@@ -118,6 +120,7 @@ class Server:
             self._uvicorn.should_exit = True
             self._thread.join()
             self._thread = None
+            self._checkers.close()
             self._socket.close()
             self.engine.close()
             _collect_as_usual()
@@ -138,6 +141,7 @@ class Server:
         from whodid.receive.access import Access
         from whodid.receive.agents import PATHS as AGENT_PATHS
         from whodid.receive.agents import AgentDoor
+        from whodid.receive.checkers import Checkers
         from whodid.receive.claims import Claims
         from whodid.receive.clients import ROUTES, Doors, Library
         from whodid.receive.cors import Preflight
@@ -151,6 +155,7 @@ class Server:
             engine.directory, local_key=self._local_key, loopback=self.on_loopback, public_url=config.public_url
         )
         claims = Claims(engine.directory)
+        self._checkers = Checkers()
         self.ingest = Ingest(
             engine.journal,
             self.access,
@@ -158,6 +163,7 @@ class Server:
             gate=engine.policies.gate,
             claims=claims,
             nodes=engine.nodes,
+            checkers=self._checkers,
         )
         agents = AgentDoor(self.ingest, self.access, engine.nodes)
         library = Library(directory=engine.directory, store=engine.store, record=engine.record)

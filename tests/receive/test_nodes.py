@@ -15,6 +15,7 @@ from whodid.directory.nodes import NodeSeen
 from whodid.errors import WhodidError
 from whodid.event import Event, new_id
 from whodid.receive.nodes import NodeBook
+from whodid.receive.tally import tally
 
 NOW = datetime.now(UTC)
 
@@ -49,12 +50,12 @@ def book_of(directory: Directory, **more: float) -> NodeBook:
 
 def test_nodes_appear_with_their_events(known: Known) -> None:
     book = book_of(known.one)
-    assert book.tally([event(), event()]) is None
-    tally = book.tally([event("a"), event("b", node_type="api"), event("a"), event()])
-    assert tally is not None
-    book.count(tally, "10.0.0.7", NOW)
+    assert tally([event(), event()]) is None
+    counted = tally([event("a"), event("b", node_type="api"), event("a"), event()])
+    assert counted is not None
+    book.count(counted, "10.0.0.7", NOW)
     book.write()
-    book.count(tally, "10.0.0.7", NOW + timedelta(seconds=5))
+    book.count(counted, "10.0.0.7", NOW + timedelta(seconds=5))
     book.write()
     a, b = known.two.nodes()
     assert (a.node, a.events, a.address, a.state, a.heartbeat_at) == ("a", 4, "10.0.0.7", "sending", None)
@@ -66,7 +67,7 @@ def test_nodes_appear_with_their_events(known: Known) -> None:
 def test_two_servers_add_up(known: Known) -> None:
     for directory in known.directories:
         book = book_of(directory)
-        book.count(book.tally([event("a")] * 10) or [], None, NOW)
+        book.count(tally([event("a")] * 10) or [], None, NOW)
         book.write()
     assert known.one.node("a").events == 20
     assert known.told == [("node-registered", "a")]
@@ -131,12 +132,12 @@ def test_what_cannot_be_written_is_written_later(known: Known, monkeypatch: pyte
     def away(_: object) -> None:
         raise WhodidError("unavailable", "away")
 
-    book.count(book.tally([event("a", node_type="api")]) or [], "10.0.0.7", NOW)
+    book.count(tally([event("a", node_type="api")]) or [], "10.0.0.7", NOW)
     with monkeypatch.context() as patched:
         patched.setattr(known.one, "note_nodes", away)
         with pytest.raises(WhodidError):
             book.write()
-    book.count(book.tally([event("a")]) or [], None, NOW)
+    book.count(tally([event("a")]) or [], None, NOW)
     book.write()
     node = known.one.node("a")
     assert (node.events, node.node_type, node.address) == (2, "api", "10.0.0.7")
@@ -150,6 +151,6 @@ def test_the_first_api_node_is_told(known: Known, fields: dict[str, str], is_api
     told: list[int] = []
     book = NodeBook(known.one, silent_s=60, quiet_s=60, on_api=lambda: told.append(1))
     for _ in range(2):
-        book.count(book.tally([event("a", **fields)]) or [], None, NOW)
+        book.count(tally([event("a", **fields)]) or [], None, NOW)
         book.look()
     assert told == [1] * is_api

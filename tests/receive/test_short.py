@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import socket
 import struct
@@ -13,12 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.receiving import LOCAL_KEY, Answer, Receiver, event, is_closed, read_answer, wait_until
+from support.receiving import LOCAL_KEY, Answer, Receiver, event, is_closed, kept, read_answer, wait_until
 from whodid.event import new_id
 from whodid.journal.base import Draft, Outcome
 from whodid.receive.ingest import Ingest
@@ -107,24 +105,6 @@ def seen(answer: Answer) -> tuple[object, ...]:
     body.get("error", {}).pop("request_id", None)
     headers = {name: value for name, value in answer.headers.items() if name not in ("x-request-id", "content-length")}
     return answer.status, headers, answer.headers["x-request-id"] == "mine-7", body
-
-
-def kept(receiver: Receiver) -> list[object]:
-    """What has come into a journal, without what the receiver made up; the journal is empty then."""
-    last = receiver.journal.seal()
-    frames = itertools.chain.from_iterable(batch.frames() for batch in receiver.journal.sealed())
-    found: list[object] = [
-        (
-            frame.provenance.key_id is None,
-            frame.provenance.orig_address,
-            frame.provenance.format,
-            [msgspec.structs.replace(each, id="", time=None) for each in frame.events],
-            frame.rejects,
-        )
-        for frame in frames
-    ]
-    receiver.journal.release(last)
-    return found
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

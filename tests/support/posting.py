@@ -12,6 +12,12 @@ from whodid.event import new_id
 
 BATCH_EVENTS = 40
 
+# So many are checked by a process beside the one that answers.
+LARGE_BATCH_EVENTS = 100
+
+# A sender is to keep the server busy, not the machine: what it sends is all looked for afterwards.
+PAUSE_S = 0.004
+
 
 class Sender(threading.Thread):
     """Posts batches to `server` (which may come and go) until `finish`; `acknowledged` holds the ids it was told of."""
@@ -26,8 +32,10 @@ class Sender(threading.Thread):
         self._finish = threading.Event()
 
     def run(self) -> None:
-        while not self._finish.is_set():
-            batch = [self._event() for _ in range(self._chance.randint(1, BATCH_EVENTS))]
+        while not self._finish.wait(PAUSE_S):
+            is_large = self._chance.random() < 0.1
+            events = LARGE_BATCH_EVENTS if is_large else self._chance.randint(1, BATCH_EVENTS)
+            batch = [self._event() for _ in range(events)]
             while not self._post(batch):
                 time.sleep(0.01)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import socket
 import threading
@@ -20,7 +21,9 @@ from whodid.event import Event, Provenance, Rejection, new_id
 from whodid.journal.disk import DiskJournal
 from whodid.policy.live import Policies
 from whodid.receive.access import Access
+from whodid.receive.checkers import Checkers
 from whodid.receive.ingest import Ingest
+from whodid.receive.nodes import NodeBook
 from whodid.receive.protocol import limited_protocol
 
 LOCAL_KEY = "the key of server.json"
@@ -41,8 +44,11 @@ class Answer(NamedTuple):
 class Receiver:
     """The door for events alone, in a thread, with everything behind it that it needs."""
 
-    def __init__(self, folder: Path, *, loopback: bool = True, short_way: bool = True, **limits: int):
+    def __init__(
+        self, folder: Path, *, loopback: bool = True, short_way: bool = True, checkers: int = 0, **limits: int
+    ):
         self.folder = folder
+        self.checkers = Checkers(checkers)
         self.short_way = short_way
         self.loopback = loopback
         self.config = Config(**{"header_timeout_ms": 5_000, "body_timeout_ms": 5_000, **limits})
@@ -58,8 +64,14 @@ class Receiver:
         self.directory = Directory.open(f"sqlite:///{self.folder}/settings.db")
         self.access = Access(self.directory, local_key=LOCAL_KEY, loopback=self.loopback)
         self.policies = Policies(self.directory)
+        self.nodes = NodeBook(self.directory, silent_s=0, quiet_s=0)
         self.ingest = Ingest(
-            self.journal, self.access, body_timeout_ms=self.config.body_timeout_ms, gate=self.policies.gate
+            self.journal,
+            self.access,
+            body_timeout_ms=self.config.body_timeout_ms,
+            gate=self.policies.gate,
+            nodes=self.nodes,
+            checkers=self.checkers,
         )
         self.protocol = limited_protocol(self.config, {b"/v1/events": self.ingest.at_once} if self.short_way else None)
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -81,6 +93,7 @@ class Receiver:
         self.server.should_exit = True
         self._thread.join(20)
         assert not self._thread.is_alive()
+        self.checkers.close()
         self.listener.close()
         self.directory.close()
         self.journal.close()
@@ -133,6 +146,24 @@ class Receiver:
         for batch in self.journal.sealed():
             for frame in batch.frames():
                 yield frame.provenance.key_id, frame.events, frame.rejects
+
+
+def kept(receiver: Receiver) -> list[object]:
+    """What has come into a journal, without what the receiver made up; the journal is empty then."""
+    last = receiver.journal.seal()
+    frames = itertools.chain.from_iterable(batch.frames() for batch in receiver.journal.sealed())
+    found: list[object] = [
+        (
+            frame.provenance.key_id is None,
+            frame.provenance.orig_address,
+            frame.provenance.format,
+            [msgspec.structs.replace(each, id="", time=None) for each in frame.events],
+            frame.rejects,
+        )
+        for frame in frames
+    ]
+    receiver.journal.release(last)
+    return found
 
 
 def read_answer(connection: socket.socket) -> Answer:

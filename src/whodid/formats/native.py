@@ -43,6 +43,7 @@ Media = Literal["json", "ndjson"]
 _BYTES_AT_ONCE: Final = 128 * 1024
 _GROUP: Final = 32
 _LARGE_BYTES_MIN: Final = 128 * 1024
+_NOWHERE: Final = {None}
 
 
 def decode_body(body: bytes, media: Media, *, received_at: datetime | None = None, looked_at: bool = True) -> Decoded:
@@ -59,10 +60,9 @@ def decode_body(body: bytes, media: Media, *, received_at: datetime | None = Non
     WhodidError("too_large")
         More than `REQUEST_EVENTS_MAX` events: permanent, send them in parts.
     """
-    body = body.removeprefix(BYTE_ORDER_MARK).strip(b" \t\r\n")
-    payload = _array_of(body, media)
+    payload = array_of(body, media)
     if payload is not None and not looked_at and len(payload) > _LARGE_BYTES_MIN:
-        ids = strict_ids(payload)
+        ids = strict_ids(payload, takes=_name_no_node)
         if ids is not None:
             _check_count(len(ids))
             return Decoded(payload=payload, ids=ids)
@@ -70,7 +70,7 @@ def decode_body(body: bytes, media: Media, *, received_at: datetime | None = Non
     if read is not None and len(distinct := set(read.ids)) == len(read.ids):
         _check_count(len(distinct))
         return Decoded(events=read.events, payload=payload, ids=distinct)
-    pieces = list(_pieces(body, media))
+    pieces = list(_pieces(_bare(body), media))
     _check_count(len(pieces))
     return decode_pieces(pieces, received_at=received_at)
 
@@ -84,7 +84,17 @@ def _check_count(count: int) -> None:
         )
 
 
-def _array_of(body: bytes, media: Media) -> bytes | None:
+def _bare(body: bytes) -> bytes:
+    return body.removeprefix(BYTE_ORDER_MARK).strip(b" \t\r\n")
+
+
+def _name_no_node(events: list[Event]) -> bool:
+    return {event.node for event in events} == _NOWHERE
+
+
+def array_of(body: bytes, media: Media) -> bytes | None:
+    """A body as one JSON array, if it begins like one, or has an object on each line; else None."""
+    body = _bare(body)
     if media == "json" and body.startswith(b"["):
         return body
     if not body.startswith(b"{"):

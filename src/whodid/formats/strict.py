@@ -22,7 +22,6 @@ _EVENTS: Final = msgspec.json.Decoder(list[Event])
 _LINE: Final = msgspec.json.Decoder(Event)
 _RAWS: Final = msgspec.json.Decoder(list[Raw])
 _ENTRIES: Final = msgspec.json.Decoder(dict[str, Raw])
-_NOWHERE: Final = {None}
 
 # Every lower-case hexadecimal digit becomes "h", and what stood for "h" something else.
 _HEX: Final = bytes(104 if chr(byte) in "0123456789abcdef" else 0 if byte == 104 else byte for byte in range(256))
@@ -78,8 +77,10 @@ def strict_array(payload: bytes) -> Strict | None:
     return read
 
 
-def strict_ids(payload: bytes) -> set[str] | None:
-    """The ids of the events of a large array if all are what `strict_events` asks for and name no node, else None.
+def strict_ids(payload: bytes, *, takes: Callable[[list[Event]], bool]) -> set[str] | None:
+    """The ids of the events of a large array if all are what `strict_events` asks for, else None.
+
+    takes  is shown the events; where it returns False, their ids are not enough and the answer is None, too.
 
     The events are made and let go of a part at a time: those of a whole large array leave the processor's cache, which
     takes a third longer.
@@ -88,7 +89,7 @@ def strict_ids(payload: bytes) -> set[str] | None:
     count = 0
     for part in _parts(payload):
         read = strict_array(part)
-        if read is None or not read.events or {event.node for event in read.events} != _NOWHERE:
+        if read is None or not read.events or not takes(read.events):
             return None
         count += len(read.ids)
         ids.update(read.ids)

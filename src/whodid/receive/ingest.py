@@ -13,21 +13,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from whodid.errors import WhodidError
-from whodid.event import REQUEST_BYTES_MAX, Rejection
+from whodid.event import REQUEST_BYTES_MAX, REQUEST_EVENTS_MAX
 from whodid.formats.base import Decoded
 from whodid.formats.compression import decompress
-from whodid.formats.native import Media, decode_body
+from whodid.formats.native import Media, array_of, decode_body
 from whodid.journal.base import Draft, Intake, Outcome
-from whodid.policy.gate import Compiled, Gate, Sifted
+from whodid.policy.gate import Gate
 from whodid.receive.access import Access, Caller, Headers
+from whodid.receive.admission import Admission, Ready, draft_of, drafts_of
 from whodid.receive.answer import (
     Send,
     nothing_accepted,
@@ -38,13 +37,15 @@ from whodid.receive.answer import (
     summary,
     whole,
 )
-from whodid.receive.binding import bind
 from whodid.receive.body import Disconnected, InFlight, Receive, declared_size, media_of, read_rest
+from whodid.receive.checkers import BODY_BYTES_MIN, Checkers
 from whodid.receive.claims import Claims
 from whodid.receive.cors import answer_preflight, cors_headers
-from whodid.receive.nodes import Counted, NodeBook
+from whodid.receive.nodes import NodeBook
 from whodid.receive.recent import RecentIds
 from whodid.receive.short import Done
+from whodid.receive.slots import Checked
+from whodid.receive.tally import Counted
 
 # Larger bodies are read in a thread, so that they do not hold up the answers to small ones.
 THREAD_BYTES_MIN: Final = 2 * 1024 * 1024
@@ -53,24 +54,15 @@ THREAD_COMPRESSED_BYTES_MIN: Final = 16 * 1024
 _log = logging.getLogger("whodid.receive")
 
 
-class Ready(NamedTuple):
-    """What a request leaves for the journal and for its answer; `ids` are those of all events that are kept.
+class _Post(NamedTuple):
+    """A request on the short way."""
 
-    sifted  what the policy did, where it did anything; events that are to lie apart are there and not in `payload`.
-    nodes   which nodes they are of.
-    """
-
-    payload: bytes
-    ids: Collection[str]
-    duplicates: int
-    rejects: Sequence[Rejection]
-    sifted: Sifted | None = None
-    nodes: Sequence[Counted] | None = None
-
-    @property
-    def filtered(self) -> int:
-        """How many events the policy left out."""
-        return len(self.sifted.dropped) if self.sifted is not None else 0
+    headers: Headers
+    caller: Caller
+    client: tuple[str, int] | None
+    received_at: datetime
+    size_bytes: int
+    done: Done
 
 
 class Ingest:
@@ -84,6 +76,7 @@ class Ingest:
     gate             what is kept of whose events.
     claims           which keys may write what destinations claim.
     nodes            is told which nodes the events are of.
+    checkers         have time for large bodies when this process has not.
     """
 
     def __init__(
@@ -97,6 +90,7 @@ class Ingest:
         gate: Gate | None = None,
         claims: Claims | None = None,
         nodes: NodeBook | None = None,
+        checkers: Checkers | None = None,
     ):
         self._journal = journal
         self._access = access
@@ -104,8 +98,9 @@ class Ingest:
         self.in_flight = in_flight or InFlight()
         self._recent = recent or RecentIds()
         self._gate = gate or Gate()
-        self._claims = claims
         self._nodes = nodes
+        self._admission = Admission(self._recent, self._gate, claims, counts_nodes=nodes is not None)
+        self._checkers = checkers
         self._media: dict[bytes, Media] = {}
         self.accepted = 0
         self.duplicates = 0
@@ -148,22 +143,53 @@ class Ingest:
             content_type = headers.get(b"content-type", b"")
             media = self._media.get(content_type) or self._media_of(content_type)
             received_at = datetime.now(UTC)
-            decoded = decode_body(body, media, received_at=received_at, looked_at=self._looks_at_events(caller))
-            if decoded.rejects:
-                return False
-            ready = self.admitted(decoded, caller)
-            if ready.duplicates or ready.rejects or not ready.ids or not self._may_go_at_once(ready):
-                return False
+            looked_at = self._admission.looks_at_events(caller)
+            post = _Post(headers, caller, client, received_at, len(body), done)
             self.in_flight.take(len(body))
             try:
-                draft = _draft(ready, caller, client, received_at, "native")
-                self._journal.submit(draft, partial(self._kept_at_once, headers, draft, ready, len(body), done))
+                if not looked_at and self._is_handed_over(body, media, post):
+                    return True
+                decoded = decode_body(body, media, received_at=received_at, looked_at=looked_at)
+                if not decoded.rejects and self._is_submitted(decoded, post):
+                    return True
             except BaseException:
                 self.in_flight.give(len(body))
                 raise
+            self.in_flight.give(len(body))
         except Exception:
             # The long way meets it again and knows how to tell it.
             return False
+        return False
+
+    def _is_handed_over(self, body: bytes, media: Media, post: _Post) -> bool:
+        """Whether another process reads and checks a body."""
+        if self._checkers is None or len(body) < BODY_BYTES_MIN:
+            return False
+        array = array_of(body, media)
+        return array is not None and self._checkers.take(array, partial(self._checked, array, post))
+
+    def _checked(self, array: bytes, post: _Post, checked: Checked | None) -> None:
+        """Go on with a request when its body was read elsewhere."""
+        try:
+            if checked is not None and len(checked.ids) <= REQUEST_EVENTS_MAX:
+                decoded = Decoded(payload=array, ids=checked.ids)
+                if self._is_submitted(decoded, post, checked.nodes):
+                    return
+        except Exception:
+            # The long way meets it again and knows how to tell it.
+            _log.debug("A request that was checked goes the long way.", exc_info=True)
+        self.in_flight.give(post.size_bytes)
+        post.done(None)
+
+    def _is_submitted(self, decoded: Decoded, post: _Post, nodes: Sequence[Counted] = ()) -> bool:
+        """Whether all of a request is to be kept, and the journal has it."""
+        ready = self.admitted(decoded, post.caller)
+        if ready.duplicates or ready.rejects or not ready.ids or not self._may_go_at_once(ready):
+            return False
+        if nodes:
+            ready = ready._replace(nodes=nodes)
+        draft = draft_of(ready, post.caller, post.client, post.received_at, "native")
+        self._journal.submit(draft, partial(self._kept_at_once, post, draft, ready))
         return True
 
     def _may_go_at_once(self, ready: Ready) -> bool:
@@ -173,18 +199,16 @@ class Ingest:
         self._gate.release(ready.sifted)
         return False
 
-    def _kept_at_once(
-        self, headers: Headers, draft: Draft, ready: Ready, held_bytes: int, done: Done, outcome: Outcome
-    ) -> None:
-        self.in_flight.give(held_bytes)
+    def _kept_at_once(self, post: _Post, draft: Draft, ready: Ready, outcome: Outcome) -> None:
+        self.in_flight.give(post.size_bytes)
         if isinstance(outcome, WhodidError):
-            done(None)
+            post.done(None)
             return
         self._recent.add(ready.ids)
         self.accepted += len(ready.ids)
         self._note_nodes(ready, draft.orig_address, draft.received_at)
         filtered = self._settled(ready)
-        done(whole(summary(len(ready.ids), 0, (), filtered), request_id(headers.get(b"x-request-id"))))
+        post.done(whole(summary(len(ready.ids), 0, (), filtered), request_id(post.headers.get(b"x-request-id"))))
 
     async def _post(
         self,
@@ -201,7 +225,9 @@ class Ingest:
         body, held_bytes = await self.take_body(headers, receive)
         try:
             received_at = datetime.now(UTC)
-            decode = partial(decode_body, body, media, received_at=received_at, looked_at=self._looks_at_events(caller))
+            decode = partial(
+                decode_body, body, media, received_at=received_at, looked_at=self._admission.looks_at_events(caller)
+            )
             decoded = decode() if len(body) < THREAD_BYTES_MIN else await asyncio.to_thread(decode)
             ready = self.admitted(decoded, caller)
             # The events are done with: keeping them while the disk works would cost cache and memory.
@@ -246,6 +272,10 @@ class Ingest:
             raise
         return body, held_bytes
 
+    def admitted(self, decoded: Decoded, caller: Caller) -> Ready:
+        """What of a request is to be kept, for `keep`."""
+        return self._admission.ready(decoded, caller)
+
     async def keep(
         self,
         ready: Ready,
@@ -258,7 +288,7 @@ class Ingest:
         ids, rejects = ready.ids, ready.rejects
         try:
             if ids or rejects:
-                for draft in _drafts(ready, caller, scope.get("client"), received_at, format):
+                for draft in drafts_of(ready, caller, scope.get("client"), received_at, format):
                     await self._journal.append(draft)
                 self._recent.add(ids)
         except BaseException:
@@ -296,54 +326,6 @@ class Ingest:
                 "Send it again, in smaller parts if the network is slow.",
             ) from None
 
-    def _looks_at_events(self, caller: Caller) -> bool:
-        """Whether what is kept of the caller's events depends on more than their ids."""
-        claims = self._claims is not None and self._claims.current
-        return _is_bound(caller) or bool(claims) or self._gate.current is not None
-
-    def admitted(self, decoded: Decoded, caller: Caller) -> Ready:
-        """What of a request is to be journaled."""
-        if _is_bound(caller):
-            decoded = bind(caller, decoded)
-        if self._claims is not None and self._claims.current:
-            decoded = self._claims.checked(caller, decoded)
-        ready = self._fresh(decoded, caller)
-        if (
-            self._nodes is not None
-            and decoded.may_name_nodes
-            and (tally := self._nodes.tally(decoded.events)) is not None
-        ):
-            if ready.duplicates:
-                kept = set(ready.ids)
-                tally = self._nodes.tally([event for event in decoded.events if event.id in kept])
-            ready = ready._replace(nodes=tally)
-        return ready
-
-    def _fresh(self, decoded: Decoded, caller: Caller) -> Ready:
-        """What is not known already, and what the policy keeps of it."""
-        ids = decoded.ids
-        is_repeated = self._recent.any(ids)
-        if self._gate.current is not None:
-            return self._sifted(self._gate.current, decoded, caller, is_repeated)
-        if not is_repeated:
-            return Ready(decoded.payload, ids, 0, decoded.rejects)
-        fresh = [event for event in decoded.events if event.id not in self._recent]
-        fresh_ids = [event.id for event in fresh]
-        return Ready(msgspec.json.encode(fresh), fresh_ids, len(ids) - len(fresh), decoded.rejects)
-
-    def _sifted(self, current: Compiled, decoded: Decoded, caller: Caller, is_repeated: bool) -> Ready:
-        """`admitted` while there is a policy."""
-        events = decoded.events
-        if is_repeated:
-            events = [event for event in events if event.id not in self._recent]
-        duplicates = len(decoded.events) - len(events)
-        sifted = self._gate.sift(current, events, caller.user)
-        if sifted is None:
-            payload = decoded.payload if not duplicates else msgspec.json.encode(events)
-            return Ready(payload, [event.id for event in events], duplicates, decoded.rejects)
-        ids = [event.id for event in (*sifted.kept, *sifted.anonymous)]
-        return Ready(msgspec.json.encode(sifted.kept), ids, duplicates, decoded.rejects, sifted)
-
     def _media_of(self, content_type: bytes) -> Media:
         media = self._media.get(content_type)
         if media is None:
@@ -351,36 +333,6 @@ class Ingest:
             if len(self._media) < 100:
                 self._media[content_type] = media
         return media
-
-
-def _is_bound(caller: Caller) -> bool:
-    return bool(caller.topics or caller.nodes or caller.routing_keys or caller.node_type)
-
-
-def _draft(ready: Ready, caller: Caller, client: tuple[str, int] | None, received_at: datetime, format: str) -> Draft:
-    return Draft(
-        received_at=received_at,
-        events=ready.payload,
-        count=len(ready.ids),
-        format=format,
-        key_id=caller.key_id,
-        orig_address=client[0] if client else None,
-        rejects=ready.rejects,
-    )
-
-
-def _drafts(
-    ready: Ready, caller: Caller, client: tuple[str, int] | None, received_at: datetime, format: str
-) -> Iterator[Draft]:
-    """The frames of a request: one, and one without key and address if there are events that must not have them."""
-    anonymous = ready.sifted.anonymous if ready.sifted is not None else ()
-    kept = len(ready.ids) - len(anonymous)
-    if kept or ready.rejects:
-        draft = _draft(ready, caller, client, received_at, format)
-        draft.count = kept
-        yield draft
-    if anonymous:
-        yield Draft(received_at=received_at, events=msgspec.json.encode(anonymous), count=len(anonymous), format=format)
 
 
 async def _decompressed(body: bytes, encoding: str) -> bytes:

@@ -5,34 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
-
-from msgspec import Struct
 
 from whodid.agent.wire import Hello
 from whodid.directory import Directory
 from whodid.directory.nodes import NodeSeen
 from whodid.errors import WhodidError
-from whodid.event import Event
+from whodid.receive.tally import API_TYPE, Counted
 
 WRITE_EVERY_S: Final = 1.0
-API_TYPE: Final = "api"
-API_TOPIC: Final = "apinode-query"
 # Names are whatever senders say: beyond so many at once the rest is not counted.
 NODES_MAX: Final = 10_000
 
 _log = logging.getLogger("whodid.nodes")
-
-
-class Counted(Struct, kw_only=True):
-    """What a request holds of one node."""
-
-    node: str
-    node_type: str | None
-    events: int
-    is_api: bool
 
 
 class NodeBook:
@@ -58,15 +45,6 @@ class NodeBook:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._began_s = time.monotonic()
-
-    def tally(self, events: Sequence[Event]) -> list[Counted] | None:
-        """What the events are of each node; None if none of them names a node."""
-        names = {event.node for event in events}
-        if names == _NOBODY or not names:
-            return None
-        if len(names) == 1:
-            return [_counted(events[0].node, events)]
-        return [_counted(name, [event for event in events if event.node == name]) for name in names if name is not None]
 
     def count(self, tally: Iterable[Counted], address: str | None, at: datetime) -> None:
         """Events of nodes are durable."""
@@ -153,15 +131,6 @@ class NodeBook:
             seen = self._seen[node] = NodeSeen(node=node, at=at)
         seen.at = max(seen.at, at)
         return seen
-
-
-_NOBODY: Final = {None}
-
-
-def _counted(node: str | None, events: Sequence[Event]) -> Counted:
-    node_type = next((event.node_type for event in events if event.node_type is not None), None)
-    is_api = node_type == API_TYPE or any(event.topic == API_TOPIC for event in events)
-    return Counted(node=node or "", node_type=node_type, events=len(events), is_api=is_api)
 
 
 def _joined(earlier: NodeSeen, later: NodeSeen) -> NodeSeen:

@@ -9,6 +9,7 @@ take a request has done nothing, so that the long way finds it as it came.
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
@@ -19,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 BODY_BYTES_MAX: Final = 1024 * 1024
 
 _UNUSUAL: Final = frozenset(
-    (b"expect", b"origin", b"content-encoding", b"transfer-encoding", b"trailer", b"te", b"upgrade", b"connection")
+    (b"expect", b"origin", b"content-encoding", b"transfer-encoding", b"trailer", b"te", b"upgrade")
 )
 
 Headers = Mapping[bytes, bytes]
@@ -42,6 +43,8 @@ class AtOnce(Protocol):
 def is_plain(headers: Headers) -> bool:
     """Whether the body of a request with these headers comes as it is, is small, and need not be asked for."""
     length = headers.get(b"content-length", b"")
+    if headers.get(b"connection", b"keep-alive").lower() != b"keep-alive":
+        return False
     return length.isdigit() and int(length) <= BODY_BYTES_MAX and _UNUSUAL.isdisjoint(headers)
 
 
@@ -89,14 +92,14 @@ class Request:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-class ShortWay(HttpToolsProtocol):
+class ShortWay(HttpToolsProtocol, ABC):
     """A connection whose requests may go either way."""
 
     doors: Mapping[bytes, AtOnce]
 
+    @abstractmethod
     def extensions(self, cycle: RequestResponseCycle) -> dict[str, Any]:
         """What the scope of a request on the long way offers beyond ASGI."""
-        raise NotImplementedError
 
     def short_request(self, door: AtOnce) -> Request | None:
         """The request whose head has come, if it may go the short way."""

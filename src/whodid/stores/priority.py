@@ -8,8 +8,8 @@ import sys
 import threading
 from typing import Final
 
-# More than the process has: a third of an ordinary thread's share.
-_NICENESS: Final = 5
+# More than the process has: a ninth of an ordinary thread's share.
+_NICENESS: Final = 10
 _NICENESS_MAX: Final = 19
 
 
