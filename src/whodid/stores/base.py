@@ -75,9 +75,12 @@ WORKED_OUT: Final[tuple[Column, ...]] = (
 # also after repeats, late events, forgetting and a crash. A key may have several rows.
 _SUMS: Final = ("events", "uses", "runs", "errors", "failed", "row_count", "first", "last")
 _PEOPLE: Final = ("user", "acting_for", "person", "who")
-_WHAT: Final = (*_PEOPLE, "type", "level", "topic", "function", "project")
-_THINGS: Final = (*_WHAT, "node", "node_type", "has_via", "by_hand", "package", "version", "verb")
-_TOUCHED: Final = (*_THINGS, "entity_type", "entity_id", "entity_name")
+_DONE: Final = ("type", "level", "topic", "function", "project")
+_WHAT: Final = (*_PEOPLE, *_DONE)
+_THING: Final = (
+    "node", "node_type", "has_via", "by_hand", "package", "version", "verb", "entity_type", "entity_id", "entity_name",
+)  # fmt: skip
+_TOUCHED: Final = (*_WHAT, *_THING)
 _NARROW: Final = (
     "id", "time", "type", "level", "topic", *_PEOPLE, "project", "entity_type", "entity_id",
 )  # fmt: skip
@@ -93,6 +96,8 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
     "event_hours": ("hour", *_WHAT, *_SUMS),
     "thing_hours": ("hour", *_TOUCHED, *_SUMS),
     "entity_hours": ("hour", *_TOUCHED, *_SUMS),
+    # First things, whoever did it.
+    "total_hours": ("hour", *_DONE, *_THING, *_SUMS),
     "session_hours": ("hour", "session", *_PEOPLE, "project"),
     "flow_hours": (
         "hour", *_PEOPLE, "level", "type", "function", "via", "touched", "has_roles", "entity_type", "entity_id",
@@ -117,6 +122,9 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
     ),
     "login_events": (*_NARROW, "account", "address", "has_failed"),
     "item_events": (*_NARROW, "session", "request_id", "kind", "item"),
+    "item_hours": (
+        "hour", *_PEOPLE, "type", "level", "topic", "project", "kind", "item", "events", "first", "last",
+    ),
     "usage_events": (*_NARROW, *_USAGE),
     # The most that they say by the hour and the day: what was used so far only grows.
     "usage_hours": ("hour", "level", *_PEOPLE, "project", *_USAGE, "first", "last"),
@@ -129,10 +137,14 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
 
 KEPT_BY_POSTGRESQL: Final = (
     "user_hours", "event_hours", "thing_hours", "entity_hours", "session_hours", "flow_hours", "run_hours", "user_days",
-    "session_days", "error_events", "query_events", "login_events", "item_events", "usage_events", "usage_hours",
-    "usage_days", "pod_events",
+    "event_days", "thing_days", "entity_days", "session_days", "error_events", "query_events", "login_events",
+    "item_events", "usage_events", "usage_hours", "usage_days", "pod_events", "total_hours",
+    "item_hours",
 )  # fmt: skip
-"""Which of them PostgreSQL keeps; DuckDB keeps all."""
+"""Which of them PostgreSQL keeps."""
+
+KEPT_BY_DUCKDB: Final = tuple(name for name in KEPT if name not in ("total_hours", "item_hours"))
+"""Which of them DuckDB keeps."""
 
 
 class Seen(Struct, kw_only=True, gc=False):

@@ -83,6 +83,8 @@ def _read_only(connection: Connection, timeout_ms: int, as_reader: bool, alone: 
         f"SET LOCAL work_mem = '{WORK_MEMORY}'",
         f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}",
         f"SET LOCAL statement_timeout = {max(1, timeout_ms)}",
+        # Compiling takes 0.1 to 1.2 s of a tile of a page, and saves at most a tenth of statements that take 8 s.
+        "SET LOCAL jit = off",
     ]
     with connection.transaction(force_rollback=True):
         with suppress(errors.InsufficientPrivilege), connection.transaction():

@@ -26,6 +26,10 @@ COLUMNS: Final = (
 NULL: Final = "\x01\x02"
 COPY: Final = f"COPY public.events ({', '.join(COLUMNS)}) FROM STDIN WITH (NULL E'\\x01\\x02')"
 
+# What is not written because nearly all events have it; `whodid.events` says it again.
+USUAL_FORMAT: Final = "native"
+USUAL_ORIGIN: Final = "client"
+
 # An index's entry may have 2,704 bytes.
 INDEXED_BYTES_MAX: Final = 2_600
 
@@ -45,7 +49,8 @@ _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 def frame_text(provenance: Provenance) -> str:
     """What all lines of a frame share, as text between tabs."""
-    parts = (provenance.orig_address, provenance.key_id, provenance.format, provenance.receiver)
+    format_ = None if provenance.format == USUAL_FORMAT else provenance.format
+    parts = (provenance.orig_address, provenance.key_id, format_, provenance.receiver)
     return "\t".join([provenance.received_at.isoformat(), *(_text(part) for part in parts)])
 
 
@@ -74,7 +79,7 @@ def line(event: Event, shared: str, seq: int, event_type_id: str) -> str:
         NULL if event.error_hash is None else uuid_text(event.error_hash),
         event.type,
         event.level,
-        event.source,
+        NULL if event.source == USUAL_ORIGIN else event.source,
         event.topic,
         *[NULL if text is None else text for text in first],
         *[NULL if text is None else text for text in _TEXTS(event)],

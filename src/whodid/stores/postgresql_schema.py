@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date
 from typing import Any, Final, LiteralString
 
@@ -29,6 +30,8 @@ PARTITIONS_MAX: Final = 360
 LOCK_TIMEOUT_MS: Final = 1_000
 RETRY_S: Final = 60.0
 
+DEADLOCKS_MAX: Final = 10
+
 _WHODIDS: Final = RELATIONS["postgres"]["whodid"]
 _READABLE: Final = {"whodid": _WHODIDS, "public": RELATIONS["postgres"]["public"] - (_WHODIDS - {"events"})}
 
@@ -41,18 +44,30 @@ CREATE TABLE IF NOT EXISTS whodid.migrations (number int PRIMARY KEY, name text,
 def upgrade(connection: Connection, *, up_to: int | None = None) -> int:
     """Bring the database to the newest version, or to `up_to`; returns it. Others who do the same wait for their turn.
 
+    Servers of the previous version may go on meanwhile. What writes waits until it is done. What asks names tables in
+    an order of its own: where it and this wait for each other, PostgreSQL ends one, and this begins anew.
+
     Raises
     ------
     WhodidError("conflict")
         A newer whodid has upgraded the database.
     """
+    for _ in range(DEADLOCKS_MAX):
+        with suppress(errors.DeadlockDetected):
+            return _upgrade(connection, up_to)
+    return _upgrade(connection, up_to)
+
+
+def _upgrade(connection: Connection, up_to: int | None) -> int:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
         connection.execute("SET LOCAL search_path = public")
         connection.execute(_VERSION_TABLE)
-        for migration in migrate.pending("postgresql", version(connection), f"in {connection.info.dbname!r}"):
-            if up_to is not None and migration.number > up_to:
-                break
+        lacking = migrate.pending("postgresql", version(connection), f"in {connection.info.dbname!r}")
+        wanted = [migration for migration in lacking if up_to is None or migration.number <= up_to]
+        if wanted:
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (WRITE_LOCK,))
+        for migration in wanted:
             connection.execute(migration.sql)
             connection.execute(
                 "INSERT INTO whodid.migrations (number, name) VALUES (%s, %s)", (migration.number, migration.name)

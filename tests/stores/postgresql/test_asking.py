@@ -13,9 +13,14 @@ from support.events import entity, event, many
 from support.postgresql import PostgreSQLServer
 from support.postgresql_store import told
 from whodid.errors import WhodidError
+from whodid.reading.dialect import dialect_of
+from whodid.reading.filters import EventFilter
+from whodid.reading.selection import conditions
+from whodid.reports.common import NOBODY
 from whodid.stores import postgresql_query
 from whodid.stores.postgresql import PostgreSQLStore
 from whodid.stores.postgresql_connect import connect
+from whodid.stores.postgresql_params import bound
 
 pytestmark = pytest.mark.postgresql
 
@@ -134,3 +139,24 @@ def test_the_activity_of_an_entity_comes_from_an_index(
         )
     )
     assert "entity_id_event_time_idx" in plan
+
+
+def test_a_request_comes_from_an_index_that_holds_the_beginning_of_its_id(
+    store: PostgreSQLStore, batches: Batches, postgresql_url: str
+) -> None:
+    long_ids = ["".join(chr(0x1F300 + place % 500) for place in range(999)) + end for end in "ab"]
+    assert store.write([batches.of([event(at, request_id=f"r{at % 500}") for at in range(3_000)])]).events == 3_000
+    assert store.write([batches.of([event(9_000 + at, request_id=long_ids[at % 2]) for at in range(3)])]).events == 3
+
+    def chosen(request: str) -> str:
+        where, params = conditions(EventFilter(request_id=[request]), dialect_of("postgresql"), NOBODY, find=_nothing)
+        with psycopg.connect(postgresql_url) as connection:
+            return bound(connection, f"FROM whodid.events e WHERE {where}", params)
+
+    assert [told(postgresql_url, f"SELECT count(*) {chosen(id_)}") for id_ in long_ids] == [[(2,)], [(1,)]]
+    plan = "\n".join(row[0] for row in told(postgresql_url, f"EXPLAIN SELECT * {chosen('r7')}"))
+    assert "left_idx" in plan, plan
+
+
+def _nothing(_sql: str, _params: dict[str, Any]) -> list[str]:
+    return []

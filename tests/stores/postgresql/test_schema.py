@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -62,16 +63,20 @@ def test_an_older_database_is_upgraded_without_loss(postgresql_url: str) -> None
     store.close()
 
 
+@pytest.mark.parametrize("number", [pytest.param(9, id="nothing-counted"), pytest.param(18, id="some-wait")])
 def test_an_older_database_is_counted_when_it_is_upgraded(
-    store: PostgreSQLStore, postgresql_url: str, postgresql_server: PostgreSQLServer, batches: Batches
+    store: PostgreSQLStore, postgresql_url: str, postgresql_server: PostgreSQLServer, batches: Batches, number: int
 ) -> None:
     store.write([batches.of(events_of_every_kind(1))])
     older = postgresql_server.create_database()
     with connect(postgresql_url) as source, connect(older) as target:
-        postgresql_schema.upgrade(target, up_to=9)
+        postgresql_schema.upgrade(target, up_to=number)
         columns = ", ".join(f'"{name}"' for name in postgresql_schema._written_columns(target))
+        written = columns.replace('"origin"', "coalesce(origin, 'client')").replace(
+            '"format"', "coalesce(format, 'native')"
+        )
         with (
-            source.cursor().copy(f"COPY (SELECT {columns} FROM public.events) TO STDOUT") as read,
+            source.cursor().copy(f"COPY (SELECT {written} FROM public.events) TO STDOUT") as read,
             target.cursor().copy(f"COPY public.events ({columns}) FROM STDIN") as write,
         ):
             for data in read:
@@ -82,6 +87,21 @@ def test_an_older_database_is_counted_when_it_is_upgraded(
         {"pod": name} for name in (None, "pod-1", "pod-2")
     ]
     upgraded.close()
+
+
+def test_an_upgrade_begins_anew_where_it_and_another_wait_for_each_other(postgresql_url: str) -> None:
+    with connect(postgresql_url) as upgraded, connect(postgresql_url) as other, ThreadPoolExecutor(1) as threads:
+        # The twentieth holds the events by then, and its number cannot be written down.
+        postgresql_schema.upgrade(upgraded, up_to=19)
+        upgraded.execute("SET deadlock_timeout = '2s'")
+        with other.transaction():
+            other.execute("SET LOCAL deadlock_timeout = '10min'; LOCK whodid.migrations IN EXCLUSIVE MODE")
+            upgrading = threads.submit(postgresql_schema.upgrade, upgraded, up_to=20)
+            while not told(postgresql_url, "SELECT FROM pg_locks WHERE mode = 'RowExclusiveLock' AND NOT granted"):
+                assert not upgrading.done()
+            other.execute("SELECT count(*) FROM public.events")
+        assert upgrading.result(timeout=60) == 20
+        assert postgresql_schema.version(upgraded) == 20
 
 
 def test_a_database_of_a_newer_whodid_is_refused(postgresql_url: str) -> None:
