@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from support.batches import Batches
 from support.clickhouse import ClickHouseServer
@@ -19,13 +20,35 @@ from support.events import START, entity, event, many
 from support.stores import ids, rows
 from whodid.errors import WhodidError
 from whodid.event import Rejection
-from whodid.stores import clickhouse_turns
+from whodid.stores import clickhouse_turns, migrate
 from whodid.stores.clickhouse import ClickHouseStore
 from whodid.stores.clickhouse_address import parse
 from whodid.stores.clickhouse_client import Clients
-from whodid.stores.clickhouse_params import bound
+from whodid.stores.clickhouse_query import may_use_projections
+from whodid.stores.clickhouse_schema import statements
 from whodid.stores.clickhouse_turns import Turns, condition
 from whodid.stores.clickhouse_words import translated
+
+HASH = "e0e0e0e0-0000-5000-8000-000000000001"
+ERRORS = "SELECT error_hash, count(*) AS n FROM events WHERE error_hash IS NOT NULL GROUP BY error_hash"
+
+
+def plan_of(url: str, sql: str) -> str:
+    """What the engine would read for a question, with the settings with which it is asked."""
+    with Clients(parse(url)).one() as client:
+        settings = {"optimize_use_projections": int(may_use_projections(sql))}
+        return client.raw_query(f"EXPLAIN {translated(sql)}", settings=settings, fmt="TSV").decode()
+
+
+def write_errors(url: str, server: ClickHouseServer, folder: Path, *levels: str) -> ClickHouseStore:
+    """A store with an error of each of the levels, among so many other events that the engine reads these last."""
+    store = ClickHouseStore(url)
+    store.write([Batches(folder).of([event(at, level=level, error_hash=HASH) for at, level in enumerate(levels)])])
+    others = f"SELECT generateUUIDv4(), toDateTime64('{START:%Y-%m-%d %H:%M:%S}', 6, 'UTC') FROM numbers(20000)"
+    server.run(f"INSERT INTO {database_of(url)}.events (id, time) {others}")
+    server.run(f"OPTIMIZE TABLE {database_of(url)}.events FINAL")
+    return store
+
 
 # Once, whatever happens
 
@@ -252,10 +275,68 @@ def test_counts_by_the_hour_are_read_from_a_projection(clickhouse_url: str, tmp_
     """With the settings with which every question is asked: some of the engine's keep it from using projections."""
     store = ClickHouseStore(clickhouse_url)
     store.write([Batches(tmp_path).of(many(300, user="ann"))])
-    asked = 'SELECT person, sum(events) AS n, min(first) AS f FROM user_hours WHERE "hour" > $since GROUP BY person'
-    with Clients(parse(clickhouse_url)).one() as client:
-        plan = client.raw_query(f"EXPLAIN {bound(translated(asked), {'since': START})}", fmt="TSV").decode()
-    assert re.search(r"ReadFrom\w+ \(people\)", plan), plan
+    asked = (
+        "SELECT person, sum(events) AS n, min(first) AS f FROM user_hours WHERE \"hour\" > '2026-01-01' GROUP BY person"
+    )
+    assert "(people)" in plan_of(clickhouse_url, asked)
+    store.close()
+
+
+def test_errors_by_their_hash_are_read_apart_from_all_other_events(
+    clickhouse_server: ClickHouseServer, clickhouse_url: str, tmp_path: Path
+) -> None:
+    """With the settings with which every question is asked, and after what merges and retention take away."""
+    store = write_errors(clickhouse_url, clickhouse_server, tmp_path, "error", "error", "audit")
+    database = database_of(clickhouse_url)
+    assert "(errors)" in plan_of(clickhouse_url, ERRORS)
+    clickhouse_server.run(f"INSERT INTO {database}.events SELECT * FROM {database}.events")
+    clickhouse_server.run(f"OPTIMIZE TABLE {database}.events FINAL")
+    assert rows(store, ERRORS) == [{"error_hash": HASH, "n": 3}]
+    store.forget("audit", START + timedelta(days=400))
+    assert rows(store, ERRORS) == [{"error_hash": HASH, "n": 2}]
+    assert "(errors)" in plan_of(clickhouse_url, ERRORS)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "SELECT date_trunc('day', time) AS day, count(DISTINCT \"user\") AS n FROM events {} GROUP BY day",
+        "SELECT date_trunc('day', time) AS day, count(*) AS n FROM events {} GROUP BY day",
+        'SELECT count(DISTINCT "user") AS n FROM events {}',
+    ],
+)
+def test_questions_of_other_things_are_not_answered_from_where_errors_lie(
+    clickhouse_server: ClickHouseServer, clickhouse_url: str, tmp_path: Path, asked: str
+) -> None:
+    """Times and users are there, too, but in an order in which none can be left out."""
+    write_errors(clickhouse_url, clickhouse_server, tmp_path, "error", "audit").close()
+    assert ".events)" in plan_of(clickhouse_url, asked.format("WHERE time > TIMESTAMP '2020-01-01'"))
+
+
+def test_the_last_time_of_all_events_is_known_without_reading_them(
+    clickhouse_server: ClickHouseServer, clickhouse_url: str, tmp_path: Path
+) -> None:
+    write_errors(clickhouse_url, clickhouse_server, tmp_path, "error", "audit").close()
+    assert ".events)" not in plan_of(clickhouse_url, "SELECT max(time) AS last FROM events")
+
+
+def test_an_upgrade_sets_errors_apart_without_those_that_were_only_marked_as_deleted(
+    clickhouse_server: ClickHouseServer, clickhouse_url: str, tmp_path: Path
+) -> None:
+    """As the version before did it, whose marks would stay in the projection. Afterwards such a deletion is refused."""
+    store = write_errors(clickhouse_url, clickhouse_server, tmp_path, "error", "audit")
+    events, session = f"{database_of(clickhouse_url)}.events", session_of(clickhouse_url)
+    clickhouse_server.run(f"ALTER TABLE {events} DROP PROJECTION errors SETTINGS mutations_sync = 2")
+    clickhouse_server.run(f"ALTER TABLE {events} MODIFY SETTING lightweight_mutation_projection_mode = 'rebuild'")
+    clickhouse_server.run(f"DELETE FROM {events} WHERE level = 'audit'")
+    for statement in statements(parse(clickhouse_url), migrate.migrations("clickhouse")[3].sql):
+        session.run(statement, mutations_sync=2)
+    assert "(errors)" in plan_of(clickhouse_url, ERRORS)
+    assert rows(store, ERRORS) == [{"error_hash": HASH, "n": 1}]
+    with pytest.raises(DatabaseError, match="projection"):
+        session.run("DELETE FROM events WHERE level = 'error'")
+    session.close()
     store.close()
 
 

@@ -1,6 +1,7 @@
 """Taking old events away from ClickHouse: a day of a level at a time, as a whole partition where nothing else is in it.
 
-A deletion hides rows at once and frees their space at the next merge; what is counted by the hour follows with it.
+A deletion writes the parts of that day anew, with what the engine keeps of them in projections. The engine's other
+kind, a mark on each row, would leave the rows in projections, and answers that come from there.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from whodid.stores.clickhouse_session import Session
 _WHICH: Final = "level = {level} AND time >= {since} AND time < {until}"
 _OLDEST: Final = "SELECT minOrNull(time) FROM events WHERE level = {level} AND time < {end}"
 _COUNTED: Final = "SELECT countIf({which}), count() FROM events WHERE time >= {day} AND time < {next_day}"
-_DELETE: Final = "DELETE FROM {table}{on_cluster} WHERE {which}"
+_MARK: Final = "DELETE FROM {table}{on_cluster} WHERE {which}"
+_DELETE: Final = "ALTER TABLE {table}{on_cluster} DELETE WHERE {which}"
 _DROP: Final = "ALTER TABLE {table}{on_cluster} DROP PARTITION {partition}"
 
 
@@ -39,9 +41,9 @@ def forget(session: Session, level: str, before: datetime, *, turn: int, suffix:
     events, of_day = (int(number) for number in session.rows(counted)[0])
     session.run(clickhouse_counting.changed(f"day = {day:%Y%m%d}", turn))
     place = {"on_cluster": on_cluster, "which": which, "partition": f"{day:%Y%m%d}"}
-    session.run(_DELETE.format(table=f"event_entities{suffix}", **place), lightweight_deletes_sync=2)
+    session.run(_MARK.format(table=f"event_entities{suffix}", **place), lightweight_deletes_sync=2)
     if events == of_day:
         session.run(_DROP.format(table=f"events{suffix}", **place), alter_sync=2)
     else:
-        session.run(_DELETE.format(table=f"events{suffix}", **place), lightweight_deletes_sync=2)
+        session.run(_DELETE.format(table=f"events{suffix}", **place), mutations_sync=2)
     return Forgotten(events=events, more=until < end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ MEMORY_BYTES_MAX: Final = 4 * 1024**3
 _JSON_COLUMNS: Final = ("entities", "parameters")
 _JSON_MARK: Final = {b"whodid": b"json"}
 _INT64: Final = pa.int64()
+_PROJECTED: Final = re.compile(r"\b(error_hash|user_hours)\b", re.IGNORECASE)
+_NEVER_PROJECTED: Final = re.compile(r"\buser\b|\bGROUP\s+BY\b", re.IGNORECASE)
 
 
 def run(client: Client, others: Clients, sql: str, *, limit: int, timeout_ms: int, embedded: bool) -> Result:
@@ -39,6 +42,7 @@ def run(client: Client, others: Clients, sql: str, *, limit: int, timeout_ms: in
         "output_format_arrow_string_as_string": 1,
         "output_format_arrow_low_cardinality_as_dictionary": 0,
         "output_format_arrow_compression_method": "none",
+        "optimize_use_projections": int(may_use_projections(sql)),
         "log_comment": mark,
     }
 
@@ -61,6 +65,16 @@ def run(client: Client, others: Clients, sql: str, *, limit: int, timeout_ms: in
         raise
     table = pa.ipc.open_file(pa.py_buffer(answer)).read_all()
     return Result(_plain(table.slice(0, limit)), truncated=table.num_rows > limit)
+
+
+def may_use_projections(sql: str) -> bool:
+    """Whether the engine may answer a statement from projections.
+
+    Of all that reads time and user alone, it would read the projection of errors, which has a few granules less than
+    the table but none that it can leave out: 0.20 s of processor time instead of 0.14 for people by day over 30 days.
+    Counts and first and last times without groups come out of what it keeps of each part, which it calls a projection.
+    """
+    return _PROJECTED.search(sql) is not None or _NEVER_PROJECTED.search(sql) is None
 
 
 def _plain(table: pa.Table) -> pa.Table:
