@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ from whodid.event import Event
 from whodid.plugins import STORES, load
 from whodid.stores import clickhouse_counting, duckdb_hours
 from whodid.stores.base import Store
+
+# Within the span that most reports are asked for, and before it.
+COUNTED_DAYS = (END - timedelta(days=25), END - timedelta(days=15))
 
 
 @pytest.fixture(scope="session")
@@ -68,12 +72,14 @@ def clickhouse_store(
 ) -> Iterator[Store]:
     store = load(STORES, "clickhouse")(clickhouse_server.fresh_url())
     batches = Batches(tmp_path_factory.mktemp("reports"))
-    half = len(told) // 2
-    store.write([batches.of(told[:half], rejects=REJECTED, received_at=RECEIVED_AT)])
+    # Some days are counted, the rest waits: reports read both. Counting a day takes half a second.
+    counted = [event for event in told if COUNTED_DAYS[0] <= event.time < COUNTED_DAYS[1]]
+    waiting = [event for event in told if not COUNTED_DAYS[0] <= event.time < COUNTED_DAYS[1]]
+    store.write([batches.of(counted, rejects=REJECTED, received_at=RECEIVED_AT)])
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(clickhouse_counting, "STEP_S", 60)
         store.rest()
-    store.write([batches.of(told[half:], received_at=RECEIVED_AT)])
+    store.write([batches.of(waiting, received_at=RECEIVED_AT)])
     yield store
     store.close()
 

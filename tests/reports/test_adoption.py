@@ -63,6 +63,21 @@ def test_coverage_tells_gaps_of_each_node(desk: Desk) -> None:
     assert (unknown["node"], unknown["events"], unknown["longest_gap_hours"]) == (None, 1, None)
 
 
+def test_a_node_is_told_by_periods_with_its_errors(desk: Desk) -> None:
+    desk.put(
+        event(time=at(12, 23), node="design"), event(time=at(12), node="design", level="error"),
+        event(time=at(13), node="design"), event(time=at(13), node="auto"), event(time=at(13)),
+    )  # fmt: skip
+
+    def told(**given: str) -> list[tuple[str, int, int]]:
+        return [(row["period"][:10], row["events"], row["errors"]) for row in desk.rows("node-activity", **given)]
+
+    assert told(node="design") == [("2026-11-12", 2, 1), ("2026-11-13", 1, 0)]
+    assert told(node="design", zone="Europe/Berlin") == [("2026-11-12", 1, 1), ("2026-11-13", 2, 0)]
+    assert told() == [("2026-11-12", 2, 1), ("2026-11-13", 3, 0)]
+    assert desk.row("events", node="design") == {"events": 3, "errors": 1}
+
+
 def test_coverage_tells_how_late_events_come(desk: Desk) -> None:
     late = [timedelta(seconds=90), timedelta(hours=30), timedelta(hours=40)]
     desk.put(*[event(time=RECEIVED_AT - each, node="design-1") for each in late])

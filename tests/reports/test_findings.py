@@ -150,6 +150,12 @@ def test_outcomes_judge_the_predictions_of_each_version(store: Store) -> None:
     assert 20 < found["v4"]["known_percent"] < found["v3"]["known_percent"] < 45
 
 
+def test_of_many_queries_the_same_few_are_judged(store: Store) -> None:
+    found = rows(store, "api-quality", sample=40)
+    assert {row["version"] for row in found} == {"v3", "v4"} and all(0 < row["pairs"] < 40 for row in found)
+    assert rows(store, "api-quality", sample=40) == found
+
+
 def test_what_policies_filtered_is_among_the_losses(duckdb_store: Store, tmp_path: Path) -> None:
     from whodid.directory import Directory
     from whodid.policy.counts import CountBook

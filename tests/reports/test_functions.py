@@ -35,6 +35,19 @@ def test_functions_that_became_slower_come_first(desk: Desk) -> None:
     assert desk.rows("function-changes", since=at(11, 0), at_least=3) == []
 
 
+def test_a_function_is_told_against_the_equal_time_before(desk: Desk) -> None:
+    desk.put(
+        *runs("Fit", 9, 40, 60, user="bob"), *runs("Fit", 12, 10, 20, 30), *runs("Fit", 13, 40, status="failed"),
+        *runs("Sum", 12, 1), event(time=at(12), user="eve", function="Fit"),
+    )  # fmt: skip
+    found = desk.row("function", function="Fit", since=at(11, 0), until=at(14, 0))
+    assert (found["runs"], found["people"], found["failed"], found["p50_ms"], found["p95_ms"]) == (4, 1, 1, 25.0, 38.5)
+    assert (found["previous_runs"], found["previous_people"], found["previous_p50_ms"]) == (2, 1, 50.0)
+    never = desk.row("function", function="Never", since=at(11, 0), until=at(14, 0))
+    assert (never["runs"], never["previous_runs"], never["p50_ms"]) == (0, 0, None)
+    assert desk.row("function", since=at(11, 0), until=at(14, 0))["runs"] == 5
+
+
 def test_runs_tell_who_when_with_what_and_what_came_of_it(desk: Desk) -> None:
     told = event(
         time=at(12),

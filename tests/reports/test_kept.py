@@ -22,7 +22,7 @@ from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reports import kept
 from whodid.reports.common import Shift
 from whodid.reports.report import Report
-from whodid.reports.words import FLOW_ROLES
+from whodid.reports.words import FLOW_ROLES, statement
 from whodid.stores.base import KEPT, Store
 
 COUNTED = [report for report in reports.catalogue() if any(name in report.sql for name in kept.RELATIONS)]
@@ -88,7 +88,8 @@ def test_the_counts_and_the_events_give_the_same_rows(
 # What is asked of what is kept, and what of the events
 
 USAGE = {"usage_hours", "usage_days"}
-BY_TIME = {name for name in kept.RELATIONS if KEPT[name][0] in ("hour", "day")} - USAGE
+COUNTED_BY_TIME = {name for name in kept.RELATIONS if KEPT[name][0] in ("hour", "day")}
+BY_TIME = COUNTED_BY_TIME - USAGE - {"item_hours"} | {*kept.NOBODY.values()}
 SESSIONS = {"session_hours", "session_days"}
 # Of people, projects and things these tell nothing.
 RUNS = {"run_hours"}
@@ -168,12 +169,30 @@ def test_one_thing_is_asked_of_what_is_kept_by_thing() -> None:
         assert '"entity_id" = CAST($kept_id' in found.told[name]
     assert (found.chosen["event_hours"], found.chosen["error_events"]) == ("the rest", "all of it")
     assert found.told["error_events"] == "error_events"
-    assert from_events(found) == SESSIONS | RUNS | {"flow_hours", "thing_hours", "thing_days"}
+    first_things = {"total_hours", *(f"thing_{length}{of}" for length in ("hours", "days") for of in ("", " of all"))}
+    assert from_events(found) == SESSIONS | RUNS | {"flow_hours"} | first_things
 
 
 def test_people_by_project_are_asked_of_what_tells_of_projects() -> None:
     assert "FROM counted_event_hours" in told(filters=["projects"]).told["user_hours"]
     assert "FROM counted_user_hours" in told().told["user_hours"]
+
+
+@pytest.mark.parametrize("name", sorted(kept.NOBODY))
+def test_whoever_asks_for_nobody_is_told_without_people(name: str) -> None:
+    def read(select: str, **given: Any) -> str:
+        chosen = kept.Chosen(given.pop("filters", ()))
+        found = kept.relations("postgresql", str, times=[], chosen=chosen, **{"sight": EVERYTHING, **given})
+        return statement(f"SELECT {select} FROM {name} e WHERE chosen()", "postgresql", relations=found)
+
+    told_by = f"FROM whodid.{name} "
+    assert "FROM whodid.total_hours " in read("e.type, sum(e.events)")
+    assert "FROM whodid.total_hours " in read("e.type, sum(e.events)", filters=["projects"])
+    for people in ("e.who", "e.person", 'e."user"', "who()"):
+        assert "total_hours" not in read(f"e.type, {people}")
+    for given in ({"filters": ["users"]}, {"sight": Sight(users=("ann",))}):
+        assert "total_hours" not in read("e.type, sum(e.events)", **given)
+    assert told_by.replace("entity", "thing") in read("e.type, e.who")
 
 
 def test_relations_have_the_columns_that_are_asked_for() -> None:

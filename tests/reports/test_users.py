@@ -36,6 +36,15 @@ def test_who_does_half_of_their_own_past_is_fading(desk: Desk) -> None:
     assert found["weeks_active"] == 2
 
 
+def test_what_is_no_use_neither_makes_a_past_nor_a_week_of_it(desk: Desk) -> None:
+    desk.put(
+        *work("ann", 1, 3, level="error"), *work("ann", 8, 20), *work("ann", 8, 9, level="error"), *work("ann", 16, 4),
+        *work("bob", 8, 40, level="error"), *work("bob", 16),
+    )  # fmt: skip
+    found = desk.row("fading-users", since=at(15, 9), until=at(22, 9))
+    assert (found["person"], found["usual_per_week"], found["per_week"], found["weeks_active"]) == ("ann", 20.0, 4.0, 1)
+
+
 def test_a_new_user_is_one_whose_first_event_of_all_lies_in_the_time(desk: Desk) -> None:
     desk.put(*work("ann", 1), *work("ann", 12), *work("bob", 12, 2), *work("bob", 13))
     found = desk.row("new-users", since=at(10, 0))

@@ -93,7 +93,7 @@ def test_what_one_asked_is_in_ones_own_history_once(auditor: httpx.Client, serve
     )
     assert auditor.get("/console?history=1").text.count("<code>SELECT 4711") == 1
     with browser(server, "otherone", "auditor") as other:
-        assert "4711" not in other.get("/console/history").text
+        assert "of_audrey" not in other.get("/console/history").text
 
 
 def test_a_running_statement_is_stopped_by_who_runs_it(auditor: httpx.Client, server: WebServer) -> None:

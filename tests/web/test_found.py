@@ -30,7 +30,7 @@ def services(filled: Any) -> Any:
             event("click", user="otto", level="usage", at=NOW - timedelta(days=40)),
         ]
     )
-    return SimpleNamespace(store=store, directory=NoGroups())
+    return SimpleNamespace(store=store, together=store, directory=NoGroups())
 
 
 def test_the_shape_counts_days_of_the_reader(services: Any) -> None:
@@ -51,12 +51,26 @@ def test_facets_count_each_value(services: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value", "count"),
-    [("user", "erika", 2), ("user", "!erika", 2), ("type", "query-*", 3), ("level", "!error", 3), ("text", "no", 1)],
+    [
+        ("user", "erika", 2),
+        ("user", "!erika", 2),
+        ("type", "query-*", 3),
+        ("level", "!error", 3),
+        ("text", "no", 1),
+        ("status", "ok", 1),
+        ("node", "design-2", 0),
+    ],
 )
 def test_counts_are_those_of_the_rows(services: Any, name: str, value: str, count: int) -> None:
     choice = CHOICE.with_value(name, value)
     rows, _ = found.page(services, found.wanted_by(choice), EVERYTHING, TIMEOUT_MS)
     assert found.count(services, choice, EVERYTHING, TIMEOUT_MS) == len(rows) == count
+
+
+@pytest.mark.parametrize(("since", "until", "count"), [("", "", 5), ("2026-11-01", "", 4), ("", "2026-11-01", 1)])
+def test_a_count_has_the_ends_that_are_said(services: Any, since: str, until: str, count: int) -> None:
+    choice = Choice(zone="UTC", range="all", since=since, until=until)
+    assert found.count(services, choice, EVERYTHING, TIMEOUT_MS) == count
 
 
 def test_a_reader_counts_only_what_they_may_see(services: Any) -> None:

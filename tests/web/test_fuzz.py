@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from schemathesis.schemas import BaseSchema
 
 from support.web import LOCAL_KEY, WebServer
 from whodid.web.openapi import description
@@ -17,9 +18,14 @@ EXAMPLES = 12
 OPERATIONS = [route for route in ROUTES if route.path not in ("/v1/events/stream", "/sign-in")]
 
 
+@pytest.fixture(scope="module")
+def api() -> BaseSchema:
+    return schemathesis.openapi.from_dict(description())
+
+
 @pytest.mark.parametrize("route", OPERATIONS, ids=lambda route: f"{route.method} {route.path}")
-def test_no_request_makes_the_server_fail(server: WebServer, route: Route) -> None:
-    operation = schemathesis.openapi.from_dict(description())[route.path][route.method]
+def test_no_request_makes_the_server_fail(server: WebServer, api: BaseSchema, route: Route) -> None:
+    operation = api[route.path][route.method]
 
     @settings(
         max_examples=EXAMPLES,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -159,6 +160,17 @@ def test_a_way_back_begins_and_ends_at_the_sides_that_face_each_other() -> None:
     places = {node.name: node.x for node in drawn.nodes}
     (back,) = [edge for edge in drawn.edges if edge.path.startswith(f"M{places['last']:.0f} ")]
     assert back.path.endswith(f" {places['thing'] + NODE_WIDTH:.0f} {back.path.rsplit(' ', 1)[1]}")
+
+
+def test_no_age_of_a_way_stands_on_another() -> None:
+    names = {"from_name": None, "to_name": None, "from_type": "dataset", "to_type": "dataset", "runs": 1, "failed": 0}
+    ways = [("thing", f"after {place}", 1) for place in range(9)] + [
+        (f"after {place}", "last", 2) for place in range(9)
+    ]
+    rows = [{**names, "from_id": begin, "to_id": end, "depth": depth, "last": NOW} for begin, end, depth in ways]
+    placed = graph(rows, ("dataset", "thing")).edges
+    assert len(placed) == 18
+    assert all(abs(one.y - other.y) >= 12 for one, other in combinations(placed, 2) if one.x == other.x)
 
 
 def test_descriptions_have_the_values_of_their_parameters() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import httpx
 import pytest
 
+from support.reading import event
 from support.web import WebServer
 from whodid.web.pages.catalogue import PAGES
 
@@ -99,6 +101,21 @@ def test_a_tile_sorts_and_gives_its_table_its_sql_and_its_exports(server: WebSer
     assert {form for _, form in exports} == {"csv", "parquet", "json"}
     for address, _ in exports:
         assert server.client.get(address.replace("&amp;", "&")).status_code == 200
+
+
+def test_days_of_a_node_are_of_what_the_page_is_narrowed_to(server: WebServer) -> None:
+    at = datetime.now(UTC) - timedelta(days=3)
+    server.store(
+        [event("step", at=at, user="ada", node="design-9", status=status) for status in ("ok", "ok", "failed")]
+    )
+
+    def told(**narrowed: str) -> str:
+        text = server.client.get("/tiles/node/days", params={"about": "design-9", "range": "30d", **narrowed}).text
+        found = re.search(r"<b>(\d+)</b> events", text)
+        return found[1] if found else text
+
+    assert [told(), told(user="ada"), told(status="ok"), told(range="7d", status="failed")] == ["3", "3", "2", "1"]
+    assert "No events." in told(user="bob")
 
 
 def test_looking_at_a_page_is_an_event_and_its_tiles_are_no_further_one(server: WebServer) -> None:

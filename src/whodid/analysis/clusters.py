@@ -26,7 +26,8 @@ FEATURES_MAX: Final = 200
 PEOPLE_MAX: Final = 20_000
 # So few have no structure to find.
 PEOPLE_LEAST: Final = 4
-SILHOUETTE_PEOPLE: Final = 2_000
+# So many people tell a silhouette to a hundredth; comparing twice as many takes four times as long.
+SILHOUETTE_PEOPLE: Final = 1_000
 # One person is no way of working.
 _SHARE_OF_PEOPLE_LEAST: Final = 0.02
 _SEED: Final = 17

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from whodid.stores.base import KEPT, KEPT_BY_POSTGRESQL
+from whodid.stores.base import KEPT, KEPT_BY_DUCKDB, KEPT_BY_POSTGRESQL
 
 
 class Dialect(NamedTuple):
@@ -17,7 +17,8 @@ class Dialect(NamedTuple):
     `parameters ->> …` from a parameter's name. `json_search` is the condition that the JSON `{column}` holds a text, in
     any case of its letters, and `json_pattern` makes its `{pattern}` from the text; `hint` is a quick condition that a
     `{column}` holds a `{part}` of the text that has no letters, or None where it gains nothing. `project` is the
-    project of an event; `stores.base.WORKED_OUT` says which that is.
+    project of an event; `stores.base.WORKED_OUT` says which that is. `of_request` is the condition that an event `e`
+    belongs to the request `{request}`, as the store's index finds it.
     """
 
     events: str
@@ -29,6 +30,7 @@ class Dialect(NamedTuple):
     json_pattern: Callable[[str], str]
     hint: str | None
     project: str
+    of_request: str = 'e."request_id" = {request}'
 
 
 # Beyond ASCII it is the engine that knows what is a letter.
@@ -89,7 +91,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         "events",
         "event_entities",
         "rejected_events",
-        {name: name for name in KEPT},
+        {name: name for name in KEPT_BY_DUCKDB},
         _json_pointer,
         _REGULAR,
         re.escape,
@@ -129,6 +131,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         _like_pattern,
         None,
         _PROJECT,
+        """(left(e."request_id", 200) = left({request}, 200) AND e."request_id" = {request})""",
     ),
 }
 

@@ -20,8 +20,10 @@ VALUES_MAX: Final = 1_000
 VALUE_LENGTH_MAX: Final = 2_000
 
 # Filters that ask a column for one of some values.
-EQUAL: Final = ("level", "topic", "function", "status", "node", "request_id")
-LISTS: Final = (*EQUAL, "user", "group", "type", "entity", "session", "error_hash", "parameter", "project")
+EQUAL: Final = ("level", "topic", "function", "status", "node")
+LISTS: Final = (
+    *EQUAL, "request_id", "user", "group", "type", "entity", "session", "error_hash", "parameter", "project",
+)  # fmt: skip
 
 # In front of a value: is not.
 NOT: Final = "!"

@@ -107,6 +107,7 @@ def _narrowed(builder: _Builder, given: Mapping[str, Sequence[Any]], groups: Gro
     builder.types(given["type"])
     for name in EQUAL:
         builder.one_of(f'e."{name}"', given[name])
+    builder.requests(given["request_id"])
     builder.one_of('e."session"', [_uuid_or_foreign(value) for value in given["session"]], cast="uuid")
     builder.one_of('e."error_hash"', [_uuid("error_hash", value) for value in given["error_hash"]], cast="uuid")
     builder.one_of(builder.dialect.project, given["project"])
@@ -159,6 +160,12 @@ class _Builder:
             self.conditions.append(f"({did} OR {was_done_for})")
         elif given:
             self.conditions.append("FALSE")
+
+    def requests(self, ids: Sequence[str]) -> None:
+        if ids:
+            values = (f"CAST({self.add(id_)} AS varchar)" for id_ in dict.fromkeys(ids))
+            ways = [self.dialect.of_request.format(request=value) for value in values]
+            self.conditions.append(f"({' OR '.join(ways)})")
 
     def types(self, patterns: Sequence[str]) -> None:
         names = [pattern for pattern in patterns if "*" not in pattern]

@@ -1,11 +1,12 @@
 """What a report reads instead of the events, where the store keeps it: the relations of `stores.base.KEPT`.
 
 Relations by the hour give rows whose `time` is the beginning of an hour, those by the day rows whose `time` is the
-beginning of a day of UTC. A day in which one of the report's times lies is read by the hour, and the hour in which it
-lies from the events, so that every row lies on one side of each of them, and what comes out is what counting the
-events would give. What other time zones than UTC cut to days is read by the hour. What the store does not keep, and
-what a filter, the caller's sight or the time zone asks beyond the columns that are kept, is worked out of the events
-by `sql/kept/`.
+beginning of a day of UTC. What a part of a report that asks for nobody reads of things is told without people where
+the store keeps that: fewer rows. A day in which one of the report's times lies is read by the hour, and the hour in
+which it lies from the events, so that every row lies on one side of each of them, and what comes out is what counting
+the events would give. What other time zones than UTC cut to days is read by the hour. What the store does not keep,
+and what a filter, the caller's sight or the time zone asks beyond the columns that are kept, is worked out of the
+events by `sql/kept/`.
 """
 
 from __future__ import annotations
@@ -48,13 +49,25 @@ _TOLD_BY_HOUR: Final = {
     "session_hours": ("session_hours",),
     "usage_hours": ("usage_hours",),
 }
-_TOLD_BY: Final[dict[str, tuple[str, ...]]] = _TOLD_BY_HOUR | {
+# Where a part of a report asks for nobody, it reads one of these instead.
+NOBODY: Final = {
+    name: f"{name} of all"
+    for name in ("event_hours", "thing_hours", "entity_hours", "event_days", "thing_days", "entity_days")
+}
+PEOPLE: Final = frozenset({"user", "acting_for", "person", "who"})
+_TOLD_WITH_PEOPLE: Final = _TOLD_BY_HOUR | {
     name.replace("hours", "days"): (*(one.replace("hours", "days") for one in told), *told)
     for name, told in _TOLD_BY_HOUR.items()
 }
+_TOLD_BY: Final[dict[str, tuple[str, ...]]] = _TOLD_WITH_PEOPLE | {
+    "total_hours": ("total_hours", "thing_hours"),
+    **{of_all: ("total_hours", *_TOLD_WITH_PEOPLE[name]) for name, of_all in NOBODY.items()},
+}
 _OF_ENTITIES: Final = ("entity_hours", "entity_days")
+# What a statement may read, and the relation that it means.
+_ASKED: Final = {name: name for name in RELATIONS} | {of_all: name for name, of_all in NOBODY.items()}
 # What is made of some events with what is taken out of their JSON, not of the events themselves.
-_MADE_OF: Final = {"usage_hours": "usage_events", "usage_days": "usage_events"}
+_MADE_OF: Final = {"usage_hours": "usage_events", "usage_days": "usage_events", "item_hours": "item_events"}
 # Stores in which events wait to be counted: what a relation's counts are called without those that wait, the events
 # that do, and what a relation makes of these. Both read apart make the statement a third of what a view of both would.
 _COUNTED: Final = {"duckdb": "counted_{}", "clickhouse": "(SELECT * FROM kept_{} WHERE counting = ANY($countings))"}
@@ -146,16 +159,16 @@ def relations(
     store_keeps = dialect_of(kind).kept if whole else {}
     told: dict[str, str] = {}
     where: dict[str, str] = {}
-    for name in RELATIONS:
-        by_time = KEPT[name][0] in _LENGTHS
+    for name, relation in _ASKED.items():
+        by_time = KEPT[relation][0] in _LENGTHS
         able = [one for one in _TOLD_BY.get(name, (name,)) if one in store_keeps and _is_able(one, chosen, sight)]
         able = [one for one in able if in_days or KEPT[one][0] != "day"]
-        columns = tuple(one for one in KEPT[able[0] if able else name][1:] if one in named or not asking)
+        columns = tuple(one for one in KEPT[able[0] if able else relation][1:] if one in named or not asking)
         where[name] = chosen.where
         if name in _MADE_OF and not (able and even):
             told[name] = f"({_form(name, events=told[_MADE_OF[name]])})"
         elif not able or (by_time and not even):
-            told[name] = f"({say(_form(name, columns))})"
+            told[name] = f"({say(_form(relation, columns))})"
         elif not by_time:
             told[name] = store_keeps[name]
         else:
@@ -248,7 +261,8 @@ def _form(name: str, columns: Sequence[str] = (), events: str = "events") -> str
     """What a relation makes of the events, in the words of reports; by the hour and day these columns of it, or all."""
     if name in _MADE_OF:
         made_of = f"({_form(_MADE_OF[name])})" if events == "events" else events
-        return f"SELECT e.*, e.time AS first, e.time AS last FROM {made_of} e"  # noqa: S608 (names of our own)
+        count = "1 AS events, " if "events" in KEPT[name] else ""
+        return f"SELECT e.*, {count}e.time AS first, e.time AS last FROM {made_of} e"  # noqa: S608 (names of our own)
     by_time = KEPT[name][0] in _LENGTHS
     file = files(__package__) / "sql" / "kept" / f"{'told' if by_time else name}.sql"
     text = file.read_text("utf-8").replace("FROM events e", f"FROM {events} e")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from whodid.stores.base import KEPT, KEPT_BY_POSTGRESQL
+from whodid.stores.base import KEPT_BY_DUCKDB, KEPT_BY_POSTGRESQL
 
 Relations = dict[str, frozenset[str]]
 
@@ -19,7 +19,7 @@ def _names(text: str) -> frozenset[str]:
 
 
 _OURS: Final = _names("events event_entities")
-_KEPT: Final = _OURS | frozenset(KEPT)
+_KEPT: Final = _OURS | frozenset(KEPT_BY_DUCKDB)
 _KEPT_BY_POSTGRESQL: Final = _OURS | frozenset(KEPT_BY_POSTGRESQL)
 
 # By schema; "" is a name without one.
@@ -151,26 +151,26 @@ FUNCTIONS: Final[dict[str, frozenset[str]]] = {
         mapvalues match maxif median minif minus modulo monthname multiif multisearchany multisearchanycaseinsensitive
         multiply ngramdistance not notempty notilike notlike now64 nullin or plus positioncaseinsensitive
         positioncaseinsensitiveutf8 positionutf8 quantile quantileexact quantileexacthigh quantileexactinclusive
-        quantileexactexclusive quantileexactlow quantiles quantilesexact quantilesexactinclusive quantiletdigest
-        quantilestdigest quantiletiming regexpextract replaceall replaceone replaceregexpall replaceregexpone
-        reinterpretasuint64 retention reverseutf8 rounddown sequencecount sequencematch siphash64 skewpop skewsamp
-        sparkbar splitbychar splitbyregexp splitbystring splitbywhitespace startswith stddevpop stddevsamp
-        substringutf8 subtractdays subtracthours subtractminutes subtractmonths subtractseconds subtractweeks
-        subtractyears sumif summap sumwithoverflow timediff timeslot toboolean tobool todate todate32 todatetime
-        todatetime64 todatetime64ornull todatetimeornull todayofmonth todayofweek todayofyear tofloat64 tofloat64ornull
-        tohour toint32 toint64 toint64ornull tointervalday tointervalhour tointervalminute tointervalmonth
-        tointervalsecond tointervalweek tointervalyear toisoweek toisoyear tolowcardinality tominute tomonday tomonth
-        tonullable toquarter torelativedaynum torelativehournum tosecond tostartofday tostartoffifteenminutes
-        tostartoffiveminutes tostartofhour tostartofinterval tostartofminute tostartofmonth tostartofquarter
-        tostartofweek tostartofyear tostring tostringornull totypename touint64 touint64ornull tounixtimestamp
-        tounixtimestamp64micro tounixtimestamp64milli touuid touuidornull toweek toyear toyearweek toyyyymm toyyyymmdd
-        topk trimboth trimleft trimright tuple tupleelement today unhex uniq uniqcombined uniqexact uniqexactif
-        uniqif upperutf8 uuidstringtonum uuidnumtostring uuidtonum varpop varsamp windowfunnel yesterday xor
-        xxhash64 yyyymmddtodate anyif anylastif argmaxif argminif grouparrayif groupuniqarrayif quantileif
-        quantileexactinclusiveif quantilesif minornull maxornull sumornull avgornull arrayconcat arraycumsum
-        arraydifference arrayflatten arrayintersect arrayjoin arraypopback arraypopfront arraypushback arraypushfront
-        arraystringconcat assumenotnull concatassumeinjective
-        concatwithseparator cutfragment
+        quantileexactexclusive quantileexactlow quantiles quantilesexact quantilesexactexclusive quantilesexactinclusive
+        quantiletdigest quantilestdigest quantiletiming regexpextract replaceall replaceone replaceregexpall
+        replaceregexpone reinterpretasuint128 reinterpretasuint64 retention reverseutf8 rounddown sequencecount
+        sequencematch siphash128 siphash64 skewpop skewsamp sparkbar splitbychar splitbyregexp splitbystring
+        splitbywhitespace startswith stddevpop stddevsamp substringutf8 subtractdays subtracthours subtractminutes
+        subtractmonths subtractseconds subtractweeks subtractyears sumif summap sumwithoverflow timediff timeslot
+        toboolean tobool todate todate32 todatetime todatetime64 todatetime64ornull todatetimeornull todayofmonth
+        todayofweek todayofyear tofloat64 tofloat64ornull tohour toint32 toint64 toint64ornull tointervalday
+        tointervalhour tointervalminute tointervalmonth tointervalsecond tointervalweek tointervalyear toisoweek
+        toisoyear tolowcardinality tominute tomonday tomonth tonullable toquarter torelativedaynum torelativehournum
+        tosecond tostartofday tostartoffifteenminutes tostartoffiveminutes tostartofhour tostartofinterval
+        tostartofminute tostartofmonth tostartofquarter tostartofweek tostartofyear tostring tostringornull totypename
+        touint64 touint64ornull tounixtimestamp tounixtimestamp64micro tounixtimestamp64milli touuid touuidornull toweek
+        toyear toyearweek toyyyymm toyyyymmdd topk trimboth trimleft trimright tuple tupleelement today unhex uniq
+        uniqcombined uniqexact uniqexactif uniqif upperutf8 uuidstringtonum uuidnumtostring uuidtonum varpop varsamp
+        windowfunnel yesterday xor xxhash64 yyyymmddtodate anyif anylastif argmaxif argminif grouparrayif
+        groupuniqarrayif quantileif quantileexactinclusiveif quantilesif minornull maxornull sumornull avgornull
+        arrayconcat arraycumsum arraydifference arrayflatten arrayintersect arrayjoin arraypopback arraypopfront
+        arraypushback arraypushfront arraystringconcat assumenotnull concatassumeinjective concatwithseparator
+        cutfragment
         """
     ),
 }

@@ -10,6 +10,7 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.plugins import PluginProtocol
 
 from whodid.directory.database import ACTING_SESSION
 from whodid.errors import WhodidError
@@ -40,6 +41,11 @@ class Web(Litestar):
                 return
             scope = {**scope, "path": routed_path(scope)}
         await super().__call__(scope, receive, send)
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        # Handlers here take a request and nothing else. Litestar would load pydantic, where that is installed.
+        return plugins
 
     async def _preflight(self, scope: Any, send: Any) -> None:
         services: Services = self.state.services

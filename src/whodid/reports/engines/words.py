@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Final
 
 from sqlglot import exp
@@ -9,7 +10,7 @@ from sqlglot import exp
 ELEMENT: Final = "element"
 
 
-class Words:
+class Words(ABC):
     """The words of an engine, on the lake's table."""
 
     dialect: str
@@ -17,49 +18,49 @@ class Words:
     def __init__(self, table: exp.Table):
         self.table = table
 
+    @abstractmethod
     def text_at(self, json: exp.Expr, keys: list[str]) -> exp.Expr:
         """The text at a place in JSON; of a list or an object its JSON."""
-        raise NotImplementedError
 
+    @abstractmethod
     def elements(self, json: exp.Expr, keys: list[str]) -> exp.Expr:
         """The list at a place in JSON, as a list of the engine; NULL where there is none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def each(self, array: exp.Expr, name: str) -> exp.Expr:
         """What joins the elements of a list as rows: `name`.element."""
-        raise NotImplementedError
 
-    def matches(self, text: exp.Expr, pattern: str) -> exp.Expr:
-        raise NotImplementedError
+    @abstractmethod
+    def matches(self, text: exp.Expr, pattern: str) -> exp.Expr: ...
 
-    def contains(self, text: exp.Expr, part: exp.Expr) -> exp.Expr:
-        raise NotImplementedError
+    @abstractmethod
+    def contains(self, text: exp.Expr, part: exp.Expr) -> exp.Expr: ...
 
+    @abstractmethod
     def from_hex(self, digits: exp.Expr) -> exp.Expr:
         """The number that hexadecimal digits are."""
-        raise NotImplementedError
 
+    @abstractmethod
     def epoch(self, at: exp.Expr, since: exp.Expr | None = None) -> exp.Expr:
         """Seconds from a time, or from the beginning of 1970, to another."""
-        raise NotImplementedError
 
+    @abstractmethod
     def weekday(self, at: exp.Expr) -> exp.Expr:
         """1 (Monday) to 7."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cut(self, unit: str, at: exp.Expr) -> exp.Expr:
         """Where the hour, day, week or month of a time begins."""
-        raise NotImplementedError
 
-    def percentile(self, share: exp.Expr, value: exp.Expr) -> exp.Expr:
-        raise NotImplementedError
+    @abstractmethod
+    def percentile(self, share: exp.Expr, value: exp.Expr) -> exp.Expr: ...
 
+    @abstractmethod
     def greatest(self, values: list[exp.Expr], name: str) -> exp.Expr:
         """The greatest or least of values, passing over NULL."""
-        raise NotImplementedError
 
-    def time_type(self) -> exp.DataType:
-        raise NotImplementedError
+    @abstractmethod
+    def time_type(self) -> exp.DataType: ...
 
 
 class SparkWords(Words):

@@ -16,20 +16,25 @@
 -- column: last time | the last
 -- chart: bar x=queries y=caller
 -- drill: /events?topic=apinode-query&user={caller}
+WITH counted AS (
+    SELECT
+        caller,
+        service,
+        endpoint,
+        count(*) FILTER (WHERE time >= $since) AS queries,
+        count(*) FILTER (WHERE time < $since) AS previous,
+        count(*) FILTER (WHERE has_failed AND time >= $since) AS errors,
+        CAST(count(*) FILTER (WHERE has_failed AND time >= $since) AS double precision) * 100
+            / nullif(count(*) FILTER (WHERE time >= $since), 0) AS error_percent,
+        gathered_percentiles(CASE WHEN time >= $since THEN duration_ms END, 0.95) AS taken_ms,
+        max(time) AS last
+    FROM query_events e
+    WHERE e.time >= $before AND e.time < $until AND chosen()
+    GROUP BY 1, 2, 3
+)
 SELECT
-    caller,
-    service,
-    endpoint,
-    count(*) FILTER (WHERE time >= $since) AS queries,
-    count(*) FILTER (WHERE time < $since) AS previous,
-    count(*) FILTER (WHERE has_failed AND time >= $since) AS errors,
-    CAST(count(*) FILTER (WHERE has_failed AND time >= $since) AS double precision) * 100
-        / nullif(count(*) FILTER (WHERE time >= $since), 0) AS error_percent,
-    percentile(0.95, CASE WHEN time >= $since THEN duration_ms END) AS p95_ms,
-    max(time) AS last,
+    caller, service, endpoint, queries, previous, errors, error_percent, taken_ms[1] AS p95_ms, last,
     count(*) OVER () AS "of"
-FROM query_events e
-WHERE e.time >= $before AND e.time < $until AND chosen()
-GROUP BY 1, 2, 3
+FROM counted
 ORDER BY queries DESC, previous DESC, caller, service, endpoint
 LIMIT $limit

@@ -35,18 +35,28 @@ WITH counted AS (
         count(*) FILTER (WHERE has_failed AND time >= $since) AS errors,
         CAST(count(*) FILTER (WHERE has_failed AND time >= $since) AS double precision) * 100
             / nullif(count(*) FILTER (WHERE time >= $since), 0) AS error_percent,
-        count(DISTINCT CASE WHEN time >= $since THEN caller END) AS callers,
-        count(DISTINCT CASE WHEN time >= $since THEN node END) AS nodes,
-        percentiles(CASE WHEN time >= $since THEN duration_ms END, 0.5, 0.95, 0.99) AS taken_ms,
+        gathered_percentiles(CASE WHEN time >= $since THEN duration_ms END, 0.5, 0.95, 0.99) AS taken_ms,
         min(CASE WHEN time >= $since THEN time END) AS first,
         max(CASE WHEN time >= $since THEN time END) AS last
     FROM query_events e
     WHERE e.time >= $before AND e.time < $until AND chosen()
     GROUP BY 1, 2, 3
+), asking AS (
+    SELECT service, endpoint, version, count(DISTINCT caller) AS callers, count(DISTINCT node) AS nodes
+    FROM (
+        SELECT DISTINCT service, endpoint, version, caller, node
+        FROM query_events e
+        WHERE e.time >= $since AND e.time < $until AND chosen()
+    ) each_of_them
+    GROUP BY 1, 2, 3
 )
 SELECT
-    service, endpoint, version, queries, previous, per_hour, errors, error_percent, callers, nodes,
-    taken_ms[1] AS p50_ms, taken_ms[2] AS p95_ms, taken_ms[3] AS p99_ms, first, last, count(*) OVER () AS "of"
-FROM counted
+    c.service, c.endpoint, c.version, c.queries, c.previous, c.per_hour, c.errors, c.error_percent,
+    coalesce(a.callers, 0) AS callers, coalesce(a.nodes, 0) AS nodes,
+    c.taken_ms[1] AS p50_ms, c.taken_ms[2] AS p95_ms, c.taken_ms[3] AS p99_ms, c.first, c.last,
+    count(*) OVER () AS "of"
+FROM counted c
+LEFT JOIN asking a
+    ON a.service = c.service AND a.endpoint = c.endpoint AND a.version IS NOT DISTINCT FROM c.version
 ORDER BY queries DESC, previous DESC, service, endpoint, version
 LIMIT $limit

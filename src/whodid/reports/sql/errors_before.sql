@@ -36,7 +36,7 @@
     SELECT s.id, s.person, s.time, e.id, e.time, e.type,
         coalesce(e.function, parameter('item'), parameter('dialog'), parameter('viewer'), e.entity_name, e.entity_id)
     FROM chosen_errors s
-    JOIN events e ON e.request_id = s.request_id
+    JOIN events e ON of_request(s.request_id)
     WHERE s.session IS NULL AND e.time >= CAST($since AS timestamp) - INTERVAL '30 minutes' AND e.time < $until
         AND e.time < s.time AND e.time >= s.time - INTERVAL '30 minutes' AND NOT is_error() AND seen()
 ), placed AS (

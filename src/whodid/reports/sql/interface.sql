@@ -15,13 +15,14 @@
 -- column: last time | latest use
 -- chart: bar x=uses y=item color=kind
 -- drill: /events?parameter=item={item}
-WITH failures AS (
+WITH failures AS NOT MATERIALIZED (
+    -- Read twice, because only of a table does an engine know how often a session or request occurs in it.
     SELECT e.session, e.request_id, e.time
     FROM error_events e
     WHERE e.time >= $since AND e.time < CAST($until AS timestamp) + INTERVAL '5 seconds' AND seen()
         AND (e.session IS NOT NULL OR e.request_id IS NOT NULL)
-), used AS (
-    SELECT e.id, e.kind, e.item, e.time, e.session, e.request_id, e.who AS person
+), used AS NOT MATERIALIZED (
+    SELECT e.id, e.kind, e.item, e.time, e.session, e.request_id
     FROM item_events e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND e.item IS NOT NULL
 ), followed AS (
@@ -35,7 +36,10 @@ WITH failures AS (
 ), failed AS (
     SELECT kind, item, count(*) AS errors_after FROM followed GROUP BY 1, 2
 ), people AS (
-    SELECT kind, item, person, count(*) AS uses, min(time) AS first, max(time) AS last FROM used GROUP BY 1, 2, 3
+    SELECT e.kind, e.item, e.who AS person, sum(e.events) AS uses, min(e.first) AS first, max(e.last) AS last
+    FROM item_hours e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.item IS NOT NULL
+    GROUP BY 1, 2, 3
 ), counted AS (
     SELECT
         kind, item, CAST(sum(uses) AS bigint) AS uses, count(person) AS users, min(first) AS first, max(last) AS last

@@ -34,9 +34,9 @@ WITH announced AS MATERIALIZED (
     GROUP BY 1, 2
 ), people AS (
     SELECT
-        e.kind, e.item, e.who AS person, count(*) FILTER (WHERE e.time >= $since) AS uses, count(*) AS ever,
-        max(e.time) AS last
-    FROM item_events e
+        e.kind, e.item, e.who AS person, sum(CASE WHEN e.time >= $since THEN e.events ELSE 0 END) AS uses,
+        sum(e.events) AS ever, max(e.last) AS last
+    FROM item_hours e
     WHERE e.time < $until AND chosen() AND e.item IS NOT NULL
     GROUP BY 1, 2, 3
 ), counted AS (

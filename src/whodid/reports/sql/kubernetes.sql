@@ -19,13 +19,20 @@
 -- with: pods_usage
 , coverage AS (
     SELECT cluster, sum(gap_s) AS measured_s FROM gaps WHERE gap_s <= 900 GROUP BY 1
-), grouped AS (
+), of_pods AS (
+    -- By pod first: to count different ones of all rows would put these in order.
     SELECT
-        cluster, namespace, coalesce(annotated_project, labelled_project) AS project,
-        count(DISTINCT pod) AS pods,
+        cluster, namespace, coalesce(annotated_project, labelled_project) AS project, pod,
         sum(memory_gb_h) AS memory_gb_h, sum(memory_request_gb_h) AS memory_request_gb_h,
         sum(cpu_h) AS cpu_h, sum(cpu_request_h) AS cpu_request_h
     FROM pods_used
+    GROUP BY 1, 2, 3, 4
+), grouped AS (
+    SELECT
+        cluster, namespace, project, count(pod) AS pods,
+        sum(memory_gb_h) AS memory_gb_h, sum(memory_request_gb_h) AS memory_request_gb_h,
+        sum(cpu_h) AS cpu_h, sum(cpu_request_h) AS cpu_request_h
+    FROM of_pods
     GROUP BY 1, 2, 3
 )
 SELECT

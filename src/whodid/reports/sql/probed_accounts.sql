@@ -15,17 +15,21 @@
 -- column: got_in integer logins | logins from one of these addresses on that day or later
 -- chart: bar x=failed y=account
 -- drill: /users/{account}
-WITH tries AS (
-    SELECT e.account, e.address, e.has_failed, e.time
+WITH failed AS (
+    SELECT e.account, e.address, e.time
     FROM login_events e
-    WHERE e.time < $until AND chosen()
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.has_failed
 ), known AS (
-    SELECT account, address, min(time) AS first, max(time) AS last FROM tries WHERE NOT has_failed GROUP BY 1, 2
+    -- Of those whose logins fail, who are few.
+    SELECT e.account, e.address, min(e.time) AS first, max(e.time) AS last
+    FROM login_events e
+    WHERE e.time < $until AND chosen() AND NOT e.has_failed AND e.account IN (SELECT account FROM failed)
+    GROUP BY 1, 2
 ), strange AS (
     SELECT t.account, t.address, t.time, k.last AS logged_in_last
-    FROM tries t
+    FROM failed t
     LEFT JOIN known k ON k.account = t.account AND k.address = t.address
-    WHERE t.has_failed AND t.time >= $since AND (k.first IS NULL OR k.first > t.time)
+    WHERE k.first IS NULL OR k.first > t.time
 )
 SELECT
     account,

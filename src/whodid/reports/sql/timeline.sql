@@ -32,7 +32,7 @@ WITH happened AS (
         e.session, e.request_id, e.id
     FROM events e
     WHERE e.time >= $since AND e.time < $until AND chosen()
-        AND ($request = '' OR e.request_id = $request)
+        AND ($request = '' OR of_request($request))
         AND ($session = '' OR e.session = CAST(nullif($session, '') AS uuid))
 )
 SELECT

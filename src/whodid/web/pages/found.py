@@ -11,23 +11,27 @@ from urllib.parse import urlencode
 import msgspec
 import pyarrow as pa
 
+from whodid import reports
+from whodid.event import TIME_MAX, TIME_MIN
 from whodid.reading import read
 from whodid.reading.cells import python_rows
 from whodid.reading.dialect import dialect_of
-from whodid.reading.filters import LISTS, EventFilter, make_filter
+from whodid.reading.filters import LISTS, EventFilter, make_filter, sides
 from whodid.reading.selection import conditions
 from whodid.reading.sight import EVERYTHING as EVERYTHING
 from whodid.reading.sight import Sight
 from whodid.reading.sight import condition as seen_by
 from whodid.reports.common import shifts
 from whodid.reports.words import statement, zone_parameters
-from whodid.web.pages.choice import Choice
+from whodid.web.pages.choice import COMMON, FIELDS, Choice
 from whodid.web.services import Services
 
 FACET_VALUES: Final = 6
 # Steps of the shape: the longest range that each suits.
 _STEPS: Final = (("minute", timedelta(hours=3)), ("hour", timedelta(days=4)), ("day", timedelta(days=400)))
 _FURTHER_MAX: Final = 200
+# Conditions of which the report of events takes one value.
+_ONE_OF_REPORT: Final = ("function", "node")
 _EXPORTS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("JSON", "ndjson"))
 
 
@@ -69,20 +73,52 @@ def page(
     return python_rows(found.table), found.next_cursor
 
 
-def shape(services: Services, choice: Choice, sight: Sight, timeout_ms: int) -> Shape:
-    """How many events over time; at most about 400 steps."""
+def step_of(services: Services, choice: Choice) -> str:
+    """In what steps events are counted over time, so that there are at most about 400: minute, hour, day or month."""
     span = choice.span()
     since = span.since
     if choice.range == "all" and not choice.since:
         since = services.store.stats().oldest or span.until
-    step = next((name for name, longest in _STEPS if span.until - since <= longest), "month")
+    return next((name for name, longest in _STEPS if span.until - since <= longest), "month")
+
+
+def shape(services: Services, choice: Choice, sight: Sight, timeout_ms: int) -> Shape:
+    """How many events over time."""
+    step = step_of(services, choice)
     table = _ask(services, "shape", choice, sight, timeout_ms, step=step)
     return Shape(step, [{**row, "at": datetime.fromisoformat(row["at"])} for row in python_rows(table)])
 
 
 def count(services: Services, choice: Choice, sight: Sight, timeout_ms: int) -> int:
-    """How many events a choice finds."""
-    return int(_ask(services, "count", choice, sight, timeout_ms).column("events")[0].as_py())
+    """How many events a choice finds: by a report where it takes all conditions, because its answer is kept."""
+    given = _conditions_of_report(choice)
+    if given is None:
+        return int(_ask(services, "count", choice, sight, timeout_ms).column("events")[0].as_py())
+    wanted = wanted_by(choice)
+    told = reports.run(
+        services.together,
+        "events",
+        directory=services.directory,
+        sight=sight,
+        timeout_ms=timeout_ms,
+        since=wanted.since or TIME_MIN,
+        until=wanted.until or TIME_MAX - timedelta.resolution,
+        **given,
+    )
+    return int(told.table.column("events")[0].as_py())
+
+
+def _conditions_of_report(choice: Choice) -> dict[str, Any] | None:
+    """What the report `events` is asked for a choice; None where it does not take one of the conditions."""
+    given: dict[str, Any] = {field.parameter: list(choice.of(field.name)) for field in COMMON if choice.of(field.name)}
+    for field in FIELDS:
+        if field.parameter or not choice.of(field.name):
+            continue
+        wanted, unwanted = sides(choice.of(field.name))
+        if field.name not in _ONE_OF_REPORT or unwanted or len(wanted) != 1:
+            return None
+        given[field.name] = wanted[0]
+    return given
 
 
 def facets(services: Services, choice: Choice, sight: Sight, timeout_ms: int) -> dict[str, list[dict[str, Any]]]:
@@ -91,17 +127,6 @@ def facets(services: Services, choice: Choice, sight: Sight, timeout_ms: int) ->
     for row in python_rows(_ask(services, "facets", choice, sight, timeout_ms, top=FACET_VALUES)):
         found.setdefault(row["facet"], []).append(row)
     return found
-
-
-def runs(services: Services, choice: Choice, sight: Sight, timeout_ms: int) -> dict[str, dict[str, Any]]:
-    """Runs that a choice finds, `current` and in the equal time `before`, where there were any."""
-    span = choice.span()
-    split, wider = span.since, choice
-    if choice.range != "all" or choice.since:
-        begin = split - (span.until - split)
-        wider = msgspec.structs.replace(choice, since=f"{begin.isoformat()}Z", until=f"{span.until.isoformat()}Z")
-    rows = python_rows(_ask(services, "runs", wider, sight, timeout_ms, split=split))
-    return {"current" if row["is_current"] else "before": row for row in rows}
 
 
 def _ask(services: Services, name: str, choice: Choice, sight: Sight, timeout_ms: int, **params: Any) -> pa.Table:

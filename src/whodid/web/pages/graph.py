@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -20,6 +21,8 @@ _MARGIN: Final = 8
 # What the head of an arrow takes, and a little air.
 _ARROW: Final = 9
 _LABEL_MAX: Final = 24
+_LINE_HEIGHT: Final = 12
+_CHARACTER_WIDTH: Final = 7
 NODES_MAX: Final = 120
 # What screens of 1,200 and of 1,400 px have room for when drawn at three quarters of its size or more; text is still
 # readable then.
@@ -96,7 +99,7 @@ def graph(rows: Sequence[Mapping[str, Any]], subject: Name) -> Graph:
     ]
     width = max(x for x, _ in places.values()) + NODE_WIDTH + _MARGIN
     height = max(y for _, y in places.values()) + NODE_HEIGHT + _MARGIN
-    return Graph(width, height, nodes, edges, left_out)
+    return Graph(width, height, nodes, _apart(edges), left_out)
 
 
 def _places(depths: Mapping[Name, int], ways: Sequence[tuple[Name, Name]]) -> dict[Name, tuple[float, float]]:
@@ -141,6 +144,28 @@ def _edge(begin: tuple[float, float], end: tuple[float, float], row: Mapping[str
     to_the_left = at_end == onward
     anchor = "end" if to_the_left else "start"
     return Edge(path, title, bool(failed), age, x + (-_ARROW if to_the_left else _ARROW), y, anchor)
+
+
+def _apart(edges: Sequence[Edge]) -> list[Edge]:
+    """The ways, from top to bottom, with an age moved down where it would stand on another."""
+    moved: list[Edge] = []
+    for edge in sorted(edges, key=lambda one: (one.y, one.x)):
+        for one in moved:
+            if _overlap(edge, one):
+                edge = edge._replace(y=one.y + _LINE_HEIGHT)
+        insort(moved, edge, key=lambda one: one.y)
+    return moved
+
+
+def _overlap(one: Edge, other: Edge) -> bool:
+    (begin, end), (other_begin, other_end) = _reach(one), _reach(other)
+    return abs(one.y - other.y) < _LINE_HEIGHT and begin < other_end and other_begin < end
+
+
+def _reach(edge: Edge) -> tuple[float, float]:
+    """Where the age of a way begins and ends, from left to right."""
+    width = _CHARACTER_WIDTH * len(edge.age)
+    return (edge.x - width, edge.x) if edge.anchor == "end" else (edge.x, edge.x + width)
 
 
 def _on_curve(points: tuple[float, float, float, float], part: float) -> float:

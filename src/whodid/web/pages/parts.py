@@ -10,12 +10,14 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from whodid import reports
 from whodid.errors import WhodidError
 from whodid.reading.filters import literal
 from whodid.web import words
-from whodid.web.pages import about, event_shape, found, frame
+from whodid.web.pages import about, answers, event_shape, found, frame
 from whodid.web.pages.changes import Change, changes_of
 from whodid.web.pages.choice import Choice
+from whodid.web.pages.rows import Tile
 from whodid.web.requests import Req, caller_of, services_of
 
 HISTORY_ROWS: Final = 60
@@ -25,6 +27,11 @@ LIVE_ROWS: Final = 10
 _FIELDS: Final = {"login": ("user", "{}"), "service": ("entity", "api-service:{}")}
 # A pause that is longer than this is shown as one.
 _PAUSE_S: Final = {"session": 300.0, "request_id": 1.0}
+
+# Steps of which a report tells quicker than the events.
+_STEPS_KEPT: Final = ("day", "month")
+NODE_ACTIVITY: Final = Tile("days", "node-activity", parameters=(("node", "{node}"),))
+FUNCTION: Final = Tile("numbers", "function", parameters=(("function", "{function}"),))
 
 Subject = Mapping[str, str]
 Part = Callable[[Req, Choice, Subject, str], Awaitable[str]]
@@ -105,8 +112,15 @@ async def live(request: Req, choice: Choice, subject: Subject, cursor: str) -> s
 async def shape(request: Req, choice: Choice, subject: Subject, cursor: str) -> str:
     """How many events of a node there were over time."""
     services = services_of(request)
-    timeout_ms = services.config.query_timeout_ms
-    told = await services.call(found.shape, services, narrowed(choice, subject), caller_of(request).sight, timeout_ms)
+    step = await services.call(found.step_of, services, choice)
+    # Conditions that the report does not take are looked for in the events.
+    if step in _STEPS_KEPT and not answers.ignored(reports.report(NODE_ACTIVITY.report), choice):
+        tile = NODE_ACTIVITY._replace(parameters=(*NODE_ACTIVITY.parameters, ("by", step)))
+        answer = await answers.ask(request, tile, choice, subject)
+        told = found.Shape(step, [{**row, "at": row["period"]} for row in answer.rows])
+    else:
+        seen, timeout_ms = caller_of(request).sight, services.config.query_timeout_ms
+        told = await services.call(found.shape, services, narrowed(choice, subject), seen, timeout_ms)
     return frame.text(
         "events_shape.html", drill=f"/events?{urlencode({'node': subject['node']})}", **event_shape.shaped(told)
     )
@@ -114,10 +128,8 @@ async def shape(request: Req, choice: Choice, subject: Subject, cursor: str) -> 
 
 async def function(request: Req, choice: Choice, subject: Subject, cursor: str) -> str:
     """How often a function ran and how long it took, against the equal time before."""
-    services = services_of(request)
-    timeout_ms = services.config.query_timeout_ms
-    told = await services.call(found.runs, services, narrowed(choice, subject), caller_of(request).sight, timeout_ms)
-    return frame.text("part_function.html", told=told, choice=choice)
+    answer = await answers.ask(request, FUNCTION, choice, subject)
+    return frame.text("part_function.html", told=answer.rows[0], ignored=answer.ignored, choice=choice)
 
 
 async def count(request: Req, choice: Choice, subject: Subject, cursor: str) -> str:

@@ -10,7 +10,8 @@
  * whichever page comes next sends it, in order and with the same id, which the server counts once.
  *
  * This is the source. What is served at /logger.js and packed for npm is without comments and spaces, and has numbers in
- * place of their names; `whodid/web/logger.py` and `js/pack.js` do that.
+ * place of their names; `whodid/web/logger.py` and `js/pack.js` do that. It is one file, as pages load one: modules would
+ * have to be joined by both, and by whoever copies it.
  * @module
  */
 

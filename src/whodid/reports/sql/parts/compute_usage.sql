@@ -40,7 +40,7 @@ told AS (
         max(thing_name) AS thing_name
     FROM told
     GROUP BY 1
-), belonging AS (
+), belonging AS MATERIALIZED (
     SELECT
         c.id,
         c.kind,
