@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
 from whodid import reports
-from whodid.cli import VERBS
+from whodid.cli import VERBS, app
 from whodid.config import OPTIONS, Option
 from whodid.dispatch.lines import FORMATS as LINES
 from whodid.dispatch.mapped import ocsf
@@ -59,6 +62,41 @@ def test_common_parameters_of_reports_are_documented(parameter: reports.Paramete
 @pytest.mark.parametrize("verb", [name for name, _ in VERBS])
 def test_verbs_are_documented(verb: str) -> None:
     assert f"whodid {verb}" in text("README.md") + text("docs/cli.md")
+
+
+DOCS = sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))
+PAGES = ("README.md", "CONTRIBUTING.md", "js/README.md", *DOCS)
+
+
+def commands(page: str) -> list[list[str]]:
+    """The words of each command that begins a line of an example; those with a place to fill in are none."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text(page), re.MULTILINE | re.DOTALL)
+    lines = "".join(block for language, block in blocks if language in ("", "bash")).replace("\\\n", " ").splitlines()
+    shown = [re.sub(r"\$\(.*?\)", "value", line) for line in lines if re.match(r"whodid [a-z]", line)]
+    return [_words(line) for line in shown if "…" not in line]
+
+
+def _words(line: str) -> list[str]:
+    """What stands before the end of a line's first command."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|<>")
+    lexer.whitespace_split = True
+    return list(takewhile(lambda word: word.strip(";&|<>"), lexer))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_are_understood(page: str) -> None:
+    for command in commands(page):
+        app.parse_args(command[1:], exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("page", [*PAGES, "ARCHITECTURE.md", "bench/README.md"])
+def test_links_lead_somewhere(page: str) -> None:
+    for path, heading in re.findall(r"\]\((?!http)([^)#\s]*)(?:#([^)\s]*))?\)", text(page)):
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), path
+        headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE) if target.suffix == ".md" else []
+        names = [re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings]
+        assert not heading or heading in names, f"{path}#{heading}"
 
 
 @pytest.mark.parametrize("name", sorted([*FORMATS, *CODES]))

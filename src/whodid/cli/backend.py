@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 60.0
 
 
-class Backend:
+class Backend(ABC):
     """Asks and changes by the routes of `web/routes.py`; answers are plain values."""
 
     def ask(self, method: str, *parts: str, params: dict[str, Any] | None = None, body: Any = None) -> Any:
@@ -53,8 +54,8 @@ class Backend:
         response = self._send("GET", "/v1/" + "/".join(quote(part, safe="") for part in parts), {}, None)
         return response.content if response.is_success else bytes(_value(response))
 
-    def _send(self, method: str, path: str, params: dict[str, Any], body: Any) -> httpx.Response:
-        raise NotImplementedError
+    @abstractmethod
+    def _send(self, method: str, path: str, params: dict[str, Any], body: Any) -> httpx.Response: ...
 
 
 class _Remote(Backend):

@@ -136,7 +136,7 @@ def hash_(
 ) -> None:
     """Print what stands for a value in parameters that are hashed.
 
-    Search for it: whodid events --parameter email=$(whodid policy hash ada@example.org)
+    Search for it: whodid events --param email=$(whodid policy hash ada@example.org)
     """
     print(_ask(place, "POST", "hash", body={"value": value})["hash"])
 

@@ -16,7 +16,7 @@ app = verb(
   whodid policy capture start --type 'menu *' --anonymous --reason 'what is used'
   whodid policy capture list
   whodid policy capture stop capture-1
-  whodid events --parameter capture=capture-1""",
+  whodid events --param capture=capture-1""",
     help="Keep for a while what the policy leaves out.",
 )
 _COLUMNS = ("name", "state", "for", "scope", "events", "events_max", "ends_at", "anonymous", "reason", "started_by")
