@@ -197,12 +197,13 @@ class Dispatcher:
         return [self.status_of(row) for row in self.rows().values()]
 
     def status_of(self, row: TargetRow) -> TargetStatus:
+        """How a target stands; one that has not begun yet as it will begin."""
         with self._lock:
-            worker = self.workers.get(row.id)
-        if worker is not None:
-            return worker.status(partial(self._waiting, row))
-        told = Worker(row, self.folder_of(row), self._parts()).status(partial(self._waiting, row))
-        if row.running and self._thread is None:
+            known = self.workers.get(row.id)
+            # A worker writes down where it begins, so that no two may be made at once.
+            worker = known or Worker(row, self.folder_of(row), self._parts())
+        told = worker.status(partial(self._waiting, row))
+        if known is None and row.running and self._thread is None:
             told.state = "stopped"
         return told
 
