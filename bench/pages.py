@@ -8,14 +8,16 @@ The demo's story is told a hundred times over by 1,500 people. `--incoming` lets
 meanwhile, and tells how many were stored beside the pages and before anybody asked. `--file` takes a DuckDB store that
 is there (and upgrades it), `--url` a PostgreSQL database, which it fills if it is empty; `python -m
 bench.peers.postgresql FOLDER` starts a server for it. With `--store clickhouse` `--file` is the folder of an engine
-that has a database `bench`; days that are over are counted first. `--tiles` shows each tile. Beside wall time stands
-the processor time of this process and of ClickHouse's engine, which on a busy machine says more (PostgreSQL works
-elsewhere; what storing takes is in it).
+that has a database `bench`; days that are over are counted first. What a page asks the directory is left out: who
+somebody is, what a thing is called. `--tiles` shows each tile. Beside wall time stands the processor time of this
+process and of ClickHouse's engine, which on a busy machine says more (PostgreSQL works elsewhere; what storing takes is
+in it).
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +26,8 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
 
 from bench.incoming import Incoming
 from bench.machine import describe
@@ -34,22 +37,28 @@ from bench.peers.postgresql import durable_server
 from support.clickhouse import ClickHouseServer
 from whodid import reports
 from whodid.reading import EventFilter, read
+from whodid.reading.sight import EVERYTHING
 from whodid.reading.together import Together
 from whodid.reports.common import NOBODY
 from whodid.stores.base import Asked, Store
 from whodid.stores.duckdb import DuckDBStore
 from whodid.stores.postgresql import PostgreSQLStore
-from whodid.web.pages import answers
+from whodid.web.pages import answers, found, parts
 from whodid.web.pages.catalogue import PAGES
-from whodid.web.pages.choice import choice_of
+from whodid.web.pages.choice import Choice
 from whodid.web.pages.rows import Page
 from whodid.web.pages.spans import span_of
-from whodid.web.services import THREADS
+from whodid.web.services import THREADS, Services
 
 ASKED_MS = {"duckdb": 300, "postgresql": 1_000, "clickhouse": 1_000}
 ASKED_MS_OF = {("duckdb", "entity"): 100, ("duckdb", "events"): 150}
 # For so long events come in before anybody asks.
 ALONE_S = 15.0
+TIMEOUT_MS = 60_000
+# What parts of pages ask the store; the others ask the directory.
+_REPORTS = {"shape": parts.NODE_ACTIVITY, "function": parts.FUNCTION}
+_ROWS = {"history": parts.HISTORY_ROWS, "live": parts.LIVE_ROWS}
+_NAMES = re.compile(r"\{(\w+)\}")
 
 
 class Taken(NamedTuple):
@@ -75,33 +84,50 @@ class Search(NamedTuple):
 
     tile: str
     wanted: EventFilter
-    activity: bool
 
     def ask(self, store: Store, _together: Asked | None = None) -> None:
-        (read.activity if self.activity else read.events)(store, NOBODY, self.wanted)
+        read.events(store, NOBODY, self.wanted)
+
+
+class Count(NamedTuple):
+    """How many events a page is about."""
+
+    choice: Choice
+    tile: str = "count"
+
+    def ask(self, store: Store, together: Asked | None = None) -> None:
+        services = SimpleNamespace(store=store, together=together or store, directory=NOBODY)
+        found.count(cast(Services, services), self.choice, EVERYTHING, TIMEOUT_MS)
+
+
+Asking = Question | Search | Count
 
 
 def subjects(store: Store, since: datetime, until: datetime) -> dict[str, str]:
-    """Whom and what the pages of one user, thing and function are about: those that occur most."""
-    found = {}
+    """Whom and what the pages of one user, thing, function, service and node are about: those that occur most."""
+    about = {}
     for name, report, column in (
         ("login", "users", "person"), ("type", "entities", "entity_type"), ("id", "entities", "entity_id"),
-        ("function", "functions", "function"),
+        ("function", "functions", "function"), ("service", "api-services", "service"), ("node", "nodes", "node"),
     ):  # fmt: skip
         table = reports.run(store, report, since=since, until=until, limit=1).table
-        found[name] = str(table.column(column)[0])
-    return found
+        about[name] = str(table.column(column)[0])
+    return about
 
 
-def questions(page: Page, about: dict[str, str], since: datetime, until: datetime) -> Iterator[Question | Search]:
+def questions(page: Page, about: dict[str, str], since: datetime, until: datetime) -> Iterator[Asking]:
     """What a page asks; the same question once, as the server does."""
-    choice = choice_of({}, "UTC")
+    choice = Choice(zone="UTC", since=f"{since.isoformat()}Z")
+    narrowed = parts.narrowed(choice, {name: about[name] for name in _NAMES.findall(page.path)})
+    if page.counted and page.narrowed:
+        yield Count(narrowed)
     asked = set()
-    for tile in page.tiles:
+    for shown in page.tiles:
+        tile = _REPORTS.get(shown.report, shown) if shown.form == "part" else shown
         if tile.form == "part":
-            entity: list[str | tuple[str, str]] = [f"{about['type']}:{about['id']}"] if page.name == "entity" else []
-            user = [about["login"]] if page.name == "user" else []
-            yield Search(tile.name, EventFilter(since=since, entity=entity, user=user, limit=100), True)
+            if tile.report in _ROWS:
+                among = narrowed.with_value("type", "!audit-read") if tile.report == "live" else narrowed
+                yield Search(tile.name, found.wanted_by(among, limit=_ROWS[tile.report]))
             continue
         given = answers.parameters(reports.report(tile.report), tile, choice, about)
         given |= {name: value for name, value in (("since", since), ("until", until)) if given.get(name) is not None}
@@ -111,9 +137,7 @@ def questions(page: Page, about: dict[str, str], since: datetime, until: datetim
             yield Question(tile.name, tile.report, given)
 
 
-def asked_of(
-    store: Store, names: list[str], since: datetime, until: datetime
-) -> Iterator[tuple[str, list[Question | Search]]]:
+def asked_of(store: Store, names: list[str], since: datetime, until: datetime) -> Iterator[tuple[str, list[Asking]]]:
     """Each page and its questions. What is about groups or one request needs a directory or is a search; what a cell of
     a heat map leads to is about one hour or week."""
     about = subjects(store, since, until)
@@ -125,16 +149,16 @@ def asked_of(
         ):
             yield page.name, list(questions(page, about, since, until))
     if not names or "events" in names:
-        yield "events", [Search("search", EventFilter(since=since, limit=100), False)]
+        yield "events", [Search("search", EventFilter(since=since, limit=100))]
 
 
-def timed(store: Store, question: Question | Search, processor_s: Callable[[], float]) -> Taken:
+def timed(store: Store, question: Asking, processor_s: Callable[[], float]) -> Taken:
     wall, processor = time.perf_counter(), processor_s()
     question.ask(store)
     return Taken(1e3 * (time.perf_counter() - wall), 1e3 * (processor_s() - processor))
 
 
-def at_once(store: Store, asked: list[Question | Search]) -> float:
+def at_once(store: Store, asked: list[Asking]) -> float:
     """Milliseconds until all are answered, by as many threads as the server has."""
     together = Together(store)
     with ThreadPoolExecutor(THREADS) as threads:

@@ -75,6 +75,8 @@ def postgresql_store(url: str, folder: Path, events: int, end: datetime) -> Post
             last = min(copies - 1, first + COPIES_AT_ONCE - 1)
             connection.execute(multiply.format(first=first, last=last, **parts))
             connection.execute("SELECT whodid.merge_hours(0)")
+        # With nothing left to count, days of things are made.
+        connection.execute("SELECT whodid.merge_hours(0)")
         connection.execute("UPDATE whodid.journal_position SET events = (SELECT count(*) FROM public.events)")
         connection.execute("VACUUM ANALYZE")
     return store

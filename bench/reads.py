@@ -1,6 +1,12 @@
-"""Questions at 20 million events over 90 days on the DuckDB store: warm medians, and bytes an event on disk.
+"""Questions at 20 million events over 90 days, over HTTP of `whodid serve`: warm medians, and bytes an event on disk.
 
-python -m bench.reads [--events 20000000] [--runs 9] [--data FOLDER]
+    python -m bench.reads [--events 20000000] [--runs 9] [--stores duckdb,clickhouse] [--data FOLDER]
+
+Every store gets the same events, by `whodid import` of the same files, and a server of its own. All servers run while
+any is asked, one question at a time: each question goes to one after the other, as often as there are runs. ClickHouse
+is asked in its own words, as its users ask it (what the store makes of the common dialect); its engine is the real one
+in a process behind HTTP (`support.clickhouse`), whose processor time counts with that of whodid's server. What has been
+asked is an event, too: it is stored before the next question comes.
 """
 
 from __future__ import annotations
@@ -10,14 +16,31 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlencode
 
 from bench import files
+from bench.machine import describe
 from bench.measure import number, row, spread
 from bench.server import serving
+from support.clickhouse import ClickHouseServer
 from support.serving import ServerProcess
+from whodid.benchmark.machine import processor_s
+from whodid.stores import clickhouse_counting
+from whodid.stores.clickhouse import ClickHouseStore
+from whodid.stores.clickhouse_words import translated
+
+STORES = ("duckdb", "clickhouse")
+DATABASE = "bench"
+COLD_RUNS = 2
+# By then a question is stored as an event.
+PAUSE_S = 0.4
+TEXT = ("text anywhere in the events of 7 days, any case", 70)
 
 QUESTIONS = {
     "an entity's last 7 days, newest 100": (
@@ -57,65 +80,150 @@ QUESTIONS = {
 }
 
 
-def fill(data: Path, events: int, end: datetime) -> None:
-    """Import `events` over 90 days in ten files, oldest first."""
-    parts = 10
-    for part in range(parts):
-        path = files.write(
-            "native", data.parent / "part.jsonl", events=events // parts, days=9,
-            end=end - timedelta(days=9 * (parts - 1 - part)),
-        )  # fmt: skip
-        subprocess.run(
-            [sys.executable, "-m", "whodid", "import", str(path), "--data", str(data)], check=True, capture_output=True
-        )
-        path.unlink()
+class Side:
+    """A store with the server that is asked.
 
+    engine  ClickHouse's own process; None where whodid's server holds the engine.
+    """
 
-def ask(server: ServerProcess, end: datetime, runs: int) -> None:
-    for title, (sql, asked) in QUESTIONS.items():
-        statement = {"sql": sql.replace("$end", f"TIMESTAMP '{end:%Y-%m-%d %H:%M:%S}'"), "limit": 1_000}
-        taken = []
-        for _ in range(runs + 2):
-            begin = time.perf_counter()
-            server.request("POST", "/v1/query", statement)
-            taken.append((time.perf_counter() - begin) * 1e3)
-        print(row(title, spread(taken[2:]), asked), flush=True)
+    def __init__(self, server: ServerProcess, engine: ClickHouseServer | None, size_bytes: int):
+        self.server = server
+        self.size_bytes = size_bytes
+        self._engine = engine
 
+    def asked(self, sql: str) -> tuple[str, str, dict[str, Any]]:
+        """The request that asks a statement of the common dialect."""
+        if self._engine:
+            # Of the two kinds of exact percentiles, which take as long, the guard's parser knows but this list of them.
+            sql = translated(sql).replace("quantilesExactInclusive", "quantilesExactExclusive")
+        return "POST", "/v1/query", {"sql": sql, "limit": 1_000}
 
-def search(server: ServerProcess, end: datetime, runs: int) -> None:
-    """What `whodid events --text` asks: eight columns, any case, the newest 100 events whole."""
-    since = f"{end - timedelta(days=7):%Y-%m-%dT%H:%M:%SZ}"
-    path = f"/v1/events?{urlencode({'text': 'value > 0.5688', 'since': since, 'limit': 100})}"
-    taken = []
-    for _ in range(runs + 2):
+    def answered_ms(self, method: str, path: str, body: dict[str, Any] | None) -> float:
+        """Milliseconds until a request is answered."""
         begin = time.perf_counter()
-        server.request("GET", path)
-        taken.append((time.perf_counter() - begin) * 1e3)
-    print(row("text anywhere in the events of 7 days, any case", spread(taken[2:]), 70), flush=True)
+        status, answer = self.server.request(method, path, body)
+        taken_ms = (time.perf_counter() - begin) * 1e3
+        if status != 200:
+            raise ValueError(f"{path}: {answer}")
+        return taken_ms
+
+    def processor_s(self) -> float:
+        """Seconds of processor time so far."""
+        return (processor_s(self.server.process.pid) or 0.0) + (self._engine.processor_s() if self._engine else 0.0)
+
+
+def engine_in(data: Path) -> ClickHouseServer:
+    """ClickHouse over what it has in a folder."""
+    return ClickHouseServer(data / "engine").start()
+
+
+def fill(data: Path, stores: list[str], events: int, end: datetime) -> None:
+    """Import `events` over 90 days in ten files, oldest first, into each store, and count what it keeps of them."""
+    parts = 10
+    data.mkdir(parents=True)
+    engine = engine_in(data) if "clickhouse" in stores else None
+    try:
+        for part in range(parts):
+            path = files.write(
+                "native", data / "part.jsonl", events=events // parts, days=9,
+                end=end - timedelta(days=9 * (parts - 1 - part)),
+            )  # fmt: skip
+            for kind in stores:
+                words = [sys.executable, "-m", "whodid", "import", str(path), "--data", str(data / kind)]
+                subprocess.run([*words, *_options(kind, engine)], check=True, capture_output=True)
+            path.unlink()
+        if engine:
+            store = ClickHouseStore(engine.url(DATABASE))
+            with patch.object(clickhouse_counting, "STEP_S", 3_600.0):
+                store.rest()
+            store.close()
+    finally:
+        if engine:
+            engine.stop()
+
+
+def _options(kind: str, engine: ClickHouseServer | None) -> list[str]:
+    """The words that name a store to whodid."""
+    return ["--store", engine.url(DATABASE)] if kind == "clickhouse" and engine else []
+
+
+@contextmanager
+def sides(data: Path, stores: list[str]) -> Iterator[dict[str, Side]]:
+    """The servers of the stores in a folder that was filled."""
+    with ExitStack() as stack:
+        found = {}
+        for kind in stores:
+            engine = engine_in(data) if kind == "clickhouse" else None
+            if engine:
+                stack.callback(engine.stop)
+                store = ClickHouseStore(engine.url(DATABASE))
+                size_bytes = store.stats().size_bytes
+                store.close()
+            else:
+                size_bytes = (data / kind / "events.duckdb").stat().st_size
+            server = stack.enter_context(serving(data / kind, *_options(kind, engine)))
+            found[kind] = Side(server, engine, size_bytes)
+        yield found
+
+
+def ask(asked: dict[str, Side], end: datetime, runs: int) -> None:
+    """Each question of each store in turn: medians with their range, and the ratio of what one turn took."""
+    since = f"{end - timedelta(days=7):%Y-%m-%dT%H:%M:%SZ}"
+    search = ("GET", f"/v1/events?{urlencode({'text': 'value > 0.5688', 'since': since, 'limit': 100})}", None)
+    at = f"TIMESTAMP '{end:%Y-%m-%d %H:%M:%S}'"
+    for title, limit_ms in ((title, limit_ms) for title, (_, limit_ms) in QUESTIONS.items()):
+        sql = QUESTIONS[title][0].replace("$end", at)
+        _measure(title, limit_ms, {kind: (side, side.asked(sql)) for kind, side in asked.items()}, runs)
+    # What `whodid events --text` asks: eight columns, any case, the newest 100 events whole.
+    _measure(*TEXT, {kind: (side, search) for kind, side in asked.items()}, runs)
+
+
+def _measure(title: str, limit_ms: int, asked: dict[str, tuple[Side, tuple[Any, ...]]], runs: int) -> None:
+    taken: dict[str, list[float]] = {kind: [] for kind in asked}
+    busy_ms: dict[str, float] = dict.fromkeys(asked, 0.0)
+    for run in range(COLD_RUNS + runs):
+        for kind, (side, request) in asked.items():
+            before = side.processor_s()
+            taken_ms = side.answered_ms(*request)
+            time.sleep(PAUSE_S)
+            if run >= COLD_RUNS:
+                taken[kind].append(taken_ms)
+                busy_ms[kind] += (side.processor_s() - before) * 1e3 / runs
+    cells: list[object] = [title, limit_ms]
+    for kind in asked:
+        cells += [spread(taken[kind]), number(busy_ms[kind])]
+    if len(asked) > 1:
+        first, *_, last = taken.values()
+        cells.append(spread([ours / theirs for ours, theirs in zip(last, first, strict=True)]))
+    print(row(*cells), flush=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=20_000_000)
     parser.add_argument("--runs", type=int, default=9)
-    parser.add_argument("--data", type=Path, help="a folder filled by an earlier run")
+    parser.add_argument("--stores", default="duckdb", help=f"of {', '.join(STORES)}; with commas")
+    parser.add_argument("--data", type=Path, help="a folder filled by an earlier run, or to be filled and kept")
     arguments = parser.parse_args()
-    end = datetime.now(UTC)
+    stores = arguments.stores.split(",")
     with tempfile.TemporaryDirectory(dir=".") as name:
         data = arguments.data or Path(name) / "data"
         if not data.exists():
             begin = time.perf_counter()
-            fill(data, arguments.events, end)
+            fill(data, stores, arguments.events, datetime.now(UTC))
             print(f"filled in {time.perf_counter() - begin:,.0f} s (files written by DuckDB, then `whodid import`)\n")
-        with serving(data) as server:
-            stored, newest = (server.scalar(f"SELECT {what} FROM events") for what in ("count(*)", "max(time)"))
-            end = datetime.fromisoformat(newest)
-            size = (data / "events.duckdb").stat().st_size
-            print(row(f"{stored:,} events over 90 days, over HTTP, warm", "ms", "asked"))
-            print(row("---", "---:", "---:"))
-            ask(server, end, arguments.runs)
-            search(server, end, arguments.runs)
-            print(row("bytes/event on disk", number(size / stored), 170))
+        with sides(data, stores) as asked:
+            print(describe(data), "\n")
+            counts = {kind: side.server.scalar("SELECT count(*) FROM events") for kind, side in asked.items()}
+            newest = min(side.server.scalar("SELECT max(time) FROM events") for side in asked.values())
+            titles = [cell for kind in asked for cell in (f"{kind}, ms", "processor ms")]
+            ratio = ["ratio"] if len(asked) > 1 else []
+            print(row("over HTTP, warm", "asked of DuckDB, ms", *titles, *ratio))
+            print(row("---", *["---:"] * (1 + len(titles) + len(ratio))))
+            ask(asked, datetime.fromisoformat(newest), arguments.runs)
+            for kind, side in asked.items():
+                size = number(side.size_bytes / counts[kind])
+                print(f"\n{kind}: {counts[kind]:,} events, {size} bytes each on disk", flush=True)
 
 
 if __name__ == "__main__":
