@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -26,6 +27,37 @@ if TYPE_CHECKING:
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and the programs they start with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Thousands of tests and their modules are here to stay: looking through them for garbage again and again takes time.
+gc.set_threshold(50_000, 20, 100)
+
+# The files that take longest. They begin first, so that at the end no worker is left alone with one of them.
+LONGEST = (
+    "services/test_lake.py",
+    "way/test_crash.py",
+    "reports/test_every_report.py",
+    "way/test_kafka_journal.py",
+    "way/test_dispatch.py",
+    "contracts/test_store_hours.py",
+    "way/test_receivers.py",
+    "way/test_agent.py",
+    "contracts/test_target.py",
+    "contracts/test_store.py",
+    "contracts/test_store_reading.py",
+    "browser/test_pages.py",
+    "way/test_rolling_upgrade.py",
+    "web/test_fuzz.py",
+    "browser/test_settings.py",
+    "targets/test_iceberg.py",
+    "targets/test_object_storage.py",
+    "targets/test_kafka.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def absent(reason: str) -> None:

@@ -15,9 +15,13 @@ from whodid.cli.agent import app
 
 PAGE = (Path(__file__).parents[2] / "docs" / "event-server.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-SETTLE = (
-    "for i in $(seq 100); do find archive -name '*.json.gz' 2> /dev/null | grep -q generic && break; sleep 0.2; done\n"
-)
+# Nodes are written down every second, and the archive holds the collector's own events as well.
+SETTLE = """for i in $(seq 100); do
+  find archive -path '*/2026/02/19/*.json.gz' 2> /dev/null | grep -q . \\
+    && whodid node list --data central | grep -q design-1 && break
+  sleep 0.2
+done
+"""
 
 
 def test_the_example_works_as_it_stands(tmp_path: Path, free_port: int) -> None:

@@ -205,9 +205,10 @@ def test_a_buffer_is_bounded_in_bytes_too(make_logger: MakeLogger) -> None:
 
 
 def test_logging_never_waits_for_a_server_that_hangs(make_logger: MakeLogger) -> None:
+    goes_on = threading.Event()
+
     def hang(events: list[object]) -> tuple[int, dict[str, str], None]:
-        time.sleep(1)
-        return 200, {}, None
+        return (200, {}, None) if goes_on.wait(60) else (503, {}, None)
 
     with Scripted() as server:
         server.then = hang
@@ -215,9 +216,9 @@ def test_logging_never_waits_for_a_server_that_hangs(make_logger: MakeLogger) ->
         start = time.perf_counter()
         for _ in range(10_000):
             logger.audit("step")
-        assert time.perf_counter() - start < 1.0
+        assert time.perf_counter() - start < 10
         assert logger.stats().dropped == 0
-        server.then = (200, {}, None)
+        goes_on.set()
         assert logger.flush(20)
         assert logger.stats().sent == 10_000
 

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,11 +17,17 @@ from joserfc.jwk import RSAKey
 CLIENT = "whodid-test"
 
 
+@cache
+def _first_key() -> RSAKey:
+    # Finding the primes takes a fifth of a second.
+    return RSAKey.generate_key(2048, parameters={"kid": "one"})
+
+
 class IdentityProvider:
     """Answers everybody as the user of `claims`; `change` alters the ID token's claims, `header` and `key` its form."""
 
     def __init__(self) -> None:
-        self.key = RSAKey.generate_key(2048, parameters={"kid": "one"})
+        self.key = _first_key()
         self.signing_key: Any = self.key
         self.header: dict[str, Any] = {"alg": "RS256", "kid": "one"}
         self.claims: dict[str, Any] = {"sub": "s-1", "preferred_username": "erika", "groups": ["chemists"]}

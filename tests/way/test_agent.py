@@ -26,8 +26,9 @@ POINTS = [
     "agent.after-answer:3",
     "agent.after-remove:1",
 ]
-LINES = 30_000
-BAD_LINES = [("audit.log", 1), ("audit.log", 2), ("audit.log.1", 1), ("audit.log.1", 10_002)]
+FILE_LINES = 4_000
+LINES = 3 * FILE_LINES
+BAD_LINES = [("audit.log", 1), ("audit.log", 2), ("audit.log.1", 1), ("audit.log.1", FILE_LINES + 2)]
 
 
 @pytest.fixture
@@ -35,11 +36,11 @@ def audit(tmp_path: Path) -> Path:
     """The node's folder of audit files: one that is being written, two it was rotated to."""
     folder = tmp_path / "audit"
     folder.mkdir()
-    (folder / "audit.log.2.gz").write_bytes(gzip.compress(dss_lines(range(10_000))))
+    (folder / "audit.log.2.gz").write_bytes(gzip.compress(dss_lines(range(FILE_LINES))))
     os.utime(folder / "audit.log.2.gz", (time.time() - 200, time.time() - 200))
-    (folder / "audit.log.1").write_bytes(b"no event\n" + dss_lines(range(10_000, 20_000)) + b"no event\n")
+    (folder / "audit.log.1").write_bytes(b"no event\n" + dss_lines(range(FILE_LINES, 2 * FILE_LINES)) + b"no event\n")
     os.utime(folder / "audit.log.1", (time.time() - 100, time.time() - 100))
-    (folder / "audit.log").write_bytes(b"no event\nno event\n" + dss_lines(range(20_000, LINES)))
+    (folder / "audit.log").write_bytes(b"no event\nno event\n" + dss_lines(range(2 * FILE_LINES, LINES)))
     return folder
 
 
@@ -197,15 +198,15 @@ whodid.agent.run.datetime = whodid.agent.courier.datetime = Late
 def test_what_is_old_goes_at_its_pace_and_what_is_written_at_once(
     audit: Path, collector: ServerProcess, tmp_path: Path, started: Callable[[AgentProcess], None]
 ) -> None:
-    agent = AgentProcess(tmp_path / "state", [audit], [collector.url], "--rate-events-s", "2000")
+    agent = AgentProcess(tmp_path / "state", [audit], [collector.url], "--rate-events-s", "800")
     started(agent)
     agent.start()
-    wait_for_events(collector, 10_000, "CAST((parameters ->> 'n') AS integer) >= 20000")
+    old = f"CAST((parameters ->> 'n') AS integer) < {2 * FILE_LINES}"
+    wait_for_events(collector, FILE_LINES, f"NOT {old}")
     with (audit / "audit.log").open("ab") as file:
         file.write(dss_lines(range(LINES, LINES + 5)))
     wait_for_events(collector, 5, f"CAST((parameters ->> 'n') AS integer) >= {LINES}")
-    old = collector.scalar("SELECT count(*) FROM events WHERE CAST((parameters ->> 'n') AS integer) < 20000")
-    assert old < 20_000, "what is old went without a limit"
+    assert collector.scalar(f"SELECT count(*) FROM events WHERE {old}") < 2 * FILE_LINES, "what is old went at once"
     wait_for_events(collector, LINES + 5)
 
 
