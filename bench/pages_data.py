@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from unittest.mock import patch
@@ -22,7 +22,8 @@ from whodid.stores.postgresql import PostgreSQLStore
 
 STORY_EVENTS = 200_000
 CHUNK_EVENTS = 50_000
-COPIES_AT_ONCE = 5
+# So many days are copied at once, one after the other, as events come in: what is of one time lies together.
+DAYS_AT_ONCE = 5
 # What a copy has of its own in PostgreSQL, and what the engine works out.
 _OWN = ("id", "event_time", "session_id", "user", "acting_for", "request_id", "seq")
 _OWN_CLICKHOUSE = ("id", "time", "session", "user", "acting_for", "request_id", "seq")
@@ -68,13 +69,17 @@ def postgresql_store(url: str, folder: Path, events: int, end: datetime) -> Post
             "columns": ", ".join(f'"{name}"' for name in columns),
             "others": ", ".join(f'e."{name}"' for name in columns if name not in _OWN),
             "events": 2 * STORY_EVENTS,
+            "copies": max(1, round(events / STORY_EVENTS)),
         }
         multiply = (SQL / "multiply_postgresql.sql").read_text()
-        copies = max(1, round(events / STORY_EVENTS))
-        for first in range(1, copies, COPIES_AT_ONCE):
-            last = min(copies - 1, first + COPIES_AT_ONCE - 1)
-            connection.execute(multiply.format(first=first, last=last, **parts))
+        step = timedelta(days=DAYS_AT_ONCE)
+        times = connection.execute("SELECT min(event_time), max(event_time) FROM public.events").fetchone()
+        assert times is not None
+        begins, until = times
+        while begins <= until:
+            connection.execute(multiply.format(begins=begins, ends=begins + step, **parts))
             connection.execute("SELECT whodid.merge_hours(0)")
+            begins += step
         # With nothing left to count, days of things are made.
         connection.execute("SELECT whodid.merge_hours(0)")
         connection.execute("UPDATE whodid.journal_position SET events = (SELECT count(*) FROM public.events)")

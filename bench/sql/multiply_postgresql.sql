@@ -1,5 +1,5 @@
--- Further copies of all events: other ids, sessions and requests, within an hour of the first, done by ten times as many
--- people.
+-- Further copies of the events of some time: other ids, sessions and requests, within an hour of the first, done by ten
+-- times as many people.
 INSERT INTO public.events ({columns}) SELECT {columns} FROM (
     SELECT
         (left(e.id::text, 24) || right(md5(e.id::text || copy), 12))::uuid AS id,
@@ -11,7 +11,7 @@ INSERT INTO public.events ({columns}) SELECT {columns} FROM (
         e.request_id || '.' || copy AS request_id,
         copy * {events} + e.seq AS seq,
         {others}
-    FROM public.events e, generate_series({first}, {last}) AS copies(copy)
-    WHERE e.seq <= {events}
+    FROM public.events e, generate_series(1, {copies} - 1) AS copies(copy)
+    WHERE e.seq <= {events} AND e.event_time >= '{begins}' AND e.event_time < '{ends}'
 ) copied
 ORDER BY event_time
