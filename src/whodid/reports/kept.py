@@ -63,6 +63,7 @@ _TOLD_BY: Final[dict[str, tuple[str, ...]]] = _TOLD_WITH_PEOPLE | {
     "total_hours": ("total_hours", "thing_hours"),
     **{of_all: ("total_hours", *_TOLD_WITH_PEOPLE[name]) for name, of_all in NOBODY.items()},
 }
+OF_SESSIONS: Final = ("session_hours", "session_days")
 _OF_ENTITIES: Final = ("entity_hours", "entity_days")
 # What a statement may read, and the relation that it means.
 _ASKED: Final = {name: name for name in RELATIONS} | {of_all: name for name, of_all in NOBODY.items()}
@@ -127,6 +128,7 @@ def relations(
     by: str = "day",
     asking: str = "",
     whole: bool = True,
+    visited: Iterable[datetime] | None = None,
 ) -> Relations:
     """What the relations stand for when a report is asked.
 
@@ -146,14 +148,16 @@ def relations(
         All of them when it is empty.
     whole
         False to read the events alone.
+    visited
+        Those of `times` that sessions are compared with; all of them when it is None.
     """
     named = set(_WORD.findall(f"{asking} {chosen.where} {chosen.rest}"))
     edges = _edges(times)
+    edges_of_sessions = edges if visited is None else edges.of(visited)
     turns = [shift.begins for shift in zone if shift.begins is not None]
     even = all(shift.seconds % 3600 == 0 for shift in zone) and all(turn == _hour_of(turn) for turn in turns)
     in_days = by != "hour" and not any(shift.seconds for shift in zone)
-    params: dict[str, Any] = {f"edge_{place}": edge for place, edge in enumerate(edges.hours)}
-    params |= {f"edge_day_{place}": edge for place, edge in enumerate(edges.days)}
+    params: dict[str, Any] = {**edges.hours, **edges.days}
     if chosen.entity is not None:
         params |= {"kept_type": chosen.entity[0], "kept_id": chosen.entity[1]}
     store_keeps = dialect_of(kind).kept if whole else {}
@@ -173,23 +177,40 @@ def relations(
             told[name] = store_keeps[name]
         else:
             form = say(_form(able[0], columns, "uncounted"))
-            told[name] = _split(able[0], columns, kind, edges, chosen, form)
+            within = edges_of_sessions if name in OF_SESSIONS else edges
+            told[name] = _split(able[0], columns, kind, within, chosen, form)
             if able[0] in _OF_ENTITIES:
                 where[name] = chosen.rest
     return Relations(told, where, params)
 
 
 class _Edges(NamedTuple):
-    """The hours and the days of UTC within which one of a report's times lies, not those that begin with it."""
+    """The hours and the days of UTC within which one of a report's times lies, not those that begin with it, by the
+    names of their parameters."""
 
-    hours: Sequence[datetime]
-    days: Sequence[datetime]
+    hours: Mapping[str, datetime]
+    days: Mapping[str, datetime]
+
+    def of(self, times: Iterable[datetime]) -> _Edges:
+        """Those in which one of these lies."""
+        hours, days = _begins(times)
+        return _Edges(
+            {name: at for name, at in self.hours.items() if at in hours},
+            {name: at for name, at in self.days.items() if at in days},
+        )
 
 
 def _edges(times: Iterable[datetime]) -> _Edges:
+    hours, days = _begins(times)
+    return _Edges(
+        {f"edge_{place}": at for place, at in enumerate(sorted(hours))},
+        {f"edge_day_{place}": at for place, at in enumerate(sorted(days))},
+    )
+
+
+def _begins(times: Iterable[datetime]) -> tuple[set[datetime], set[datetime]]:
     moments = set(times)
-    hours, days = (sorted({cut(at) for at in moments if at != cut(at)}) for cut in (_hour_of, _day_of))
-    return _Edges(hours, days)
+    return {_hour_of(at) for at in moments if at != _hour_of(at)}, {_day_of(at) for at in moments if at != _day_of(at)}
 
 
 def _split(name: str, columns: Sequence[str], kind: str, edges: _Edges, chosen: Chosen, form: str) -> str:
@@ -200,8 +221,7 @@ def _split(name: str, columns: Sequence[str], kind: str, edges: _Edges, chosen: 
     events = dialect_of(kind).events
     if name in _MADE_OF:
         events, waiting = store_keeps[_MADE_OF[name]], waiting_of.format(_MADE_OF[name])
-    hours = [f"CAST($edge_{place} AS timestamp)" for place in range(len(edges.hours))]
-    days = [f"CAST($edge_day_{place} AS timestamp)" for place in range(len(edges.days))]
+    hours, days = ([f"CAST(${edge} AS timestamp)" for edge in begins] for begins in edges)
     asked, touched = [], []
     if name in _OF_ENTITIES:
         asked = ['"entity_type" = CAST($kept_type AS varchar)', '"entity_id" = CAST($kept_id AS varchar)']

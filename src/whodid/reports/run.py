@@ -25,6 +25,7 @@ from whodid.reading.sight import condition as seen_by
 from whodid.reading.times import instant
 from whodid.reports import kept
 from whodid.reports.common import FIELDS, FILTERS, ZONE, Shift, condition, shifts
+from whodid.reports.compared import compared
 from whodid.reports.kinds import KINDS, types_of
 from whodid.reports.membership import memberships
 from whodid.reports.report import Parameter, Report, parse
@@ -236,6 +237,7 @@ def prepare(
         zone = shifts(values[ZONE.name], values.get("before", values["since"]), values["until"])
         params |= zone_parameters(zone)
     times = [values[parameter.name] for parameter in chosen.parameters if parameter.type == "time"]
+    visited = compared(chosen.sql, kept.OF_SESSIONS)
     say = functools.partial(translated, kind=store.kind)
     relations = kept.relations(
         store.kind,
@@ -246,6 +248,7 @@ def prepare(
         zone=zone,
         by=values.get("by", "day"),
         asking=f"{say(chosen.sql)} {seen}",
+        visited=None if visited is None else [values[name] for name in visited],
     )
     params |= relations.params
     sql = statement(chosen.sql, store.kind, chosen_by.where, seen, zone, relations)

@@ -66,12 +66,14 @@ WITH seen AS (
         sum(CASE WHEN seen_at >= $before AND seen_at < $since THEN errors END) AS previous_errors
     FROM seen
 ), visits AS (
-    SELECT sum(is_current) AS sessions, sum(1 - is_current) AS previous_sessions
-    FROM (
-        SELECT DISTINCT e.session, CASE WHEN e.time >= $since THEN 1 ELSE 0 END AS is_current
-        FROM session_days e
-        WHERE e.time >= $before AND e.time < $until AND chosen() AND CAST($sessions AS varchar) = 'yes'
-    ) each_session
+    -- Each half by itself: telling apart ids alone takes an engine half of what telling them apart with their half does.
+    SELECT count(DISTINCT e.session) AS sessions
+    FROM session_days e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND CAST($sessions AS varchar) = 'yes'
+), past_visits AS (
+    SELECT count(DISTINCT e.session) AS sessions
+    FROM session_days e
+    WHERE e.time >= $before AND e.time < $since AND chosen() AND CAST($sessions AS varchar) = 'yes'
 ), recorded AS (
     SELECT min(e.time) AS since FROM events e WHERE seen()
 ), measures AS (
@@ -84,7 +86,7 @@ WITH seen AS (
     UNION ALL SELECT 4, 'active users, last 30 days', 'users', 'month', month, previous_month FROM users
     UNION ALL SELECT 5, 'new users', 'users', 'time', arrived, previous_arrived FROM users
     UNION ALL
-    SELECT 6, 'sessions', 'sessions', 'time', sessions, previous_sessions FROM visits
+    SELECT 6, 'sessions', 'sessions', 'time', v.sessions, p.sessions FROM visits v CROSS JOIN past_visits p
     WHERE CAST($sessions AS varchar) = 'yes'
     UNION ALL SELECT 7, 'events', 'events', 'time', events, previous_events FROM amounts
     UNION ALL SELECT 8, 'runs', 'runs', 'time', runs, previous_runs FROM amounts
