@@ -20,7 +20,7 @@
 -- drill: /entities/{entity_type}/{entity_id}
 WITH counted AS (
     SELECT
-        e.entity_type, e.entity_id,
+        e.entity_type, e.entity_id, max(e.entity_name) AS entity_name,
         CAST(sum(CASE WHEN e.time >= $since THEN e.uses ELSE 0 END) AS bigint) AS uses,
         CAST(sum(CASE WHEN e.time < $since THEN e.uses ELSE 0 END) AS bigint) AS previous_uses,
         CAST(sum(CASE WHEN e.time >= $since THEN e.runs ELSE 0 END) AS bigint) AS runs,
@@ -36,17 +36,17 @@ WITH counted AS (
     FROM counted
     ORDER BY uses DESC, previous_uses DESC, entity_type, entity_id
     LIMIT $limit
-), known AS (
+), people AS (
     -- Only of those that are told: texts cost more to compare than numbers to add.
-    SELECT
-        e.entity_type, e.entity_id, max(e.entity_name) AS entity_name,
-        count(DISTINCT CASE WHEN e.time >= $since THEN e.who END) AS users
+    SELECT DISTINCT e.entity_type, e.entity_id, e.who
     FROM thing_days e JOIN told t ON t.entity_type = e.entity_type AND t.entity_id = e.entity_id
-    WHERE e.time >= $before AND e.time < $until AND chosen()
-    GROUP BY 1, 2
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.who IS NOT NULL
+), known AS (
+    SELECT entity_type, entity_id, count(*) AS users FROM people GROUP BY 1, 2
 )
 SELECT
-    t.entity_type, t.entity_id, k.entity_name, t.uses, t.previous_uses, k.users, t.runs, t.edits, t.errors, t.last,
-    t."of"
-FROM told t JOIN known k ON k.entity_type = t.entity_type AND k.entity_id = t.entity_id
+    t.entity_type, t.entity_id, t.entity_name, t.uses, t.previous_uses, coalesce(k.users, 0) AS users, t.runs, t.edits,
+    t.errors, t.last, t."of"
+FROM told t
+LEFT JOIN known k ON k.entity_type = t.entity_type AND k.entity_id = t.entity_id
 ORDER BY t.uses DESC, t.previous_uses DESC, t.entity_type, t.entity_id

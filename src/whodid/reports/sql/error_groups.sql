@@ -39,28 +39,39 @@
             )
         ) AS integer) END AS part
     FROM shaped
+), counted AS (
+    -- Which part of the time an error lies in is worked out once: an engine may do so each time it is named.
+    SELECT
+        error_hash, shape, version, person, part,
+        CASE WHEN time >= $before THEN 1 ELSE 0 END AS is_near,
+        count(*) AS errors,
+        min(time) AS first,
+        max(time) AS last,
+        max(source) AS source
+    FROM placed
+    GROUP BY 1, 2, 3, 4, 5, 6
 ), people AS (
     SELECT
         error_hash, shape, version, person,
-        count(*) FILTER (WHERE time >= $since) AS errors,
-        count(*) FILTER (WHERE time >= $before AND time < $since) AS previous,
-        count(*) FILTER (WHERE time < $before) AS earlier,
-        min(time) AS first,
-        max(time) AS last,
-        count(*) FILTER (WHERE part = 0) AS part_0,
-        count(*) FILTER (WHERE part = 1) AS part_1,
-        count(*) FILTER (WHERE part = 2) AS part_2,
-        count(*) FILTER (WHERE part = 3) AS part_3,
-        count(*) FILTER (WHERE part = 4) AS part_4,
-        count(*) FILTER (WHERE part = 5) AS part_5,
-        count(*) FILTER (WHERE part = 6) AS part_6,
-        count(*) FILTER (WHERE part = 7) AS part_7,
-        count(*) FILTER (WHERE part = 8) AS part_8,
-        count(*) FILTER (WHERE part = 9) AS part_9,
-        count(*) FILTER (WHERE part = 10) AS part_10,
-        count(*) FILTER (WHERE part = 11) AS part_11,
+        coalesce(sum(errors) FILTER (WHERE part IS NOT NULL), 0) AS errors,
+        coalesce(sum(errors) FILTER (WHERE part IS NULL AND is_near = 1), 0) AS previous,
+        coalesce(sum(errors) FILTER (WHERE is_near = 0), 0) AS earlier,
+        min(first) AS first,
+        max(last) AS last,
+        coalesce(sum(errors) FILTER (WHERE part = 0), 0) AS part_0,
+        coalesce(sum(errors) FILTER (WHERE part = 1), 0) AS part_1,
+        coalesce(sum(errors) FILTER (WHERE part = 2), 0) AS part_2,
+        coalesce(sum(errors) FILTER (WHERE part = 3), 0) AS part_3,
+        coalesce(sum(errors) FILTER (WHERE part = 4), 0) AS part_4,
+        coalesce(sum(errors) FILTER (WHERE part = 5), 0) AS part_5,
+        coalesce(sum(errors) FILTER (WHERE part = 6), 0) AS part_6,
+        coalesce(sum(errors) FILTER (WHERE part = 7), 0) AS part_7,
+        coalesce(sum(errors) FILTER (WHERE part = 8), 0) AS part_8,
+        coalesce(sum(errors) FILTER (WHERE part = 9), 0) AS part_9,
+        coalesce(sum(errors) FILTER (WHERE part = 10), 0) AS part_10,
+        coalesce(sum(errors) FILTER (WHERE part = 11), 0) AS part_11,
         max(source) AS source
-    FROM placed
+    FROM counted
     GROUP BY 1, 2, 3, 4
 ), shapes AS (
     SELECT
