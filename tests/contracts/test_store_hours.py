@@ -29,7 +29,7 @@ DAY = datetime(2026, 5, 4, tzinfo=UTC)
 SESSIONS = [f"0b0e9f0a-7f50-4b0c-8f0e-{number:012d}" for number in range(12)]
 
 # What tells of few events.
-OF_OTHER_EVENTS = ("flow_hours", "run_hours", "usage_hours", "usage_days", "item_hours")
+OF_OTHER_EVENTS = ("flow_hours", "run_hours", "usage_hours", "usage_days", "item_hours", "version_hours")
 SUMS = {
     "events": "sum", "uses": "sum", "runs": "sum", "errors": "sum", "failed": "sum", "row_count": "sum", "first": "min",
     "last": "max", "entity_name": "max",
@@ -124,6 +124,7 @@ PARAMETERS: tuple[dict[str, Any], ...] = (
     {"project": "", "rows": "many", "authSource": "SCENARIO"},
     {"package": "Charts", "version": "1.2", "rows": "7.5", "authSource": "USER_FROM_UI"},
     {"version": "2", "login": "eve", "ip": "10.0.0.1", "item": "Open", "dialog": "Cluster", "target": "grid"},
+    {"serviceId": "churn", "key": "C-1", "outcome": "stay", "match": "context.customer"},
     {"serviceId": "churn", "endpoint": "predict", "context": {"caller": "a", "version": "3"}, "timing": {"total": 8}},
     {
         "computeResourceUsage": {

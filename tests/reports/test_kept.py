@@ -89,7 +89,7 @@ def test_the_counts_and_the_events_give_the_same_rows(
 
 USAGE = {"usage_hours", "usage_days"}
 COUNTED_BY_TIME = {name for name in kept.RELATIONS if KEPT[name][0] in ("hour", "day")}
-BY_TIME = COUNTED_BY_TIME - USAGE - {"item_hours"} | {*kept.NOBODY.values()}
+BY_TIME = COUNTED_BY_TIME - USAGE - {"item_hours", "version_hours"} | {*kept.NOBODY.values()}
 SESSIONS = {"session_hours", "session_days"}
 # Of people, projects and things these tell nothing.
 RUNS = {"run_hours"}

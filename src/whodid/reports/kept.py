@@ -65,10 +65,17 @@ _TOLD_BY: Final[dict[str, tuple[str, ...]]] = _TOLD_WITH_PEOPLE | {
 }
 OF_SESSIONS: Final = ("session_hours", "session_days")
 _OF_ENTITIES: Final = ("entity_hours", "entity_days")
+# What is read of queries that are chosen already.
+_OF_CHOSEN: Final = ("answer_events", "outcome_events")
 # What a statement may read, and the relation that it means.
 _ASKED: Final = {name: name for name in RELATIONS} | {of_all: name for name, of_all in NOBODY.items()}
 # What is made of some events with what is taken out of their JSON, not of the events themselves.
-_MADE_OF: Final = {"usage_hours": "usage_events", "usage_days": "usage_events", "item_hours": "item_events"}
+_MADE_OF: Final = {
+    "usage_hours": "usage_events",
+    "usage_days": "usage_events",
+    "item_hours": "item_events",
+    "version_hours": "query_events",
+}
 # Stores in which events wait to be counted: what a relation's counts are called without those that wait, the events
 # that do, and what a relation makes of these. Both read apart make the statement a third of what a view of both would.
 _COUNTED: Final = {"duckdb": "counted_{}", "clickhouse": "(SELECT * FROM kept_{} WHERE counting = ANY($countings))"}
@@ -266,6 +273,8 @@ def _within(time: str, begins: Sequence[str], length: str) -> str:
 
 def _is_able(name: str, chosen: Chosen, sight: Sight) -> bool:
     """Whether the kept columns tell what is asked for."""
+    if name in _OF_CHOSEN:
+        return True
     filters = set(chosen.filters)
     if name in _OF_ENTITIES:
         if chosen.entity is None:

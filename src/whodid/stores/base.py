@@ -120,6 +120,11 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
         *_NARROW, "request_id", "service", "endpoint", "version", "told_version", "caller", "node", "duration_ms",
         "has_failed", "chance",
     ),
+    # What samples of queries are taken by: how many there are of a version, what those were asked and answered that are
+    # likely to be taken, and what became known of predictions.
+    "version_hours": ("hour", "type", "level", "topic", "service", "endpoint", "told_version", "events"),
+    "answer_events": ("id", "time", "level", "request_id", "parameters"),
+    "outcome_events": ("id", "time", "level", "service", "outcome_key", "outcome", "match"),
     "login_events": (*_NARROW, "account", "address", "has_failed"),
     "item_events": (*_NARROW, "session", "request_id", "kind", "item"),
     "item_hours": (
@@ -143,7 +148,7 @@ KEPT_BY_POSTGRESQL: Final = (
 )  # fmt: skip
 """Which of them PostgreSQL keeps."""
 
-KEPT_BY_DUCKDB: Final = tuple(name for name in KEPT if name not in ("total_hours", "item_hours"))
+KEPT_BY_DUCKDB: Final = tuple(name for name in KEPT if name not in ("total_hours", "item_hours", "version_hours"))
 """Which of them DuckDB keeps."""
 
 

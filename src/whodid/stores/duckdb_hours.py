@@ -36,6 +36,8 @@ _COUNTING: Final = {
     "session_hours": "distinct_hours",
     "error_events": "events",
     "query_events": "events",
+    "answer_events": "events",
+    "outcome_events": "events",
     "login_events": "events",
     "item_events": "events",
     "usage_events": "events",

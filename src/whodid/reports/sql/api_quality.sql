@@ -24,50 +24,76 @@
 -- column: outcomes json | how many of each outcome were predicted as what
 -- chart: bar x=pairs y=service
 -- step: whodid.analysis.api_report:quality
-WITH truth AS (
-    SELECT
-        parameter('serviceId') AS service,
-        parameter('key') AS outcome_key,
-        parameter('outcome') AS outcome,
-        coalesce(parameter('match'), 'request_id') AS match,
-        row_number() OVER (
-            PARTITION BY parameter('serviceId'), parameter('match'), parameter('key') ORDER BY e.time DESC, e.id
-        ) AS age
-    FROM events e
-    WHERE e.topic = 'apinode-query' AND e.type = 'ground-truth' AND e.time >= $since
-        AND ($service = '' OR parameter('serviceId') = $service)
-), known AS MATERIALIZED (
-    SELECT service, outcome_key, outcome, match FROM truth WHERE age = 1
-), counted AS MATERIALIZED (
-    SELECT e.service, e.endpoint, coalesce(e.told_version, '') AS version, count(*) AS queries
-    FROM query_events e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.service IN (SELECT service FROM known)
+WITH outcomes AS MATERIALIZED (
+    SELECT e.id, e.time, e.service, e.match, e.outcome_key, e.outcome
+    FROM outcome_events e
+    WHERE e.time >= $since AND ($service = '' OR e.service = $service)
+), latest AS (
+    -- The latest one is found without putting all in order.
+    SELECT service, match, outcome_key, max(time) AS time
+    FROM outcomes
     GROUP BY 1, 2, 3
-), likely AS (
+), known AS MATERIALIZED (
+    SELECT service, match, outcome_key, outcome
+    FROM (
+        SELECT
+            o.service, o.match, o.outcome_key, o.outcome,
+            row_number() OVER (PARTITION BY o.service, o.match, o.outcome_key ORDER BY o.id) AS place
+        FROM outcomes o
+        JOIN latest l
+            ON l.service = o.service AND l.match = o.match AND l.outcome_key = o.outcome_key AND l.time = o.time
+    ) of_a_time
+    WHERE place = 1
+), services AS MATERIALIZED (
+    SELECT DISTINCT service FROM known
+), counted AS MATERIALIZED (
+    SELECT e.service, e.endpoint, coalesce(e.told_version, '') AS version, sum(e.events) AS queries
+    FROM version_hours e
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.service IN (SELECT service FROM services)
+    GROUP BY 1, 2, 3
+), bound AS MATERIALIZED (
     -- What no version needs, not even the one with the fewest queries, is left out while it is read.
-    SELECT
-        e.id, e.time, e.service, e.endpoint, coalesce(e.told_version, '') AS version, e.request_id, e.chance
+    SELECT (3 * $sample + 100) / CAST(min(queries) AS double precision) AS chance FROM counted
+), likely AS (
+    -- Those of less chance are found by an index; the others are read where they are needed.
+    SELECT e.id, e.time, e.service, e.endpoint, coalesce(e.told_version, '') AS version, e.chance
     FROM query_events e
-    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.service IN (SELECT service FROM known)
-        AND e.chance < (SELECT (3 * $sample + 100) / CAST(min(queries) AS double precision) FROM counted)
+    WHERE e.time >= $since AND e.time < $until AND chosen() AND e.service IN (SELECT service FROM services)
+        AND e.chance < 0.125 AND e.chance < (SELECT chance FROM bound)
+    UNION ALL
+    SELECT e.id, e.time, e.service, e.endpoint, coalesce(e.told_version, ''), e.chance
+    FROM bound b
+    CROSS JOIN query_events e
+    WHERE b.chance > 0.125 AND e.chance >= 0.125 AND e.chance < b.chance
+        AND e.time >= $since AND e.time < $until AND chosen() AND e.service IN (SELECT service FROM services)
 ), placed AS (
     -- Three times as many as are wanted are put in order.
     SELECT
-        a.id, a.time, a.service, a.endpoint, a.version, a.request_id,
+        a.id, a.time, a.service, a.endpoint, a.version, a.chance,
         row_number() OVER (PARTITION BY a.service, a.endpoint, a.version ORDER BY a.chance, a.id) AS place
     FROM likely a
     JOIN counted c ON c.service = a.service AND c.endpoint = a.endpoint AND c.version = a.version
     WHERE a.chance * c.queries < 3 * $sample + 100
+), sampled AS MATERIALIZED (
+    SELECT id, time, service, endpoint, version, chance FROM placed WHERE place <= $sample
+), answered AS (
+    SELECT s.id, s.service, s.endpoint, s.version, e.request_id, e."parameters"
+    FROM sampled s
+    JOIN answer_events e ON e.id = s.id AND e.time = s.time
+    WHERE s.chance < 0.125 AND e.time >= $since AND e.time < $until
+    UNION ALL
+    SELECT s.id, s.service, s.endpoint, s.version, e.request_id, e."parameters"
+    FROM sampled s
+    JOIN events e ON e.id = s.id AND e.time = s.time
+    WHERE s.chance >= 0.125 AND e.topic = 'apinode-query' AND e.time >= $since AND e.time < $until AND seen()
 ), told AS (
     SELECT
-        p.id, p.service, p.endpoint, p.version, p.request_id,
+        id, service, endpoint, version, request_id,
         texts_of(
-            e."parameters", '/features', '/input', '/inputs', '/record', '/records', '/params', '/query', '/result',
+            "parameters", '/features', '/input', '/inputs', '/record', '/records', '/params', '/query', '/result',
             '/results', '/output', '/outputs', '/response', '/prediction', '/predictions', '/context'
         ) AS t
-    FROM placed p
-    JOIN events e ON e.id = p.id AND e.time = p.time
-    WHERE p.place <= $sample AND e.topic = 'apinode-query' AND e.time >= $since AND e.time < $until AND seen()
+    FROM answered
 )
 SELECT
     'truth' AS kind, service, NULL AS endpoint, NULL AS version, outcome_key AS id, match AS request_id,

@@ -1,37 +1,58 @@
 -- Queries of API nodes with what they were asked and what they answered, under whichever names these are told: at most
 -- $sample of each endpoint and time, by chance but always the same.
 counted AS MATERIALIZED (
-    SELECT e.service, e.endpoint, e.time >= $since AS is_current, count(*) AS queries
-    FROM query_events e
+    SELECT e.service, e.endpoint, e.time >= $since AS is_current, CAST(sum(e.events) AS bigint) AS queries
+    FROM version_hours e
     WHERE e.time < $until AND (e.time >= $since OR (e.time >= $reference_since AND e.time < $reference_until))
         AND chosen() AND ($service = '' OR e.service = $service)
     GROUP BY 1, 2, 3
-), likely AS (
+), bound AS MATERIALIZED (
     -- What no endpoint needs, not even the one with the fewest queries, is left out while it is read.
+    SELECT (3 * $sample + 100) / CAST(min(queries) AS double precision) AS chance FROM counted
+), likely AS (
+    -- Those of less chance are found by an index; the others are read where they are needed.
     SELECT e.id, e.time, e.service, e.endpoint, e.chance, e.time >= $since AS is_current
     FROM query_events e
     WHERE e.time < $until AND (e.time >= $since OR (e.time >= $reference_since AND e.time < $reference_until))
         AND chosen() AND ($service = '' OR e.service = $service)
-        AND e.chance < (SELECT (3 * $sample + 100) / CAST(min(queries) AS double precision) FROM counted)
+        AND e.chance < 0.125 AND e.chance < (SELECT chance FROM bound)
+    UNION ALL
+    SELECT e.id, e.time, e.service, e.endpoint, e.chance, e.time >= $since
+    FROM bound b
+    CROSS JOIN query_events e
+    WHERE b.chance > 0.125 AND e.chance >= 0.125 AND e.chance < b.chance
+        AND e.time < $until AND (e.time >= $since OR (e.time >= $reference_since AND e.time < $reference_until))
+        AND chosen() AND ($service = '' OR e.service = $service)
 ), placed AS (
     -- Three times as many as are wanted are put in order.
     SELECT
-        a.id, a.time, a.service, a.endpoint, a.is_current, c.queries,
+        a.id, a.time, a.service, a.endpoint, a.is_current, a.chance, c.queries,
         row_number() OVER (PARTITION BY a.service, a.endpoint, a.is_current ORDER BY a.chance, a.id) AS place
     FROM likely a
     JOIN counted c ON c.service = a.service AND c.endpoint = a.endpoint AND c.is_current = a.is_current
     WHERE a.chance * c.queries < 3 * $sample + 100
+), wanted AS MATERIALIZED (
+    SELECT id, time, service, endpoint, is_current, chance, queries, place FROM placed WHERE place <= $sample
+), answered AS (
+    SELECT w.service, w.endpoint, w.is_current, w.place, w.queries, e."parameters"
+    FROM wanted w
+    JOIN answer_events e ON e.id = w.id AND e.time = w.time
+    WHERE w.chance < 0.125 AND e.time < $until
+        AND (e.time >= $since OR (e.time >= $reference_since AND e.time < $reference_until))
+    UNION ALL
+    SELECT w.service, w.endpoint, w.is_current, w.place, w.queries, e."parameters"
+    FROM wanted w
+    JOIN events e ON e.id = w.id AND e.time = w.time
+    WHERE w.chance >= 0.125 AND e.topic = 'apinode-query' AND e.time < $until
+        AND (e.time >= $since OR (e.time >= $reference_since AND e.time < $reference_until)) AND seen()
 ), told AS (
     SELECT
-        p.service, p.endpoint, p.is_current, p.place, p.queries,
+        service, endpoint, is_current, place, queries,
         texts_of(
-            e."parameters", '/features', '/input', '/inputs', '/record', '/records', '/params', '/query', '/result',
+            "parameters", '/features', '/input', '/inputs', '/record', '/records', '/params', '/query', '/result',
             '/results', '/output', '/outputs', '/response', '/prediction', '/predictions'
         ) AS t
-    FROM placed p
-    JOIN events e ON e.id = p.id AND e.time = p.time
-    WHERE p.place <= $sample AND e.topic = 'apinode-query' AND e.time < $until
-        AND (e.time >= $since OR (e.time >= $reference_since AND e.time < $reference_until)) AND seen()
+    FROM answered
 ), sampled AS (
     SELECT
         service, endpoint, is_current, place, queries,
