@@ -92,7 +92,7 @@ COUNTED_BY_TIME = {name for name in kept.RELATIONS if KEPT[name][0] in ("hour", 
 BY_TIME = COUNTED_BY_TIME - USAGE - {"item_hours", "version_hours"} | {*kept.NOBODY.values()}
 SESSIONS = {"session_hours", "session_days"}
 # Of people, projects and things these tell nothing.
-RUNS = {"run_hours"}
+RUNS = {"run_hours", "run_lists"}
 ENTITY = ("dataset", "SALES.orders")
 
 

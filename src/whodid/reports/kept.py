@@ -34,6 +34,7 @@ _AMONG: Final = {
     "session_hours": "e.session IS NOT NULL",
     "session_days": "e.session IS NOT NULL",
     "run_hours": "is_run()",
+    "run_lists": "is_run()",
     "flow_hours": (
         "has_flow_roles() OR (NOT has_roles() AND e.via LIKE '_%:_%' AND e.entity_type = 'dataset' AND e.type IN ("
         "'flow-object-build-success', 'flow-object-build-failed', 'dataset-read-data', 'dataset-read-data-sample'))"
@@ -61,8 +62,11 @@ _TOLD_WITH_PEOPLE: Final = _TOLD_BY_HOUR | {
 }
 _TOLD_BY: Final[dict[str, tuple[str, ...]]] = _TOLD_WITH_PEOPLE | {
     "total_hours": ("total_hours", "thing_hours"),
+    "run_lists": ("run_lists", "run_hours"),
     **{of_all: ("total_hours", *_TOLD_WITH_PEOPLE[name]) for name, of_all in NOBODY.items()},
 }
+# What a relation of runs one by one says as one of lists does.
+_AS_LISTS: Final = "(SELECT *, duration_ms AS durations, duration_ms AS total_ms FROM {})"
 OF_SESSIONS: Final = ("session_hours", "session_days")
 _OF_ENTITIES: Final = ("entity_hours", "entity_days")
 # What is read of queries that are chosen already.
@@ -174,7 +178,8 @@ def relations(
         by_time = KEPT[relation][0] in _LENGTHS
         able = [one for one in _TOLD_BY.get(name, (name,)) if one in store_keeps and _is_able(one, chosen, sight)]
         able = [one for one in able if in_days or KEPT[one][0] != "day"]
-        columns = tuple(one for one in KEPT[able[0] if able else relation][1:] if one in named or not asking)
+        columns_of = able[0] if able and "durations" not in KEPT[relation] else relation
+        columns = tuple(one for one in KEPT[columns_of][1:] if one in named or not asking)
         where[name] = chosen.where
         if name in _MADE_OF and not (able and even):
             told[name] = f"({_form(name, events=told[_MADE_OF[name]])})"
@@ -241,7 +246,10 @@ def _split(name: str, columns: Sequence[str], kind: str, edges: _Edges, chosen: 
         asked = [_within('"hour"', days, "day"), *asked] if days else []
     if days or not parts:
         whole_hours = [f'"hour" NOT IN ({", ".join(hours)})'] if hours else []
-        parts.append(_part("hour", columns, counted.format(name) or store_keeps[name], whole_hours + asked))
+        of_hours = counted.format(name) or store_keeps[name]
+        if "durations" in columns and name == "run_hours":
+            of_hours = _AS_LISTS.format(of_hours)
+        parts.append(_part("hour", columns, of_hours, whole_hours + asked))
     if kind in _TELLING:
         within = [_within('e."time"', hours, "hour")] if hours else []
         told = "told_events" if name in _OF_ENTITIES else f"told_{name}"

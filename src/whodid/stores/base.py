@@ -105,6 +105,8 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
     ),
     # Runs by how long they took.
     "run_hours": ("hour", "type", "level", "topic", "function", "duration_ms", "events", "failed", "first", "last"),
+    # Runs in lists of how long those of an hour took, their sum and their latest time.
+    "run_lists": ("hour", "type", "level", "topic", "function", "events", "failed", "durations", "total_ms", "last"),
     # The same by the day of UTC, from its first moment on.
     "user_days": ("day", *_PEOPLE, *_SUMS),
     "event_days": ("day", *_WHAT, *_SUMS),
@@ -144,11 +146,13 @@ KEPT_BY_POSTGRESQL: Final = (
     "user_hours", "event_hours", "thing_hours", "entity_hours", "session_hours", "flow_hours", "run_hours", "user_days",
     "event_days", "thing_days", "entity_days", "session_days", "error_events", "query_events", "login_events",
     "item_events", "usage_events", "usage_hours", "usage_days", "pod_events", "total_hours",
-    "item_hours",
+    "item_hours", "run_lists",
 )  # fmt: skip
 """Which of them PostgreSQL keeps."""
 
-KEPT_BY_DUCKDB: Final = tuple(name for name in KEPT if name not in ("total_hours", "item_hours", "version_hours"))
+KEPT_BY_DUCKDB: Final = tuple(
+    name for name in KEPT if name not in ("total_hours", "item_hours", "version_hours", "run_lists")
+)
 """Which of them DuckDB keeps."""
 
 

@@ -34,17 +34,17 @@ WITH people AS (
     GROUP BY 1
 ), taken AS (
     SELECT
-        e.function, count(*) AS runs, percentiles(e.duration_ms, 0.5, 0.95) AS taken_ms,
+        e.function, CAST(sum(e.events) AS bigint) AS runs, listed_percentiles(e.durations, 0.5, 0.95) AS taken_ms,
         CAST(sum(e.failed) AS bigint) AS failed
-    FROM run_hours e
+    FROM run_lists e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND e.function IS NOT NULL
     GROUP BY 1
 ), previous AS (
     -- Two looks at half of the time each: one at all of it would put every run to the one or the other side.
     SELECT
-        e.function, count(*) AS runs, percentiles(e.duration_ms, 0.5, 0.95) AS taken_ms,
+        e.function, CAST(sum(e.events) AS bigint) AS runs, listed_percentiles(e.durations, 0.5, 0.95) AS taken_ms,
         CAST(sum(e.failed) AS bigint) AS failed
-    FROM run_hours e
+    FROM run_lists e
     WHERE e.time >= $before AND e.time < $since AND chosen() AND e.function IS NOT NULL
     GROUP BY 1
 ), runs AS (

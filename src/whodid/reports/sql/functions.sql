@@ -29,11 +29,10 @@ WITH counted AS (
     SELECT
         e.function,
         CAST(sum(e.failed) AS bigint) AS errors,
-        percentiles(e.duration_ms, 0.5, 0.95, 0.99) AS taken_ms,
-        max(e.duration_ms) AS longest_ms,
-        sum(e.duration_ms) / 3600000 AS total_hours,
+        listed_percentiles(e.durations, 0.5, 0.95, 0.99, 1.0) AS taken_ms,
+        sum(e.total_ms) / 3600000 AS total_hours,
         max(e.last) AS last
-    FROM run_hours e
+    FROM run_lists e
     WHERE e.time >= $since AND e.time < $until AND chosen() AND e.function IS NOT NULL
     GROUP BY 1
 )
@@ -41,7 +40,7 @@ SELECT
     c.function, c.runs, c.people, t.errors,
     100 * CAST(t.errors AS double precision) / c.runs AS failed_percent,
     t.taken_ms[1] AS p50_ms, t.taken_ms[2] AS p95_ms, t.taken_ms[3] AS p99_ms,
-    t.longest_ms, t.total_hours, t.last, count(*) OVER () AS "of"
+    t.taken_ms[4] AS longest_ms, t.total_hours, t.last, count(*) OVER () AS "of"
 FROM counted c JOIN taken t ON t.function = c.function
 ORDER BY 2 DESC, 1
 LIMIT $limit

@@ -19,6 +19,8 @@ SELECT
     CASE WHEN is_error() THEN 1 ELSE 0 END AS errors,
     CASE WHEN is_error() OR e.status = 'failed' THEN 1 ELSE 0 END AS failed,
     number_of(parameter('rows')) AS row_count,
+    as_list(e.duration_ms) AS durations,
+    e.duration_ms AS total_ms,
     e.time AS first,
     e.time AS last
 FROM events e
