@@ -146,7 +146,7 @@ KEPT_BY_POSTGRESQL: Final = (
     "user_hours", "event_hours", "thing_hours", "entity_hours", "session_hours", "flow_hours", "run_hours", "user_days",
     "event_days", "thing_days", "entity_days", "session_days", "error_events", "query_events", "login_events",
     "item_events", "usage_events", "usage_hours", "usage_days", "pod_events", "total_hours",
-    "item_hours", "run_lists",
+    "item_hours", "run_lists", "version_hours", "outcome_events",
 )  # fmt: skip
 """Which of them PostgreSQL keeps."""
 
