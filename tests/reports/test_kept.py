@@ -89,7 +89,8 @@ def test_the_counts_and_the_events_give_the_same_rows(
 
 USAGE = {"usage_hours", "usage_days"}
 COUNTED_BY_TIME = {name for name in kept.RELATIONS if KEPT[name][0] in ("hour", "day")}
-BY_TIME = COUNTED_BY_TIME - USAGE - {"item_hours", "version_hours"} | {*kept.NOBODY.values()}
+OF_QUERIES = {"query_hours", "entity_query_hours"}
+BY_TIME = COUNTED_BY_TIME - USAGE - OF_QUERIES - {"item_hours", "version_hours"} | {*kept.NOBODY.values()}
 SESSIONS = {"session_hours", "session_days"}
 # Of people, projects and things these tell nothing.
 RUNS = {"run_hours", "run_lists"}
@@ -171,6 +172,18 @@ def test_one_thing_is_asked_of_what_is_kept_by_thing() -> None:
     assert found.told["error_events"] == "error_events"
     first_things = {"total_hours", *(f"thing_{length}{of}" for length in ("hours", "days") for of in ("", " of all"))}
     assert from_events(found) == SESSIONS | RUNS | {"flow_hours"} | first_things
+
+
+def test_queries_of_one_thing_are_asked_of_what_is_kept_by_thing() -> None:
+    def read(filters: Sequence[str]) -> kept.Relations:
+        chosen = kept.Chosen(filters, ENTITY if "entities" in filters else None, "all of it", "the rest")
+        return kept.relations("postgresql", str, times=[], chosen=chosen, sight=EVERYTHING)
+
+    assert "FROM whodid.query_hours " in read(["topics"]).told["query_hours"]
+    found = read(["entities"])
+    assert "FROM whodid.entity_query_hours " in found.told["query_hours"]
+    assert '"entity_id" = CAST($kept_id' in found.told["query_hours"]
+    assert (found.chosen["query_hours"], found.chosen["query_events"]) == ("the rest", "all of it")
 
 
 def test_people_by_project_are_asked_of_what_tells_of_projects() -> None:

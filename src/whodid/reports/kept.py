@@ -49,6 +49,7 @@ _TOLD_BY_HOUR: Final = {
     "entity_hours": ("thing_hours", "entity_hours"),
     "session_hours": ("session_hours",),
     "usage_hours": ("usage_hours",),
+    "query_hours": ("query_hours", "entity_query_hours"),
 }
 # Where a part of a report asks for nobody, it reads one of these instead.
 NOBODY: Final = {
@@ -68,7 +69,7 @@ _TOLD_BY: Final[dict[str, tuple[str, ...]]] = _TOLD_WITH_PEOPLE | {
 # What a relation of runs one by one says as one of lists does.
 _AS_LISTS: Final = "(SELECT *, duration_ms AS durations, duration_ms AS total_ms FROM {})"
 OF_SESSIONS: Final = ("session_hours", "session_days")
-_OF_ENTITIES: Final = ("entity_hours", "entity_days")
+_OF_ENTITIES: Final = ("entity_hours", "entity_days", "entity_query_hours")
 # What is read of queries that are chosen already.
 _OF_CHOSEN: Final = ("answer_events", "outcome_events")
 # What a statement may read, and the relation that it means.
@@ -79,6 +80,14 @@ _MADE_OF: Final = {
     "usage_days": "usage_events",
     "item_hours": "item_events",
     "version_hours": "query_events",
+    "query_hours": "query_events",
+    "entity_query_hours": "query_events",
+}
+# What these count of each event.
+_COUNTS: Final = {
+    "events": "1 AS events",
+    "failed": "CASE WHEN e.has_failed THEN 1 ELSE 0 END AS failed",
+    "durations": "as_list(e.duration_ms) AS durations",
 }
 # Stores in which events wait to be counted: what a relation's counts are called without those that wait, the events
 # that do, and what a relation makes of these. Both read apart make the statement a third of what a view of both would.
@@ -182,7 +191,7 @@ def relations(
         columns = tuple(one for one in KEPT[columns_of][1:] if one in named or not asking)
         where[name] = chosen.where
         if name in _MADE_OF and not (able and even):
-            told[name] = f"({_form(name, events=told[_MADE_OF[name]])})"
+            told[name] = f"({say(_form(name, events='uncounted')).replace('uncounted', told[_MADE_OF[name]])})"
         elif not able or (by_time and not even):
             told[name] = f"({say(_form(relation, columns))})"
         elif not by_time:
@@ -298,8 +307,8 @@ def _form(name: str, columns: Sequence[str] = (), events: str = "events") -> str
     """What a relation makes of the events, in the words of reports; by the hour and day these columns of it, or all."""
     if name in _MADE_OF:
         made_of = f"({_form(_MADE_OF[name])})" if events == "events" else events
-        count = "1 AS events, " if "events" in KEPT[name] else ""
-        return f"SELECT e.*, {count}e.time AS first, e.time AS last FROM {made_of} e"  # noqa: S608 (names of our own)
+        counts = "".join(f"{count}, " for column, count in _COUNTS.items() if column in KEPT[name])
+        return f"SELECT e.*, {counts}e.time AS first, e.time AS last FROM {made_of} e"  # noqa: S608 (names of our own)
     by_time = KEPT[name][0] in _LENGTHS
     file = files(__package__) / "sql" / "kept" / f"{'told' if by_time else name}.sql"
     text = file.read_text("utf-8").replace("FROM events e", f"FROM {events} e")

@@ -5,7 +5,6 @@ be named `e` where it says them.
 
     percentile(0.95, x)   where 95 of 100 values lie below
     percentiles(x, 0.5, 0.95)   several of them as a list, counted from 1: the values are put in order once
-    gathered_percentiles(x, 0.5, 0.95)   the same where values of a group do not come one after the other
     as_list(x)            the value, as a list of one where the store keeps lists of such values
     listed_percentiles(x, 0.5, 0.95)   percentiles of all that such lists hold
     parameter('name')     a parameter of the event, as text
@@ -87,16 +86,6 @@ def _percentiles(kind: str, words: list[exp.Expression]) -> str:
     if kind != "postgresql":
         return f"quantile_cont({value}, [{', '.join(shares)}])"
     return f"percentile_cont(ARRAY[{', '.join(shares)}]::double precision[]) WITHIN GROUP (ORDER BY {value})"
-
-
-def _gathered_percentiles(kind: str, words: list[exp.Expression]) -> str:
-    """PostgreSQL would put whole rows in the order of their groups first: three times the work of gathering values by
-    hashing. A group may have 67 million values, more than it reads within the time limit."""
-    if kind != "postgresql":
-        return _percentiles(kind, words)
-    value = words[0].sql(_SQLGLOT[kind])
-    told = f"unnest(array_agg({value}) FILTER (WHERE ({value}) IS NOT NULL)) AS told (value)"
-    return f"(SELECT {_percentiles(kind, [exp.column('value', 'told'), *words[1:]])} FROM {told})"  # noqa: S608 (words of our own)
 
 
 def _as_list(kind: str, words: list[exp.Expression]) -> str:
@@ -207,7 +196,6 @@ def _defined(name: str) -> Say:
 WORDS: Final[dict[str, tuple[int, Say]]] = {
     "percentile": (2, _percentile),
     "percentiles": (ANY, _percentiles),
-    "gathered_percentiles": (ANY, _gathered_percentiles),
     "as_list": (1, _as_list),
     "listed_percentiles": (ANY, _listed_percentiles),
     "parameter": (1, _parameter),

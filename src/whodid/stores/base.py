@@ -89,6 +89,10 @@ _USAGE: Final = (
     "execution", "thing", "thing_name", "memory_mb_s", "cpu_ms", "sql_ms", "llm_queries", "prompt_tokens",
     "completion_tokens", "llm_cost_usd", "cache_hits", "running_ms",
 )  # fmt: skip
+_QUERIES: Final = (
+    "hour", *_PEOPLE, "type", "level", "topic", "project", "entity_type", "entity_id", "service", "endpoint", "version",
+    "caller", "node", "events", "failed", "durations", "first", "last",
+)  # fmt: skip
 
 KEPT: Final[dict[str, tuple[str, ...]]] = {
     # By the hour: sums over the events that agree in all other columns.
@@ -122,6 +126,9 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
         *_NARROW, "request_id", "service", "endpoint", "version", "told_version", "caller", "node", "duration_ms",
         "has_failed", "chance",
     ),
+    # Queries with lists of how long they took, by the first thing that they touched, and by each.
+    "query_hours": _QUERIES,
+    "entity_query_hours": _QUERIES,
     # What samples of queries are taken by: how many there are of a version, what those were asked and answered that are
     # likely to be taken, and what became known of predictions.
     "version_hours": ("hour", "type", "level", "topic", "service", "endpoint", "told_version", "events"),
@@ -146,13 +153,15 @@ KEPT_BY_POSTGRESQL: Final = (
     "user_hours", "event_hours", "thing_hours", "entity_hours", "session_hours", "flow_hours", "run_hours", "user_days",
     "event_days", "thing_days", "entity_days", "session_days", "error_events", "query_events", "login_events",
     "item_events", "usage_events", "usage_hours", "usage_days", "pod_events", "total_hours",
-    "item_hours", "run_lists", "version_hours", "outcome_events",
+    "item_hours", "run_lists", "version_hours", "outcome_events", "query_hours", "entity_query_hours",
 )  # fmt: skip
 """Which of them PostgreSQL keeps."""
 
-KEPT_BY_DUCKDB: Final = tuple(
-    name for name in KEPT if name not in ("total_hours", "item_hours", "version_hours", "run_lists")
-)
+_KEPT_BY_POSTGRESQL_ALONE: Final = (
+    "total_hours", "item_hours", "version_hours", "run_lists",
+    "query_hours", "entity_query_hours",
+)  # fmt: skip
+KEPT_BY_DUCKDB: Final = tuple(name for name in KEPT if name not in _KEPT_BY_POSTGRESQL_ALONE)
 """Which of them DuckDB keeps."""
 
 

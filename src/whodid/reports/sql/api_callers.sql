@@ -21,20 +21,19 @@ WITH counted AS (
         caller,
         service,
         endpoint,
-        count(*) FILTER (WHERE time >= $since) AS queries,
-        count(*) FILTER (WHERE time < $since) AS previous,
-        count(*) FILTER (WHERE has_failed AND time >= $since) AS errors,
-        CAST(count(*) FILTER (WHERE has_failed AND time >= $since) AS double precision) * 100
-            / nullif(count(*) FILTER (WHERE time >= $since), 0) AS error_percent,
-        gathered_percentiles(CASE WHEN time >= $since THEN duration_ms END, 0.95) AS taken_ms,
-        max(time) AS last
-    FROM query_events e
+        sum(CASE WHEN time >= $since THEN events ELSE 0 END) AS queries,
+        sum(CASE WHEN time < $since THEN events ELSE 0 END) AS previous,
+        sum(CASE WHEN time >= $since THEN failed ELSE 0 END) AS errors,
+        listed_percentiles(CASE WHEN time >= $since THEN durations END, 0.95) AS taken_ms,
+        max(last) AS last
+    FROM query_hours e
     WHERE e.time >= $before AND e.time < $until AND chosen()
     GROUP BY 1, 2, 3
 )
 SELECT
-    caller, service, endpoint, queries, previous, errors, error_percent, taken_ms[1] AS p95_ms, last,
-    count(*) OVER () AS "of"
+    caller, service, endpoint, CAST(queries AS bigint) AS queries, CAST(previous AS bigint) AS previous,
+    CAST(errors AS bigint) AS errors, CAST(errors AS double precision) * 100 / nullif(queries, 0) AS error_percent,
+    taken_ms[1] AS p95_ms, last, count(*) OVER () AS "of"
 FROM counted
 ORDER BY queries DESC, previous DESC, caller, service, endpoint
 LIMIT $limit

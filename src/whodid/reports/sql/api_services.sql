@@ -27,31 +27,31 @@ WITH counted AS (
         service,
         endpoint,
         version,
-        count(*) FILTER (WHERE time >= $since) AS queries,
-        count(*) FILTER (WHERE time < $since) AS previous,
-        CAST(count(*) FILTER (WHERE time >= $since) AS double precision) * 3600 / CAST(
-            extract(epoch FROM CAST($until AS timestamp) - CAST($since AS timestamp)) AS double precision
-        ) AS per_hour,
-        count(*) FILTER (WHERE has_failed AND time >= $since) AS errors,
-        CAST(count(*) FILTER (WHERE has_failed AND time >= $since) AS double precision) * 100
-            / nullif(count(*) FILTER (WHERE time >= $since), 0) AS error_percent,
-        gathered_percentiles(CASE WHEN time >= $since THEN duration_ms END, 0.5, 0.95, 0.99) AS taken_ms,
-        min(CASE WHEN time >= $since THEN time END) AS first,
-        max(CASE WHEN time >= $since THEN time END) AS last
-    FROM query_events e
+        sum(CASE WHEN time >= $since THEN events ELSE 0 END) AS queries,
+        sum(CASE WHEN time < $since THEN events ELSE 0 END) AS previous,
+        sum(CASE WHEN time >= $since THEN failed ELSE 0 END) AS errors,
+        listed_percentiles(CASE WHEN time >= $since THEN durations END, 0.5, 0.95, 0.99) AS taken_ms,
+        min(CASE WHEN time >= $since THEN first END) AS first,
+        max(CASE WHEN time >= $since THEN last END) AS last
+    FROM query_hours e
     WHERE e.time >= $before AND e.time < $until AND chosen()
     GROUP BY 1, 2, 3
 ), asking AS (
     SELECT service, endpoint, version, count(DISTINCT caller) AS callers, count(DISTINCT node) AS nodes
     FROM (
         SELECT DISTINCT service, endpoint, version, caller, node
-        FROM query_events e
+        FROM query_hours e
         WHERE e.time >= $since AND e.time < $until AND chosen()
     ) each_of_them
     GROUP BY 1, 2, 3
 )
 SELECT
-    c.service, c.endpoint, c.version, c.queries, c.previous, c.per_hour, c.errors, c.error_percent,
+    c.service, c.endpoint, c.version, CAST(c.queries AS bigint) AS queries, CAST(c.previous AS bigint) AS previous,
+    CAST(c.queries AS double precision) * 3600 / CAST(
+        extract(epoch FROM CAST($until AS timestamp) - CAST($since AS timestamp)) AS double precision
+    ) AS per_hour,
+    CAST(c.errors AS bigint) AS errors,
+    CAST(c.errors AS double precision) * 100 / nullif(c.queries, 0) AS error_percent,
     coalesce(a.callers, 0) AS callers, coalesce(a.nodes, 0) AS nodes,
     c.taken_ms[1] AS p50_ms, c.taken_ms[2] AS p95_ms, c.taken_ms[3] AS p99_ms, c.first, c.last,
     count(*) OVER () AS "of"
