@@ -32,7 +32,7 @@ def test_times_that_sessions_are_compared_with(sql: str, expected: set[str] | No
 
 
 def test_sessions_of_the_overview_are_compared_with_three_times() -> None:
-    assert compared(reports.report("overview").sql, SESSIONS) == {"before", "since", "until"}
+    assert compared(reports.report("overview").sql, SESSIONS) == frozenset({"before", "since", "until"})
 
 
 def test_only_days_in_which_sessions_are_compared_are_read_by_the_hour() -> None:
