@@ -43,20 +43,20 @@ CORES: Final = 2
 
 FIGURES: Final = (
     Figure("fdatasync_p50_ms", "a write to the disk is durable after", 0.15, "ms", "whodid bench", "fdatasync_p50_ms"),
-    Figure("ingest_1", "acknowledged, 1 event a request", 21_925, "events/s", "python -m bench.ingest", "ingest_1"),
-    Figure("ingest_100", "acknowledged, 100 a request", 366_773, "events/s", "python -m bench.ingest", "ingest_100"),
+    Figure("ingest_1", "acknowledged, 1 event a request", 20_999, "events/s", "python -m bench.ingest", "ingest_1"),
+    Figure("ingest_100", "acknowledged, 100 a request", 439_741, "events/s", "python -m bench.ingest", "ingest_100"),
     Figure(
-        "ingest_1000", "acknowledged, 1,000 a request", 474_435, "events/s", "python -m bench.ingest", "ingest_1000"
+        "ingest_1000", "acknowledged, 1,000 a request", 635_895, "events/s", "python -m bench.ingest", "ingest_1000"
     ),
     Figure(
-        "sustained", "taken, stored and found, DuckDB", 162_132, "events/s", "python -m bench.sustained", "sustained"
+        "sustained", "taken, stored and found, DuckDB", 163_014, "events/s", "python -m bench.sustained", "sustained"
     ),
     Figure(
-        "visible_p50_ms", "found after the answer, median", 105, "ms", "python -m bench.sustained", "visible_p50_ms"
+        "visible_p50_ms", "found after the answer, median", 106, "ms", "python -m bench.sustained", "visible_p50_ms"
     ),
-    Figure("duckdb_bytes", "on disk, DuckDB", 107, "bytes/event", "python -m bench.pages", "bytes_per_event"),
-    Figure("postgresql", "stored, PostgreSQL", 36_483, "events/s", "python -m bench.postgresql_store"),
-    Figure("postgresql_bytes", "on disk, PostgreSQL", 879, "bytes/event", "python -m bench.pages"),
+    Figure("duckdb_bytes", "on disk, DuckDB", 106, "bytes/event", "python -m bench.pages", "bytes_per_event"),
+    Figure("postgresql", "stored, PostgreSQL", 43_833, "events/s", "python -m bench.postgresql_store"),
+    Figure("postgresql_bytes", "on disk, PostgreSQL", 895, "bytes/event", "python -m bench.pages"),
     Figure("two_receivers", "two receivers against one, PostgreSQL", 1.92, "times", "python -m bench.receivers"),
     Figure("clickhouse", "stored, ClickHouse", 239_258, "events/s", "python -m bench.clickhouse_store"),
     Figure("clickhouse_bytes", "on disk, ClickHouse", 94, "bytes/event", "python -m bench.pages"),
@@ -89,7 +89,7 @@ SHAPES: Final = (
         3_000_000_000,
         "2 receivers of 2 cores; PostgreSQL with 8 cores and its own disk",
         "the loss of a receiver, but for what it had not stored; the database, by its own replication",
-        "PostgreSQL: receivers take turns to write; 879 bytes an event; wide questions that its counts do not answer",
+        "PostgreSQL: receivers take turns to write; 895 bytes an event; wide questions that its counts do not answer",
     ),
     Shape(
         "Kafka + ClickHouse",
