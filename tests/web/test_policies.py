@@ -183,7 +183,7 @@ def test_a_hashed_value_is_found_again(server: WebServer) -> None:
     refused(server.client.post("/v1/policies/hash", json={"value": "a"}), "conflict")
     created(server, hashed=["email"])
     first = server.client.post("/v1/policies/hash", json={"value": "ada@example.org"}).json()["hash"]
-    assert first.startswith("hmac-sha256:") and "ada" not in first
+    assert first.startswith("hmac-sha256:") and "example" not in first
     assert server.client.post("/v1/policies/hash", json={"value": "ada@example.org"}).json()["hash"] == first
 
 
