@@ -40,8 +40,9 @@ DATABASE = "bench"
 COLD_RUNS = 2
 # By then a question is stored as an event.
 PAUSE_S = 1.0
-# What servers that wait take of a processor, all together.
+# What servers that wait take of a processor, all together, and when they have to do so at the latest.
 REST_SHARE_MAX = 0.1
+REST_S_MAX = 300.0
 TEXT = ("text anywhere in the events of 7 days, any case", 70)
 
 # What was asked in earlier runs is not asked about: its events hold the text that is searched for.
@@ -173,13 +174,15 @@ def sides(data: Path, stores: list[str]) -> Iterator[dict[str, Side]]:
 
 
 def wait_for_rest(asked: dict[str, Side]) -> None:
-    """Return when what the servers and their engines do after their start is done."""
-    share = 1.0
-    while share > REST_SHARE_MAX:
-        begin_s, before_s = time.perf_counter(), sum(side.processor_s() for side in asked.values())
+    """Return when what the servers and their engines do after their start is done; TimeoutError if it never is."""
+    deadline_s = time.perf_counter() + REST_S_MAX
+    while (begin_s := time.perf_counter()) < deadline_s:
+        before_s = sum(side.processor_s() for side in asked.values())
         time.sleep(2.0)
         taken_s = sum(side.processor_s() for side in asked.values()) - before_s
-        share = taken_s / (time.perf_counter() - begin_s)
+        if taken_s <= REST_SHARE_MAX * (time.perf_counter() - begin_s):
+            return
+    raise TimeoutError(f"the servers did not come to rest within {REST_S_MAX:.0f} s")
 
 
 def ask(asked: dict[str, Side], end: datetime, runs: int) -> None:

@@ -11,9 +11,17 @@ from sqlglot import exp
 
 @functools.lru_cache(maxsize=256)
 def compared(sql: str, relations: Collection[str]) -> frozenset[str] | None:
-    """The parameters with which the parts of a report that read these relations compare `time`.
+    """The names of the parameters with which the parts of a report that read these relations compare `time`.
 
-    None where such a part does anything else with `time`, which may then be compared with others elsewhere.
+    None where such a part does anything else with `time`, which may then be compared with others elsewhere; an empty
+    set where no part reads them, or none compares.
+
+    Parameters
+    ----------
+    sql
+        The report's statement, in the words of reports.
+    relations
+        Names of relations of `stores.base.KEPT`.
     """
     found = set()
     for table in sqlglot.parse_one(sql, read="duckdb").find_all(exp.Table):
