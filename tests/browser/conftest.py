@@ -53,6 +53,8 @@ class Watched:
 
     def settle(self) -> None:
         """Wait until nothing loads any more and every chart is drawn."""
+        # A page that only began to come has no body.
+        self.page.wait_for_load_state("domcontentloaded")
         self.page.evaluate(_SCROLL)
         self.page.wait_for_function(_SETTLED, timeout=60_000)
 
