@@ -54,7 +54,7 @@ def reader(request: pytest.FixtureRequest, server: WebServer) -> Iterator[Reader
 
 
 def test_events_by_user_entity_and_time(reader: Reader) -> None:
-    answer = reader.events(user="otto", entity=("query", "Ä/1 ?"), since="1h", type="chart-*")
+    answer = reader.events(user="otto", entity=("query", "Ä/1 ?"), since="1d", type="chart-*")
     assert len(answer) == 10
     assert not answer.truncated
     first = next(iter(answer))
@@ -89,8 +89,8 @@ def test_an_answer_may_be_longer_than_a_page(reader: Reader, monkeypatch: pytest
 
 
 def test_activity_and_usage(reader: Reader) -> None:
-    assert len(reader.activity(entity="query:Ä/1 ?", since="1h")) == 30
-    usage = reader.usage(user="otto", since="1h")
+    assert len(reader.activity(entity="query:Ä/1 ?", since="1d")) == 30
+    usage = reader.usage(user="otto", since="1d")
     assert usage.numbers["runs"] == 10
     assert [row["user"] for row in usage["top_users"]] == ["otto"]
     assert set(usage.plain()) >= {"since", "until", "numbers", "by_day", "top_entities"}

@@ -79,7 +79,7 @@ def test_kill_at_a_named_point(
     server.url = f"http://127.0.0.1:{free_port}"
     try:
         with sending(server, seed=occurrence) as senders:
-            assert doomed.process.wait(60) == -signal.SIGKILL, f"{point} was never reached"
+            assert doomed.process.wait(180) == -signal.SIGKILL, f"{point} was never reached"
             server.start()
             wait_until_stored(server)
         assert_exactly_once(server, senders)

@@ -81,7 +81,7 @@ def test_killed_while_sending(point: str, data: Path, free_port: int, central: S
     try:
         doomed.start(wait=False)
         sender.start()
-        assert doomed.process.wait(60) == -signal.SIGKILL, f"{point} was never reached"
+        assert doomed.process.wait(180) == -signal.SIGKILL, f"{point} was never reached"
         server.start()
         sender.finish()
         wait_until_sent(server, "central")
@@ -130,7 +130,7 @@ def test_killed_between_the_dead_letters_and_the_cursor(data: Path, free_port: i
             doomed.start()
             events = [{"id": one, "time": "2026-11-20T10:00:00Z", "type": "login"} for one in ids]
             assert doomed.request("POST", "/v1/events", events)[0] == 200
-            assert doomed.process.wait(60) == -signal.SIGKILL
+            assert doomed.process.wait(180) == -signal.SIGKILL
             server.start()
             wait_until_sent(server, "siem")
             letters = server.request("GET", "/v1/targets/siem/dead-letters")[1]["dead_letters"]
