@@ -23,7 +23,7 @@ import sqlglot
 from whodid.reading.dialect import dialect_of
 from whodid.reading.sight import Sight
 from whodid.reports.common import Shift
-from whodid.stores.base import KEPT
+from whodid.stores.base import COLUMNS, KEPT, WORKED_OUT
 
 RELATIONS: Final = tuple(KEPT)
 
@@ -92,10 +92,11 @@ _COUNTS: Final = {
 # Stores in which events wait to be counted: what a relation's counts are called without those that wait, the events
 # that do, and what a relation makes of these. Both read apart make the statement a third of what a view of both would.
 _COUNTED: Final = {"duckdb": "counted_{}", "clickhouse": "(SELECT * FROM kept_{} WHERE counting = ANY($countings))"}
-_WAITING: Final = {"duckdb": ("SELECT * EXCLUDE (person, who) FROM uncounted_events e", "SELECT * FROM told_{} e")}
+_WAITING: Final = {"duckdb": ("SELECT {} FROM uncounted_events e", "SELECT * FROM told_{} e")}
 # Stores with views of what relations make of all events, and which of these wait.
 _TELLING: Final = {"clickhouse": 'NOT toYYYYMMDD(e."time") = ANY($counted_days)'}
 _WORD: Final = re.compile(r"\w+")
+_OF_EVENTS: Final = tuple(column.name for column in (*COLUMNS, *WORKED_OUT))
 # The columns by which a filter, or a part of a sight, chooses.
 _ASKED_BY: Final = {
     "users": {"user", "acting_for"},
@@ -239,9 +240,9 @@ def _split(name: str, columns: Sequence[str], kind: str, edges: _Edges, chosen: 
     store_keeps = dialect_of(kind).kept
     counted = _COUNTED.get(kind, "")
     waiting, waiting_of = _WAITING.get(kind, ("", ""))
-    events = dialect_of(kind).events
+    events, read = dialect_of(kind).events, _read(columns, form, chosen.where)
     if name in _MADE_OF:
-        events, waiting = store_keeps[_MADE_OF[name]], waiting_of.format(_MADE_OF[name])
+        events, read, waiting = store_keeps[_MADE_OF[name]], "*", waiting_of.format(_MADE_OF[name])
     hours, days = ([f"CAST(${edge} AS timestamp)" for edge in begins] for begins in edges)
     asked, touched = [], []
     if name in _OF_ENTITIES:
@@ -263,9 +264,15 @@ def _split(name: str, columns: Sequence[str], kind: str, edges: _Edges, chosen: 
         within = [_within('e."time"', hours, "hour")] if hours else []
         told = "told_events" if name in _OF_ENTITIES else f"told_{name}"
         parts.append(_part("time", columns, f"{told} e", [f"({' OR '.join([_TELLING[kind], *within])})", *touched]))
-    elif uncounted := _uncounted(events, waiting, hours):
+    elif uncounted := _uncounted(f"SELECT {read} FROM {events} e", waiting.format(read), hours):  # noqa: S608
         parts.append(_part("time", columns, f"(WITH uncounted AS ({uncounted}) {form}) e", touched))
     return f"({' UNION ALL '.join(parts)})"
+
+
+def _read(columns: Sequence[str], *texts: str) -> str:
+    """The columns of events that are among these or that statements name: an engine looks at each that is read."""
+    named = {"time", *columns, *_WORD.findall(" ".join(texts))}
+    return ", ".join(f'"{column}"' for column in _OF_EVENTS if column in named)
 
 
 def _uncounted(events: str, waiting: str, hours: Sequence[str]) -> str:
@@ -273,8 +280,7 @@ def _uncounted(events: str, waiting: str, hours: Sequence[str]) -> str:
     if not hours:
         return waiting
     within = _within('e."time"', hours, "hour")
-    read = f"SELECT * FROM {events} e WHERE {within}"  # noqa: S608
-    return f"{read} UNION ALL {waiting} WHERE NOT {within}" if waiting else read
+    return f"{events} WHERE {within} UNION ALL {waiting} WHERE NOT {within}" if waiting else f"{events} WHERE {within}"
 
 
 def _part(time: str, columns: Sequence[str], relation: str, where: Sequence[str]) -> str:
