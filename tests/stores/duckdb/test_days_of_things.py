@@ -48,6 +48,19 @@ def test_rows_by_the_day_are_kept_where_they_are_fewer(
     assert by_day(store) == (of_their_own, len(events))
 
 
+def test_what_was_done_with_a_thing_in_an_hour_or_day_lies_together(store: DuckDBStore, batches: Batches) -> None:
+    hours = [
+        event(time=START.replace(hour=hour, minute=minute), entities=[entity("query", f"q-{minute % 3}")])
+        for hour in (9, 8)
+        for minute in range(30)
+    ]
+    count(store, batches, hours)
+    for table, length, times in (("kept_thing_hours", "hour", 2), ("kept_thing_days", "day", 1)):
+        lying = [tuple(row.values()) for row in rows(store, f"SELECT {length}, entity_id FROM {table} ORDER BY rowid")]
+        assert len(lying) == times * 3
+        assert lying == sorted(lying)
+
+
 def test_days_are_told_by_both(store: DuckDBStore, batches: Batches) -> None:
     count(store, batches, OFTEN_THE_SAME)
     count(store, batches, ALL_DIFFERENT)

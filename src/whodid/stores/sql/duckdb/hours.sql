@@ -24,7 +24,7 @@ SELECT
     sum(row_count) AS row_count, min(first) AS first, max(last) AS last
 FROM {told}
 GROUP BY ALL
-ORDER BY hour
+ORDER BY {order}
 
 -- name: sum_users
 -- Out of the things that this transaction has counted: they are fewer than the events.
@@ -35,7 +35,7 @@ SELECT
 FROM kept_thing_hours
 WHERE rowid >= {own_rows}
 GROUP BY ALL
-ORDER BY hour
+ORDER BY {order}
 
 -- name: sum_things
 -- A thing is called what it was called in one of the events. Where hardly any rows would be one, neither those of the
@@ -60,10 +60,10 @@ WITH summed AS MATERIALIZED (
 )
 SELECT summed.*, days.day
 FROM summed LEFT JOIN days ON days.day = date_trunc('day', summed.hour)
-ORDER BY hour
+ORDER BY {order}
 
 -- name: distinct_hours
-INSERT INTO kept_{relation} SELECT DISTINCT * FROM {told} ORDER BY hour
+INSERT INTO kept_{relation} SELECT DISTINCT * FROM {told} ORDER BY {order}
 
 -- name: most_hours
 -- Out of the events that this transaction has kept.
@@ -81,7 +81,7 @@ SELECT
 FROM kept_usage_events
 WHERE rowid >= {own_rows}
 GROUP BY ALL
-ORDER BY hour
+ORDER BY {order}
 
 -- name: drop_days
 DELETE FROM kept_{relation} WHERE day >= $since AND day < $until
@@ -95,7 +95,7 @@ SELECT
 FROM {told}
 WHERE {among}
 GROUP BY ALL
-ORDER BY day
+ORDER BY {order}
 
 -- name: sum_days_of_things
 INSERT INTO kept_{relation} BY NAME
@@ -107,14 +107,14 @@ SELECT
 FROM {told}
 WHERE ({among}) AND day IS NULL
 GROUP BY ALL
-ORDER BY day
+ORDER BY {order}
 
 -- name: distinct_days
 INSERT INTO kept_{relation} BY NAME
 SELECT DISTINCT date_trunc('day', hour) AS day, session, "user", acting_for, person, who
 FROM {told}
 WHERE {among}
-ORDER BY day
+ORDER BY {order}
 
 -- name: most_days
 INSERT INTO kept_{relation} BY NAME
@@ -131,10 +131,10 @@ SELECT
 FROM {told}
 WHERE {among}
 GROUP BY ALL
-ORDER BY day
+ORDER BY {order}
 
 -- name: events
-INSERT INTO kept_{relation} FROM {told} ORDER BY time
+INSERT INTO kept_{relation} FROM {told} ORDER BY {order}
 
 -- name: counted_up_to
 SELECT receiver, max(seq) FROM uncounted_events GROUP BY receiver
