@@ -47,7 +47,15 @@ SELECT
     0.0, 0.0, 0.0,
     sum(p.memory_gb_h), sum(p.cpu_h), sum(p.memory_request_gb_h), sum(p.cpu_request_h),
     0.0, 0.0, 0.0, 0.0, 0
-FROM pods_used p
+FROM (
+    -- Before anything is joined: pods say the same again and again.
+    SELECT
+        day, annotated_project, labelled_project, execution, login,
+        sum(memory_gb_h) AS memory_gb_h, sum(cpu_h) AS cpu_h, sum(memory_request_gb_h) AS memory_request_gb_h,
+        sum(cpu_request_h) AS cpu_request_h
+    FROM pods_used
+    GROUP BY 1, 2, 3, 4, 5
+) p
 LEFT JOIN (
     SELECT execution, max(project) AS project, max(login) AS login, max(context_type) AS context_type
     FROM belonging WHERE execution IS NOT NULL GROUP BY 1
