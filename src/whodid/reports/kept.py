@@ -164,9 +164,9 @@ def relations(
     by
         What a report that reads by the day is asked to cut times to; "hour" makes it read by the hour.
     asking
-        The report's statement in the store's words: relations by the hour and day have the columns that it and the
-        conditions name, because an engine looks at every expression before it drops those that nobody asks for.
-        All of them when it is empty.
+        The report's statement in the store's words: the relations that it reads are told; those by the hour and day
+        have the columns that it and the conditions name, because an engine looks at every expression before it drops
+        those that nobody asks for. All of them when it is empty.
     whole
         False to read the events alone.
     visited
@@ -184,7 +184,7 @@ def relations(
     store_keeps = dialect_of(kind).kept if whole else {}
     told: dict[str, str] = {}
     where: dict[str, str] = {}
-    for name, relation in _ASKED.items():
+    for name, relation in _asked(asking).items():
         by_time = KEPT[relation][0] in _LENGTHS
         able = [one for one in _TOLD_BY.get(name, (name,)) if one in store_keeps and _is_able(one, chosen, sight)]
         able = [one for one in able if in_days or KEPT[one][0] != "day"]
@@ -204,6 +204,15 @@ def relations(
             if able[0] in _OF_ENTITIES:
                 where[name] = chosen.rest
     return Relations(told, where, params)
+
+
+def _asked(asking: str) -> Mapping[str, str]:
+    """What a statement names, with what that is made of, and the relations that are meant; all when it is empty."""
+    if not asking:
+        return _ASKED
+    read = {name for name in _ASKED if f"{name}}}" in asking}
+    read |= {_MADE_OF[name] for name in read & _MADE_OF.keys()}
+    return {name: relation for name, relation in _ASKED.items() if name in read}
 
 
 class _Edges(NamedTuple):
