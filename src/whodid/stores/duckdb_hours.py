@@ -17,11 +17,11 @@ from whodid.stores import migrate
 
 # Who asks reads each event that waits, 0.1 µs for a tile; a counting leaves a row for every key that occurs in it. So
 # events wait until they are a part of all: rows of a key are some hundreds, however many events come in.
-_WAITING_SHARE: Final = 1 / 200
+_WAITING_SHARE: Final = 1 / 400
 # Counting fewer at once costs more of each: 50,000 4.1 µs, 100,000 3.3, 400,000 2.0.
-_WAITING_LEAST: Final = 100_000
+_WAITING_LEAST: Final = 50_000
 # Where more than that comes in meanwhile, and in bulk, few and large countings leave more for storing: up to here.
-PAUSE_S: Final = 10.0
+PAUSE_S: Final = 5.0
 WAITING_MAX: Final = 1_000_000
 # While more and more comes in, storing goes first up to here.
 WAITING_MAX_BUSY: Final = 5_000_000
