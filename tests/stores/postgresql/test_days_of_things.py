@@ -71,3 +71,22 @@ def test_late_and_forgotten_events_make_their_day_anew(
     store.rest()
     assert told(postgresql_url, "SELECT sum(events)::int FROM whodid.kept_thing_days") == [(12,)]
     assert_counts_are_exact(store, DAYS)
+
+
+def test_what_was_done_alike_on_a_day_lies_together(
+    store: PostgreSQLStore, batches: Batches, postgresql_url: str
+) -> None:
+    done = [
+        event(time=time, type=("query-start", "chart-drawn")[number % 2], entities=[entity("query", f"q-{number % 3}")])
+        for time in HOURS
+        for number in range(6)
+    ]
+    store.write([batches.of([*done, event(time=START + timedelta(days=1))])])
+    store.rest()
+    store.rest()
+    lying = told(
+        postgresql_url,
+        "SELECT t.type, d.thing FROM whodid.kept_thing_days d JOIN whodid.kept_things t USING (thing) ORDER BY d.ctid",
+    )
+    assert len(lying) == 6
+    assert lying == sorted(lying)
