@@ -1,15 +1,16 @@
 """Memory over a long time under a steady, low load: does it stay flat?
 
-    python -m bench.soak [--minutes 30] [--rate 2000] [--warm-up-minutes 76] [--warm-up-rate 3000]
-                         [--duckdb-memory-mb 160] [--output soak.json]
+    python -m bench.soak [--minutes 30] [--rate 2000] [--warm-up-minutes 76] [--warm-up-rate 3000] [--settle-minutes 10]
+                         [--duckdb-memory-mb 128] [--output soak.json]
 
 A server takes in events, keeps them, and is asked every few seconds as people ask: reports, pages of events, the tail
 of what came in, a page of the web application. Resident memory, open files and threads are read every few seconds, and
 what of the memory the engine says it holds: pages of the file (up to its limit) and what is not in the file yet (a saw
 with teeth of 128 MB of log). A server that just began fills for hours at so low a rate what the engine bounds: pages
 of its file, and lists of blocks that are gone, which it cleans when they are long (42 MB in all, after 20,000 joins; a
-load leaves as much in them as three). The warm-up takes in more events than the engine's limit holds, and then
-questions fill these. From then on all has to stay where it is: the exit code is 1 if it does not.
+load leaves as much in them as three). The warm-up takes in more events than the engine's limit holds, then questions
+fill these, and then both settle at the rate that is watched. From then on all has to stay where it is: the exit code is
+1 if it does not.
 Runs beside other work: after the warm-up it takes about a quarter of a core.
 """
 
@@ -194,14 +195,17 @@ def fill(server: ServerProcess) -> None:
     server.query(_ALL_PAGES)
 
 
-def soak(warm_up: Stretch, stretch: Stretch, folder: Path, memory_mb: int) -> tuple[Watch, Watch, int]:
-    """Who watched the warm-up and what came after, and events that were acknowledged and never found."""
+def soak(
+    warm_up: Stretch, settling: Stretch, stretch: Stretch, folder: Path, memory_mb: int
+) -> tuple[Watch, Watch, int]:
+    """Who watched the warm-up and what came after it had settled, and events that were acknowledged and never found."""
     environment = {"WHODID_DUCKDB_MEMORY_BYTES_MAX": str(memory_mb * 1024 * 1024)}
     with serving(folder / "data", environment=environment) as server:
-        before, acknowledged_before = watched(server, warm_up)
+        before, acknowledged = watched(server, warm_up)
         fill(server)
-        watch, acknowledged = watched(server, stretch)
-        acknowledged += acknowledged_before
+        _, settled = watched(server, settling)
+        watch, last = watched(server, stretch)
+        acknowledged += settled + last
         deadline = time.monotonic() + 60
         count = "SELECT count(*) FROM events WHERE source = 'client'"
         while (found := server.scalar(count)) < acknowledged and time.monotonic() < deadline:
@@ -215,16 +219,18 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2_000.0, help="events a second")
     parser.add_argument("--warm-up-minutes", type=float, default=76.0)
     parser.add_argument("--warm-up-rate", type=float, default=3_000.0, help="events a second")
-    parser.add_argument("--duckdb-memory-mb", type=int, default=160)
+    parser.add_argument("--settle-minutes", type=float, default=10.0)
+    parser.add_argument("--duckdb-memory-mb", type=int, default=128)
     parser.add_argument("--output", type=Path, help="the samples, as JSON")
     arguments = parser.parse_args()
     warm_up = Stretch(arguments.warm_up_minutes, arguments.warm_up_rate)
+    settling = Stretch(arguments.settle_minutes, arguments.rate)
     stretch = Stretch(arguments.minutes, arguments.rate)
     with tempfile.TemporaryDirectory(dir=".") as name:
         folder = Path(name)
         print(f"{stretch.minutes:g} minutes at {stretch.rate:,.0f} events/s after {warm_up.minutes:g} at "
               f"{warm_up.rate:,.0f}, DuckDB; {describe(folder)}\n", flush=True)  # fmt: skip
-        before, watch, lost = soak(warm_up, stretch, folder, arguments.duckdb_memory_mb)
+        before, watch, lost = soak(warm_up, settling, stretch, folder, arguments.duckdb_memory_mb)
     samples = watch.samples
     if arguments.output:
         told = {"warm_up": before.samples, "samples": samples}
