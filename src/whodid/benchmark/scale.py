@@ -56,7 +56,7 @@ FIGURES: Final = (
     ),
     Figure("duckdb_bytes", "on disk, DuckDB", 106, "bytes/event", "python -m bench.pages", "bytes_per_event"),
     Figure("postgresql", "stored, PostgreSQL", 43_833, "events/s", "python -m bench.postgresql_store"),
-    Figure("postgresql_bytes", "on disk, PostgreSQL", 895, "bytes/event", "python -m bench.pages"),
+    Figure("postgresql_bytes", "on disk, PostgreSQL", 898, "bytes/event", "python -m bench.pages"),
     Figure("two_receivers", "two receivers against one, PostgreSQL", 1.92, "times", "python -m bench.receivers"),
     Figure("clickhouse", "stored, ClickHouse", 239_258, "events/s", "python -m bench.clickhouse_store"),
     Figure("clickhouse_bytes", "on disk, ClickHouse", 94, "bytes/event", "python -m bench.pages"),
@@ -89,7 +89,7 @@ SHAPES: Final = (
         3_000_000_000,
         "2 receivers of 2 cores; PostgreSQL with 8 cores and its own disk",
         "the loss of a receiver, but for what it had not stored; the database, by its own replication",
-        "PostgreSQL: receivers take turns to write; 895 bytes an event; wide questions that its counts do not answer",
+        "PostgreSQL: receivers take turns to write; 898 bytes an event; wide questions that its counts do not answer",
     ),
     Shape(
         "Kafka + ClickHouse",
