@@ -49,13 +49,13 @@ FIGURES: Final = (
         "ingest_1000", "acknowledged, 1,000 a request", 635_895, "events/s", "python -m bench.ingest", "ingest_1000"
     ),
     Figure(
-        "sustained", "taken, stored and found, DuckDB", 163_014, "events/s", "python -m bench.sustained", "sustained"
+        "sustained", "taken, stored and found, DuckDB", 154_760, "events/s", "python -m bench.sustained", "sustained"
     ),
     Figure(
         "visible_p50_ms", "found after the answer, median", 106, "ms", "python -m bench.sustained", "visible_p50_ms"
     ),
     Figure("duckdb_bytes", "on disk, DuckDB", 106, "bytes/event", "python -m bench.pages", "bytes_per_event"),
-    Figure("postgresql", "stored, PostgreSQL", 43_833, "events/s", "python -m bench.postgresql_store"),
+    Figure("postgresql", "stored, PostgreSQL", 40_948, "events/s", "python -m bench.postgresql_store"),
     Figure("postgresql_bytes", "on disk, PostgreSQL", 898, "bytes/event", "python -m bench.pages"),
     Figure("two_receivers", "two receivers against one, PostgreSQL", 1.92, "times", "python -m bench.receivers"),
     Figure("clickhouse", "stored, ClickHouse", 239_258, "events/s", "python -m bench.clickhouse_store"),
