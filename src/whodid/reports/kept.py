@@ -210,6 +210,7 @@ def _asked(asking: str) -> Mapping[str, str]:
     """What a statement names, with what that is made of, and the relations that are meant; all when it is empty."""
     if not asking:
         return _ASKED
+    # As `{name}` where it is read, and as `{chosen name}` in conditions.
     read = {name for name in _ASKED if f"{name}}}" in asking}
     read |= {_MADE_OF[name] for name in read & _MADE_OF.keys()}
     return {name: relation for name, relation in _ASKED.items() if name in read}

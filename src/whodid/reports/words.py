@@ -317,7 +317,7 @@ def _said(node: exp.Expression, *, kind: str, shifts: int) -> exp.Expression:
         node.set("this", exp.Var(this=f"{{{node.name}}}"))
         return node
     if kind == "postgresql" and isinstance(node, exp.Extract) and node.name.upper() == "EPOCH":
-        # As a binary number: `extract` makes a decimal one, which takes as long as finding the two times does.
+        # As a binary number: `extract` makes a decimal one, which takes longer.
         between = node.expression.transform(functools.partial(_said, kind=kind, shifts=shifts))
         return exp.Anonymous(this="date_part", expressions=[exp.Literal.string("epoch"), between])
     if isinstance(node, exp.Anonymous) and node.name.lower() in (*WORDS, "local"):

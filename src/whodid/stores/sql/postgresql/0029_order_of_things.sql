@@ -1,6 +1,6 @@
--- Views without a query around their union: each row of things passes two steps fewer, a tenth of what most tiles of the
--- pages take. The censuses of pods in the order in which their gaps are measured: of all rows these are a third. And
--- things of a day that are alike lie together, so that what gathers them meets the same places one after the other.
+-- Things of a day that are alike lie together, so that what gathers them meets the same places one after the other. Their
+-- views work out people where the rows come from, without a query around the union: uses by feature and person took a
+-- tenth less. And the censuses of pods have the order in which their gaps are measured; of all rows these are a third.
 CREATE OR REPLACE VIEW whodid.thing_days AS
 SELECT
     d.day, d."user", d.acting_for, coalesce(d.acting_for, d."user") AS person,
@@ -33,6 +33,7 @@ SELECT
     node_type, has_via, by_hand, package, version, verb, entity_type, entity_id, entity_name, events, uses, runs,
     errors, failed, row_count, first, last
 FROM whodid.waiting_hours;
+
 CREATE OR REPLACE VIEW whodid.thing_hours AS
 SELECT
     d.hour, d."user", d.acting_for, coalesce(d.acting_for, d."user") AS person,
@@ -60,7 +61,7 @@ BEGIN
     ASSERT position(by_thing IN settle) > 0;
     EXECUTE replace(
         settle, by_thing,
-        E'FROM counted JOIN whodid.kept_things t USING (thing) CROSS JOIN worth\n            WHERE is_worth\n'
+        E'FROM counted LEFT JOIN whodid.kept_things t USING (thing) CROSS JOIN worth\n            WHERE is_worth\n'
         || E'            ORDER BY t.type, t.function, thing, "user"\n'
     );
 END
@@ -68,7 +69,7 @@ $do$;
 
 CREATE TEMP TABLE ordered_days ON COMMIT DROP AS
 SELECT d.*
-FROM whodid.kept_thing_days d JOIN whodid.kept_things t USING (thing)
+FROM whodid.kept_thing_days d LEFT JOIN whodid.kept_things t USING (thing)
 ORDER BY d.day, t.type, t.function, d.thing, d."user";
 TRUNCATE whodid.kept_thing_days;
 INSERT INTO whodid.kept_thing_days SELECT * FROM ordered_days;
