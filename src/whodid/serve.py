@@ -40,7 +40,10 @@ COLLECT_USUALLY = gc.get_threshold()
 
 
 class Server:
-    """The whole program on one port. `start` returns when it answers; `close` finishes what was accepted."""
+    """The whole program on one port. `start` returns when it answers; `close` finishes what was accepted.
+
+    over  set when it has stopped answering; who sets it asks those in `wait` to go on.
+    """
 
     def __init__(self, config: Config):
         self.config = config
@@ -53,9 +56,11 @@ class Server:
         self._thread: threading.Thread | None = None
         self._uvicorn: Any = None
         self._ended = threading.Event()
+        self._opened = False
+        self.over = threading.Event()
 
-    def start(self) -> None:
-        """Open the engine, bind the port, begin to answer.
+    def open(self) -> None:
+        """Bind the port and open the engine, which may wait for its store; nobody is answered yet.
 
         Raises
         ------
@@ -71,13 +76,22 @@ class Server:
         except BaseException:
             self._socket.close()
             raise
+        self._opened = True
         try:
             self._refuse_open_doors()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def start(self) -> None:
+        """Begin to answer; `open` first, if that was not done."""
+        if not self._opened:
+            self.open()
+        try:
             self._serve()
             _spare_collections()
         except BaseException:
-            self._socket.close()
-            self.engine.close()
+            self._let_go()
             raise
 
     @property
@@ -102,11 +116,8 @@ class Server:
         return f"{self.url}/sign-in?token={self.engine.directory.create_sign_in_token()}"
 
     def wait(self) -> None:
-        """Block until the server has stopped answering."""
-        # Not by joining the thread: an exception out of a signal's handler, as `whodid serve` raises it, makes Python
-        # 3.11 take a thread that is being joined for ended.
-        if self._thread is not None:
-            self._ended.wait()
+        """Block until the server has stopped answering, or somebody set `over`."""
+        self.over.wait()
 
     def close(self) -> None:
         """Be not ready, stop answering, finish what was accepted, store it, let go of the folder.
@@ -121,9 +132,13 @@ class Server:
             self._thread.join()
             self._thread = None
             self._checkers.close()
-            self._socket.close()
-            self.engine.close()
+            self._let_go()
             _collect_as_usual()
+
+    def _let_go(self) -> None:
+        self._opened = False
+        self._socket.close()
+        self.engine.close()
 
     def _refuse_open_doors(self) -> None:
         if not self.on_loopback and not self.engine.directory.has_keys_or_users():
@@ -214,6 +229,7 @@ class Server:
                 runner.run(self._uvicorn.serve(sockets=[self._socket]))
         finally:
             self._ended.set()
+            self.over.set()
 
 
 def _spare_collections() -> None:

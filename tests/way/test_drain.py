@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
 import socket
@@ -38,6 +39,17 @@ def test_it_is_not_ready_before_it_stops_taking(data: Path, free_port: int) -> N
         server.start()
         sender.finish()
         assert_exactly_once(server, [sender])
+    finally:
+        server.kill()
+
+
+def test_asked_as_soon_as_it_answers_it_ends_in_order(data: Path, free_port: int) -> None:
+    server = ServerProcess(data, port=free_port).start(wait=False)
+    try:
+        deadline = time.monotonic() + 60
+        while not _answers(free_port):
+            assert time.monotonic() < deadline and not server.ended()
+        assert server.stop() == 0
     finally:
         server.kill()
 
@@ -96,6 +108,18 @@ def test_a_full_disk_is_told_before_anybody_posts_and_forgotten_when_there_is_ro
         assert server.request("GET", "/healthz")[0] == 200
     finally:
         server.kill()
+
+
+def _answers(port: int) -> bool:
+    """Whether the port is answered on: it is bound, and connections to it wait, before that."""
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        line.request("GET", "/healthz")
+        return line.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        line.close()
 
 
 def _wait_until_closed(host: str, port: int) -> None:

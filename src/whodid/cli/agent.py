@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import threading
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from whodid.cli.options import verb
+from whodid.cli.stopping import stop_asked
 from whodid.errors import WhodidError
 
 app = verb(
@@ -67,14 +67,8 @@ def agent(
         once=once,
     )
     _log_to_stderr()
-    stop = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
-    try:
+    with stop_asked() as stop:
         return _run(Agent(settings), stop)
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 @app.command

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from whodid.cli.stopping import stop_asked
 from whodid.cli.terminal import note
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def demo(
     from whodid.reading.local import LocalReader
 
     story: Story = story_of(data, events=events, days=days, seed=seed)
-    with _stopping() as stop, _running(data, port) as server:
+    with stop_asked() as stop, _running(data, port) as server:
         if not story.filled:
             fill(server.engine, data, story, stop)
         if stop.is_set():
@@ -86,19 +85,6 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that what was accepted is finished first."""
-    stop = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
-    try:
-        yield stop
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _announce(server: Server, data: Path) -> None:

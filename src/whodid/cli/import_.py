@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
 from whodid.cli.options import ANYWHERE, Place, verb
+from whodid.cli.stopping import stop_asked
 from whodid.errors import WhodidError
 
 if TYPE_CHECKING:
@@ -129,15 +128,9 @@ def _follow(importer: Importer, checkpoints: Checkpoints, paths: tuple[str, ...]
     from whodid.cli.terminal import note
     from whodid.datasets.follow import Follower
 
-    stop = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
-    try:
+    with stop_asked() as stop:
         note("Following; Ctrl-C ends it.")
         Follower(importer, checkpoints, paths).run(stop)
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _exit_code(summary: Summary, problems: list[Problem]) -> int:

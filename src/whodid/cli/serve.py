@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from whodid.cli.options import verb
+from whodid.cli.stopping import stop_asked
 from whodid.cli.terminal import note, without_secrets
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from whodid.serve import Server
 
 app = verb(
@@ -50,23 +48,16 @@ def serve(
     from whodid.serve import Server
 
     server = Server(Config(host=host, port=port, data=data, store=store, journal=journal))
-    server.start()
-    stops = [signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGINT)]
-    try:
-        announce(server)
-        server.wait()
-    except Stopped:
-        note("Stopping: finishing what was accepted.")
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
-        server.close()
-        for number, before in zip((signal.SIGTERM, signal.SIGINT), stops, strict=True):
-            signal.signal(number, before)
-
-
-class Stopped(BaseException):
-    """Somebody asked the server to stop."""
+    # Until the door opens nothing was accepted: a signal ends it at once, however long a store lets it wait.
+    server.open()
+    with stop_asked(server.over):
+        server.start()
+        try:
+            announce(server)
+            server.wait()
+            note("Stopping: finishing what was accepted.")
+        finally:
+            server.close()
 
 
 def announce(server: Server) -> None:
@@ -85,7 +76,3 @@ def announce(server: Server) -> None:
         lines.append("Programs need a key: whodid key create NAME --scope write")
     print("\n".join(lines))
     sys.stdout.flush()
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise Stopped
