@@ -159,7 +159,7 @@ def test_the_live_tail_shows_what_comes_and_pauses(visit: Callable[..., Watched]
     page.wait_for_selector("tr[data-event]")
     page.click("#live")
     page.wait_for_selector('#live[aria-pressed="true"]')
-    page.wait_for_timeout(300)
+    page.wait_for_selector("#live-state >> text=Waiting for events")
     body = json.dumps({"type": "login-success", "user": "somebody.new"}).encode()
     headers = {"content-type": "application/json", "authorization": f"Bearer {story.key}"}
     urllib.request.urlopen(urllib.request.Request(f"{story.url}/v1/events", body, headers), timeout=10)

@@ -22,12 +22,15 @@ BARS = "SELECT type, count(*) AS events FROM events GROUP BY 1 ORDER BY 2 DESC"
 
 
 def press(page: Page, words: str) -> None:
-    """Press the button of these words in the main part of the page."""
+    """Press the button of these words in the main part of the page, and wait for all of the page it leads to."""
     page.locator("main").get_by_role("button", name=words, exact=True).first.click()
+    page.wait_for_load_state("domcontentloaded")
 
 
 def follow(page: Page, words: str) -> None:
+    """Follow the link of these words in the main part of the page, to all of where it leads."""
     page.locator("main").get_by_role("link", name=words, exact=True).first.click()
+    page.wait_for_load_state("domcontentloaded")
 
 
 def notice(page: Page) -> str:
@@ -102,7 +105,7 @@ def test_a_key_is_made_used_and_revoked(visit: Callable[..., Watched], story: Se
     headers = {"content-type": "application/json", "authorization": f"Bearer {secret}"}
     urllib.request.urlopen(urllib.request.Request(f"{story.url}/v1/events", body, headers), timeout=10)
     follow(page, "Keys")
-    page.get_by_role("link", name="Revoke nightly loader").click()
+    follow(page, "Revoke nightly loader")
     assert "was last used" in page.inner_text("main") or "was never used" in page.inner_text("main")
     press(page, "Revoke the key")
     assert "nightly loader is revoked" in notice(page)
@@ -128,7 +131,7 @@ def test_a_rule_is_tried_on_real_traffic_switched_on_moved_and_deleted(
     page.fill('input[name="user"]', "erika.brandt")
     press(page, "Start the capture")
     looked_at(watched, pictures, "settings-policy")
-    page.get_by_role("button", name="Stop capture-1").click()
+    press(page, "Stop capture-1")
     assert "is stopped" in notice(page)
     page.goto(f"{watched.url}/settings/policy/no%20clicks/delete")
     press(page, "Delete the rule")
@@ -167,7 +170,7 @@ def test_files_are_connected_defined_looked_into_and_imported(
         (tmp_path / day / "events.json").write_text("\n".join(lines) + "\n")
     watched = visit()
     page = watched.open("/settings/connections")
-    page.get_by_role("link", name="Add a connection: Folder of the server").click()
+    follow(page, "Add a connection: Folder of the server")
     page.fill('input[name="name"]', "old-audit")
     page.fill('input[name="option_path"]', str(tmp_path))
     press(page, "Add the connection")
@@ -190,7 +193,7 @@ def test_files_are_connected_defined_looked_into_and_imported(
 def test_an_alert_is_tried_made_and_muted(visit: Callable[..., Watched], pictures: Path) -> None:
     watched = visit()
     page = watched.open("/settings/alerts")
-    page.get_by_role("link", name="Add an alert: Failed logins").click()
+    follow(page, "Add an alert: Failed logins")
     page.fill('input[name="name"]', "probes")
     press(page, "What would it find?")
     page.wait_for_selector("text=Tried")
@@ -289,7 +292,7 @@ def test_without_scripts_the_console_is_a_form_and_a_table(visit: Callable[..., 
     page = watched.page
     page.goto(f"{watched.url}/console")
     page.fill("#sql", BARS)
-    page.click("#run")
+    press(page, "Run")
     assert page.locator("#answer tbody tr").count() > 5
     page.goto(f"{watched.url}/console?history=1")
     assert "SELECT type" in page.inner_text(".asked-before")

@@ -180,18 +180,23 @@
 
   function start() {
     stream = new EventSource(button.dataset.stream);
-    state.textContent = "Waiting for events …";
+    state.textContent = "Connecting …";
+    stream.addEventListener("open", () => { state.textContent = came ? soFar() : "Waiting for events …"; });
     stream.addEventListener("event", (message) => {
       const body = $("tbody", rows);
       if (!body) { location.reload(); return; }
       body.prepend(row(JSON.parse(message.data)));
       came += 1;
-      state.textContent = `${came.toLocaleString("en")} came`;
+      state.textContent = soFar();
       while (body.rows.length > KEPT) body.lastElementChild.remove();
     });
     stream.addEventListener("skipped", () => { state.textContent = "More came than is shown."; });
     stream.addEventListener("error", () => { if (stream) state.textContent = "The connection is lost; trying again …"; });
     turn(true);
+  }
+
+  function soFar() {
+    return `${came.toLocaleString("en")} came`;
   }
 
   function stop() {
