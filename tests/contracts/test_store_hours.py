@@ -31,16 +31,20 @@ SESSIONS = [f"0b0e9f0a-7f50-4b0c-8f0e-{number:012d}" for number in range(12)]
 # What tells of few events.
 OF_OTHER_EVENTS = (
     "flow_hours", "run_hours", "run_lists", "usage_hours", "usage_days", "item_hours", "version_hours", "query_hours",
-    "entity_query_hours",
+    "entity_query_hours", "pod_hours",
 )  # fmt: skip
+SUM, FIRST, LAST = "CAST(sum({}) AS double precision)", "CAST(min({}) AS varchar)", "CAST(max({}) AS varchar)"
+# What is told of fractions comes to something else in another order, far behind the point.
+ROUNDED = "CAST(round(CAST(sum({}) AS decimal(30, 15)), 9) AS varchar)"
 SUMS = {
-    "events": "sum", "uses": "sum", "runs": "sum", "errors": "sum", "failed": "sum", "row_count": "sum", "first": "min",
-    "last": "max", "entity_name": "max", "total_ms": "sum",
+    **dict.fromkeys(("events", "uses", "runs", "errors", "failed", "row_count", "total_ms"), SUM),
+    "first": FIRST, "last": LAST, "entity_name": LAST,
     **dict.fromkeys(
         ("memory_mb_s", "cpu_ms", "sql_ms", "llm_queries", "prompt_tokens", "completion_tokens", "llm_cost_usd",
          "cache_hits", "running_ms"),
-        "max",
+        LAST,
     ),
+    **dict.fromkeys(("measured_s", "memory_gb_h", "cpu_h", "memory_request_gb_h", "cpu_request_h"), ROUNDED),
 }  # fmt: skip
 # How long runs took lies in lists, which come apart in other places than the hours do.
 LISTED = "listed_percentiles(durations, 0.0, 0.3, 0.5, 0.9, 1.0)"
@@ -61,13 +65,12 @@ def kept_rows(store: Store, name: str, relation: str, columns: Mapping[str, str]
     told = {column: f'"{columns.get(column, column)}"' for column in KEPT[name]}
     if (length := KEPT[name][0]) in ("hour", "day"):
         told[length] = f"date_trunc('{length}', {told[length]})"
+    if "is_census" in told:
+        # Engines write truth in words or numbers.
+        told["is_census"] = f"CASE WHEN {told['is_census']} THEN 1 ELSE 0 END"
     keys = [column for column in KEPT[name] if column not in (*SUMS, "durations")]
     listed = [f'CAST({told[column]} AS varchar) AS "{column}"' for column in keys]
-    listed += [
-        f'CAST({SUMS[column]}({told[column]}) AS {_PLAIN[SUMS[column]]}) AS "{column}"'
-        for column in KEPT[name]
-        if column in SUMS
-    ]
+    listed += [f'{SUMS[column].format(told[column])} AS "{column}"' for column in KEPT[name] if column in SUMS]
     if "durations" in KEPT[name]:
         listed.append(translated(f"SELECT {LISTED} AS durations", store.kind).removeprefix("SELECT "))
     return sorted(
@@ -78,9 +81,6 @@ def kept_rows(store: Store, name: str, relation: str, columns: Mapping[str, str]
             ),
         )
     )
-
-
-_PLAIN = {"sum": "double precision", "min": "varchar", "max": "varchar"}
 
 
 def assert_counts_are_exact(store: Store, names: Iterable[str] = KEPT) -> None:
@@ -146,6 +146,23 @@ PARAMETERS: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 
 
+CENSUS = {"topic": "compute-resource-usage", "type": "kubernetes-cluster-usage-status"}
+
+
+def any_pod(chance: random.Random) -> dict[str, Any]:
+    return {
+        "namespace": chance.choice(("dss", "other")), "name": chance.choice(("a", "b")),
+        "phase": chance.choice((None, "Running", "Failed")), "memoryMB": chance.choice((None, 12.5, 700)),
+        "memoryRequestMB": chance.choice((-1, 1024)), "cpuMillis": chance.choice((3, "x")), "cpuRequestMillis": 500,
+        "labels": {"dataiku.com/dku-project-key": "sales"},
+    }  # fmt: skip
+
+
+def any_census(chance: random.Random) -> dict[str, Any]:
+    pods = [any_pod(chance) for _ in range(chance.randrange(3))]
+    return CENSUS | {"parameters": {"clusterId": chance.choice("kl"), "podsStatus": {"pods": pods}}}
+
+
 def any_event(chance: random.Random) -> Event:
     fields: dict[str, Any] = {
         "type": chance.choice(TYPES),
@@ -166,6 +183,8 @@ def any_event(chance: random.Random) -> Event:
         "entities": chance.choice(ENTITIES),
         "parameters": chance.choice(PARAMETERS),
     }
+    if chance.random() < 0.2:
+        fields |= any_census(chance)
     hours = chance.choice((0, 1, 2, 3, 400, -50_000))
     return event(time=DAY + timedelta(hours=hours, microseconds=chance.randrange(3_600_000_000)), **fields)
 

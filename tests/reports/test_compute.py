@@ -154,6 +154,14 @@ def test_gaps_are_those_of_each_cluster(desk: Desk) -> None:
     assert subjects(desk)["unattributed"]["pod_memory_gb_h"] == pytest.approx(2 * 10 / 60)
 
 
+def test_a_census_counts_until_the_next_one_even_if_that_comes_after_the_time(desk: Desk) -> None:
+    desk.put(*(census(at(3, 9, seconds=60 * minute), pod(6144, 0)) for minute in (40, 50, 62, 72)))
+    row = subjects(desk, since=at(3, 9), until=at(3, 10))["unattributed"]
+    assert row["pod_memory_gb_h"] == pytest.approx(6 * (10 + 12) / 60)
+    row = subjects(desk, since=at(3, 9, seconds=45 * 60), until=at(3, 9, seconds=55 * 60))["unattributed"]
+    assert row["pod_memory_gb_h"] == pytest.approx(6 * 12 / 60)
+
+
 def test_old_and_new_names_of_a_pods_cpu_mean_the_same(desk: Desk) -> None:
     old = {"name": "o", "memoryMB": 0, "cpuMillis": 2000}
     desk.put(census(at(3, 9), old, pod(0, 2000)), census(at(3, 9, seconds=600)))

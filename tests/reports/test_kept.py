@@ -90,7 +90,7 @@ def test_the_counts_and_the_events_give_the_same_rows(
 USAGE = {"usage_hours", "usage_days"}
 COUNTED_BY_TIME = {name for name in kept.RELATIONS if KEPT[name][0] in ("hour", "day")}
 OF_QUERIES = {"query_hours", "entity_query_hours"}
-BY_TIME = COUNTED_BY_TIME - USAGE - OF_QUERIES - {"item_hours", "version_hours"} | {*kept.NOBODY.values()}
+BY_TIME = COUNTED_BY_TIME - USAGE - OF_QUERIES - {"item_hours", "version_hours", "pod_hours"} | {*kept.NOBODY.values()}
 SESSIONS = {"session_hours", "session_days"}
 # Of people, projects and things these tell nothing.
 RUNS = {"run_hours", "run_lists"}
@@ -162,6 +162,16 @@ def test_use_of_compute_that_is_not_kept_by_the_hour_is_read_from_its_events(giv
     assert {told(**given).told[name] for name in USAGE} == {
         "(SELECT e.*, e.time AS first, e.time AS last FROM usage_events e)"
     }
+
+
+def test_pods_of_an_hour_in_which_a_time_lies_are_told_of_censuses_up_to_the_next_one() -> None:
+    found = told(times=[datetime(2026, 11, 1, 9), datetime(2026, 11, 2)]).told["pod_hours"]
+    assert "FROM pod_hours WHERE TRUE" in found and "pod_events" not in found
+    found = told(times=[datetime(2026, 11, 1, 9, 30)]).told["pod_hours"]
+    assert 'FROM pod_hours WHERE "hour" NOT IN (CAST($edge_0 AS timestamp))' in found
+    edge = "CAST($edge_0 AS timestamp)"
+    assert f"(c.time >= {edge} AND c.time < {edge} + INTERVAL '75 minutes')" in found
+    assert f"(e.time >= {edge} AND e.time < {edge} + INTERVAL '1 hour')" in found
 
 
 def test_one_thing_is_asked_of_what_is_kept_by_thing() -> None:

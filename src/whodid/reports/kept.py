@@ -82,7 +82,14 @@ _MADE_OF: Final = {
     "version_hours": "query_events",
     "query_hours": "query_events",
     "entity_query_hours": "query_events",
+    "pod_hours": "pod_events",
 }
+_PODS: Final = "pod_hours"
+# What a census found counts until the next one, for 15 minutes at most: so much more is looked at.
+_OF_REPORT: Final = (
+    "c.time >= $since AND c.time < CAST($until AS timestamp) + INTERVAL '15 minutes'",
+    "e.time >= $since AND e.time < $until",
+)
 # What these count of each event.
 _COUNTS: Final = {
     "events": "1 AS events",
@@ -192,11 +199,14 @@ def relations(
         columns = tuple(one for one in KEPT[columns_of][1:] if one in named or not asking)
         where[name] = chosen.where
         if name in _MADE_OF and not (able and even):
-            told[name] = f"({say(_form(name, events='uncounted')).replace('uncounted', told[_MADE_OF[name]])})"
+            form = say(_form(name, events="uncounted", spans=_OF_REPORT))
+            told[name] = f"({form.replace('uncounted', told[_MADE_OF[name]])})"
         elif not able or (by_time and not even):
             told[name] = f"({say(_form(relation, columns))})"
         elif not by_time:
             told[name] = store_keeps[name]
+        elif name == _PODS:
+            told[name] = _pods(columns, store_keeps, edges.hours, say)
         else:
             form = say(_form(able[0], columns, "uncounted"))
             within = edges_of_sessions if name in OF_SESSIONS else edges
@@ -263,7 +273,7 @@ def _split(name: str, columns: Sequence[str], kind: str, edges: _Edges, chosen: 
         whole_days = [f'"day" NOT IN ({", ".join(days)})'] if days else []
         parts.append(_part("day", columns, counted.format(name) or store_keeps[name], whole_days + asked))
         name = name.replace("days", "hours")
-        asked = [_within('"hour"', days, "day"), *asked] if days else []
+        asked = [_within('"hour"', days, "1 day"), *asked] if days else []
     if days or not parts:
         whole_hours = [f'"hour" NOT IN ({", ".join(hours)})'] if hours else []
         of_hours = counted.format(name) or store_keeps[name]
@@ -271,11 +281,25 @@ def _split(name: str, columns: Sequence[str], kind: str, edges: _Edges, chosen: 
             of_hours = _AS_LISTS.format(of_hours)
         parts.append(_part("hour", columns, of_hours, whole_hours + asked))
     if kind in _TELLING:
-        within = [_within('e."time"', hours, "hour")] if hours else []
+        within = [_within('e."time"', hours, "1 hour")] if hours else []
         told = "told_events" if name in _OF_ENTITIES else f"told_{name}"
         parts.append(_part("time", columns, f"{told} e", [f"({' OR '.join([_TELLING[kind], *within])})", *touched]))
     elif uncounted := _uncounted(f"SELECT {read} FROM {events} e", waiting.format(read), hours):  # noqa: S608
         parts.append(_part("time", columns, f"(WITH uncounted AS ({uncounted}) {form}) e", touched))
+    return f"({' UNION ALL '.join(parts)})"
+
+
+def _pods(
+    columns: Sequence[str], store_keeps: Mapping[str, str], edges: Collection[str], say: Callable[[str], str]
+) -> str:
+    """The store's counts by the hour but those of some hours, and what the censuses of these found."""
+    begins = [f"CAST(${edge} AS timestamp)" for edge in edges]
+    whole_hours = [f'"hour" NOT IN ({", ".join(begins)})'] if begins else []
+    parts = [_part("hour", columns, store_keeps[_PODS], whole_hours)]
+    if begins:
+        spans = (_within("c.time", begins, "75 minutes"), _within("e.time", begins, "1 hour"))
+        form = say(_form(_PODS, events="uncounted", spans=spans)).replace("uncounted", store_keeps[_MADE_OF[_PODS]])
+        parts.append(_part("time", columns, f"({form}) e", []))
     return f"({' UNION ALL '.join(parts)})"
 
 
@@ -289,7 +313,7 @@ def _uncounted(events: str, waiting: str, hours: Sequence[str]) -> str:
     """The events of some hours, and those of others that wait to be counted; empty when there can be none."""
     if not hours:
         return waiting
-    within = _within('e."time"', hours, "hour")
+    within = _within('e."time"', hours, "1 hour")
     return f"{events} WHERE {within} UNION ALL {waiting} WHERE NOT {within}" if waiting else f"{events} WHERE {within}"
 
 
@@ -299,8 +323,8 @@ def _part(time: str, columns: Sequence[str], relation: str, where: Sequence[str]
 
 
 def _within(time: str, begins: Sequence[str], length: str) -> str:
-    """That a time lies in one of these hours or days."""
-    each = (f"({time} >= {at} AND {time} < {at} + INTERVAL '1 {length}')" for at in begins)
+    """That a time lies in one of the spans of this length that begin so."""
+    each = (f"({time} >= {at} AND {time} < {at} + INTERVAL '{length}')" for at in begins)
     return f"({' OR '.join(each)})"
 
 
@@ -319,21 +343,33 @@ def _is_able(name: str, chosen: Chosen, sight: Sight) -> bool:
 
 
 @cache
-def _form(name: str, columns: Sequence[str] = (), events: str = "events") -> str:
-    """What a relation makes of the events, in the words of reports; by the hour and day these columns of it, or all."""
+def _form(
+    name: str, columns: Sequence[str] = (), events: str = "events", spans: tuple[str, str] = ("TRUE", "TRUE")
+) -> str:
+    """What a relation makes of the events, in the words of reports; by the hour and day these columns of it, or all.
+
+    spans  of pods: the condition on censuses `c` that are looked at, and that on `e`, which count.
+    """
+    if name == _PODS:
+        made_of = f"({_form(_MADE_OF[name])})" if events == "events" else events
+        looked_at, counted = spans
+        return _text(name).format(looked_at=looked_at, counted=counted).replace(_MADE_OF[name], made_of)
     if name in _MADE_OF:
         made_of = f"({_form(_MADE_OF[name])})" if events == "events" else events
         counts = "".join(f"{count}, " for column, count in _COUNTS.items() if column in KEPT[name])
         return f"SELECT e.*, {counts}e.time AS first, e.time AS last FROM {made_of} e"  # noqa: S608 (names of our own)
     by_time = KEPT[name][0] in _LENGTHS
-    file = files(__package__) / "sql" / "kept" / f"{'told' if by_time else name}.sql"
-    text = file.read_text("utf-8").replace("FROM events e", f"FROM {events} e")
+    text = _text("told" if by_time else name).replace("FROM events e", f"FROM {events} e")
     if not by_time:
         return text
     select = sqlglot.parse_one(text, read="duckdb")
     wanted = columns or KEPT[name]
     select.set("expressions", [one for one in select.expressions if one.is_star or one.alias in wanted])
     return f"{select.sql('duckdb')} WHERE {_AMONG.get(name, 'TRUE')}"
+
+
+def _text(name: str) -> str:
+    return (files(__package__) / "sql" / "kept" / f"{name}.sql").read_text("utf-8")
 
 
 def _hour_of(at: datetime) -> datetime:

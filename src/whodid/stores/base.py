@@ -147,13 +147,18 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
         *_NARROW, "cluster", "is_census", "pod", "namespace", "phase", "annotated_project", "labelled_project",
         "execution", "login", "memory_mb", "memory_request_mb", "cpu_millis", "cpu_request_millis",
     ),
+    # What they held, and were measured, until the next census: that may be of another hour.
+    "pod_hours": (
+        "hour", "cluster", "is_census", "namespace", "pod", "annotated_project", "labelled_project", "execution",
+        "login", "measured_s", "memory_gb_h", "cpu_h", "memory_request_gb_h", "cpu_request_h",
+    ),
 }  # fmt: skip
 
 KEPT_BY_POSTGRESQL: Final = (
     "user_hours", "event_hours", "thing_hours", "entity_hours", "session_hours", "flow_hours", "run_hours", "user_days",
     "event_days", "thing_days", "entity_days", "session_days", "error_events", "query_events", "login_events",
-    "item_events", "usage_events", "usage_hours", "usage_days", "pod_events", "total_hours",
-    "item_hours", "run_lists", "version_hours", "outcome_events", "query_hours", "entity_query_hours",
+    "item_events", "usage_events", "usage_hours", "usage_days", "pod_events", "pod_hours",
+    "total_hours", "item_hours", "run_lists", "version_hours", "outcome_events", "query_hours", "entity_query_hours",
 )  # fmt: skip
 """Which of them PostgreSQL keeps."""
 

@@ -38,7 +38,9 @@ def forget(cursor: duckdb.DuckDBPyConnection, level: str, before: datetime) -> F
                 events = int(counted[0][0])
         duckdb_hours.count_days_anew(cursor, given["since"], given["until"])
         for relation in duckdb_hours.EVENTS:
-            cursor.execute(sql["kept_events"].format(relation=relation), given)
+            gone = cursor.execute(sql["kept_events"].format(relation=relation), given).fetchall()
+            if relation == "pod_events" and gone[0][0]:
+                duckdb_hours.reopen_pods(cursor, given["since"] - timedelta(hours=1))
     return Forgotten(events=events, more=given["until"] < end)
 
 

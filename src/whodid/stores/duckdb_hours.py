@@ -100,6 +100,22 @@ def count(connection: duckdb.DuckDBPyConnection, own_rows: int) -> None:
         connection.execute(_sql("advance"), {"receiver": receiver, "seq": seq})
     _show_days(connection)
     show(connection)
+    if (since := _one(connection, "first_census", {"own_rows": own_rows})) is not None:
+        reopen_pods(connection, since)
+        _close_pods(connection)
+
+
+def reopen_pods(connection: duckdb.DuckDBPyConnection, since: datetime) -> None:
+    """Let what pods held from this hour (UTC) on be told of the censuses: there are others, or some are gone."""
+    connection.execute(_sql("reopen_pods"), {"since": since})
+    connection.execute(_sql("drop_pods"))
+
+
+def _close_pods(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keep by the hour what pods held in hours that are over. Nothing waits to be counted."""
+    if (until := _one(connection, "last_census", {})) is not None:
+        connection.execute(_sql("close_pods"), {"until": until})
+        connection.execute(_sql("closed_pods"), {"until": until})
 
 
 def forget(connection: duckdb.DuckDBPyConnection) -> None:
@@ -107,6 +123,7 @@ def forget(connection: duckdb.DuckDBPyConnection) -> None:
     for relation in (*_COUNTING, *_DAYS):
         connection.execute(f"DELETE FROM kept_{relation}")  # noqa: S608 (names of our own)
     connection.execute(_sql("forget"))
+    reopen_pods(connection, datetime.min)
     show(connection)
 
 
@@ -136,6 +153,11 @@ def _sum_days(connection: duckdb.DuckDBPyConnection, among: str, given: dict[str
     for relation, (statement, hours) in _DAYS.items():
         told, order = f"kept_{hours}", _order("day", hours)
         connection.execute(_sql(statement).format(relation=relation, told=told, among=among, order=order), given)
+
+
+def _one(connection: duckdb.DuckDBPyConnection, name: str, given: dict[str, Any]) -> Any:
+    row = connection.execute(_sql(name), given).fetchone()
+    return row[0] if row else None
 
 
 def _order(time: str, relation: str) -> str:

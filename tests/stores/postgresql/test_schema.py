@@ -83,7 +83,7 @@ def test_an_older_database_is_counted_when_it_is_upgraded(
                 write.write(data)
     upgraded = PostgreSQLStore(older)
     assert_counts_are_exact(upgraded)
-    assert rows(upgraded, "SELECT pod FROM pod_events ORDER BY pod NULLS FIRST") == [
+    assert rows(upgraded, "SELECT pod FROM pod_events WHERE cluster = 'c1' ORDER BY pod NULLS FIRST") == [
         {"pod": name} for name in (None, "pod-1", "pod-2")
     ]
     upgraded.close()

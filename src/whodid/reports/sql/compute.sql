@@ -54,6 +54,7 @@ FROM (
         sum(memory_gb_h) AS memory_gb_h, sum(cpu_h) AS cpu_h, sum(memory_request_gb_h) AS memory_request_gb_h,
         sum(cpu_request_h) AS cpu_request_h
     FROM pods_used
+    WHERE NOT is_census
     GROUP BY 1, 2, 3, 4, 5
 ) p
 LEFT JOIN (

@@ -18,7 +18,7 @@
 -- chart: bar x=memory_request_gb_h y=project
 -- with: pods_usage
 , coverage AS (
-    SELECT cluster, sum(gap_s) AS measured_s FROM gaps WHERE gap_s <= 900 GROUP BY 1
+    SELECT cluster, sum(measured_s) AS measured_s FROM pods_used GROUP BY 1
 ), of_pods AS (
     -- By pod first: to count different ones of all rows would put these in order.
     SELECT
@@ -26,6 +26,7 @@
         sum(memory_gb_h) AS memory_gb_h, sum(memory_request_gb_h) AS memory_request_gb_h,
         sum(cpu_h) AS cpu_h, sum(cpu_request_h) AS cpu_request_h
     FROM pods_used
+    WHERE NOT is_census
     GROUP BY 1, 2, 3, 4
 ), grouped AS (
     SELECT

@@ -136,6 +136,36 @@ ORDER BY {order}
 -- name: events
 INSERT INTO kept_{relation} FROM {told} ORDER BY {order}
 
+-- name: first_census
+-- Of those that this transaction has kept.
+SELECT date_trunc('hour', min(time) - INTERVAL 15 MINUTE) FROM kept_pod_events WHERE rowid >= $own_rows
+
+-- name: reopen_pods
+UPDATE pods_closed SET until = $since WHERE until > $since
+
+-- name: drop_pods
+DELETE FROM kept_pod_hours WHERE hour >= (SELECT until FROM pods_closed)
+
+-- name: last_census
+-- The hour that may still change: the next census may be so long in coming.
+SELECT date_trunc('hour', max(time) - INTERVAL 15 MINUTE)
+FROM kept_pod_events
+HAVING date_trunc('hour', max(time) - INTERVAL 15 MINUTE) > (SELECT until FROM pods_closed)
+
+-- name: close_pods
+INSERT INTO kept_pod_hours BY NAME
+SELECT
+    * EXCLUDE (measured_s, memory_gb_h, cpu_h, memory_request_gb_h, cpu_request_h),
+    sum(measured_s) AS measured_s, sum(memory_gb_h) AS memory_gb_h, sum(cpu_h) AS cpu_h,
+    sum(memory_request_gb_h) AS memory_request_gb_h, sum(cpu_request_h) AS cpu_request_h
+FROM told_pod_hours
+WHERE hour < $until
+GROUP BY ALL
+ORDER BY hour
+
+-- name: closed_pods
+UPDATE pods_closed SET until = $until
+
 -- name: counted_up_to
 SELECT receiver, max(seq) FROM uncounted_events GROUP BY receiver
 
