@@ -102,7 +102,7 @@ def count(connection: duckdb.DuckDBPyConnection, own_rows: int) -> None:
     show(connection)
     if (since := _one(connection, "first_census", {"own_rows": own_rows})) is not None:
         reopen_pods(connection, since)
-        _close_pods(connection)
+    _close_pods(connection)
 
 
 def reopen_pods(connection: duckdb.DuckDBPyConnection, since: datetime) -> None:
