@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final, cast
 
 import psycopg
@@ -25,7 +26,8 @@ TEMPORARY_FILES: Final = "4GB"
 LOCK_TIMEOUT_MS: Final = 10_000
 
 # Rows that travel at once, where libpq can do that (from version 17).
-_STREAM_ROWS: Final = 500 if psycopg.capabilities.has_stream_chunked() else 1
+_CHUNK_ROWS: Final = 500
+_STREAM_ROWS: Final = _CHUNK_ROWS if psycopg.capabilities.has_stream_chunked() else 1
 _INT64: Final = range(-(2**63), 2**63)
 _JSON_MARK: Final = {b"whodid": b"json"}
 _ARROW_TYPES: Final[dict[str, pa.DataType]] = {
@@ -99,16 +101,20 @@ def _read_only(connection: Connection, timeout_ms: int, as_reader: bool, alone: 
 
 
 def _answer(connection: Connection, statement: str, limit: int) -> Result:
-    rows: list[tuple[Any, ...]] = []
-    size_bytes = 0
+    values: list[list[Any]] = []
+    rows = size_bytes = 0
     with connection.cursor() as cursor:
         for name in _AS_TEXT:
             cursor.adapters.register_loader(name, TextLoader)
         stream = cast(Generator[tuple[Any, ...], None, None], cursor.stream(statement, size=_STREAM_ROWS))
         with closing(stream):
-            for row in stream:
-                rows.append(row)
-                size_bytes += sum(len(value) for value in row if isinstance(value, str))
+            # By column soon: the garbage collector passes over rows again and again while they are many.
+            while chunk := list(islice(stream, _CHUNK_ROWS)):
+                rows += len(chunk)
+                values = values or [[] for _ in chunk[0]]
+                for column, more in zip(values, zip(*chunk, strict=True), strict=True):
+                    column += more
+                    size_bytes += sum(len(value) for value in more if isinstance(value, str))
                 if size_bytes > ANSWER_BYTES_MAX:
                     raise WhodidError(
                         "too_large",
@@ -119,7 +125,7 @@ def _answer(connection: Connection, statement: str, limit: int) -> Result:
             # A stream without rows has no columns either.
             cursor.execute(f"{statement} OFFSET {limit + 1}")
         columns = _columns(cursor)
-    return Result(_table(columns, rows[:limit]), truncated=len(rows) > limit)
+    return Result(_table(columns, [column[:limit] for column in values]), truncated=rows > limit)
 
 
 def _columns(cursor: psycopg.Cursor[Any]) -> list[tuple[str, str]]:
@@ -132,8 +138,8 @@ def _columns(cursor: psycopg.Cursor[Any]) -> list[tuple[str, str]]:
     return described
 
 
-def _table(columns: list[tuple[str, str]], rows: list[tuple[Any, ...]]) -> pa.Table:
-    values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+def _table(columns: list[tuple[str, str]], values: list[list[Any]]) -> pa.Table:
+    values = values or [[] for _ in columns]
     arrays = [_array(type_, column) for (_, type_), column in zip(columns, values, strict=True)]
     fields = [
         pa.field(name, array.type, metadata=_JSON_MARK if type_ in ("json", "jsonb") else None)
