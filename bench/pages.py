@@ -1,5 +1,5 @@
-"""The data of each page at 20 million events over 90 days, for the last 30: all its tiles at once, as its reader has
-them, one after the other, and the slowest of them.
+"""The data of each page at 20 million events over 90 days, for the last 30: all its tiles as the server asks for them
+when a page is sent whole (`web.pages.turns`), one after the other, and the slowest of them.
 
     python -m bench.pages [--events 20000000] [--runs 5] [--store duckdb|postgresql|clickhouse] [--incoming 10000]
                           [--pages overview,users] [--file events.duckdb] [--url postgresql://…] [--tiles]
@@ -48,7 +48,8 @@ from whodid.web.pages.catalogue import PAGES
 from whodid.web.pages.choice import Choice
 from whodid.web.pages.rows import Page
 from whodid.web.pages.spans import span_of
-from whodid.web.services import THREADS, Services
+from whodid.web.pages.turns import TILES_AT_ONCE
+from whodid.web.services import Services
 
 ASKED_MS = {"duckdb": 300, "postgresql": 1_000, "clickhouse": 1_000}
 ASKED_MS_OF = {("duckdb", "entity"): 100, ("duckdb", "events"): 150}
@@ -159,9 +160,9 @@ def timed(store: Store, question: Asking, processor_s: Callable[[], float]) -> T
 
 
 def at_once(store: Store, asked: list[Asking]) -> float:
-    """Milliseconds until all are answered, by as many threads as the server has."""
+    """Milliseconds until all are answered, as many at once as the server asks for a page."""
     together = Together(store)
-    with ThreadPoolExecutor(THREADS) as threads:
+    with ThreadPoolExecutor(TILES_AT_ONCE) as threads:
         began = time.perf_counter()
         list(threads.map(lambda question: question.ask(store, together), asked))
         return 1e3 * (time.perf_counter() - began)
@@ -188,7 +189,8 @@ def measure(
         whole = spread([sum(one.wall_ms for one in run) for run in taken])
         processor = spread([sum(one.processor_ms for one in run) for run in taken])
         limit = ASKED_MS_OF.get((store.kind, name), ASKED_MS[store.kind])
-        together = spread([at_once(store, asked) for _ in range(runs)])
+        longest_first = sorted(asked, key=lambda question: -alone[question.tile].median)
+        together = spread([at_once(store, longest_first) for _ in range(runs)])
         print(row(name, together, limit, whole, processor, slowest, alone[slowest]), flush=True)
         if tiles:
             for place, question in enumerate(asked):

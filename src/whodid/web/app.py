@@ -22,6 +22,7 @@ from whodid.web.pages.answers import Memory
 from whodid.web.pages.audit import Looks
 from whodid.web.pages.frame import error_page, wants_page
 from whodid.web.pages.known import Known
+from whodid.web.pages.turns import Turns
 from whodid.web.pages.warm import Warmth
 from whodid.web.requests import Req, routed_path, segments
 from whodid.web.rights import Right, admitted
@@ -61,6 +62,7 @@ def create_app(services: Services) -> Litestar:
         "services": services,
         "answers": Memory(),
         "known": Known(),
+        "turns": Turns(),
         "looks": Looks(),
         "warmth": Warmth(Path(services.config.data) / "cache"),
         "running": {},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -27,6 +26,7 @@ from whodid.web.pages.choice import ADDRESS_NAMES, COMMON, FIELDS, Choice, choic
 from whodid.web.pages.known import Known
 from whodid.web.pages.rows import Page, Tile
 from whodid.web.pages.spans import day_words
+from whodid.web.pages.turns import Turns
 from whodid.web.pages.warm import Warmth
 from whodid.web.requests import Req, caller_of, query_of, segments, services_of
 
@@ -81,7 +81,10 @@ async def _page(page: Page, request: Req) -> Response[bytes]:
         if _may_see(request, one)
     ]
     if full:
-        tiles = list(await asyncio.gather(*(_filled(request, page, one, choice, subject) for one in tiles)))
+        turns: Turns = request.app.state.turns
+        tiles = await turns.take(
+            [((page.name, one.tile.name), partial(_filled, request, page, one, choice, subject)) for one in tiles]
+        )
     return frame.page(
         request,
         "tiles.html",
