@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Final, TypeVar
 
-# More at once take no less time, and quick ones hold up long ones.
-TILES_AT_ONCE: Final = 4
+# One more than there are processors: further ones take time from those that are longest, and end no earlier.
+TILES_AT_ONCE: Final = min(8, 1 + (os.cpu_count() or 1))
 
 T = TypeVar("T")
 
