@@ -42,7 +42,7 @@ from whodid.reading import EventFilter, read
 from whodid.reading.sight import EVERYTHING
 from whodid.reading.together import Together
 from whodid.reports.common import NOBODY
-from whodid.serve import COLLECT_AFTER, SWITCH_INTERVAL_S
+from whodid.serve import COLLECT_AFTER, COLLECT_USUALLY, SWITCH_INTERVAL_S
 from whodid.stores.base import Asked, Store
 from whodid.stores.duckdb import DuckDBStore
 from whodid.stores.postgresql import PostgreSQLStore
@@ -216,11 +216,17 @@ def measure_beside(store: Store, names: list[str], runs: int, incoming: Incoming
     print(f"\nThe pages slow them by {100 * (1 - beside.rate / alone.rate):.1f} % (asked: 10 at most).")
 
 
-def _be_as_the_server() -> None:
-    """Let threads take turns, and the garbage collector look, as often as they do there."""
+@contextmanager
+def as_the_server() -> Iterator[None]:
+    """Threads take turns, and the garbage collector looks, as often as they do there."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*COLLECT_USUALLY)
 
 
 def _both_s(server: ClickHouseServer) -> float:
@@ -264,9 +270,8 @@ def main() -> None:
     parser.add_argument("--url")
     parser.add_argument("--tiles", action="store_true")
     arguments = parser.parse_args()
-    _be_as_the_server()
     names = [name for name in arguments.pages.split(",") if name]
-    with tempfile.TemporaryDirectory(dir=".") as name:
+    with tempfile.TemporaryDirectory(dir=".") as name, as_the_server():
         folder = Path(name)
         with opened(arguments, folder, datetime.now(UTC)) as (store, processor_s):
             stats = store.stats()
