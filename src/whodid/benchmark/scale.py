@@ -55,7 +55,7 @@ FIGURES: Final = (
         "visible_p50_ms", "found after the answer, median", 106, "ms", "python -m bench.sustained", "visible_p50_ms"
     ),
     Figure("duckdb_bytes", "on disk, DuckDB", 106, "bytes/event", "python -m bench.pages", "bytes_per_event"),
-    Figure("postgresql", "stored, PostgreSQL", 40_948, "events/s", "python -m bench.postgresql_store"),
+    Figure("postgresql", "stored, PostgreSQL", 41_000, "events/s", "python -m bench.postgresql_store"),
     Figure("postgresql_bytes", "on disk, PostgreSQL", 898, "bytes/event", "python -m bench.pages"),
     Figure("two_receivers", "two receivers against one, PostgreSQL", 1.92, "times", "python -m bench.receivers"),
     Figure("clickhouse", "stored, ClickHouse", 239_258, "events/s", "python -m bench.clickhouse_store"),
