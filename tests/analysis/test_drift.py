@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from whodid.analysis.drift import Drift, Part, compare, psi
-from whodid.analysis.values import Value, columns_of, numbers_of
+from whodid.analysis.values import Value, numbers_of
 
 DICE = random.Random(5)
 
@@ -98,27 +98,3 @@ def test_few_numbers_are_categories() -> None:
 @pytest.mark.parametrize("_", range(5))
 def test_chance_alone_makes_no_drift(_: int) -> None:
     assert compare(normal(0, 300), normal(0, 300)).verdict == "stable"
-
-
-def test_values_of_any_shape_become_columns() -> None:
-    objects = [
-        {"age": 3, "home": {"city": "Berlin"}, "tags": ["a", "b"]},
-        {"age": None, "home": '{"city": "Boston"}', "ok": True},
-        [{"age": 5}],
-        "7",
-    ]
-    assert columns_of(objects, "x") == {
-        "x.age": [3.0, None, 5.0, None],
-        "x.home.city": ["Berlin", "Boston", None, None],
-        "x.tags.0": ["a", None, None, None],
-        "x.tags.1": ["b", None, None, None],
-        "x.ok": [None, "true", None, None],
-        "x": [None, None, None, "7"],
-    }
-
-
-@pytest.mark.parametrize(
-    ("values", "numbers"), [([1, "2.5", None], [1.0, 2.5]), (["a", 1], None), (["nan"], None), ([None], [])]
-)
-def test_texts_of_numbers_are_numbers(values: list[Value], numbers: list[float] | None) -> None:
-    assert numbers_of(values) == numbers

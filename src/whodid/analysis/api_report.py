@@ -7,14 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-import msgspec
 import pyarrow as pa
 
 from whodid.analysis.compute import cut
 from whodid.analysis.drift import Drift, compare, told
 from whodid.analysis.model_quality import PREDICTIONS, PROBABILITIES, Quality
 from whodid.analysis.model_quality import quality as quality_of
-from whodid.analysis.values import Columns, Value, columns_of, flat, plain
+from whodid.analysis.values import Columns, Value, columns_of, plain, read_json
 
 _VERDICTS: Final = ("drifted", "shifted", "stable", "too few")
 _ANSWER: Final = "answer"
@@ -92,8 +91,8 @@ def _compared(rows: Iterable[Row]) -> Iterator[Compared]:
 
 def _columns(rows: list[Row]) -> Columns:
     """Features under their own names, the answer's parts behind `answer`; in `answer.…` what it says of an error."""
-    features = columns_of((_read(row["features"]) for row in rows), "feature")
-    answers = columns_of((_read(row["result"]) for row in rows), _ANSWER)
+    features = columns_of(_read(row["features"] for row in rows), "feature")
+    answers = columns_of(_read(row["result"] for row in rows), _ANSWER)
     return {name.removeprefix("feature."): values for name, values in features.items()} | answers
 
 
@@ -125,10 +124,10 @@ def _drift_row(one: Compared) -> Row:
 def _quality_rows(
     service: str, endpoint: str, version: str, rows: list[Row], matches: dict[str, dict[str, Value]]
 ) -> Iterator[Row]:
-    pairs = [(row, outcome) for row in rows if (outcome := _outcome(row, matches)) is not None]
+    pairs = [(row, outcome) for row, outcome in zip(rows, _outcomes(rows, matches), strict=True) if outcome is not None]
     if not pairs:
         return
-    answers = columns_of((_read(row["result"]) for row, _ in pairs), _ANSWER)
+    answers = columns_of(_read(row["result"] for row, _ in pairs), _ANSWER)
     prediction = _named(answers, PREDICTIONS) or next(iter(answers), None)
     if prediction is None:
         return
@@ -150,26 +149,28 @@ def _quality_row(found: Quality) -> Row:
     return row
 
 
-def _outcome(row: Row, matches: dict[str, dict[str, Value]]) -> Value:
-    """What happened to the thing that a query was about, by whichever of its fields the outcomes name."""
+def _outcomes(rows: list[Row], matches: dict[str, dict[str, Value]]) -> list[Value]:
+    """What happened to the thing that each query was about, by whichever of its fields the outcomes name."""
+    found: list[Value] = [None] * len(rows)
     for match, known in matches.items():
-        key = _field(row, match)
-        if key is not None and key in known:
-            return known[key]
-    return None
+        told = (None if key is None else known.get(key) for key in _fields(rows, match))
+        found = [other if one is None else one for one, other in zip(found, told, strict=True)]
+    return found
 
 
-def _field(row: Row, match: str) -> str | None:
-    """A field of a query as text: `id`, `request_id`, or within it `features.customer_id`, `context.order`."""
+def _fields(rows: list[Row], match: str) -> list[str | None]:
+    """A field of each query as text: `id`, `request_id`, or within it `features.customer_id`, `context.order`."""
     outer, _, inner = match.partition(".")
     if outer not in ("id", "request_id", "features", "context", "result"):
-        return None
+        return [None] * len(rows)
     if not inner:
-        return None if row[outer] is None else str(row[outer])
-    for name, value in flat(_read(row[outer]), outer):
-        if name == match and value is not None:
-            return value if isinstance(value, str) else f"{value:.15g}"
-    return None
+        return [None if row[outer] is None else str(row[outer]) for row in rows]
+    values = columns_of(_read(row[outer] for row in rows), outer, among={match}).get(match, [None] * len(rows))
+    return [_as_key(value) for value in values]
+
+
+def _as_key(value: Value) -> str | None:
+    return value if value is None or isinstance(value, str) else f"{value:.15g}"
 
 
 def _named(columns: Columns, names: tuple[str, ...]) -> str | None:
@@ -185,10 +186,6 @@ def _percent(part: int, whole: int) -> float | None:
     return 100 * part / whole if whole else None
 
 
-def _read(text: str | None) -> Any:
-    if text is None:
-        return {}
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return text
+def _read(texts: Iterable[str | None]) -> Iterator[Any]:
+    """What each says; nothing where there is none."""
+    return ({} if text is None else read_json(text) for text in texts)

@@ -68,7 +68,7 @@ class Drift(NamedTuple):
 def compare(reference: Sequence[Value], current: Sequence[Value]) -> Drift:
     """Compare the values of now with those of a reference; `None` is a missing value."""
     before, after = numbers_of(reference), numbers_of(current)
-    missing = sum(value is None for value in reference), sum(value is None for value in current)
+    missing = reference.count(None), current.count(None)
     numeric = before is not None and after is not None and len({*before, *after}) >= DISTINCT_LEAST
     if numeric and before is not None and after is not None:
         parts = _number_parts(np.asarray(before), np.asarray(after), missing)
