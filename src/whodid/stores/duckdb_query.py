@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -15,11 +11,10 @@ import pyarrow as pa
 
 from whodid.errors import WhodidError
 from whodid.stores.base import Result
-from whodid.stores.stopping import STOP, is_stopped, stopped
+from whodid.stores.duckdb_watch import Watch
+from whodid.stores.stopping import is_stopped, stopped
 
 _CHUNK_ROWS: Final = 2_048
-_LOOK_S: Final = 0.05
-_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 # How a column of strings says that they are JSON.
 _JSON_MARK: Final = {b"whodid": b"json"}
 
@@ -45,7 +40,7 @@ def run(
     WhodidError("too_large")
         The rows have more than `bytes_max` bytes, or the process came to hold more than `process_bytes_max`.
     """
-    with _Watch(cursor.interrupt, timeout_ms, process_bytes_max) as watch:
+    with Watch(cursor.interrupt, timeout_ms, process_bytes_max) as watch:
         try:
             table, kinds, truncated = _answer(cursor, sql, params, limit, bytes_max)
         except (duckdb.Error, OSError) as problem:
@@ -134,45 +129,3 @@ def _integers(column: pa.ChunkedArray) -> pa.ChunkedArray:
         except pa.ArrowInvalid:
             continue
     return column
-
-
-class _Watch:
-    """Stops a statement at its time limit, or when the process holds more memory than the engine may use at all.
-
-    The engine counts its buffers, not the values that an expression makes (a text doubled thirty times); so the
-    process is watched besides.
-    """
-
-    def __init__(self, stop: Callable[[], None], timeout_ms: int, process_bytes_max: int):
-        self.too_large = False
-        self._stop = stop
-        self._timeout_s = timeout_ms / 1000
-        self._process_bytes_max = process_bytes_max
-        self._over = threading.Event()
-        self._stopped_by = STOP.get()
-        self._thread = threading.Thread(target=self._watch, name="whodid-query-watch", daemon=True)
-
-    def __enter__(self) -> _Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        deadline = time.monotonic() + self._timeout_s
-        while not self._over.wait(max(0.0, min(_LOOK_S, deadline - time.monotonic()))):
-            self.too_large = self.too_large or _process_bytes() > self._process_bytes_max
-            is_unwanted = self._stopped_by is not None and self._stopped_by.is_set()
-            if self.too_large or is_unwanted or time.monotonic() >= deadline:
-                # Asked again while it goes on: an interruption that comes between two steps of it is lost.
-                self._stop()
-
-
-def _process_bytes() -> int:
-    """Resident memory of this process in bytes; 0 where the system does not tell."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
-    except OSError:
-        return 0

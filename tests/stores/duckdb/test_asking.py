@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -17,7 +16,7 @@ from support.events import many
 from whodid.errors import WhodidError
 from whodid.stores import duckdb_load
 from whodid.stores.duckdb import DuckDBStore
-from whodid.stores.duckdb_query import _reader, _Watch
+from whodid.stores.duckdb_query import _reader
 
 
 @pytest.mark.parametrize(
@@ -138,10 +137,3 @@ def test_an_answer_has_a_size(path: Path, batches: Batches) -> None:
         store.query("SELECT repeat('x', 100000) AS x FROM range(100000)", limit=100_000, trusted=True)
     assert refused.value.code == "too_large"
     store.close()
-
-
-def test_a_process_that_holds_too_much_stops_the_statement() -> None:
-    stopped = threading.Event()
-    with _Watch(stopped.set, timeout_ms=60_000, process_bytes_max=1) as watch:
-        assert stopped.wait(10)
-    assert watch.too_large
