@@ -12,7 +12,7 @@ import pytest
 
 from support.reading import NOW, NoGroups, event
 from whodid.errors import WhodidError
-from whodid.reading import read
+from whodid.reading import read, selection
 from whodid.reading.filters import EventFilter, make_filter
 
 GROUPS = NoGroups()
@@ -203,7 +203,7 @@ def test_usage_counts_people_runs_and_errors_of_an_entity(filled: Any) -> None:
 def test_events_that_touched_an_entity_besides_are_found_however_many(
     filled: Any, monkeypatch: pytest.MonkeyPatch, named_max: int
 ) -> None:
-    monkeypatch.setattr(read, "FURTHER_MAX", named_max)
+    monkeypatch.setattr(selection, "FURTHER_MAX", named_max)
     store = filled(
         [
             event("first", at=NOW, entities=[("query", "q"), ("query", "q")]),

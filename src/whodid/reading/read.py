@@ -20,7 +20,7 @@ from whodid.reading import cursor
 from whodid.reading.cells import microseconds, moment
 from whodid.reading.dialect import dialect_of
 from whodid.reading.filters import EventFilter, sides
-from whodid.reading.selection import Groups, Selection, select
+from whodid.reading.selection import Groups, Selection, finding, select
 from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reading.sight import condition as seen_by
 from whodid.reading.times import instant
@@ -28,7 +28,6 @@ from whodid.stores.base import COLUMNS, Result, Store
 
 PAGE_ROWS: Final = 10_000
 TOP_ROWS: Final = 20
-FURTHER_MAX: Final = 200
 LOOKS: Final = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))
 # Filters that few events pass: those are found faster in one look than in several.
 SELECTIVE: Final = ("user", "entity", "session", "request_id", "error_hash", "parameter")
@@ -193,11 +192,7 @@ def rejects(store: Store, *, limit: int = 100, offset: int = 0, timeout_ms: int 
 def _chosen(
     store: Store, groups: Groups, wanted: EventFilter, now: datetime | None = None, sight: Sight = EVERYTHING
 ) -> Selection:
-    def find(sql: str, params: dict[str, Any]) -> list[str] | None:
-        found = store.query(sql, params, limit=FURTHER_MAX, trusted=True)
-        return None if found.truncated else list(found.table.column("id").to_pylist())
-
-    return select(wanted, dialect_of(store.kind), groups, now, sight=sight, find=find)
+    return select(wanted, dialect_of(store.kind), groups, now, sight=sight, find=finding(store))
 
 
 def _page(store: Store, wanted: EventFilter, chosen: Selection, timeout_ms: int) -> Page:

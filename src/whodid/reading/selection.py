@@ -17,6 +17,7 @@ from whodid.reading.filters import EQUAL, LISTS, EventFilter, sides, split_entit
 from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reading.sight import condition as seen_by
 from whodid.reading.times import instant
+from whodid.stores.base import Asked
 
 # Where `text` looks, besides the JSON columns.
 TEXT_COLUMNS: Final = (
@@ -48,6 +49,18 @@ class Selection(NamedTuple):
 
 # Runs a statement for ids; None when there are too many to name them.
 Find = Callable[[str, dict[str, Any]], list[str] | None]
+# Up to so many events that touched a thing besides their first one are named one by one.
+FURTHER_MAX: Final = 200
+
+
+def finding(store: Asked) -> Find:
+    """Finds ids in a store; it looks no further when there are too many."""
+
+    def find(sql: str, params: dict[str, Any]) -> list[str] | None:
+        found = store.query(f"{sql} LIMIT {FURTHER_MAX + 1}", params, limit=FURTHER_MAX, trusted=True)
+        return None if found.truncated else list(found.table.column("id").to_pylist())
+
+    return find
 
 
 def select(

@@ -19,7 +19,7 @@ from whodid.event import TIME_MIN
 from whodid.reading.dialect import dialect_of
 from whodid.reading.filters import sides, split_entity
 from whodid.reading.read import JSON_MARK
-from whodid.reading.selection import Groups
+from whodid.reading.selection import Groups, finding
 from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reading.sight import condition as seen_by
 from whodid.reading.times import instant
@@ -39,8 +39,6 @@ ROWS_MAX: Final = 100_000
 # What a step reads is not what it gives.
 STEP_ROWS_MAX: Final = 1_000_000
 TIMEOUT_MS: Final = 60_000
-# How many events that touched a thing besides their first one are named one by one.
-_FURTHER_MAX: Final = 200
 _SAID: Final = re.compile(r"\$(\w+)")
 
 
@@ -260,13 +258,8 @@ def _chosen(
     store: Asked, values: Mapping[str, Any], directory: Groups | None, sight: Sight, seen: str
 ) -> tuple[kept.Chosen, dict[str, Any]]:
     """What the filters among a report's values mean together with a sight, and the parameters of that."""
-
-    def find(sql: str, named: dict[str, Any]) -> list[str] | None:
-        found = store.query(sql, named, limit=_FURTHER_MAX, trusted=True)
-        return None if found.truncated else list(found.table.column("id").to_pylist())
-
     given = {name: values[name] for name in FIELDS if values.get(name)}
-    where, params = condition(given, store.kind, directory, find=find)
+    where, params = condition(given, store.kind, directory, find=finding(store))
     others = {name: wanted for name, wanted in given.items() if name != "entities"}
     rest, more = condition(others, store.kind, directory) if others != given else (where, {})
     rest, more = _SAID.sub(r"$rest_\1", rest) if more else rest, {f"rest_{name}": value for name, value in more.items()}

@@ -17,7 +17,7 @@ from whodid.reading import read
 from whodid.reading.cells import python_rows
 from whodid.reading.dialect import dialect_of
 from whodid.reading.filters import LISTS, EventFilter, make_filter, sides
-from whodid.reading.selection import conditions
+from whodid.reading.selection import conditions, finding
 from whodid.reading.sight import EVERYTHING as EVERYTHING
 from whodid.reading.sight import Sight
 from whodid.reading.sight import condition as seen_by
@@ -29,7 +29,6 @@ from whodid.web.services import Services
 FACET_VALUES: Final = 6
 # Steps of the shape: the longest range that each suits.
 _STEPS: Final = (("minute", timedelta(hours=3)), ("hour", timedelta(days=4)), ("day", timedelta(days=400)))
-_FURTHER_MAX: Final = 200
 # Conditions of which the report of events takes one value.
 _ONE_OF_REPORT: Final = ("function", "node")
 _EXPORTS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("JSON", "ndjson"))
@@ -131,13 +130,8 @@ def facets(services: Services, choice: Choice, sight: Sight, timeout_ms: int) ->
 
 def _ask(services: Services, name: str, choice: Choice, sight: Sight, timeout_ms: int, **params: Any) -> pa.Table:
     store, span = services.store, choice.span()
-
-    def find(sql: str, named: dict[str, Any]) -> list[str] | None:
-        ids = store.query(sql, named, limit=_FURTHER_MAX, trusted=True)
-        return None if ids.truncated else list(ids.table.column("id").to_pylist())
-
     dialect = dialect_of(store.kind)
-    where, chosen = conditions(wanted_by(choice), dialect, services.directory, find=find)
+    where, chosen = conditions(wanted_by(choice), dialect, services.directory, find=finding(store))
     seen, seeing = seen_by(sight, dialect)
     text = _sql(name)
     zone = shifts(choice.zone, span.since, span.until) if "local(" in text else ()
