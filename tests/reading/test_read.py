@@ -41,16 +41,25 @@ def test_pages_hold_each_event_once_though_many_share_a_time(filled: Any, order:
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])
-def test_pages_are_whole_whether_events_lie_near_or_far_apart(filled: Any, order: str) -> None:
+@pytest.mark.parametrize(
+    ("asked", "named_max"),
+    [({}, 200), ({"entity": "query:q"}, 200), ({"entity": "query:q"}, 2), ({"entity": "query:q"}, 0)],
+)
+def test_pages_are_whole_whether_events_lie_near_or_far_apart(
+    filled: Any, monkeypatch: pytest.MonkeyPatch, order: str, asked: dict[str, str], named_max: int
+) -> None:
+    monkeypatch.setattr(selection, "FURTHER_MAX", named_max)
     now = datetime.now(UTC)
     hours = [-5, 0.1, 0.2, 0.9, 1, 1.1, 23, 24, 25, 24 * 29, 24 * 30, 24 * 31, 24 * 400, 24 * 400]
-    stored = [event(at=now - timedelta(hours=hour), id=str(uuid.uuid4())) for hour in hours]
-    store = filled(stored)
+    touched = [("project", "p"), ("query", "q")]
+    stored = [event(at=now - timedelta(hours=hour), id=str(uuid.uuid4()), entities=touched) for hour in hours]
+    others = [event(at=one.time, entities=[("query", "r")]) for one in stored] if asked else []
+    store = filled([*stored, *others])
     expected = [one.id for one in sorted(stored, key=lambda one: (one.time, one.id), reverse=order == "newest")]
     for limit in (1, 2, 3, 13, 14):
-        assert walk(store, order=order, limit=limit) == expected
-        assert walk(store, order=order, limit=limit, since="500d") == expected
-        within = walk(store, order=order, limit=limit, since="26h", until="50m")
+        assert walk(store, order=order, limit=limit, **asked) == expected
+        assert walk(store, order=order, limit=limit, since="500d", **asked) == expected
+        within = walk(store, order=order, limit=limit, since="26h", until="50m", **asked)
         assert sorted(within) == sorted(one.id for one, hour in zip(stored, hours, strict=True) if 50 / 60 < hour <= 25)
 
 

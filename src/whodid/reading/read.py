@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +20,7 @@ from whodid.reading import cursor
 from whodid.reading.cells import microseconds, moment
 from whodid.reading.dialect import dialect_of
 from whodid.reading.filters import EventFilter, sides
-from whodid.reading.selection import Groups, Selection, finding, select
+from whodid.reading.selection import Between, Groups, Selection, finding, select
 from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reading.sight import condition as seen_by
 from whodid.reading.times import instant
@@ -75,7 +75,7 @@ def events(
     WhodidError("timeout")
         The store was too slow; narrow the time range.
     """
-    return _page(store, wanted, _chosen(store, groups, wanted, sight=sight), timeout_ms)
+    return _page(store, wanted, partial(_chosen, store, groups, wanted, sight=sight), timeout_ms)
 
 
 def event_pages(
@@ -128,9 +128,12 @@ def activity(
     `sql/activity.sql` says which events count as activity.
     """
     wanted = _with_span(wanted)
-    chosen = _chosen(store, groups, wanted, sight=sight)
-    chosen = chosen._replace(where=f"{chosen.where} AND {definition('activity')}")
-    return _page(store, wanted, chosen, timeout_ms)
+
+    def choose(between: Between = (None, None)) -> Selection:
+        chosen = _chosen(store, groups, wanted, sight=sight, between=between)
+        return chosen._replace(where=f"{chosen.where} AND {definition('activity')}")
+
+    return _page(store, wanted, choose, timeout_ms)
 
 
 def usage(
@@ -190,26 +193,36 @@ def rejects(store: Store, *, limit: int = 100, offset: int = 0, timeout_ms: int 
 
 
 def _chosen(
-    store: Store, groups: Groups, wanted: EventFilter, now: datetime | None = None, sight: Sight = EVERYTHING
+    store: Store,
+    groups: Groups,
+    wanted: EventFilter,
+    now: datetime | None = None,
+    sight: Sight = EVERYTHING,
+    between: Between = (None, None),
 ) -> Selection:
-    return select(wanted, dialect_of(store.kind), groups, now, sight=sight, find=finding(store))
+    return select(wanted, dialect_of(store.kind), groups, now, sight=sight, find=finding(store), between=between)
 
 
-def _page(store: Store, wanted: EventFilter, chosen: Selection, timeout_ms: int) -> Page:
-    """A page of what was chosen: looked for near its beginning first, then behind that, until it is full."""
-    params, where = dict(chosen.params), chosen.where
+def _page(store: Store, wanted: EventFilter, choose: Callable[..., Selection], timeout_ms: int) -> Page:
+    """A page of what is chosen: looked for near its beginning first, then behind that, until it is full.
+
+    choose  the selection; of a thing that many events touched besides, only what did so `between` two times.
+    """
+    whole = chosen = choose()
     newest_first = wanted.order == "newest"
     near, behind = (">=", "<") if newest_first else ("<=", ">")
     place = None if wanted.cursor is None else cursor.decode(wanted.cursor, wanted)
-    if place is not None:
-        params.update(cursor_time=place.time, cursor_id=place.id)
-        where = f"{where} AND {_behind(behind)}"
     deadline = time.monotonic() + timeout_ms / 1000
     found: list[pa.Table] = []
     left = wanted.limit
     looked_at: datetime | None = None
-    for bound in _bounds(wanted, place):
-        within, of_look = where, dict(params)
+    for bound in _bounds(wanted, place, is_rare=not whole.many):
+        if whole.many:
+            chosen = choose(between=(bound, looked_at) if newest_first else (looked_at, bound))
+        within, of_look = chosen.where, dict(chosen.params)
+        if place is not None:
+            within = f"{within} AND {_behind(behind)}"
+            of_look.update(cursor_time=place.time, cursor_id=place.id)
         for name, sign, at in (("bound", near, bound), ("looked_at", behind, looked_at)):
             if at is not None:
                 within = f'{within} AND e."time" {sign} CAST(${name} AS timestamp)'
@@ -237,18 +250,21 @@ def _page(store: Store, wanted: EventFilter, chosen: Selection, timeout_ms: int)
     return Page(table, cursor.encode(cursor.Place(at, table.column("id")[last].as_py()), wanted))
 
 
-def _bounds(wanted: EventFilter, place: cursor.Place | None) -> Iterator[datetime | None]:
+def _bounds(wanted: EventFilter, place: cursor.Place | None, *, is_rare: bool) -> Iterator[datetime | None]:
     """How far from a page's beginning to look, ever further, at last without bound.
 
     A page that is full within a bound is the right one, as everything beyond it comes later in the order. A narrow
     look costs a hundredth of one at everything.
+
+    is_rare  whether what was done with a thing is found faster in one look.
     """
     now = datetime.now(UTC)
     newest_first = wanted.order == "newest"
     start, end = (wanted.until or now, wanted.since) if newest_first else (wanted.since, wanted.until)
     if place is not None:
         start = place.time
-    if start is not None and not any(sides(getattr(wanted, name)).wanted for name in SELECTIVE):
+    selective = [name for name in SELECTIVE if name != "entity" or is_rare]
+    if start is not None and not any(sides(getattr(wanted, name)).wanted for name in selective):
         begin = instant(start, name="until" if newest_first else "since", now=now)
         span = None if end is None else abs(instant(end, name="since", now=now) - begin)
         # Few events of an hour hold a text, mostly.

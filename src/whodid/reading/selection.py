@@ -40,15 +40,21 @@ class Groups(Protocol):
 
 
 class Selection(NamedTuple):
-    """SQL for the events that a filter means: `FROM {source} e WHERE {where}`, with named parameters."""
+    """SQL for the events that a filter means: `FROM {source} e WHERE {where}`, with named parameters.
+
+    `many` when more events touched its things besides than are named one by one.
+    """
 
     source: str
     where: str
     params: dict[str, Any]
+    many: bool = False
 
 
 # Runs a statement for ids; None when there are too many to name them.
 Find = Callable[[str, dict[str, Any]], list[str] | None]
+# Two times (UTC, without zone), both of them within; None where there is no end.
+Between = tuple[datetime | None, datetime | None]
 # Up to so many events that touched a thing besides their first one are named one by one.
 FURTHER_MAX: Final = 200
 
@@ -71,11 +77,12 @@ def select(
     *,
     sight: Sight = EVERYTHING,
     find: Find = lambda sql, params: None,
+    between: Between = (None, None),
 ) -> Selection:
     """The SQL that a filter means, without its order, limit and cursor; of the events that `sight` may see.
 
     `find` is asked which events touched an entity besides their first one: usually none, and that spares the engine
-    half of the work.
+    half of the work. Only those `between` two times are looked for.
 
     Raises
     ------
@@ -84,11 +91,11 @@ def select(
     WhodidError("not_found")
         There is no such group.
     """
-    builder = _chosen(wanted, dialect, groups, now, find)
+    builder = _chosen(wanted, dialect, groups, now, find, between)
     source = builder.entities([split_entity(entity) for entity in sides(wanted.entity).wanted])
     seen, params = seen_by(sight, dialect)
     where = [*builder.conditions, *([seen] if sight.is_limited else [])]
-    return Selection(source, " AND ".join(where) or "TRUE", builder.params | params)
+    return Selection(source, " AND ".join(where) or "TRUE", builder.params | params, builder.many)
 
 
 def conditions(
@@ -100,8 +107,15 @@ def conditions(
     return " AND ".join(builder.conditions) or "TRUE", builder.params
 
 
-def _chosen(wanted: EventFilter, dialect: Dialect, groups: Groups, now: datetime | None, find: Find) -> _Builder:
-    builder = _Builder(dialect, find)
+def _chosen(
+    wanted: EventFilter,
+    dialect: Dialect,
+    groups: Groups,
+    now: datetime | None,
+    find: Find,
+    between: Between = (None, None),
+) -> _Builder:
+    builder = _Builder(dialect, find, between)
     builder.times(wanted, now or datetime.now(UTC))
     parted = {name: sides(getattr(wanted, name)) for name in LISTS}
     _narrowed(builder, {name: both.wanted for name, both in parted.items()}, groups)
@@ -130,12 +144,14 @@ def _narrowed(builder: _Builder, given: Mapping[str, Sequence[Any]], groups: Gro
 class _Builder:
     """Collects conditions; every value of a caller becomes a parameter, never SQL."""
 
-    def __init__(self, dialect: Dialect, find: Find):
+    def __init__(self, dialect: Dialect, find: Find, between: Between):
         self.dialect = dialect
         self.find = find
+        self.between = between
         self.conditions: list[str] = []
         self.span: list[str] = []
         self.params: dict[str, Any] = {}
+        self.many = False
 
     @contextmanager
     def negated(self) -> Iterator[None]:
@@ -245,11 +261,17 @@ class _Builder:
     def _further(self, names: Sequence[tuple[str, ...]]) -> str:
         """What stands for the ids of events that touched the entities besides: nothing, the ids, or a subquery."""
         touched = " OR ".join(f'(x."type" = {kind} AND x."id" = {name})' for kind, name in names)
-        among = " AND ".join([f"({touched})", *(f"x{condition}" for condition in self.span)])
+        near = (
+            f"x.\"time\" {sign} CAST('{at.isoformat(' ')}' AS timestamp)"
+            for at, sign in zip(self.between, (">=", "<="), strict=True)
+            if at is not None
+        )
+        among = " AND ".join([f"({touched})", *(f"x{condition}" for condition in self.span), *near])
         relation = self.dialect.event_entities
         used = {name: value for name, value in self.params.items() if re.search(rf"\${name}\b", among)}
         ids = self.find(f'SELECT CAST(x."event_id" AS varchar) AS id FROM {relation} x WHERE {among}', used)  # noqa: S608
         if ids is None:
+            self.many = True
             return f'SELECT x."event_id" FROM {relation} x WHERE {among}'  # noqa: S608 (values are parameters)
         return ", ".join(f"CAST({self.add(one)} AS uuid)" for one in dict.fromkeys(ids))
 

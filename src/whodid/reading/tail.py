@@ -49,7 +49,8 @@ class Tail:
     ):
         """Begin at the end, or behind the event whose `mark` is `after`. Raises WhodidError("invalid")."""
         self._store = store
-        self._source, self._where, self._params = select(wanted, dialect_of(store.kind), groups, sight=sight)
+        chosen = select(wanted, dialect_of(store.kind), groups, sight=sight)
+        self._source, self._where, self._params = chosen.source, chosen.where, chosen.params
         self._events = dialect_of(store.kind).events
         self._at = self._heads({}) if after is None else _read_mark(after)
         self._marks: list[str] = []
