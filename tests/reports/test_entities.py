@@ -174,3 +174,10 @@ def test_a_thing_that_nothing_is_known_of_has_no_origin(desk: Desk) -> None:
     assert desk.rows("origin", entity=ORDERS) == []
     assert desk.rows("origin") == []
     assert [row["depth"] for row in desk.rows("origin-things", entity=ORDERS)] == [0]
+
+
+def test_an_origin_without_rows_has_its_columns(desk: Desk) -> None:
+    desk.put(step(2, entity("recipe", "r-1"), dataset("orders", "output")))
+    there, nowhere = (desk.answer("origin", entity=thing) for thing in (ORDERS, "dataset:SALES.other"))
+    assert (there.total, nowhere.total) == (1, 0)
+    assert nowhere.table.schema.equals(there.table.schema)

@@ -31,6 +31,12 @@ def test_a_header_is_read() -> None:
     assert report.chart is not None
     assert (report.chart.mark, report.chart.encodings) == ("bar", {"x": "p95_ms", "y": "type"})
     assert report.drill == "/events?type={type}"
+    assert (report.parts, report.needs) == ([], None)
+
+
+def test_a_header_names_common_tables_and_the_one_that_is_needed() -> None:
+    report = parse("things", f"-- with: flow_told\n-- with: flow_edges\n-- needs: flow_told\n{TEXT}")
+    assert (report.parts, report.needs) == (["flow_told", "flow_edges"], "flow_told")
 
 
 @pytest.mark.parametrize(

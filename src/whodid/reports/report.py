@@ -22,7 +22,9 @@ it says `local()` it takes a time zone. One that ends in `LIMIT $limit` has a la
 name: how many rows there are without the limit.
 
 With `-- with: compute_usage` the common tables of `sql/parts/compute_usage.sql` stand before the statement's own; the
-statement then begins with a SELECT. Several such lines: several files, in their order.
+statement then begins with a SELECT. Several such lines: several files, in their order. With `-- needs: flow_told` the
+report has no rows when the common table of that one file has none: it is asked first, by itself, and an engine that
+would plan the rest for longer than it reads is spared that.
 
 What SQL alone cannot is done by a step: with `-- step: whodid.analysis.clusters:clusters` that function is handed the
 SELECT's table, the parameters' values and the directory (None where there is none), and gives the table with the
@@ -107,6 +109,7 @@ class Report(Struct, kw_only=True):
     step: str | None
     sql: str
     parts: list[str] = []
+    needs: str | None = None
 
     @property
     def takes_filters(self) -> bool:
@@ -156,6 +159,7 @@ def parse(name: str, text: str) -> Report:
         step=header.get("step", [None])[0],
         sql="\n".join(lines[body:]).strip(),
         parts=header.get("with", []),
+        needs=header.get("needs", [None])[0],
     )
 
 

@@ -115,9 +115,12 @@ def _whole(found: Report) -> Report:
     """The report with the common tables that stand before its statement."""
     if not found.parts:
         return found
-    folder = files(__package__) / "sql" / "parts"
-    texts = [(folder / f"{part}.sql").read_text("utf-8").strip() for part in found.parts]
+    texts = [_part(part) for part in found.parts]
     return msgspec.structs.replace(found, sql="WITH RECURSIVE " + ",\n".join(texts) + "\n" + found.sql)
+
+
+def _part(name: str) -> str:
+    return (files(__package__) / "sql" / "parts" / f"{name}.sql").read_text("utf-8").strip()
 
 
 def _completed(found: Report) -> Report:
@@ -187,6 +190,10 @@ def run(
         It took too long; choose a later `since`.
     """
     asked = prepare(store, name, directory=directory, sight=sight, **parameters)
+    if asked.report.needs is not None:
+        needed = _prepared(store, _needed(asked.report), directory, sight, parameters)
+        if not store.query(needed.sql, needed.params, limit=1, timeout_ms=timeout_ms, trusted=True).table.num_rows:
+            return Reported(_with_columns(asked.report, None), False, 0, asked.values)
     step = _step(asked.report)
     rows_max = ROWS_MAX if step is None else STEP_ROWS_MAX
     found = store.query(asked.sql, asked.params, limit=rows_max, timeout_ms=timeout_ms, trusted=True)
@@ -220,9 +227,19 @@ def prepare(
     store: Asked, name: str, *, directory: Groups | None = None, sight: Sight = EVERYTHING, **parameters: Any
 ) -> Prepared:
     """The statement that `run` would run; its parameters and errors are those of `run`."""
-    chosen = report(name)
+    return _prepared(store, report(name), directory, sight, parameters)
+
+
+def _needed(chosen: Report) -> Report:
+    """What is asked before a report: the common table that it needs."""
+    return msgspec.structs.replace(chosen, sql=f"WITH {_part(str(chosen.needs))}\nSELECT * FROM {chosen.needs}")
+
+
+def _prepared(
+    store: Asked, chosen: Report, directory: Groups | None, sight: Sight, parameters: dict[str, Any]
+) -> Prepared:
     if sight.is_limited and not chosen.keeps_to_sight:
-        raise WhodidError("forbidden", f"Report {name} needs the sight of everything.", "Ask an administrator.")
+        raise WhodidError("forbidden", f"Report {chosen.name} needs the sight of everything.", "Ask an administrator.")
     values = _values(chosen, parameters, directory)
     params = {name: value for name, value in values.items() if name not in FIELDS and name != ZONE.name}
     seen, more = seen_by(sight, dialect_of(store.kind))
@@ -294,10 +311,11 @@ def _counted(table: pa.Table) -> tuple[pa.Table, int | None]:
     return table.drop_columns(["of"]), int(total)
 
 
-def _with_columns(chosen: Report, table: pa.Table) -> pa.Table:
-    """A step's table with the columns of the header, also when it has no rows to tell their types by."""
+def _with_columns(chosen: Report, table: pa.Table | None) -> pa.Table:
+    """A step's table with the columns of the header, also when it has no rows to tell their types by; None for none."""
     import pyarrow as pa
 
+    table = pa.table({}) if table is None else table
     types = {
         "integer": pa.int64(), "number": pa.float64(), "time": pa.timestamp("us"), "date": pa.date32(),
     }  # fmt: skip

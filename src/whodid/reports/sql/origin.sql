@@ -1,6 +1,8 @@
 -- family: entities
 -- title: Origin
 -- question: Where does a dataset come from, through which queries, scripts, jobs and recipes, and where does it go on?
+-- needs: flow_told
+-- with: flow_told
 -- with: flow_edges
 -- with: flow_reached
 -- parameter: since time = 90d | runs from when on
@@ -39,8 +41,8 @@
     FROM told t
 )
 SELECT
-    from_type, from_id, from_name, to_type, to_id, to_name, depth, runs, failed, users, via, first, last,
-    CAST(extract(epoch FROM CAST($until AS timestamp) - last) AS double precision) / 3600 AS age_hours,
+    from_type, from_id, from_name, to_type, to_id, to_name, CAST(depth AS bigint) AS depth, runs, failed, users, via,
+    first, last, CAST(extract(epoch FROM CAST($until AS timestamp) - last) AS double precision) / 3600 AS age_hours,
     count(*) OVER () AS "of"
 FROM once
 WHERE place = 1

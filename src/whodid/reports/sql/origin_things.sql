@@ -1,6 +1,7 @@
 -- family: entities
 -- title: Things on the way
 -- question: Which things lie on the way to a dataset and on from it, and when were they last run, changed and used?
+-- with: flow_told
 -- with: flow_edges
 -- with: flow_reached
 -- parameter: since time = 90d | from when on

@@ -2,20 +2,7 @@
 -- Inputs and outputs are the entities with these roles. What runs is the event's first entity without one of these roles
 -- that is no project or the like, else the scenario, job, webapp or notebook that acted (`via`), else the function, else
 -- the type of event. Without roles: a build's dataset is the output of what acted, what a program reads is its input.
-flow_told AS MATERIALIZED (
-    -- Most things are in no flow: then nothing else is read. JSON may write an id with escapes.
-    SELECT CAST($since AS timestamp) AS since
-    FROM flow_hours e
-    WHERE e.time >= $since AND e.time < $until AND seen() AND (
-        e.via = CAST($entity AS varchar)
-        OR substr(CAST($entity AS varchar), strpos(CAST($entity AS varchar), ':') + 1) IN (e.function, e.type, e.entity_id)
-        OR strpos(
-            e.touched, '"' || substr(CAST($entity AS varchar), strpos(CAST($entity AS varchar), ':') + 1) || '"'
-        ) > 0
-        OR strpos(e.touched, '\') > 0
-    )
-    LIMIT 1
-), flow_runs AS MATERIALIZED (
+flow_runs AS MATERIALIZED (
     -- What touched the same things in the same way is read once.
     SELECT
         e.touched AS told, e.has_roles, e.entity_type, e.entity_id, e.via, e.function, e.type AS event_type, e.person,
