@@ -55,7 +55,9 @@ from whodid.web.pages.turns import TILES_AT_ONCE
 from whodid.web.services import Services
 
 ASKED_MS = {"duckdb": 300, "postgresql": 1_000, "clickhouse": 1_000}
-ASKED_MS_OF = {("duckdb", "entity"): 100, ("duckdb", "events"): 150}
+ASKED_MS_OF = {("duckdb", "entity"): 100, ("duckdb", "dataset"): 100, ("duckdb", "events"): 150}
+# The page of a thing, asked for a dataset.
+DATASET = "dataset"
 # For so long events come in before anybody asks.
 ALONE_S = 15.0
 TIMEOUT_MS = 60_000
@@ -108,7 +110,8 @@ Asking = Question | Search | Count
 
 
 def subjects(store: Store, since: datetime, until: datetime) -> dict[str, str]:
-    """Whom and what the pages of one user, thing, function, service and node are about: those that occur most."""
+    """Whom and what the pages of one user, thing, dataset, function, service and node are about: those that occur
+    most."""
     about = {}
     for name, report, column in (
         ("login", "users", "person"), ("type", "entities", "entity_type"), ("id", "entities", "entity_id"),
@@ -116,6 +119,8 @@ def subjects(store: Store, since: datetime, until: datetime) -> dict[str, str]:
     ):  # fmt: skip
         table = reports.run(store, report, since=since, until=until, limit=1).table
         about[name] = str(table.column(column)[0])
+    datasets = reports.run(store, "entities", since=since, until=until, kind="dataset", limit=1).table
+    about["dataset"] = str(datasets.column("entity_id")[0])
     return about
 
 
@@ -152,6 +157,9 @@ def asked_of(store: Store, names: list[str], since: datetime, until: datetime) -
             and (page.name in names or not names)
         ):
             yield page.name, list(questions(page, about, since, until))
+        # It flows, and most that touches it is about something else first.
+        if page.name == "entity" and (DATASET in names or not names):
+            yield DATASET, list(questions(page, about | {"type": "dataset", "id": about["dataset"]}, since, until))
     if not names or "events" in names:
         yield "events", [Search("search", EventFilter(since=since, limit=100))]
 
