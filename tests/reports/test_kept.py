@@ -17,6 +17,7 @@ from sqlglot import exp
 from support.reporting import ASKED, Memberships, asked, plain_rows
 from support.story import END
 from whodid import reports
+from whodid.reading import selection
 from whodid.reading.dialect import dialect_of
 from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reports import kept
@@ -83,6 +84,22 @@ def test_the_counts_and_the_events_give_the_same_rows(
             raw = asked(store, report, memberships, **given)
         assert plain_rows(counted, report) == plain_rows(raw, report), given
         assert counted.total == raw.total
+
+
+@pytest.mark.parametrize("name", ["types", "entity-users", "overview", "activity", "entity-history"])
+def test_what_touched_a_thing_besides_may_be_named_or_looked_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    further = dialect_of(store.kind).event_entities
+    touching = f"SELECT time FROM {further} WHERE type = 'project' AND id = 'SALES' ORDER BY time"
+    touched = store.query(touching, trusted=True).table["time"].to_pylist()
+    for since, until in ((touched[10], touched[-10]), (touched[-20], END + timedelta(days=1))):
+        found = []
+        for named_max in (10**9, 0):
+            monkeypatch.setattr(selection, "FURTHER_MAX", named_max)
+            found.append(reports.run(store, name, entities="project:SALES", since=since, until=until).table.to_pylist())
+        assert found[0] == found[1]
+        assert found[0]
 
 
 # What is asked of what is kept, and what of the events

@@ -55,6 +55,8 @@ class Selection(NamedTuple):
 Find = Callable[[str, dict[str, Any]], list[str] | None]
 # Two times (UTC, without zone), both of them within; None where there is no end.
 Between = tuple[datetime | None, datetime | None]
+# Stands where a condition looks for what touched a thing besides; who knows how early it may be can say so there.
+FROM_WHEN: Final = "/* from when on */"
 # Up to so many events that touched a thing besides their first one are named one by one.
 FURTHER_MAX: Final = 200
 
@@ -272,7 +274,7 @@ class _Builder:
         ids = self.find(f'SELECT CAST(x."event_id" AS varchar) AS id FROM {relation} x WHERE {among}', used)  # noqa: S608
         if ids is None:
             self.many = True
-            return f'SELECT x."event_id" FROM {relation} x WHERE {among}'  # noqa: S608 (values are parameters)
+            return f'SELECT x."event_id" FROM {relation} x WHERE {among} {FROM_WHEN}'  # noqa: S608 (values are parameters)
         return ", ".join(f"CAST({self.add(one)} AS uuid)" for one in dict.fromkeys(ids))
 
 

@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 import sqlglot
 
 from whodid.reading.dialect import dialect_of
+from whodid.reading.selection import FROM_WHEN
 from whodid.reading.sight import Sight
 from whodid.reports.common import Shift
 from whodid.stores.base import COLUMNS, KEPT, WORKED_OUT
@@ -102,6 +103,8 @@ _COUNTED: Final = {"duckdb": "counted_{}", "clickhouse": "(SELECT * FROM kept_{}
 _WAITING: Final = {"duckdb": ("SELECT {} FROM uncounted_events e", "SELECT * FROM told_{} e")}
 # Stores with views of what relations make of all events, and which of these wait.
 _TELLING: Final = {"clickhouse": 'NOT toYYYYMMDD(e."time") = ANY($counted_days)'}
+# The last day there is instead of nothing: an engine that compares with NULL would read everything.
+_FIRST: Final = "coalesce(min(e.\"time\"), CAST('9999-12-31' AS timestamp))"
 _WORD: Final = re.compile(r"\w+")
 _OF_EVENTS: Final = tuple(column.name for column in (*COLUMNS, *WORKED_OUT))
 # The columns by which a filter, or a part of a sight, chooses.
@@ -267,7 +270,7 @@ def _split(name: str, columns: Sequence[str], kind: str, edges: _Edges, chosen: 
     asked, touched = [], []
     if name in _OF_ENTITIES:
         asked = ['"entity_type" = CAST($kept_type AS varchar)', '"entity_id" = CAST($kept_id AS varchar)']
-        touched = [chosen.where]
+        touched = [chosen.where.replace(FROM_WHEN, _from_earliest(kind, hours))]
     parts = []
     if KEPT[name][0] == "day":
         whole_days = [f'"day" NOT IN ({", ".join(days)})'] if days else []
@@ -315,6 +318,16 @@ def _uncounted(events: str, waiting: str, hours: Sequence[str]) -> str:
         return waiting
     within = _within('e."time"', hours, "1 hour")
     return f"{events} WHERE {within} UNION ALL {waiting} WHERE NOT {within}" if waiting else f"{events} WHERE {within}"
+
+
+def _from_earliest(kind: str, hours: Sequence[str]) -> str:
+    """From when on things were touched by the events that are not read as counts; empty where that is not known."""
+    waiting, _ = _WAITING.get(kind, ("", ""))
+    begins = [*hours, *([f"({waiting.format(_FIRST)})"] if waiting else [])]
+    if kind in _TELLING or not begins:
+        return ""
+    earliest = begins[0] if len(begins) == 1 else f"least({', '.join(begins)})"
+    return f'AND x."time" >= {earliest}'
 
 
 def _part(time: str, columns: Sequence[str], relation: str, where: Sequence[str]) -> str:
