@@ -28,6 +28,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 _NUMBERS: Final = {float, int, type(None), type(_ABSENT)}
 _TEXTS: Final = {str, type(None), type(_ABSENT)}
 _OPENING: Final = ("{", "[")
+_decode: Final = msgspec.json.Decoder().decode
 
 
 def columns_of(objects: Iterable[Any], prefix: str, *, among: Collection[str] | None = None) -> Columns:
@@ -122,9 +123,6 @@ def read_json(text: str) -> Any:
         return _decode(text)
     except (msgspec.DecodeError, RecursionError):
         return text
-
-
-_decode: Final = msgspec.json.Decoder().decode
 
 
 def _of_one_type(values: list[Any]) -> list[Value] | None:

@@ -62,7 +62,7 @@ FURTHER_MAX: Final = 200
 
 
 def finding(store: Asked) -> Find:
-    """Finds ids in a store; it looks no further when there are too many."""
+    """Finds ids in a store; it looks no further when they are more than `FURTHER_MAX`. Raises what `query` raises."""
 
     def find(sql: str, params: dict[str, Any]) -> list[str] | None:
         found = store.query(f"{sql} LIMIT {FURTHER_MAX + 1}", params, limit=FURTHER_MAX, trusted=True)

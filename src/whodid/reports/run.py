@@ -190,8 +190,8 @@ def run(
         It took too long; choose a later `since`.
     """
     asked = prepare(store, name, directory=directory, sight=sight, **parameters)
-    if asked.report.needs is not None:
-        needed = _prepared(store, _needed(asked.report), directory, sight, parameters)
+    if (part := asked.report.needs) is not None:
+        needed = _prepared(store, _of_part(asked.report, part), directory, sight, parameters)
         if not store.query(needed.sql, needed.params, limit=1, timeout_ms=timeout_ms, trusted=True).table.num_rows:
             return Reported(_with_columns(asked.report, None), False, 0, asked.values)
     step = _step(asked.report)
@@ -230,9 +230,9 @@ def prepare(
     return _prepared(store, report(name), directory, sight, parameters)
 
 
-def _needed(chosen: Report) -> Report:
-    """What is asked before a report: the common table that it needs."""
-    return msgspec.structs.replace(chosen, sql=f"WITH {_part(str(chosen.needs))}\nSELECT * FROM {chosen.needs}")
+def _of_part(chosen: Report, part: str) -> Report:
+    """A report of nothing but one of its common tables."""
+    return msgspec.structs.replace(chosen, sql=f"WITH {_part(part)}\nSELECT * FROM {part}")
 
 
 def _prepared(

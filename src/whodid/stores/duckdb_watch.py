@@ -21,8 +21,8 @@ _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4
 
 
 class Watch:
-    """Within, a question is stopped at its time limit, or when the process holds more memory than the engine may use
-    at all, or when `stopping.stoppable` says so.
+    """Within, a question is told to stop within 50 ms of its time limit, of `stopping.stoppable` saying so, or of the
+    process holding more memory than `process_bytes_max`; then `too_large` says that.
 
     The engine counts its buffers, not the values that an expression makes (a text doubled thirty times); so the
     process is watched besides.
