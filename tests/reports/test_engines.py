@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlglot
@@ -16,7 +16,8 @@ from whodid import reports
 from whodid.cli import main
 from whodid.errors import WhodidError
 from whodid.reports import engines
-from whodid.reports.engines.translate import literal, translated
+from whodid.reports.engines.translate import in_stages, literal, translated
+from whodid.stores.base import Store
 
 TABLE = "lake.whodid.events"
 NOT_IN_THE_LAKE = {"audit-losses", "rejects"}
@@ -106,6 +107,28 @@ def test_a_recursion_is_written_out_step_by_step() -> None:
     report = reports.report("origin")
     text = said(report, "trino", depth=3)
     assert "RECURSIVE" not in text and '"flow_up_3"' in text and '"flow_up_4"' not in text
+
+
+@pytest.mark.parametrize("name", [report.name for report in IN_THE_LAKE])
+def test_stages_read_those_before_them(name: str) -> None:
+    asked = reports.prepare(cast("Store", engines._Nothing()), name, **{**SPAN, **ASKED.get(name, {})})
+    stages, rest = in_stages(asked.sql, asked.params, "spark", TABLE, "asked_1")
+    made = {TABLE}
+    for sql, view in [*((stage.sql, stage.name) for stage in stages), (rest, "")]:
+        tree = sqlglot.parse_one(sql, read="spark")
+        common = {table.alias for table in tree.find_all(exp.CTE)}
+        tables = {".".join(part.name for part in table.parts) for table in tree.find_all(exp.Table)}
+        assert tables - common <= made
+        made.add(view)
+
+
+def test_what_is_read_often_is_worked_out_once() -> None:
+    asked = reports.prepare(cast("Store", engines._Nothing()), "origin", entity="dataset:a", depth=2)
+    stages, _ = in_stages(asked.sql, asked.params, "spark", TABLE, "one")
+    once = {stage.name for stage in stages if stage.once}
+    assert {"one_flow_runs", "one_flow_edges", "one_flow_up_2"} <= once
+    assert not {"one_flow_things", "one_flow_up", "one_flow_above"} & once
+    assert sum(TABLE.replace(".", "`.`") in stage.sql for stage in stages) == 3
 
 
 @every_engine

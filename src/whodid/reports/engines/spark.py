@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from whodid.errors import WhodidError
 from whodid.reports.engines.result import plain
-from whodid.reports.engines.translate import translated
+from whodid.reports.engines.translate import Stage, in_stages
 from whodid.stores.base import Result
 
 if TYPE_CHECKING:
@@ -67,18 +67,24 @@ class SparkEngine:
         trusted: bool = False,
     ) -> Result:
         named = params if isinstance(params, dict) else {}
-        text = translated(sql, named, "spark", self.table)
-        tag = f"whodid-{uuid.uuid4()}"
-        late = threading.Event()
+        asking = uuid.uuid4()
+        stages, text = in_stages(sql, named, "spark", self.table, f"whodid_{asking.hex}")
+        tag = f"whodid-{asking}"
+        late, done = threading.Event(), threading.Event()
 
         def stop() -> None:
+            # More than once: it may come between two jobs.
             late.set()
-            self.session.interruptTag(tag)
+            while not done.is_set():
+                self.session.interruptTag(tag)
+                done.wait(1)
 
         timer = threading.Timer(timeout_ms / 1000, stop)
         self.session.addTag(tag)
         timer.start()
         try:
+            for stage in stages:
+                self._make(stage)
             found: pa.Table = self.session.sql(text).limit(limit + 1).toArrow()
         except PySparkException as error:
             if late.is_set():
@@ -87,9 +93,18 @@ class SparkEngine:
                 ) from None
             raise WhodidError("invalid", f"Spark refuses: {_told(error)}") from error
         finally:
+            done.set()
             timer.cancel()
             self.session.removeTag(tag)
+            for stage in stages:
+                self.session.catalog.dropTempView(stage.name)
         return Result(plain(found.slice(0, limit)), found.num_rows > limit)
+
+    def _make(self, stage: Stage) -> None:
+        """A view for the time of a statement. What is worked out once stays with the executors, without the plan that
+        made it: the plan of what reads it many times would outgrow the driver's memory."""
+        rows = self.session.sql(stage.sql)
+        (rows.localCheckpoint() if stage.once else rows).createOrReplaceTempView(stage.name)
 
     def close(self) -> None:
         self.session.stop()

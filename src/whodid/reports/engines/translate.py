@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlglot
 from sqlglot import exp
@@ -22,8 +22,19 @@ COMMON: Final = "duckdb"
 DEPTH: Final = "depth"
 STEPS_MAX: Final = 100
 
+# That a common table is to be worked out once: it says so itself, or it is a step that the next one reads.
+_ONCE: Final = "once"
+
 _TABLE: Final = re.compile(r"\w+(\.\w+){0,3}")
 _NUMBER: Final = r"^\s*[+-]?[0-9]{1,18}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?\s*$"
+
+
+class Stage(NamedTuple):
+    """A view that a statement reads, `once` when it is better worked out once than wherever it is read."""
+
+    name: str
+    sql: str
+    once: bool
 
 
 def translated(sql: str, params: Mapping[str, Any], engine: str, table: str) -> str:
@@ -48,6 +59,38 @@ def translated(sql: str, params: Mapping[str, Any], engine: str, table: str) -> 
         It reads what is not in the lake.
     """
     words = _WORDS[engine](_table(table))
+    return _tree(sql, params, words).sql(words.dialect, identify=True)
+
+
+def in_stages(sql: str, params: Mapping[str, Any], engine: str, table: str, prefix: str) -> tuple[list[Stage], str]:
+    """The statement's common tables as views to be made in this order, and what is left of it, which reads these.
+
+    Whoever asks an engine that reads a common table anew wherever it is named can work out once what is read often.
+
+    prefix  begins the names of the views; other parameters and errors as of `translated`.
+    """
+    words = _WORDS[engine](_table(table))
+    tree = _tree(sql, params, words)
+    found = tree.args.get("with_")
+    if found is None:
+        return [], tree.sql(words.dialect, identify=True)
+    names = {one.alias: f"{prefix}_{one.alias}" for one in found.expressions}
+    for read in tree.find_all(exp.Table):
+        if read.name in names and not read.db:
+            if not read.alias:
+                read.set("alias", exp.TableAlias(this=exp.to_identifier(read.name)))
+            read.set("this", exp.to_identifier(names[read.name]))
+    tree.set("with_", None)
+    stages = []
+    for one in found.expressions:
+        query = one.this
+        for column, name in zip(one.args["alias"].columns, query.selects, strict=False):
+            name.replace(exp.alias_(name.unalias().copy(), column.name, quoted=True))
+        stages.append(Stage(names[one.alias], query.sql(words.dialect, identify=True), bool(one.meta.get(_ONCE))))
+    return stages, tree.sql(words.dialect, identify=True)
+
+
+def _tree(sql: str, params: Mapping[str, Any], words: Words) -> exp.Expr:
     tree = sqlglot.parse_one(sql, read=COMMON).transform(_with_values, params=params)
     _written_out(tree, int(params.get(DEPTH, 0)))
     for select in list(tree.find_all(exp.Select)):
@@ -59,7 +102,7 @@ def translated(sql: str, params: Mapping[str, Any], engine: str, table: str) -> 
         said = _said(node, words)
         if said is not node:
             node.replace(said)
-    return tree.sql(words.dialect, identify=True)
+    return tree
 
 
 def literal(value: Any) -> exp.Expr:
@@ -105,6 +148,7 @@ def _written_out(tree: exp.Expr, steps: int) -> None:
         found.set("recursive", False)
         tables: list[exp.Expr] = []
         for table in found.expressions:
+            table.meta[_ONCE] = bool(table.args.get("materialized"))
             table.set("materialized", None)
             tables += _steps(table, min(steps, STEPS_MAX)) if _is_recursive(table) else [table]
         found.set("expressions", tables)
@@ -127,6 +171,7 @@ def _steps(table: exp.CTE, steps: int) -> list[exp.CTE]:
                 read.set("this", exp.to_identifier(f"{table.alias}_{place - 1}"))
         alias = exp.TableAlias(this=exp.to_identifier(f"{table.alias}_{place}"), columns=[one.copy() for one in names])
         made.append(exp.CTE(this=query, alias=alias))
+        made[-1].meta[_ONCE] = True
     every: exp.Query = exp.select("*").from_(f"{table.alias}_0")
     for place in range(1, steps + 1):
         every = exp.union(every, exp.select("*").from_(f"{table.alias}_{place}"), distinct=False)

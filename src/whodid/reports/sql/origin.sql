@@ -39,12 +39,29 @@
         PARTITION BY from_type, from_id, to_type, to_id ORDER BY abs(depth), depth
     ) AS place
     FROM told t
+), ways AS (
+    SELECT DISTINCT w.from_type, w.from_id, w.to_type, w.to_id, w.told, w.via, w.function, w.event_type
+    FROM once o
+    JOIN flow_ways w
+        ON w.from_type = o.from_type AND w.from_id = o.from_id AND w.to_type = o.to_type AND w.to_id = o.to_id
+    WHERE o.place = 1
+), people AS (
+    SELECT w.from_type, w.from_id, w.to_type, w.to_id, count(DISTINCT e.person) AS users
+    FROM ways w
+    JOIN flow_hours e
+        ON e.touched = w.told AND e.type = w.event_type AND e.via IS NOT DISTINCT FROM w.via
+        AND e.function IS NOT DISTINCT FROM w.function
+    WHERE e.time >= $since AND e.time < $until AND seen()
+    GROUP BY 1, 2, 3, 4
 )
 SELECT
-    from_type, from_id, from_name, to_type, to_id, to_name, CAST(depth AS bigint) AS depth, runs, failed, users, via,
-    first, last, CAST(extract(epoch FROM CAST($until AS timestamp) - last) AS double precision) / 3600 AS age_hours,
+    o.from_type, o.from_id, o.from_name, o.to_type, o.to_id, o.to_name, CAST(o.depth AS bigint) AS depth, o.runs,
+    o.failed, coalesce(p.users, 0) AS users, o.via, o.first, o.last,
+    CAST(extract(epoch FROM CAST($until AS timestamp) - o.last) AS double precision) / 3600 AS age_hours,
     count(*) OVER () AS "of"
-FROM once
-WHERE place = 1
+FROM once o
+LEFT JOIN people p
+    ON p.from_type = o.from_type AND p.from_id = o.from_id AND p.to_type = o.to_type AND p.to_id = o.to_id
+WHERE o.place = 1
 ORDER BY depth, from_type, from_id, to_type, to_id
 LIMIT $limit

@@ -3,16 +3,17 @@
 -- that is no project or the like, else the scenario, job, webapp or notebook that acted (`via`), else the function, else
 -- the type of event. Without roles: a build's dataset is the output of what acted, what a program reads is its input.
 flow_runs AS MATERIALIZED (
-    -- What touched the same things in the same way is read once.
+    -- What touched the same things in the same way is read once. People are counted of what is told: with them a planner
+    -- takes each row for a group.
     SELECT
-        e.touched AS told, e.has_roles, e.entity_type, e.entity_id, e.via, e.function, e.type AS event_type, e.person,
+        e.touched AS told, e.has_roles, e.entity_type, e.entity_id, e.via, e.function, e.type AS event_type,
         max(e.entity_name) AS entity_name, CAST(sum(e.events) AS bigint) AS runs,
         CAST(sum(e.failed) AS bigint) AS failed, min(e.first) AS first, max(e.last) AS last
     FROM flow_told CROSS JOIN flow_hours e
     -- An engine that reads both sides of a join reads no events then: it compares with a time first.
     WHERE e.time >= $since AND e.time >= (SELECT coalesce(min(since), $until) FROM flow_told) AND e.time < $until
         AND seen()
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
 ), flow_things AS (
     SELECT
         touched, t[1] AS type, t[2] AS thing, t[3] AS name,
@@ -41,12 +42,12 @@ flow_runs AS MATERIALIZED (
         whole AS (PARTITION BY touched),
         ordered AS (PARTITION BY touched ORDER BY CASE WHEN part = 'doer' THEN 0 ELSE 1 END, type, thing)
 ), flow_done AS (
-    SELECT d.*, r.via, r.function, r.event_type, r.person, r.runs, r.failed, r.first, r.last
+    SELECT d.*, r.told, r.via, r.function, r.event_type, r.runs, r.failed, r.first, r.last
     FROM flow_runs r JOIN flow_doers d ON d.touched = r.told
     WHERE d.part IN ('input', 'output')
-), flow_steps AS MATERIALIZED (
+), flow_steps AS (
     SELECT
-        part, type, thing, name, person, via, runs, failed, first, last,
+        part, type, thing, name, told, via, function, event_type, runs, failed, first, last,
         CASE
             WHEN has_doer = 1 THEN doer_type
             WHEN via LIKE '_%:_%' THEN split_part(via, ':', 1)
@@ -63,25 +64,26 @@ flow_runs AS MATERIALIZED (
     UNION ALL
     SELECT
         CASE WHEN event_type IN ('dataset-read-data', 'dataset-read-data-sample') THEN 'input' ELSE 'output' END,
-        entity_type, entity_id, entity_name, person, via, runs, failed, first, last, split_part(via, ':', 1),
-        substr(via, strpos(via, ':') + 1), NULL
+        entity_type, entity_id, entity_name, told, via, function, event_type, runs, failed, first, last,
+        split_part(via, ':', 1), substr(via, strpos(via, ':') + 1), NULL
     FROM flow_runs
     WHERE NOT has_roles
-), flow_edges AS MATERIALIZED (
+), flow_ways AS MATERIALIZED (
     SELECT
         CASE WHEN part = 'input' THEN type ELSE doer_type END AS from_type,
         CASE WHEN part = 'input' THEN thing ELSE doer_thing END AS from_id,
-        max(CASE WHEN part = 'input' THEN name ELSE doer_name END) AS from_name,
+        CASE WHEN part = 'input' THEN name ELSE doer_name END AS from_name,
         CASE WHEN part = 'input' THEN doer_type ELSE type END AS to_type,
         CASE WHEN part = 'input' THEN doer_thing ELSE thing END AS to_id,
-        max(CASE WHEN part = 'input' THEN doer_name ELSE name END) AS to_name,
-        CAST(sum(runs) AS bigint) AS runs,
-        CAST(sum(failed) AS bigint) AS failed,
-        min(first) AS first,
-        max(last) AS last,
-        count(DISTINCT person) AS users,
-        max(via) AS via
+        CASE WHEN part = 'input' THEN doer_name ELSE name END AS to_name,
+        told, via, function, event_type, runs, failed, first, last
     FROM flow_steps
     WHERE thing <> doer_thing OR type <> doer_type
+), flow_edges AS MATERIALIZED (
+    SELECT
+        from_type, from_id, max(from_name) AS from_name, to_type, to_id, max(to_name) AS to_name,
+        CAST(sum(runs) AS bigint) AS runs, CAST(sum(failed) AS bigint) AS failed, min(first) AS first,
+        max(last) AS last, max(via) AS via
+    FROM flow_ways
     GROUP BY 1, 2, 4, 5
 )
