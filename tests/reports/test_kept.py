@@ -23,7 +23,7 @@ from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reports import kept
 from whodid.reports.common import Shift
 from whodid.reports.report import Report
-from whodid.reports.words import FLOW_ROLES, statement
+from whodid.reports.words import FLOW_ROLES, statement, translated
 from whodid.stores.base import KEPT, Store
 
 COUNTED = [report for report in reports.catalogue() if any(name in report.sql for name in kept.RELATIONS)]
@@ -98,6 +98,24 @@ def test_what_touched_a_thing_besides_may_be_named_or_looked_for(
         for named_max in (10**9, 0):
             monkeypatch.setattr(selection, "FURTHER_MAX", named_max)
             found.append(reports.run(store, name, entities="project:SALES", since=since, until=until).table.to_pylist())
+        assert found[0] == found[1]
+        assert found[0]
+
+
+@pytest.mark.parametrize("name", ["errors", "error-groups"])
+def test_errors_are_found_by_what_they_touched_besides(
+    store: Store, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    dialect = dialect_of(store.kind)
+    errors = translated("SELECT e.id FROM events e WHERE is_error()", store.kind)
+    touched = f"SELECT DISTINCT type || ':' || id AS thing FROM {dialect.event_entities} WHERE event_id IN ({errors})"
+    things = store.query(touched, trusted=True).table["thing"].to_pylist()
+    assert len(things) > 3
+    for thing in things:
+        found = []
+        for named_max in (10**9, 0):
+            monkeypatch.setattr(selection, "FURTHER_MAX", named_max)
+            found.append(reports.run(store, name, entities=thing, since=END - timedelta(days=90)).table.to_pylist())
         assert found[0] == found[1]
         assert found[0]
 
@@ -253,3 +271,11 @@ def test_what_makes_flows_is_what_reports_of_flows_read() -> None:
     flows = (files(reports) / "sql" / "parts" / "flow_edges.sql").read_text("utf-8")
     told = re.findall(r"WHEN t\[4\] IN \(([^)]*)\)", flows)
     assert tuple(re.findall(r"'(\w+)'", " ".join(told))) == FLOW_ROLES
+
+
+def test_what_touched_a_thing_is_looked_for_since_the_time_that_a_statement_names() -> None:
+    further = f"e.id IN (SELECT x.event_id FROM event_entities x WHERE x.id = 'a' {selection.FROM_WHEN})"
+    sql = "SELECT 1 FROM events e WHERE {}"
+    bounded = statement(sql.format("chosen_since((SELECT min(hour) FROM latest))"), "duckdb", further)
+    assert "x.id = 'a' AND x.\"time\" >= (SELECT MIN(hour) FROM latest)" in bounded
+    assert 'AND x."time"' not in statement(sql.format("chosen()"), "duckdb", further)

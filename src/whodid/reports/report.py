@@ -62,6 +62,8 @@ _PARAMETER: Final = re.compile(r"(\w+) ([\w|]+) = (\S*) ?\| (.+)")
 _COLUMN: Final = re.compile(r"(\w+) (\w+)(?: (\S+))? \| (.+)")
 # A look at events that has to say what the caller may see; ids in `event_entities` tell nothing by themselves.
 _LOOK: Final = re.compile(rf"\b(?:FROM|JOIN)\s+(?:events|{'|'.join(KEPT)})\b")
+# What such a look says: a condition on what it may see, `chosen` as the common filters ask.
+_CONDITION: Final = re.compile(r"\b(chosen|seen)(?:_since)?\(")
 _ENCODING: Final = re.compile(r"(\w+)=(\w+)")
 
 
@@ -113,14 +115,14 @@ class Report(Struct, kw_only=True):
 
     @property
     def takes_filters(self) -> bool:
-        return "chosen()" in self.sql
+        return "chosen" in _CONDITION.findall(self.sql)
 
     @property
     def keeps_to_sight(self) -> bool:
         """Whether every look at events says `chosen()` or `seen()`, so that it tells of nothing else."""
         looks = len(_LOOK.findall(self.sql))
         asks_directory = any(parameter.default.startswith("@member") for parameter in self.parameters)
-        kept = self.sql.count("chosen()") + self.sql.count("seen()") == looks > 0
+        kept = len(_CONDITION.findall(self.sql)) == looks > 0
         return kept and self.step is None and not asks_directory and "rejected_events" not in self.sql
 
     @property

@@ -26,6 +26,7 @@ be named `e` where it says them.
     local(x)              a time in the reader's time zone: date_trunc('day', local(e.time)), …
     texts_of(json, '/a/b', …), elements_of(json, '/a'), number_of(text)   see `json_words`
     chosen()              the condition that the common filters make, on what the caller may see; TRUE without any
+    chosen_since(x)       the same on events none of which is earlier than x: what touched things before is not read
     seen()                the condition that the caller may see an event; every other look at events says it
 
 Instead of `events` a report may read, also as `e`, what the store keeps beside them (`stores.base.KEPT`); there
@@ -39,6 +40,7 @@ Relations by the day are the same for reports that cut it to days or longer, or 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -48,6 +50,7 @@ from sqlglot import exp
 from whodid.errors import WhodidError
 from whodid.reading.dialect import dialect_of
 from whodid.reading.read import definition
+from whodid.reading.selection import FROM_WHEN
 from whodid.reports import json_words, kept
 from whodid.reports.common import Shift
 
@@ -57,8 +60,10 @@ _COMMON: Final = "duckdb"
 _PROGRAM: Final = "({} LIKE 'api:%' OR {} LIKE 'no:auth%')"
 
 _RELATIONS: Final = ("events", "event_entities", "rejected_events")
-# Stand for the conditions until they are known; the first by the relation that it is on.
+# Stand for the conditions until they are known; the first by the relation that it is on, and from when on.
 _CHOSEN: Final = "{{chosen {}}}"
+_CHOSEN_SINCE: Final = "{{chosen {} since {}}}"
+_IS_CHOSEN: Final = re.compile(r"\{chosen (\w+)(?: since ([^{}]+))?\}")
 _SEEN: Final = "{seen}"
 
 # The roles in which things go into what runs or come out of it; `sql/parts/flow_edges.sql` says which do which.
@@ -188,6 +193,10 @@ def _of_request(kind: str, words: list[exp.Expression]) -> str:
     return dialect_of(kind).of_request.format(request=words[0].sql(_SQLGLOT[kind]))
 
 
+def _chosen_since(kind: str, words: list[exp.Expression]) -> str:
+    return _CHOSEN_SINCE.format(words[1].name, words[0].sql(_SQLGLOT[kind]))
+
+
 def _defined(name: str) -> Say:
     return lambda _kind, _words: definition(name)
 
@@ -221,6 +230,7 @@ WORDS: Final[dict[str, tuple[int, Say]]] = {
     "number_of": (1, json_words.number_of),
     "project": (0, lambda kind, _words: dialect_of(kind).project),
     "chosen": (1, lambda _kind, words: _CHOSEN.format(words[0].name)),
+    "chosen_since": (2, _chosen_since),
     "seen": (0, lambda _kind, _words: _SEEN),
 }
 
@@ -245,10 +255,15 @@ def statement(
         What the relations of `kept.RELATIONS` stand for, and `chosen()` on them.
     """
     plain = translated(sql, kind, len(zone) if any(shift.seconds for shift in zone) else 0)
-    if relations is not None:
-        for name, relation in relations.told.items():
-            plain = plain.replace(f"{{{name}}}", relation).replace(_CHOSEN.format(name), relations.chosen[name])
-    return plain.replace(_CHOSEN.format("events"), chosen).replace(_SEEN, seen)
+    told, on = (relations.told, relations.chosen) if relations is not None else ({}, {})
+
+    def condition(found: re.Match[str]) -> str:
+        since = "" if found[2] is None else f'AND x."time" >= {found[2]}'
+        return on.get(found[1], chosen).replace(FROM_WHEN, since)
+
+    for name, relation in told.items():
+        plain = plain.replace(f"{{{name}}}", relation)
+    return _IS_CHOSEN.sub(condition, plain).replace(_SEEN, seen)
 
 
 def zone_parameters(zone: Sequence[Shift]) -> dict[str, Any]:
@@ -281,7 +296,7 @@ def translated(sql: str, kind: str, shifts: int = 0) -> str:
     except sqlglot.ParseError as error:
         raise WhodidError("internal", f"A report's statement cannot be read: {str(error)[:300]}") from error
     for word in tree.find_all(exp.Anonymous):
-        if word.name.lower() == "chosen":
+        if word.name.lower() in ("chosen", "chosen_since"):
             word.append("expressions", exp.Literal.string(_read_as_e(word)))
     for table in tree.find_all(exp.Table):
         if table.name in kept.NOBODY and not _asks_for_people(table):

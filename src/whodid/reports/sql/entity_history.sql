@@ -33,6 +33,9 @@ WITH counted AS MATERIALIZED (
     SELECT hour
     FROM (SELECT hour, events, sum(events) OVER (ORDER BY hour DESC) AS so_far FROM counted) added_up
     WHERE so_far - events < $limit
+), earliest AS (
+    -- Where there are none, an engine that compares with NULL would read all events.
+    SELECT coalesce(min(hour), CAST($until AS timestamp)) AS time FROM latest
 )
 SELECT found.*, (SELECT CAST(coalesce(sum(events), 0) AS bigint) FROM counted) AS "of"
 FROM (
@@ -54,9 +57,8 @@ FROM (
         CAST(e.id AS varchar) AS id
     FROM latest l
     JOIN events e ON e.time >= l.hour AND e.time < l.hour + INTERVAL '1 hour'
-    -- Where there are none, an engine that compares with NULL would read all events.
-    WHERE e.time >= $since AND e.time < $until AND e.time >= (SELECT coalesce(min(hour), $until) FROM latest)
-        AND chosen() AND e.topic <> 'compute-resource-usage'
+    WHERE e.time >= $since AND e.time < $until AND e.time >= (SELECT time FROM earliest)
+        AND chosen_since((SELECT time FROM earliest)) AND e.topic <> 'compute-resource-usage'
         AND (CAST($verb AS varchar) IN ('any', 'failed', 'run', 'other') OR verb_by_type() = $verb)
         AND (CAST($verb AS varchar) = 'any' OR verb() = $verb)
     ORDER BY e.time DESC, e.id DESC
