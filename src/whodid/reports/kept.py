@@ -71,8 +71,8 @@ _TOLD_BY: Final[dict[str, tuple[str, ...]]] = _TOLD_WITH_PEOPLE | {
 _AS_LISTS: Final = "(SELECT *, duration_ms AS durations, duration_ms AS total_ms FROM {})"
 OF_SESSIONS: Final = ("session_hours", "session_days")
 _OF_ENTITIES: Final = ("entity_hours", "entity_days", "entity_query_hours")
-# What is read of queries that are chosen already.
-_OF_CHOSEN: Final = ("answer_events", "outcome_events")
+# What is read of events that are chosen already.
+_OF_CHOSEN: Final = ("answer_events", "outcome_events", "error_entities")
 # What a statement may read, and the relation that it means.
 _ASKED: Final = {name: name for name in RELATIONS} | {of_all: name for name, of_all in NOBODY.items()}
 # What is made of some events with what is taken out of their JSON, not of the events themselves.
@@ -85,6 +85,8 @@ _MADE_OF: Final = {
     "entity_query_hours": "query_events",
     "pod_hours": "pod_events",
 }
+# Where some events are kept with what they touched besides, in fewer rows than that of all events.
+_FURTHER: Final = {"error_events": "error_entities"}
 _PODS: Final = "pod_hours"
 # What a census found counts until the next one, for 15 minutes at most: so much more is looked at.
 _OF_REPORT: Final = (
@@ -208,6 +210,9 @@ def relations(
             told[name] = f"({say(_form(relation, columns))})"
         elif not by_time:
             told[name] = store_keeps[name]
+            if (further := store_keeps.get(_FURTHER.get(name, ""))) is not None:
+                looked_at = dialect_of(kind).event_entities
+                where[name] = where[name].replace(f"FROM {looked_at} x", f"FROM {further} x")
         elif name == _PODS:
             told[name] = _pods(columns, store_keeps, edges.hours, say)
         else:

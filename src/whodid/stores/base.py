@@ -122,6 +122,7 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
         *_NARROW, "source", "session", "request_id", "error_hash", "version", "message", "told", "has_trace", "shape",
         "error_stack_trace",
     ),
+    "error_entities": ("event_id", "time", "level", "type", "id"),
     "query_events": (
         *_NARROW, "request_id", "service", "endpoint", "version", "told_version", "caller", "node", "duration_ms",
         "has_failed", "chance",

@@ -35,6 +35,7 @@ _COUNTING: Final = {
     "run_hours": "events",
     "session_hours": "distinct_hours",
     "error_events": "events",
+    "error_entities": "events",
     "query_events": "events",
     "answer_events": "events",
     "outcome_events": "events",
@@ -92,7 +93,7 @@ def add(connection: duckdb.DuckDBPyConnection, own_rows: int) -> None:
 def count(connection: duckdb.DuckDBPyConnection, own_rows: int) -> None:
     """Count what waits. In a transaction of its own, whose row ids begin at `own_rows`."""
     for relation, statement in _COUNTING.items():
-        order = _order("time" if relation.endswith("_events") else "hour", relation)
+        order = _order("hour" if relation.endswith("_hours") else "time", relation)
         told = f"told_{relation}"
         connection.execute(_sql(statement).format(relation=relation, told=told, own_rows=own_rows, order=order))
     _sum_days(connection, "rowid >= $own_rows", {"own_rows": own_rows})
