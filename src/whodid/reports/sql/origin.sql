@@ -39,12 +39,17 @@
         PARTITION BY from_type, from_id, to_type, to_id ORDER BY abs(depth), depth
     ) AS place
     FROM told t
+), shown AS (
+    SELECT o.*, count(*) OVER () AS "of"
+    FROM once o
+    WHERE place = 1
+    ORDER BY depth, from_type, from_id, to_type, to_id
+    LIMIT $limit
 ), ways AS (
     SELECT DISTINCT w.from_type, w.from_id, w.to_type, w.to_id, w.told, w.via, w.function, w.event_type
-    FROM once o
+    FROM shown s
     JOIN flow_ways w
-        ON w.from_type = o.from_type AND w.from_id = o.from_id AND w.to_type = o.to_type AND w.to_id = o.to_id
-    WHERE o.place = 1
+        ON w.from_type = s.from_type AND w.from_id = s.from_id AND w.to_type = s.to_type AND w.to_id = s.to_id
 ), people AS (
     SELECT w.from_type, w.from_id, w.to_type, w.to_id, count(DISTINCT e.person) AS users
     FROM ways w
@@ -55,13 +60,11 @@
     GROUP BY 1, 2, 3, 4
 )
 SELECT
-    o.from_type, o.from_id, o.from_name, o.to_type, o.to_id, o.to_name, CAST(o.depth AS bigint) AS depth, o.runs,
-    o.failed, coalesce(p.users, 0) AS users, o.via, o.first, o.last,
-    CAST(extract(epoch FROM CAST($until AS timestamp) - o.last) AS double precision) / 3600 AS age_hours,
-    count(*) OVER () AS "of"
-FROM once o
+    s.from_type, s.from_id, s.from_name, s.to_type, s.to_id, s.to_name, CAST(s.depth AS bigint) AS depth, s.runs,
+    s.failed, coalesce(p.users, 0) AS users, s.via, s.first, s.last,
+    CAST(extract(epoch FROM CAST($until AS timestamp) - s.last) AS double precision) / 3600 AS age_hours, s."of"
+FROM shown s
 LEFT JOIN people p
-    ON p.from_type = o.from_type AND p.from_id = o.from_id AND p.to_type = o.to_type AND p.to_id = o.to_id
-WHERE o.place = 1
+    ON p.from_type = s.from_type AND p.from_id = s.from_id AND p.to_type = s.to_type AND p.to_id = s.to_id
 ORDER BY depth, from_type, from_id, to_type, to_id
 LIMIT $limit
