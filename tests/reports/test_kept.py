@@ -279,3 +279,16 @@ def test_what_touched_a_thing_is_looked_for_since_the_time_that_a_statement_name
     bounded = statement(sql.format("chosen_since((SELECT min(hour) FROM latest))"), "duckdb", further)
     assert "x.id = 'a' AND x.\"time\" >= (SELECT MIN(hour) FROM latest)" in bounded
     assert 'AND x."time"' not in statement(sql.format("chosen()"), "duckdb", further)
+
+
+def test_what_touched_a_thing_is_found_by_its_ids_where_they_are_indexed() -> None:
+    def read(kind: str, word: str) -> str:
+        chosen = kept.Chosen(["entities"], ENTITY, "all of it", "the rest")
+        found = kept.relations(kind, str, times=[], chosen=chosen, sight=EVERYTHING)
+        return statement(f"SELECT 1 FROM events e WHERE {word}", kind, chosen.where, relations=found)
+
+    told = read("postgresql", "chosen_since($since)")
+    assert 'the rest AND e."id" IN (SELECT x."id" FROM whodid.events x' in told
+    assert told.count('AND x."time" >= $since') == 2
+    assert "all of it" in read("postgresql", "chosen()")
+    assert "all of it" in read("duckdb", "chosen_since($since)")

@@ -18,7 +18,8 @@ class Dialect(NamedTuple):
     any case of its letters, and `json_pattern` makes its `{pattern}` from the text; `hint` is a quick condition that a
     `{column}` holds a `{part}` of the text that has no letters, or None where it gains nothing. `project` is the
     project of an event; `stores.base.WORKED_OUT` says which that is. `of_request` is the condition that an event `e`
-    belongs to the request `{request}`, as the store's index finds it.
+    belongs to the request `{request}`, as the store's index finds it. `has_index` says whether events of a thing, and
+    those of given ids, are found by indices.
     """
 
     events: str
@@ -31,6 +32,7 @@ class Dialect(NamedTuple):
     hint: str | None
     project: str
     of_request: str = 'e."request_id" = {request}'
+    has_index: bool = False
 
 
 # Beyond ASCII it is the engine that knows what is a letter.
@@ -132,6 +134,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         None,
         _PROJECT,
         """(left(e."request_id", 200) = left({request}, 200) AND e."request_id" = {request})""",
+        has_index=True,
     ),
 }
 

@@ -143,11 +143,15 @@ class Chosen(NamedTuple):
 
 
 class Relations(NamedTuple):
-    """What each relation stands for in a store's words, what `chosen()` is on it, and the parameters of both."""
+    """What each relation stands for in a store's words, what `chosen()` is on it, and the parameters of both.
+
+    `since` is what `chosen_since()` is instead, with `FROM_WHEN` where the time stands; by relation, where it differs.
+    """
 
     told: Mapping[str, str]
     chosen: Mapping[str, str]
     params: dict[str, Any]
+    since: Mapping[str, str] = {}
 
 
 def relations(
@@ -221,7 +225,23 @@ def relations(
             told[name] = _split(able[0], columns, kind, within, chosen, form)
             if able[0] in _OF_ENTITIES:
                 where[name] = chosen.rest
-    return Relations(told, where, params)
+    return Relations(told, where, params, _since(kind, chosen))
+
+
+def _since(kind: str, chosen: Chosen) -> Mapping[str, str]:
+    """What touched a thing by its ids, where indices find these: else a time's events would be looked at one by one."""
+    dialect = dialect_of(kind)
+    if chosen.entity is None or not dialect.has_index:
+        return {}
+    branches = (
+        f'SELECT x."{id_}" FROM {relation} x WHERE x."{type_}" = CAST($kept_type AS varchar)'  # noqa: S608
+        f' AND x."{name}" = CAST($kept_id AS varchar) {FROM_WHEN}'
+        for relation, id_, type_, name in (
+            (dialect.events, "id", "entity_type", "entity_id"),
+            (dialect.event_entities, "event_id", "type", "id"),
+        )
+    )
+    return {"events": f'({chosen.rest} AND e."id" IN ({" UNION ALL ".join(branches)}))'}
 
 
 def _asked(asking: str) -> Mapping[str, str]:

@@ -255,13 +255,16 @@ def statement(
         What the relations of `kept.RELATIONS` stand for, and `chosen()` on them.
     """
     plain = translated(sql, kind, len(zone) if any(shift.seconds for shift in zone) else 0)
-    told, on = (relations.told, relations.chosen) if relations is not None else ({}, {})
+    meant = relations or kept.Relations({}, {}, {})
 
     def condition(found: re.Match[str]) -> str:
-        since = "" if found[2] is None else f'AND x."time" >= {found[2]}'
-        return on.get(found[1], chosen).replace(FROM_WHEN, since)
+        name, since = found[1], found[2]
+        on_it = meant.chosen.get(name, chosen)
+        if since is None:
+            return on_it.replace(FROM_WHEN, "")
+        return meant.since.get(name, on_it).replace(FROM_WHEN, f'AND x."time" >= {since}')
 
-    for name, relation in told.items():
+    for name, relation in meant.told.items():
         plain = plain.replace(f"{{{name}}}", relation)
     return _IS_CHOSEN.sub(condition, plain).replace(_SEEN, seen)
 
