@@ -251,22 +251,24 @@ def _prepared(
     if chosen.takes_zone:
         zone = shifts(values[ZONE.name], values.get("before", values["since"]), values["until"])
         params |= zone_parameters(zone)
-    times = [values[parameter.name] for parameter in chosen.parameters if parameter.type == "time"]
+    choices = tuple((one.name, values[one.name]) for one in chosen.parameters if one.type == "choice")
+    asking = translated(chosen.sql, store.kind, choices=choices)
+    named = set(_SAID.findall(asking))
+    times = [values[one.name] for one in chosen.parameters if one.type == "time" and one.name in named]
     visited = compared(chosen.sql, kept.OF_SESSIONS)
-    say = functools.partial(translated, kind=store.kind)
     relations = kept.relations(
         store.kind,
-        say,
+        functools.partial(translated, kind=store.kind),
         times=times,
         chosen=chosen_by,
         sight=sight,
         zone=zone,
         by=values.get("by", "day"),
-        asking=f"{say(chosen.sql)} {seen}",
+        asking=f"{asking} {seen}",
         visited=None if visited is None else [values[name] for name in visited],
     )
     params |= relations.params
-    sql = statement(chosen.sql, store.kind, chosen_by.where, seen, zone, relations)
+    sql = statement(chosen.sql, store.kind, chosen_by.where, seen, zone, relations, choices)
     said = set(_SAID.findall(sql))
     return Prepared(chosen, sql, {name: value for name, value in params.items() if name in said}, values)
 

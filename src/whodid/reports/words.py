@@ -53,6 +53,7 @@ from whodid.reading.read import definition
 from whodid.reading.selection import FROM_WHEN
 from whodid.reports import json_words, kept
 from whodid.reports.common import Shift
+from whodid.reports.left_out import leave_out
 
 # What sqlglot calls the dialects of our stores; the one in ClickHouse translates DuckDB's itself.
 _SQLGLOT: Final = {"duckdb": "duckdb", "postgresql": "postgres", "clickhouse": "duckdb", "lake": "duckdb"}
@@ -77,6 +78,9 @@ TREND_PARTS: Final = 12
 
 # As many arguments as are given.
 ANY: Final = -1
+
+# Names and values of parameters that are choices.
+Choices = tuple[tuple[str, str], ...]
 
 Say = Callable[[str, list[exp.Expression]], str]
 
@@ -242,6 +246,7 @@ def statement(
     seen: str = "TRUE",
     zone: Sequence[Shift] = (),
     relations: kept.Relations | None = None,
+    choices: Choices = (),
 ) -> str:
     """A report's statement as the store of this kind understands it; parameters stay `$name`.
 
@@ -253,8 +258,10 @@ def statement(
         What `local()` adds; the times of its shifts are the parameters of `zone_parameters`.
     relations
         What the relations of `kept.RELATIONS` stand for, and `chosen()` on them.
+    choices
+        Values of the parameters that are choices.
     """
-    plain = translated(sql, kind, len(zone) if any(shift.seconds for shift in zone) else 0)
+    plain = translated(sql, kind, len(zone) if any(shift.seconds for shift in zone) else 0, choices)
     meant = relations or kept.Relations({}, {}, {})
 
     def condition(found: re.Match[str]) -> str:
@@ -292,12 +299,16 @@ def _local(kind: str, words: list[exp.Expression], shifts: int) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def translated(sql: str, kind: str, shifts: int = 0) -> str:
-    """The statement with every word but the condition; `local()` knows so many shifts of the zone, 0 for UTC."""
+def translated(sql: str, kind: str, shifts: int = 0, choices: Choices = ()) -> str:
+    """The statement with every word but the condition, without what choices leave out.
+
+    `local()` knows so many shifts of the zone, 0 for UTC.
+    """
     try:
         tree = sqlglot.parse_one(sql, read=_COMMON)
     except sqlglot.ParseError as error:
         raise WhodidError("internal", f"A report's statement cannot be read: {str(error)[:300]}") from error
+    leave_out(tree, dict(choices))
     for word in tree.find_all(exp.Anonymous):
         if word.name.lower() in ("chosen", "chosen_since"):
             word.append("expressions", exp.Literal.string(_read_as_e(word)))

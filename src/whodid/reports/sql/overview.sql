@@ -11,6 +11,7 @@
 -- parameter: month time = @30d | the same of months of 30 days
 -- parameter: month_before time = @60d | the same of months of 30 days
 -- parameter: sessions yes|no = yes | no: they are not counted, which takes half as long
+-- parameter: windows yes|no = yes | no: without those of the last day, 7 days and 30 days, which takes a third less
 -- column: measure text | what is counted
 -- column: unit text | in what
 -- column: value integer | in the time; for a day, a week, a month: in the last one before `until`
@@ -22,9 +23,12 @@ WITH seen AS (
     SELECT
         e.who AS login,
         CAST(e.time >= $since AS integer) + CAST(e.time >= $before AS integer)
-            + CAST(e.time >= $day AS integer) + CAST(e.time >= $day_before AS integer)
-            + CAST(e.time >= $week AS integer) + CAST(e.time >= $week_before AS integer)
-            + CAST(e.time >= $month AS integer) + CAST(e.time >= $month_before AS integer) AS stretch,
+            + CASE WHEN CAST($windows AS varchar) = 'yes'
+                THEN CAST(e.time >= $day AS integer) + CAST(e.time >= $day_before AS integer)
+                    + CAST(e.time >= $week AS integer) + CAST(e.time >= $week_before AS integer)
+                    + CAST(e.time >= $month AS integer) + CAST(e.time >= $month_before AS integer)
+                ELSE 0
+            END AS stretch,
         min(e.time) AS seen_at,
         sum(e.events) AS events,
         sum(e.runs) AS runs,
@@ -37,7 +41,19 @@ WITH seen AS (
         login,
         min(seen_at) AS first,
         max(CASE WHEN seen_at >= $since THEN 1 ELSE 0 END) AS is_current,
-        max(CASE WHEN seen_at >= $before AND seen_at < $since THEN 1 ELSE 0 END) AS was_before,
+        max(CASE WHEN seen_at >= $before AND seen_at < $since THEN 1 ELSE 0 END) AS was_before
+    FROM seen
+    WHERE login IS NOT NULL
+    GROUP BY 1
+), users AS (
+    SELECT
+        sum(is_current) AS users, sum(was_before) AS previous_users,
+        sum(CASE WHEN first >= $since THEN 1 ELSE 0 END) AS arrived,
+        sum(CASE WHEN first >= $before AND first < $since THEN 1 ELSE 0 END) AS previous_arrived
+    FROM each_user
+), each_recent_user AS (
+    SELECT
+        login,
         max(CASE WHEN seen_at >= $day THEN 1 ELSE 0 END) AS in_day,
         max(CASE WHEN seen_at >= $day_before AND seen_at < $day THEN 1 ELSE 0 END) AS in_day_before,
         max(CASE WHEN seen_at >= $week THEN 1 ELSE 0 END) AS in_week,
@@ -47,15 +63,12 @@ WITH seen AS (
     FROM seen
     WHERE login IS NOT NULL
     GROUP BY 1
-), users AS (
+), recent_users AS (
     SELECT
-        sum(is_current) AS users, sum(was_before) AS previous_users,
         sum(in_day) AS day, sum(in_day_before) AS previous_day,
         sum(in_week) AS week, sum(in_week_before) AS previous_week,
-        sum(in_month) AS month, sum(in_month_before) AS previous_month,
-        sum(CASE WHEN first >= $since THEN 1 ELSE 0 END) AS arrived,
-        sum(CASE WHEN first >= $before AND first < $since THEN 1 ELSE 0 END) AS previous_arrived
-    FROM each_user
+        sum(in_month) AS month, sum(in_month_before) AS previous_month
+    FROM each_recent_user
 ), amounts AS (
     SELECT
         sum(CASE WHEN seen_at >= $since THEN events END) AS events,
@@ -81,9 +94,15 @@ WITH seen AS (
         1 AS place, 'active users' AS measure, 'users' AS unit, 'time' AS span, users AS value,
         previous_users AS previous
     FROM users
-    UNION ALL SELECT 2, 'active users, last day', 'users', 'day', day, previous_day FROM users
-    UNION ALL SELECT 3, 'active users, last 7 days', 'users', 'week', week, previous_week FROM users
-    UNION ALL SELECT 4, 'active users, last 30 days', 'users', 'month', month, previous_month FROM users
+    UNION ALL
+    SELECT 2, 'active users, last day', 'users', 'day', day, previous_day FROM recent_users
+    WHERE CAST($windows AS varchar) = 'yes'
+    UNION ALL
+    SELECT 3, 'active users, last 7 days', 'users', 'week', week, previous_week FROM recent_users
+    WHERE CAST($windows AS varchar) = 'yes'
+    UNION ALL
+    SELECT 4, 'active users, last 30 days', 'users', 'month', month, previous_month FROM recent_users
+    WHERE CAST($windows AS varchar) = 'yes'
     UNION ALL SELECT 5, 'new users', 'users', 'time', arrived, previous_arrived FROM users
     UNION ALL
     SELECT 6, 'sessions', 'sessions', 'time', v.sessions, p.sessions FROM visits v CROSS JOIN past_visits p
@@ -93,9 +112,13 @@ WITH seen AS (
     UNION ALL SELECT 9, 'errors', 'events', 'time', errors, previous_errors FROM amounts
 ), earlier AS (
     SELECT 'time' AS span, CAST($before AS timestamp) AS begins, CAST($since AS timestamp) AS ends
-    UNION ALL SELECT 'day', CAST($day_before AS timestamp), CAST($day AS timestamp)
-    UNION ALL SELECT 'week', CAST($week_before AS timestamp), CAST($week AS timestamp)
-    UNION ALL SELECT 'month', CAST($month_before AS timestamp), CAST($month AS timestamp)
+    UNION ALL
+    SELECT 'day', CAST($day_before AS timestamp), CAST($day AS timestamp) WHERE CAST($windows AS varchar) = 'yes'
+    UNION ALL
+    SELECT 'week', CAST($week_before AS timestamp), CAST($week AS timestamp) WHERE CAST($windows AS varchar) = 'yes'
+    UNION ALL
+    SELECT 'month', CAST($month_before AS timestamp), CAST($month AS timestamp)
+    WHERE CAST($windows AS varchar) = 'yes'
 ), known AS (
     SELECT
         m.place, m.measure, m.unit,

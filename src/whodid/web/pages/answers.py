@@ -34,6 +34,11 @@ REMEMBERED_MAX: Final = 256
 _STEP: Final = timedelta(seconds=10)
 _LONG_STEP: Final = timedelta(hours=1)
 _LONG: Final = timedelta(days=14)
+# Parameters that leave out what takes long, and the columns or measures that a tile then cannot show.
+_COSTLY: Final = {
+    "sessions": ("sessions",),
+    "windows": tuple(f"active users, last {span}" for span in ("day", "7 days", "30 days")),
+}
 
 
 class Answer(NamedTuple):
@@ -120,8 +125,7 @@ def parameters(report: Report, tile: Tile, choice: Choice, subject: Mapping[str,
         given[name] = _narrowed(given.get(name, []), value, text) if name in _FILTERS else text
     if rows:
         given["limit"] = rows
-    if not _shows(report, tile, "sessions"):
-        given["sessions"] = "no"
+    given |= {name: "no" for name, shown in _COSTLY.items() if not any(_shows(report, tile, one) for one in shown)}
     asked = {parameter.name for parameter in report.parameters if not parameter.is_derived}
     return {name: value for name, value in given.items() if name in asked}
 
