@@ -37,8 +37,9 @@ _AMONG: Final = {
     "run_hours": "is_run()",
     "run_lists": "is_run()",
     "flow_hours": (
-        "has_flow_roles() OR (NOT has_roles() AND e.via LIKE '_%:_%' AND e.entity_type = 'dataset' AND e.type IN ("
-        "'flow-object-build-success', 'flow-object-build-failed', 'dataset-read-data', 'dataset-read-data-sample'))"
+        "has_flow_roles() OR (e.entity_type = 'dataset' AND e.type IN ("
+        "'flow-object-build-success', 'flow-object-build-failed', 'dataset-read-data', 'dataset-read-data-sample')"
+        " AND e.via LIKE '_%:_%' AND NOT has_roles())"
     ),
 }
 # What tells the same, the quickest first. Who asks for one thing is told by entities, who asks for none by the first
@@ -312,8 +313,11 @@ def _split(name: str, columns: Sequence[str], kind: str, edges: _Edges, chosen: 
         within = [_within('e."time"', hours, "1 hour")] if hours else []
         told = "told_events" if name in _OF_ENTITIES else f"told_{name}"
         parts.append(_part("time", columns, f"{told} e", [f"({' OR '.join([_TELLING[kind], *within])})", *touched]))
-    elif uncounted := _uncounted(f"SELECT {read} FROM {events} e", waiting.format(read), hours):  # noqa: S608
-        parts.append(_part("time", columns, f"(WITH uncounted AS ({uncounted}) {form}) e", touched))
+    else:
+        # What touched the thing is chosen first: there is less to work out then.
+        uncounted = _uncounted(f"SELECT {read} FROM {events} e", waiting.format(read), hours, touched)  # noqa: S608
+        if uncounted:
+            parts.append(_part("time", columns, f"(WITH uncounted AS ({uncounted}) {form}) e", []))
     return f"({' UNION ALL '.join(parts)})"
 
 
@@ -337,12 +341,14 @@ def _read(columns: Sequence[str], *texts: str) -> str:
     return ", ".join(f'"{column}"' for column in _OF_EVENTS if column in named)
 
 
-def _uncounted(events: str, waiting: str, hours: Sequence[str]) -> str:
+def _uncounted(events: str, waiting: str, hours: Sequence[str], where: Sequence[str]) -> str:
     """The events of some hours, and those of others that wait to be counted; empty when there can be none."""
-    if not hours:
-        return waiting
-    within = _within('e."time"', hours, "1 hour")
-    return f"{events} WHERE {within} UNION ALL {waiting} WHERE NOT {within}" if waiting else f"{events} WHERE {within}"
+    within = _within('e."time"', hours, "1 hour") if hours else ""
+    if within and waiting:
+        both = f"{events} WHERE {within} UNION ALL {waiting} WHERE NOT {within}"
+        return f"SELECT * FROM ({both}) e WHERE {' AND '.join(where) or 'TRUE'}"  # noqa: S608 (values are parameters)
+    of_hours, all_of = (events, [within, *where]) if within else (waiting, where)
+    return of_hours and f"{of_hours} WHERE {' AND '.join(all_of) or 'TRUE'}"
 
 
 def _from_earliest(kind: str, hours: Sequence[str]) -> str:

@@ -173,8 +173,8 @@ def _has_flow_roles(kind: str, words: list[exp.Expression]) -> str:
         roles = " || ".join(f'@ == "{role}"' for role in FLOW_ROLES)
         return f"jsonb_path_exists(e.\"entities\", '$[*].role ? ({roles})')"
     if kind == "duckdb":
-        # One look for all of them takes less than half of what eight do.
-        return f"(regexp_matches(CAST(e.\"entities\" AS varchar), '{_FLOW_PATTERN}') AND {_has_roles(kind, words)})"
+        # One look for all of them takes less than half of what eight do, and ten times what a look for a word does.
+        return f"({_has_roles(kind, words)} AND regexp_matches(CAST(e.\"entities\" AS varchar), '{_FLOW_PATTERN}'))"
     told = " OR ".join(f"contains(CAST(e.\"entities\" AS varchar), '{text}')" for text in _FLOW_SIGNS)
     return f"({_has_roles(kind, words)} AND ({told}))"
 
