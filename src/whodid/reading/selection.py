@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 from whodid.errors import WhodidError
 from whodid.event import foreign_id
@@ -59,14 +60,27 @@ Between = tuple[datetime | None, datetime | None]
 FROM_WHEN: Final = "/* from when on */"
 # Up to so many events that touched a thing besides their first one are named one by one.
 FURTHER_MAX: Final = 200
+# What gave more than that, by store: it need not be asked again. Where retention has taken some of them away, looking for
+# them stays as right as naming them.
+_MANY: Final[WeakKeyDictionary[Asked, set[tuple[Any, ...]]]] = WeakKeyDictionary()
+_REMEMBERED_MAX: Final = 10_000
 
 
 def finding(store: Asked) -> Find:
     """Finds ids in a store; it looks no further when they are more than `FURTHER_MAX`. Raises what `query` raises."""
+    many = _MANY.setdefault(store, set())
 
     def find(sql: str, params: dict[str, Any]) -> list[str] | None:
+        asked = (FURTHER_MAX, sql, *params.values())
+        if asked in many:
+            return None
         found = store.query(f"{sql} LIMIT {FURTHER_MAX + 1}", params, limit=FURTHER_MAX, trusted=True)
-        return None if found.truncated else list(found.table.column("id").to_pylist())
+        if not found.truncated:
+            return list(found.table.column("id").to_pylist())
+        if len(many) >= _REMEMBERED_MAX:
+            many.clear()
+        many.add(asked)
+        return None
 
     return find
 
