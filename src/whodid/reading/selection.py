@@ -60,8 +60,8 @@ Between = tuple[datetime | None, datetime | None]
 FROM_WHEN: Final = "/* from when on */"
 # Up to so many events that touched a thing besides their first one are named one by one.
 FURTHER_MAX: Final = 200
-# What gave more than that, by store: it need not be asked again. Where retention has taken some of them away, looking for
-# them stays as right as naming them.
+# What gave more than that, by store: it need not be asked again. Where retention has taken some of them away, looking
+# for them stays as right as naming them.
 _MANY: Final[WeakKeyDictionary[Asked, set[tuple[Any, ...]]]] = WeakKeyDictionary()
 _REMEMBERED_MAX: Final = 10_000
 

@@ -71,7 +71,7 @@ _SEEN: Final = "{seen}"
 FLOW_ROLES: Final = ("input", "source", "read", "output", "target", "result", "written")
 # One of these stands in JSON that names such a role: JSON may write it with escapes.
 _FLOW_SIGNS: Final = (*(f'"{role}"' for role in FLOW_ROLES), "\\")
-_FLOW_PATTERN: Final = f'"({"|".join(FLOW_ROLES)})"|\\\\'
+_FLOW_PATTERN: Final = rf'"role"\s*:\s*"({"|".join(FLOW_ROLES)})"'
 
 # Points of a small picture of a time.
 TREND_PARTS: Final = 12
@@ -173,8 +173,10 @@ def _has_flow_roles(kind: str, words: list[exp.Expression]) -> str:
         roles = " || ".join(f'@ == "{role}"' for role in FLOW_ROLES)
         return f"jsonb_path_exists(e.\"entities\", '$[*].role ? ({roles})')"
     if kind == "duckdb":
-        # One look for all of them takes less than half of what eight do, and ten times what a look for a word does.
-        return f"({_has_roles(kind, words)} AND regexp_matches(CAST(e.\"entities\" AS varchar), '{_FLOW_PATTERN}'))"
+        # A pattern that begins with a word takes a third of what one that begins with a choice does, or looks for each.
+        touched = 'CAST(e."entities" AS varchar)'
+        has_escapes = f"contains({touched}, '\\')"
+        return f"(regexp_matches({touched}, '{_FLOW_PATTERN}') OR ({has_escapes} AND {_has_roles(kind, words)}))"
     told = " OR ".join(f"contains(CAST(e.\"entities\" AS varchar), '{text}')" for text in _FLOW_SIGNS)
     return f"({_has_roles(kind, words)} AND ({told}))"
 

@@ -95,6 +95,25 @@ def test_an_older_file_is_upgraded_without_loss(path: Path, batches: Batches) ->
     store.close()
 
 
+def test_what_errors_of_an_older_file_touched_is_kept(
+    path: Path, batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duckdb_hours, "WAITING_MAX", 0)
+    things = [entity("dataset", "A.b"), entity("project", "A"), entity("recipe", "c")]
+    store = DuckDBStore(path, journal_path=batches.folder)
+    store.write([batches.of([event(0, level="error", entities=things), event(1, entities=things)])])
+    store.rest()
+    store.close()
+    old = duckdb.connect(str(path))
+    old.execute("DROP VIEW error_entities; DROP TABLE kept_error_entities; DROP VIEW told_error_entities")
+    old.execute("DELETE FROM migrations WHERE number >= 16")
+    old.close()
+    store = DuckDBStore(path, journal_path=batches.folder)
+    kept = rows(store, "SELECT level || ' ' || type || ':' || id AS thing FROM kept_error_entities ORDER BY type")
+    assert [row["thing"] for row in kept] == ["error project:A", "error recipe:c"]
+    store.close()
+
+
 def test_pods_of_an_older_file_are_counted_by_the_hour(
     path: Path, batches: Batches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,8 +126,8 @@ def test_pods_of_an_older_file_are_counted_by_the_hour(
     counted = rows(store, "SELECT * FROM pod_hours ORDER BY ALL")
     store.close()
     old = duckdb.connect(str(path))
-    for name, what in (("pod_hours", "VIEW"), ("kept_pod_hours", "TABLE"), ("told_pod_hours", "VIEW")):
-        old.execute(f"DROP {what} {name}")
+    for name in ("pod_hours", "error_entities"):
+        old.execute(f"DROP VIEW {name}; DROP TABLE kept_{name}; DROP VIEW told_{name}")
     old.execute("DROP VIEW open_pods; DROP TABLE pods_closed; DELETE FROM migrations WHERE number >= 15")
     old.close()
     DuckDBStore(path, journal_path=batches.folder).close()
