@@ -64,7 +64,8 @@ EVENTS: Final = tuple(relation for relation, statement in _COUNTING.items() if s
 
 
 def show(connection: duckdb.DuckDBPyConnection) -> int:
-    """Make the view of what waits; returns how many events these are."""
+    """Make the views of what waits and of days; returns how many events wait."""
+    _show_days(connection)
     branches = [
         _sql("branch").format(condition=f"receiver = '{_quoted(receiver)}' AND seq > {seq}")
         for receiver, seq in connection.execute(_sql("known")).fetchall()
@@ -99,7 +100,6 @@ def count(connection: duckdb.DuckDBPyConnection, own_rows: int) -> None:
     _sum_days(connection, "rowid >= $own_rows", {"own_rows": own_rows})
     for receiver, seq in connection.execute(_sql("counted_up_to")).fetchall():
         connection.execute(_sql("advance"), {"receiver": receiver, "seq": seq})
-    _show_days(connection)
     show(connection)
     if (since := _one(connection, "first_census", {"own_rows": own_rows})) is not None:
         reopen_pods(connection, since)
@@ -140,14 +140,18 @@ def count_days_anew(connection: duckdb.DuckDBPyConnection, since: datetime, unti
 def _show_days(connection: duckdb.DuckDBPyConnection) -> None:
     """Let rows by the hour that are also those by the day be among these, where there are any.
 
-    Whoever asks plans a millisecond longer for them.
+    Whoever asks plans a millisecond longer for them; what is made of days is of the tables themselves where it can be.
     """
+    days = {}
     for relation, (statement, hours) in _DAYS.items():
         if statement != "sum_days_of_things":
             continue
         has_any = connection.execute(_sql("has_days").format(hours=hours)).fetchone() is not None
         more = _sql("days_of_hours").format(hours=hours) if has_any else ""
         connection.execute(f"{_sql('days_view').format(relation=relation)} {more}")
+        days[relation] = f"counted_{relation}" if has_any else f"kept_{relation}"
+    for view in ("event_days_view", "entity_days_view"):
+        connection.execute(_sql(view).format(**days))
 
 
 def _sum_days(connection: duckdb.DuckDBPyConnection, among: str, given: dict[str, Any]) -> None:

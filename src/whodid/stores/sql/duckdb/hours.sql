@@ -181,10 +181,21 @@ CREATE OR REPLACE VIEW counted_{relation} AS FROM kept_{relation}
 -- name: days_of_hours
 UNION ALL BY NAME SELECT * EXCLUDE (hour) FROM kept_{hours} WHERE day IS NOT NULL
 
+-- name: event_days_view
+CREATE OR REPLACE VIEW counted_event_days AS
+SELECT
+    day, "user", acting_for, person, who, type, level, topic, function, project, events, uses, runs, errors, failed,
+    row_count, first, last
+FROM {thing_days}
+
+-- name: entity_days_view
+CREATE OR REPLACE VIEW counted_entity_days AS FROM {thing_days} UNION ALL FROM {touched_days}
+
 -- name: uncounted_view
 -- Constants instead of a join, so that the engine skips what was counted: one branch for each receiver.
 CREATE OR REPLACE VIEW uncounted_events AS
-SELECT *, coalesce(acting_for, "user") AS person, who_of(coalesce(acting_for, "user")) AS who FROM ({branches})
+{branches}
 
 -- name: branch
-SELECT * FROM events WHERE {condition}
+SELECT *, coalesce(acting_for, "user") AS person, who_of(coalesce(acting_for, "user")) AS who
+FROM events WHERE {condition}
