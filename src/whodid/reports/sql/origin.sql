@@ -45,26 +45,21 @@
     WHERE place = 1
     ORDER BY depth, from_type, from_id, to_type, to_id
     LIMIT $limit
-), ways AS (
-    SELECT DISTINCT w.from_type, w.from_id, w.to_type, w.to_id, w.told, w.via, w.function, w.event_type
-    FROM shown s
-    JOIN flow_ways w
-        ON w.from_type = s.from_type AND w.from_id = s.from_id AND w.to_type = s.to_type AND w.to_id = s.to_id
-), people AS (
-    SELECT w.from_type, w.from_id, w.to_type, w.to_id, count(DISTINCT e.person) AS users
-    FROM ways w
-    JOIN flow_hours e
-        ON e.touched = w.told AND e.type = w.event_type AND e.via IS NOT DISTINCT FROM w.via
-        AND e.function IS NOT DISTINCT FROM w.function
-    WHERE e.time >= $since AND e.time < $until AND seen()
-    GROUP BY 1, 2, 3, 4
 )
+-- People are counted of what is shown, in one look at what these ways are: an engine reads a table wherever it is named.
 SELECT
-    s.from_type, s.from_id, s.from_name, s.to_type, s.to_id, s.to_name, CAST(s.depth AS bigint) AS depth, s.runs,
-    s.failed, coalesce(p.users, 0) AS users, s.via, s.first, s.last,
-    CAST(extract(epoch FROM CAST($until AS timestamp) - s.last) AS double precision) / 3600 AS age_hours, s."of"
+    s.from_type, s.from_id, max(s.from_name) AS from_name, s.to_type, s.to_id, max(s.to_name) AS to_name,
+    CAST(max(s.depth) AS bigint) AS depth, max(s.runs) AS runs, max(s.failed) AS failed,
+    count(DISTINCT e.person) AS users, max(s.via) AS via, max(s.first) AS first, max(s.last) AS last,
+    CAST(extract(epoch FROM CAST($until AS timestamp) - max(s.last)) AS double precision) / 3600 AS age_hours,
+    max(s."of") AS "of"
 FROM shown s
-LEFT JOIN people p
-    ON p.from_type = s.from_type AND p.from_id = s.from_id AND p.to_type = s.to_type AND p.to_id = s.to_id
-ORDER BY depth, from_type, from_id, to_type, to_id
+JOIN flow_ways w
+    ON w.from_type = s.from_type AND w.from_id = s.from_id AND w.to_type = s.to_type AND w.to_id = s.to_id
+JOIN flow_hours e
+    ON e.touched = w.told AND e.type = w.event_type AND e.via IS NOT DISTINCT FROM w.via
+    AND e.function IS NOT DISTINCT FROM w.function
+WHERE e.time >= $since AND e.time < $until AND seen()
+GROUP BY s.from_type, s.from_id, s.to_type, s.to_id
+ORDER BY depth, s.from_type, s.from_id, s.to_type, s.to_id
 LIMIT $limit
