@@ -13,6 +13,7 @@ import pytest
 from support.reading import NOW, NoGroups, event
 from whodid.errors import WhodidError
 from whodid.reading import read, selection
+from whodid.reading.dialect import dialect_of
 from whodid.reading.filters import EventFilter, make_filter
 
 GROUPS = NoGroups()
@@ -225,6 +226,27 @@ def test_events_that_touched_an_entity_besides_are_found_however_many(
     assert found.table["type"].to_pylist() == ["first", "second", "third"]
     usage = read.usage(store, GROUPS, make_filter(entity="query:q", since="2026-01-01", until="2027-01-01"))
     assert usage.parts["numbers"]["events"].to_pylist() == [3]
+
+
+@pytest.mark.parametrize(("named_max", "times"), [(2, 1), (3, 2)])
+def test_that_many_events_touched_a_thing_is_asked_once(
+    filled: Any, monkeypatch: pytest.MonkeyPatch, named_max: int, times: int
+) -> None:
+    monkeypatch.setattr(selection, "FURTHER_MAX", named_max)
+    store = filled([event(str(place), entities=[("project", "p"), ("query", "q")]) for place in range(3)])
+    questions: list[str] = []
+    ask = store.query
+
+    def query(sql: str, *args: Any, **given: Any) -> Any:
+        questions.append(sql)
+        return ask(sql, *args, **given)
+
+    store.query = query
+    touched = f'FROM {dialect_of(store.kind).event_entities} x WHERE x."id" = CAST($name AS varchar)'
+    sql = f'SELECT CAST(x."event_id" AS varchar) AS id {touched}'
+    found = [selection.finding(store)(sql, {"name": "q"}) for _ in range(2)]
+    assert [None if ids is None else len(ids) for ids in found] == ([None, None] if named_max < 3 else [3, 3])
+    assert len(questions) == times
 
 
 def test_usage_of_nothing_is_a_row_of_zeros(filled: Any) -> None:
