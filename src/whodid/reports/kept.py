@@ -24,6 +24,7 @@ from whodid.reading.dialect import dialect_of
 from whodid.reading.selection import FROM_WHEN
 from whodid.reading.sight import Sight
 from whodid.reports.common import Shift
+from whodid.reports.edges import Edges, edges_of, hour_of
 from whodid.stores.base import COLUMNS, KEPT, WORKED_OUT
 
 RELATIONS: Final = tuple(KEPT)
@@ -190,10 +191,10 @@ def relations(
         Those of `times` that sessions are compared with; all of them when it is None.
     """
     named = set(_WORD.findall(f"{asking} {chosen.where} {chosen.rest}"))
-    edges = _edges(times)
+    edges = edges_of(times)
     edges_of_sessions = edges if visited is None else edges.of(visited)
     turns = [shift.begins for shift in zone if shift.begins is not None]
-    even = all(shift.seconds % 3600 == 0 for shift in zone) and all(turn == _hour_of(turn) for turn in turns)
+    even = all(shift.seconds % 3600 == 0 for shift in zone) and all(turn == hour_of(turn) for turn in turns)
     in_days = by != "hour" and not any(shift.seconds for shift in zone)
     params: dict[str, Any] = {**edges.hours, **edges.days}
     if chosen.entity is not None:
@@ -255,36 +256,7 @@ def _asked(asking: str) -> Mapping[str, str]:
     return {name: relation for name, relation in _ASKED.items() if name in read}
 
 
-class _Edges(NamedTuple):
-    """The hours and the days of UTC within which one of a report's times lies, not those that begin with it, by the
-    names of their parameters."""
-
-    hours: Mapping[str, datetime]
-    days: Mapping[str, datetime]
-
-    def of(self, times: Iterable[datetime]) -> _Edges:
-        """Those in which one of these lies."""
-        hours, days = _begins(times)
-        return _Edges(
-            {name: at for name, at in self.hours.items() if at in hours},
-            {name: at for name, at in self.days.items() if at in days},
-        )
-
-
-def _edges(times: Iterable[datetime]) -> _Edges:
-    hours, days = _begins(times)
-    return _Edges(
-        {f"edge_{place}": at for place, at in enumerate(sorted(hours))},
-        {f"edge_day_{place}": at for place, at in enumerate(sorted(days))},
-    )
-
-
-def _begins(times: Iterable[datetime]) -> tuple[set[datetime], set[datetime]]:
-    moments = set(times)
-    return {_hour_of(at) for at in moments if at != _hour_of(at)}, {_day_of(at) for at in moments if at != _day_of(at)}
-
-
-def _split(name: str, columns: Sequence[str], kind: str, edges: _Edges, chosen: Chosen, form: str) -> str:
+def _split(name: str, columns: Sequence[str], kind: str, edges: Edges, chosen: Chosen, form: str) -> str:
     """The store's counts by the day but those of some days, of these by the hour but some, and the events of these."""
     store_keeps = dialect_of(kind).kept
     counted = _COUNTED.get(kind, "")
@@ -414,11 +386,3 @@ def _form(
 
 def _text(name: str) -> str:
     return (files(__package__) / "sql" / "kept" / f"{name}.sql").read_text("utf-8")
-
-
-def _hour_of(at: datetime) -> datetime:
-    return at.replace(minute=0, second=0, microsecond=0)
-
-
-def _day_of(at: datetime) -> datetime:
-    return _hour_of(at).replace(hour=0)

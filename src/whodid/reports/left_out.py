@@ -33,9 +33,10 @@ def leave_out(tree: exp.Expr, choices: Mapping[str, str]) -> None:
 
 def _decide(case: exp.Case) -> None:
     """A CASE of one condition that is known, as what it then is."""
-    condition = case.args["ifs"][0].this
-    if isinstance(condition, exp.Boolean) and len(case.args["ifs"]) == 1 and case.args.get("default") is not None:
-        case.replace(case.args["ifs"][0].args["true"] if condition.this else case.args["default"])
+    first, *others = case.args["ifs"]
+    otherwise = case.args.get("default")
+    if isinstance(first.this, exp.Boolean) and case.this is None and not others and otherwise is not None:
+        case.replace(first.args["true"] if first.this.this else otherwise)
 
 
 def _is_left_out(branch: exp.Expr) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from pyspark.errors import PySparkException
@@ -96,8 +97,10 @@ class SparkEngine:
             done.set()
             timer.cancel()
             self.session.removeTag(tag)
-            for stage in stages:
-                self.session.catalog.dropTempView(stage.name)
+            # Where the session is lost they are gone with it, and what was raised before says so.
+            with suppress(PySparkException):
+                for stage in stages:
+                    self.session.catalog.dropTempView(stage.name)
         return Result(plain(found.slice(0, limit)), found.num_rows > limit)
 
     def _make(self, stage: Stage) -> None:
