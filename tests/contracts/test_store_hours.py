@@ -30,8 +30,8 @@ SESSIONS = [f"0b0e9f0a-7f50-4b0c-8f0e-{number:012d}" for number in range(12)]
 
 # What tells of few events.
 OF_OTHER_EVENTS = (
-    "flow_hours", "run_hours", "run_lists", "usage_hours", "usage_days", "item_hours", "version_hours", "query_hours",
-    "entity_query_hours", "pod_hours",
+    "flow_hours", "flow_days", "run_hours", "run_lists", "usage_hours", "usage_days", "item_hours", "version_hours",
+    "query_hours", "entity_query_hours", "pod_hours",
 )  # fmt: skip
 SUM, FIRST, LAST = "CAST(sum({}) AS double precision)", "CAST(min({}) AS varchar)", "CAST(max({}) AS varchar)"
 # What is told of fractions comes to something else in another order, far behind the point.

@@ -129,6 +129,7 @@ BY_TIME = COUNTED_BY_TIME - USAGE - OF_QUERIES - {"item_hours", "version_hours",
 SESSIONS = {"session_hours", "session_days"}
 # Of people, projects and things these tell nothing.
 RUNS = {"run_hours", "run_lists"}
+FLOWS = {"flow_hours", "flow_days"}
 ENTITY = ("dataset", "SALES.orders")
 
 
@@ -177,14 +178,14 @@ def test_what_is_cut_otherwise_than_to_days_of_utc_is_read_by_the_hour(given: di
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"filters": ["projects", "topics", "types", "levels"]}, SESSIONS | RUNS | {"flow_hours"}),
-        ({"filters": ["projects"]}, RUNS | {"flow_hours"}),
+        ({"filters": ["projects", "topics", "types", "levels"]}, SESSIONS | RUNS | FLOWS),
+        ({"filters": ["projects"]}, RUNS | FLOWS),
         ({"filters": ["levels", "types"]}, SESSIONS),
         ({"zone": (Shift(None, 19_800),)}, BY_TIME),
         ({"zone": (Shift(None, 3_600), Shift(datetime(2026, 3, 29, 1), 7_200))}, set()),
         ({"zone": (Shift(None, 3_600), Shift(datetime(2026, 3, 29, 1, 30), 7_200))}, BY_TIME),
         ({"sight": Sight(users=("ann",))}, RUNS),
-        ({"sight": Sight(projects=("A",))}, RUNS | {"flow_hours"}),
+        ({"sight": Sight(projects=("A",))}, RUNS | FLOWS),
         ({"sight": Sight(entities=(("a", "b"),))}, BY_TIME),
     ],
 )
@@ -216,7 +217,7 @@ def test_one_thing_is_asked_of_what_is_kept_by_thing() -> None:
     assert (found.chosen["event_hours"], found.chosen["error_events"]) == ("the rest", "all of it")
     assert found.told["error_events"] == "error_events"
     first_things = {"total_hours", *(f"thing_{length}{of}" for length in ("hours", "days") for of in ("", " of all"))}
-    assert from_events(found) == SESSIONS | RUNS | {"flow_hours"} | first_things
+    assert from_events(found) == SESSIONS | RUNS | FLOWS | first_things
 
 
 def test_queries_of_one_thing_are_asked_of_what_is_kept_by_thing() -> None:

@@ -31,17 +31,19 @@ RELATIONS: Final = tuple(KEPT)
 
 _LENGTHS: Final = ("hour", "day")
 
+_IN_FLOW: Final = (
+    "has_flow_roles() OR (e.entity_type = 'dataset' AND e.type IN ("
+    "'flow-object-build-success', 'flow-object-build-failed', 'dataset-read-data', 'dataset-read-data-sample')"
+    " AND e.via LIKE '_%:_%' AND NOT has_roles())"
+)
 # Which events a relation by the hour or day is about; all when it is not named here.
 _AMONG: Final = {
     "session_hours": "e.session IS NOT NULL",
     "session_days": "e.session IS NOT NULL",
     "run_hours": "is_run()",
     "run_lists": "is_run()",
-    "flow_hours": (
-        "has_flow_roles() OR (e.entity_type = 'dataset' AND e.type IN ("
-        "'flow-object-build-success', 'flow-object-build-failed', 'dataset-read-data', 'dataset-read-data-sample')"
-        " AND e.via LIKE '_%:_%' AND NOT has_roles())"
-    ),
+    "flow_hours": _IN_FLOW,
+    "flow_days": _IN_FLOW,
 }
 # What tells the same, the quickest first. Who asks for one thing is told by entities, who asks for none by the first
 # things; so a report that reads entities does not say which things these are.
@@ -66,6 +68,7 @@ _TOLD_WITH_PEOPLE: Final = _TOLD_BY_HOUR | {
 }
 _TOLD_BY: Final[dict[str, tuple[str, ...]]] = _TOLD_WITH_PEOPLE | {
     "total_hours": ("total_hours", "thing_hours"),
+    "flow_days": ("flow_days", "flow_hours"),
     "run_lists": ("run_lists", "run_hours"),
     **{of_all: ("total_hours", *_TOLD_WITH_PEOPLE[name]) for name, of_all in NOBODY.items()},
 }

@@ -81,6 +81,9 @@ _THING: Final = (
     "node", "node_type", "has_via", "by_hand", "package", "version", "verb", "entity_type", "entity_id", "entity_name",
 )  # fmt: skip
 _TOUCHED: Final = (*_WHAT, *_THING)
+_FLOW: Final = (
+    "level", "type", "function", "via", "touched", "has_roles", "entity_type", "entity_id", "entity_name",
+)  # fmt: skip
 _NARROW: Final = (
     "id", "time", "type", "level", "topic", *_PEOPLE, "project", "entity_type", "entity_id",
 )  # fmt: skip
@@ -103,10 +106,7 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
     # First things, whoever did it.
     "total_hours": ("hour", *_DONE, *_THING, *_SUMS),
     "session_hours": ("hour", "session", *_PEOPLE, "project"),
-    "flow_hours": (
-        "hour", *_PEOPLE, "level", "type", "function", "via", "touched", "has_roles", "entity_type", "entity_id",
-        "entity_name", *_SUMS,
-    ),
+    "flow_hours": ("hour", *_PEOPLE, *_FLOW, *_SUMS),
     # Runs by how long they took.
     "run_hours": ("hour", "type", "level", "topic", "function", "duration_ms", "events", "failed", "first", "last"),
     # Runs in lists of how long those of an hour took, their sum and their latest time.
@@ -117,6 +117,8 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
     "thing_days": ("day", *_TOUCHED, *_SUMS),
     "entity_days": ("day", *_TOUCHED, *_SUMS),
     "session_days": ("day", "session", *_PEOPLE),
+    # Whoever did it.
+    "flow_days": ("day", *_FLOW, *_SUMS),
     # Some of the events, with what reports take out of their JSON.
     "error_events": (
         *_NARROW, "source", "session", "request_id", "error_hash", "version", "message", "told", "has_trace", "shape",

@@ -51,6 +51,7 @@ _DAYS: Final = {
     "touched_days": ("sum_days_of_things", "touched_hours"),
     "user_days": ("sum_days", "user_hours"),
     "session_days": ("distinct_days", "session_hours"),
+    "flow_days": ("sum_days_of_flows", "flow_hours"),
     "usage_days": ("most_days", "usage_hours"),
 }
 # In what rows of an hour or day are alike that reports look for or gather: these lie together. So a thing is found in

@@ -19,6 +19,15 @@ from whodid.stores import duckdb_hours, migrate
 from whodid.stores.base import COLUMNS, WORKED_OUT
 from whodid.stores.duckdb import DuckDBStore
 
+# What later migrations made, in the order in which it can be dropped.
+MADE_BY = {
+    "flow_days": ("VIEW flow_days", "VIEW counted_flow_days", "TABLE kept_flow_days", "VIEW told_flow_days"),
+    "error_entities": ("VIEW error_entities", "TABLE kept_error_entities", "VIEW told_error_entities"),
+    "pods_by_hour": (
+        "VIEW pod_hours", "TABLE kept_pod_hours", "VIEW told_pod_hours", "VIEW open_pods", "TABLE pods_closed",
+    ),
+}  # fmt: skip
+
 
 def test_columns_are_those_of_the_contract(store: DuckDBStore) -> None:
     kinds = {row["column_name"]: row["column_type"].lower() for row in rows(store, "DESCRIBE events")}
@@ -95,6 +104,17 @@ def test_an_older_file_is_upgraded_without_loss(path: Path, batches: Batches) ->
     store.close()
 
 
+def make_older(path: Path, name: str) -> None:
+    """Take back the migration of this name and those after it."""
+    places = {migration.name: place for place, migration in enumerate(migrate.migrations("duckdb"))}
+    with duckdb.connect(str(path)) as old:
+        for later, objects in MADE_BY.items():
+            if places[later] >= places[name]:
+                for made in objects:
+                    old.execute(f"DROP {made}")
+        old.execute("DELETE FROM migrations WHERE number > ?", [places[name]])
+
+
 def test_what_errors_of_an_older_file_touched_is_kept(
     path: Path, batches: Batches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,13 +124,27 @@ def test_what_errors_of_an_older_file_touched_is_kept(
     store.write([batches.of([event(0, level="error", entities=things), event(1, entities=things)])])
     store.rest()
     store.close()
-    old = duckdb.connect(str(path))
-    old.execute("DROP VIEW error_entities; DROP TABLE kept_error_entities; DROP VIEW told_error_entities")
-    old.execute("DELETE FROM migrations WHERE number >= 16")
-    old.close()
+    make_older(path, "error_entities")
     store = DuckDBStore(path, journal_path=batches.folder)
     kept = rows(store, "SELECT level || ' ' || type || ':' || id AS thing FROM kept_error_entities ORDER BY type")
     assert [row["thing"] for row in kept] == ["error project:A", "error recipe:c"]
+    store.close()
+
+
+def test_flows_of_an_older_file_are_counted_by_the_day(
+    path: Path, batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duckdb_hours, "WAITING_MAX", 0)
+    flow = [entity("dataset", "A.b", role="input"), entity("dataset", "A.c", role="output")]
+    store = DuckDBStore(path, journal_path=batches.folder)
+    hours_of_people = ((0, "ann"), (3_600, "bob"), (7_200, "ann"), (86_400, "bob"))
+    store.write([batches.of([event(at, user=user, entities=flow) for at, user in hours_of_people])])
+    store.rest()
+    store.close()
+    make_older(path, "flow_days")
+    store = DuckDBStore(path, journal_path=batches.folder)
+    kept = rows(store, "SELECT CAST(day AS varchar) AS day, events FROM kept_flow_days ORDER BY day")
+    assert [tuple(row.values()) for row in kept] == [("2026-05-04 00:00:00", 3), ("2026-05-05 00:00:00", 1)]
     store.close()
 
 
@@ -125,11 +159,7 @@ def test_pods_of_an_older_file_are_counted_by_the_hour(
     store.rest()
     counted = rows(store, "SELECT * FROM pod_hours ORDER BY ALL")
     store.close()
-    old = duckdb.connect(str(path))
-    for name in ("pod_hours", "error_entities"):
-        old.execute(f"DROP VIEW {name}; DROP TABLE kept_{name}; DROP VIEW told_{name}")
-    old.execute("DROP VIEW open_pods; DROP TABLE pods_closed; DELETE FROM migrations WHERE number >= 15")
-    old.close()
+    make_older(path, "pods_by_hour")
     DuckDBStore(path, journal_path=batches.folder).close()
     with duckdb.connect(str(path)) as upgraded:
         kept = upgraded.execute(

@@ -2,7 +2,7 @@
 -- title: Origin
 -- question: Where does a dataset come from, through which queries, scripts, jobs and recipes, and where does it go on?
 -- needs: flow_told
--- with: flow_told
+-- with: flow_known
 -- with: flow_edges
 -- with: flow_reached
 -- parameter: since time = 90d | runs from when on

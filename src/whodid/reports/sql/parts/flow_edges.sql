@@ -9,7 +9,7 @@ flow_runs AS MATERIALIZED (
         e.touched AS told, e.has_roles, e.entity_type, e.entity_id, e.via, e.function, e.type AS event_type,
         max(e.entity_name) AS entity_name, CAST(sum(e.events) AS bigint) AS runs,
         CAST(sum(e.failed) AS bigint) AS failed, min(e.first) AS first, max(e.last) AS last
-    FROM flow_told CROSS JOIN flow_hours e
+    FROM flow_told CROSS JOIN flow_days e
     -- An engine that reads both sides of a join reads no events then: it compares with a time first.
     WHERE e.time >= $since AND e.time >= (SELECT coalesce(min(since), $until) FROM flow_told) AND e.time < $until
         AND seen()

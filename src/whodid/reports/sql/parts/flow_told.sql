@@ -2,7 +2,7 @@
 flow_told AS MATERIALIZED (
     -- Most things are in no flow: then nothing else is read. JSON may write an id with escapes.
     SELECT CAST($since AS timestamp) AS since
-    FROM flow_hours e
+    FROM flow_days e
     WHERE e.time >= $since AND e.time < $until AND seen() AND (
         e.via = CAST($entity AS varchar)
         OR substr(CAST($entity AS varchar), strpos(CAST($entity AS varchar), ':') + 1) IN (e.function, e.type, e.entity_id)
