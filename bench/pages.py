@@ -128,7 +128,7 @@ def questions(page: Page, about: dict[str, str], since: datetime, until: datetim
     """What a page asks; the same question once, as the server does."""
     choice = Choice(zone="UTC", since=f"{since.isoformat()}Z")
     narrowed = parts.narrowed(choice, {name: about[name] for name in _NAMES.findall(page.path)})
-    if page.counted and page.narrowed:
+    if page.counted and page.narrowed and page.counting is None:
         yield Count(narrowed)
     asked = set()
     for shown in page.tiles:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
@@ -116,6 +117,27 @@ def test_days_of_a_node_are_of_what_the_page_is_narrowed_to(server: WebServer) -
 
     assert [told(), told(user="ada"), told(status="ok"), told(range="7d", status="failed")] == ["3", "3", "2", "1"]
     assert "No events." in told(user="bob")
+
+
+def test_a_page_says_how_many_events_it_is_about(server: WebServer) -> None:
+    at, thing = datetime.now(UTC) - timedelta(days=3), ("dataset", "A.counted")
+    server.store(
+        [
+            event("step-a", at=at, user="ada-of-counts", entities=[thing]),
+            event("step-b", at=at, user="ada-of-counts", entities=[thing], node="design-9"),
+            event("step-c", at=at, user="bob", entities=[thing]),
+        ]
+    )
+
+    def told(page: str, *about: str, **narrowed: str) -> str:
+        asked: dict[str, Sequence[str]] = {"about": about, "range": "30d", **narrowed}
+        return server.client.get(f"/tiles/{page}/count", params=asked).text
+
+    assert told("entity", "dataset", "A.counted") == "3 events"
+    assert told("entity", "dataset", "A.counted", range="24h") == "0 events"
+    assert told("entity", "dataset", "A.counted", node="design-9") == "1 event", "the numbers know no nodes"
+    assert told("user", "ada-of-counts", type="step-*") == "2 events"
+    assert told("node", "design-9", user="ada-of-counts") == "1 event", "the page has no numbers"
 
 
 def test_looking_at_a_page_is_an_event_and_its_tiles_are_no_further_one(server: WebServer) -> None:

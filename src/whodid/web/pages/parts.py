@@ -137,6 +137,11 @@ async def count(request: Req, choice: Choice, subject: Subject, cursor: str) -> 
     services = services_of(request)
     timeout_ms = services.config.query_timeout_ms
     events = await services.call(found.count, services, narrowed(choice, subject), caller_of(request).sight, timeout_ms)
+    return events_text(events)
+
+
+def events_text(events: int) -> str:
+    """So many events, in words."""
     return f"{events:,} {'event' if events == 1 else 'events'}"
 
 

@@ -85,3 +85,9 @@ class Page(NamedTuple):
     def tile(self, name: str) -> Tile | None:
         """The tile of this name."""
         return next((tile for tile in self.tiles if tile.name == name), None)
+
+    @property
+    def counting(self) -> Tile | None:
+        """The tile that also tells how many events the page is about: its report takes no more than what that is."""
+        of_all = (tile for tile in self.tiles if all("{" in value for _, value in tile.parameters))
+        return next((tile for tile in of_all if tile.report == "overview"), None)

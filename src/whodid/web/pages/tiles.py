@@ -226,6 +226,9 @@ async def _body(
 ) -> Response[bytes]:
     if not _may_see(request, one):
         raise WhodidError("forbidden", "This tile tells of more than you may see.", "Ask an administrator.")
+    if one is COUNT and (numbers := page.counting) and not answers.ignored(reports.report(numbers.report), choice):
+        told = await answers.ask(request, numbers, choice, subject)
+        return frame.html(parts.events_text(next(row["value"] for row in told.rows if row["measure"] == "events")))
     if one.form == "part":
         return frame.html(await parts.PARTS[one.report](request, choice, subject, (given.get("cursor") or [""])[0]))
     answer = worth_showing(await answers.ask(request, one, choice, subject, _rows_asked(given)), one.only)
