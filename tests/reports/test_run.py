@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from datetime import timedelta
-from typing import Any
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -160,3 +162,20 @@ def test_the_catalogue_of_reports_is_plain_data() -> None:
     assert {"overview", "types", "users", "errors", "functions", "unknown-types", "rejects"} <= {
         row["name"] for row in listed
     }
+
+
+def test_what_is_asked_first_takes_of_the_time_there_is(
+    duckdb_store: Store, told: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[int] = []
+    clock = itertools.count(step=2)
+
+    def query(*asked: Any, timeout_ms: int, **how: Any) -> Result:
+        limits.append(timeout_ms)
+        return duckdb_store.query(*asked, **how)
+
+    store = cast("Store", SimpleNamespace(kind=duckdb_store.kind, query=query))
+    monkeypatch.setattr(import_module("whodid.reports.run"), "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    for timeout_ms in (9_000, 1_500):
+        assert rows(reports.run(store, "origin", entity="dataset:SALES.orders_clean", timeout_ms=timeout_ms, **SPAN))
+    assert limits == [9_000, 7_000, 1_500, 1]

@@ -251,6 +251,10 @@ def test_what_the_lake_does_not_hold_is_said(answers: dict[str, Any], name: str)
     assert "not in the lake" in answers["reports"][name]
 
 
+def test_a_question_is_stopped_that_has_no_job_when_its_time_is_over(answers: dict[str, Any]) -> None:
+    assert answers["late"] == "timeout: Spark was stopped after 1 ms."
+
+
 @pytest.mark.skipif(TRINO_WANTED not in os.environ, reason=f"{TRINO_WANTED}=1 fetches 540 MB and runs it")
 @pytest.mark.parametrize("name", [name for name in CHOSEN if name not in NOT_IN_THE_LAKE])
 def test_trino_tells_it_too(trino: Engine, store: Store, memberships: Memberships, name: str) -> None:

@@ -1,18 +1,20 @@
 """Reports of the story asked of Spark: a program of its own, since a JVM does not go away with a fixture.
 
-Reads what to do as JSON, answers with one line of JSON: rows by report, or why there are none.
+Reads what to do as JSON, answers with one line of JSON: rows by report, or why there are none; `late` is what becomes
+of a question whose time is over.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Any, cast
 
 from support.reporting import SPAN, asked, plain_rows, story_memberships
 from whodid import reports
 from whodid.errors import WhodidError
 from whodid.reports.engines.spark import SparkEngine
+from whodid.stores.base import Store
 
 
 def main() -> None:
@@ -38,8 +40,19 @@ def main() -> None:
                 told["reports"][place] = [answer.total, plain_rows(answer, report)]
             except WhodidError as error:
                 told["reports"][place] = str(error)
+    told["late"] = _late(engine)
     engine.close()
     print("ANSWER " + json.dumps(told, default=str))
+
+
+def _late(engine: SparkEngine) -> str:
+    """What is said of a question of several jobs whose time is over before the first of them begins."""
+    asked = reports.prepare(cast("Store", engine), "origin", entity="dataset:SALES.orders_clean")
+    try:
+        engine.query(asked.sql, asked.params, timeout_ms=1)
+    except WhodidError as error:
+        return f"{error.code}: {error.message}"
+    return "answered"
 
 
 if __name__ == "__main__":

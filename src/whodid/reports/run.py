@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -173,7 +174,7 @@ def run(
     sight
         What the caller may see: the report is made of that alone.
     timeout_ms
-        It is stopped after this long.
+        It is stopped after this long, whatever it needs first included.
     parameters
         Values of the report's parameters, as text or of their own types; None and what is missing take the default.
         Times are ISO 8601, or how long ago (`7d`). A list, or a text for a list of one.
@@ -191,9 +192,11 @@ def run(
     """
     asked = prepare(store, name, directory=directory, sight=sight, **parameters)
     if (part := asked.report.needs) is not None:
+        began_s = time.monotonic()
         needed = _prepared(store, _of_part(asked.report, part), directory, sight, parameters)
         if not store.query(needed.sql, needed.params, limit=1, timeout_ms=timeout_ms, trusted=True).table.num_rows:
             return Reported(_with_columns(asked.report, None), False, 0, asked.values)
+        timeout_ms = max(1, timeout_ms - int(1e3 * (time.monotonic() - began_s)))
     step = _step(asked.report)
     rows_max = ROWS_MAX if step is None else STEP_ROWS_MAX
     found = store.query(asked.sql, asked.params, limit=rows_max, timeout_ms=timeout_ms, trusted=True)

@@ -86,12 +86,12 @@ class SparkEngine:
         try:
             for stage in stages:
                 self._make(stage)
+                if late.is_set():
+                    raise _stopped(timeout_ms)
             found: pa.Table = self.session.sql(text).limit(limit + 1).toArrow()
         except PySparkException as error:
             if late.is_set():
-                raise WhodidError(
-                    "timeout", f"Spark was stopped after {timeout_ms:,} ms.", "Choose less time."
-                ) from None
+                raise _stopped(timeout_ms) from None
             raise WhodidError("invalid", f"Spark refuses: {_told(error)}") from error
         finally:
             done.set()
@@ -111,6 +111,10 @@ class SparkEngine:
 
     def close(self) -> None:
         self.session.stop()
+
+
+def _stopped(timeout_ms: int) -> WhodidError:
+    return WhodidError("timeout", f"Spark was stopped after {timeout_ms:,} ms.", "Choose less time.")
 
 
 def _told(error: Exception) -> str:

@@ -20,9 +20,10 @@ _DOWN: Final = 14
 _MARGIN: Final = 8
 # What the head of an arrow takes, and a little air.
 _ARROW: Final = 9
-_LABEL_MAX: Final = 24
 _LINE_HEIGHT: Final = 12
 _CHARACTER_WIDTH: Final = 7
+# With room before and behind it.
+_LABEL_MAX: Final = (NODE_WIDTH - 20) // _CHARACTER_WIDTH
 NODES_MAX: Final = 120
 # What screens of 1,200 and of 1,400 px have room for when drawn at three quarters of its size or more; text is still
 # readable then.
