@@ -8,7 +8,7 @@ counted AS MATERIALIZED (
     GROUP BY 1, 2, 3
 ), bound AS MATERIALIZED (
     -- What no endpoint needs, not even the one with the fewest queries, is left out while it is read.
-    SELECT (3 * $sample + 100) / CAST(min(queries) AS double precision) AS chance FROM counted
+    SELECT (1.5 * $sample + 100) / CAST(min(queries) AS double precision) AS chance FROM counted
 ), likely AS (
     -- Those of less chance are found by an index; the others are read where they are needed.
     SELECT e.id, e.time, e.service, e.endpoint, e.chance, e.time >= $since AS is_current
@@ -24,13 +24,13 @@ counted AS MATERIALIZED (
         AND e.time < $until AND (e.time >= $since OR (e.time >= $reference_since AND e.time < $reference_until))
         AND chosen() AND ($service = '' OR e.service = $service)
 ), placed AS (
-    -- Three times as many as are wanted are put in order.
+    -- Half as many more than are wanted, and a hundred, are put in order: chance is even enough for that.
     SELECT
         a.id, a.time, a.service, a.endpoint, a.is_current, a.chance, c.queries,
         row_number() OVER (PARTITION BY a.service, a.endpoint, a.is_current ORDER BY a.chance, a.id) AS place
     FROM likely a
     JOIN counted c ON c.service = a.service AND c.endpoint = a.endpoint AND c.is_current = a.is_current
-    WHERE a.chance * c.queries < 3 * $sample + 100
+    WHERE a.chance * c.queries < 1.5 * $sample + 100
 ), wanted AS MATERIALIZED (
     SELECT id, time, service, endpoint, is_current, chance, queries, place FROM placed WHERE place <= $sample
 ), answered AS (
