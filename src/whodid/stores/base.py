@@ -159,8 +159,8 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
 
 KEPT_BY_POSTGRESQL: Final = (
     "user_hours", "event_hours", "thing_hours", "entity_hours", "session_hours", "flow_hours", "run_hours", "user_days",
-    "event_days", "thing_days", "entity_days", "session_days", "error_events", "query_events", "login_events",
-    "item_events", "usage_events", "usage_hours", "usage_days", "pod_events", "pod_hours",
+    "event_days", "thing_days", "entity_days", "session_days", "flow_days", "error_events", "query_events",
+    "login_events", "item_events", "usage_events", "usage_hours", "usage_days", "pod_events", "pod_hours",
     "total_hours", "item_hours", "run_lists", "version_hours", "outcome_events", "query_hours", "entity_query_hours",
 )  # fmt: skip
 """Which of them PostgreSQL keeps."""
