@@ -68,12 +68,15 @@ DOCS = sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))
 PAGES = ("README.md", "CONTRIBUTING.md", "js/README.md", *DOCS)
 
 
-def commands(page: str) -> list[list[str]]:
-    """The words of each command that begins a line of an example; those with a place to fill in are none."""
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text(page), re.MULTILINE | re.DOTALL)
-    lines = "".join(block for language, block in blocks if language in ("", "bash")).replace("\\\n", " ").splitlines()
+def commands(examples: str) -> list[list[str]]:
+    """The words of each command that begins a line; those with a place to fill in are none."""
+    lines = examples.replace("\\\n", " ").splitlines()
     shown = [re.sub(r"\$\(.*?\)", "value", line) for line in lines if re.match(r"whodid [a-z]", line)]
     return [_words(line) for line in shown if "…" not in line]
+
+
+def understand(command: list[str]) -> None:
+    app.parse_args(command[1:], exit_on_error=False, print_error=False)
 
 
 def _words(line: str) -> list[str]:
@@ -85,8 +88,20 @@ def _words(line: str) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_are_understood(page: str) -> None:
-    for command in commands(page):
-        app.parse_args(command[1:], exit_on_error=False, print_error=False)
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text(page), re.MULTILINE | re.DOTALL)
+    for command in commands("".join(block for language, block in blocks if language in ("", "bash"))):
+        understand(command)
+
+
+@pytest.mark.parametrize("verb", [name for name, _ in VERBS])
+def test_examples_of_help_are_understood(verb: str) -> None:
+    examples = app[verb].help_epilogue or ""
+    # What an example does stands behind it.
+    plain = [re.sub(r"(\S) {2,}\S.*", r"\1", line.strip()) for line in examples.replace("\\\n", " ").splitlines()]
+    told = commands("\n".join(plain))
+    assert told, "each verb has examples"
+    for command in told:
+        understand(command)
 
 
 @pytest.mark.parametrize("page", [*PAGES, "ARCHITECTURE.md", "bench/README.md"])

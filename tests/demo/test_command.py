@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -18,8 +19,9 @@ import pytest
 import whodid
 from whodid.cli import main
 from whodid.cli.demo_filling import Story, story_of
-from whodid.cli.demo_showing import EXAMPLES
+from whodid.cli.demo_showing import EXAMPLES, Example
 from whodid.errors import WhodidError
+from whodid.reading.cells import python_rows
 
 SMALL = ["--events", "1500", "--days", "20", "--seed", "3", "--exit", "--port", "0"]
 
@@ -54,6 +56,21 @@ def test_a_second_run_doubles_nothing_and_shows_each_answer_with_its_command(
     for example in EXAMPLES:
         assert f"{example.question}\n  $ {example.command}\n" in shown
     assert "release-announced" in shown
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.question)
+def test_a_command_that_it_shows_tells_what_it_shows(
+    filled: Path, capsys: pytest.CaptureFixture[str], example: Example
+) -> None:
+    words = shlex.split(example.command)[1:]
+    assert main([*words, "--output", "json", "--data", str(filled)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    with whodid.open(filled) as reader:
+        shown = python_rows(example.ask(reader).arrow())
+    assert shown
+    # Programs are told times as text.
+    for column in set(example.columns) - {"time", "last"}:
+        assert [row[column] for row in told[: len(shown)]] == [row[column] for row in shown]
 
 
 def test_a_story_that_was_interrupted_is_told_to_its_end(filled: Path) -> None:

@@ -47,7 +47,7 @@ EXAMPLES: Final = (
     ),
     Example(
         f"What happened to the dataset {MOVED_DATASET.id}?",
-        f"whodid activity {_DATASET} --since 90d --limit 5",
+        f"whodid activity entity {_DATASET} --since 90d --limit 5",
         lambda reader: reader.activity(entity=_DATASET, since="90d", limit=5),
         ("time", "user", "type", "status", "via"),
     ),
