@@ -105,6 +105,17 @@ def test_a_group_explains_itself_and_shows_its_samples_side_by_side(client: http
     assert [(row["type"], row["what"]) for row in found["before"]] == [("query-start", "Load")]
 
 
+def test_a_group_is_told_of_also_in_a_time_without_its_errors(client: httpx.Client) -> None:
+    known = next(iter(listed(client).values()))
+    quiet = {"since": datetime.now(UTC).isoformat()}
+    told = client.get(f"/v1/error-groups/{known['group']}", params=quiet).json()
+    assert (told["errors"], told["people"], told["status"], told["samples"]) == (0, 0, "none", [])
+    assert [told[name] for name in ("title", "last", "why")] == [known[name] for name in ("title", "last", "why")]
+    page = client.get(f"/errors/{known['group']}", params=quiet, headers={"accept": "text/html"})
+    assert page.status_code == 200
+    assert "<dt>in this time</dt><dd>none</dd>" in page.text
+
+
 def test_what_was_done_before_is_a_table_in_every_format(client: httpx.Client) -> None:
     group = group_of(client, "in load")
     asked = {"since": "1d"}

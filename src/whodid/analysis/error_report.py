@@ -35,7 +35,10 @@ class Found(NamedTuple):
 
 
 def groups(rows: pa.Table, asked: dict[str, Any], directory: Any) -> pa.Table:
-    """The step of report `error-groups`: the groups with an error in the time, the new ones and the most first."""
+    """The step of report `error-groups`: the groups with an error in the time, the new ones and the most first.
+
+    With `quiet` among what is asked also those without; their status is none.
+    """
     now = asked["until"].replace(tzinfo=UTC) if asked["until"].tzinfo is None else asked["until"]
     told = [_told(found, asked, now) for found in find(rows, directory) if _wanted(found, asked)]
     state = asked.get("state", "all")
@@ -103,7 +106,8 @@ def _merged(group: Group, target: str, known: Decisions) -> Group:
 
 def _wanted(found: Found, asked: dict[str, Any]) -> bool:
     only = asked.get("group", "")
-    return any(row["errors"] for row in found.rows) and only in ("", found.group.id)
+    has_any = asked.get("quiet", False) or any(row["errors"] for row in found.rows)
+    return has_any and only in ("", found.group.id)
 
 
 def _told(found: Found, asked: dict[str, Any], now: datetime) -> Row:
@@ -112,12 +116,12 @@ def _told(found: Found, asked: dict[str, Any], now: datetime) -> Row:
     hashes = sorted({str(row["error_hash"]) for row in rows if row["error_hash"] is not None})
     versions = {row["version"] for row in rows if row["version"]}
     people = {person for row in rows for person in row["people"] or ()}
-    latest = next(row for row in rows if row["errors"])
+    latest = next((row for row in rows if row["errors"]), rows[0])
     state = state_of(found, now)
     return {
         "group": found.group.id,
         "title": found.group.title,
-        "status": _status(previous, earlier, state),
+        "status": _status(previous, earlier, state) if errors else "none",
         "state": state,
         "errors": errors,
         "previous": previous,

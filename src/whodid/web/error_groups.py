@@ -142,11 +142,15 @@ async def add_outcomes(request: Req) -> Response[bytes]:
 
 
 def told_group(services: Services, group: str, given: dict[str, Any]) -> dict[str, Any]:
-    """All about a group, of the errors in a time; see `group_page.detail`. Raises WhodidError("not_found")."""
+    """All about a group, of the errors in a time, also when there were none in it; see `group_page.detail`.
+
+    Raises WhodidError("not_found").
+    """
     asked, table, found = _found(services, group, given)
-    told = groups(table, {**asked.values, "group": found.group.id, "state": "all", "limit": 1}, services.directory)
+    only = {"group": found.group.id, "quiet": True, "state": "all", "limit": 1}
+    told = groups(table, {**asked.values, **only}, services.directory)
     before = run(services.store, BEFORE, **_errors_of(found), **given)
-    row = rows(told)[0] if told.num_rows else {"group": found.group.id, "title": found.group.title, "errors": 0}
+    row = rows(told)[0]
     row.pop("of", None)
     return {**group_page.detail(found, row, services.directory), "before": rows(before.table)}
 

@@ -24,6 +24,7 @@ from whodid.reading.sight import condition as seen_by
 from whodid.reports.common import shifts
 from whodid.reports.words import statement, zone_parameters
 from whodid.web.pages.choice import COMMON, FIELDS, Choice
+from whodid.web.pages.spans import MOVING
 from whodid.web.services import Services
 
 FACET_VALUES: Final = 6
@@ -47,7 +48,9 @@ def wanted_by(choice: Choice, **more: Any) -> EventFilter:
     given: dict[str, Any] = {name: list(choice.of(name)) for name in LISTS if choice.of(name)}
     if choice.of("text"):
         given["text"] = choice.of("text")[0]
-    if choice.range != "all" or choice.since:
+    if choice.range in MOVING and not choice.since and not choice.until:
+        given["since"] = choice.range
+    elif choice.range != "all" or choice.since:
         given["since"] = span.since
     if choice.until or choice.range in ("yesterday", "last-month"):
         given["until"] = span.until
@@ -59,7 +62,8 @@ def exports(choice: Choice) -> list[tuple[str, str]]:
     wanted = wanted_by(choice)
     pairs = [(name, value) for name, values in choice.values for value in values]
     given = msgspec.structs.asdict(wanted)
-    pairs += [(name, f"{given[name].isoformat()}Z") for name in ("since", "until") if given[name] is not None]
+    times = [(name, given[name]) for name in ("since", "until") if given[name] is not None]
+    pairs += [(name, at if isinstance(at, str) else f"{at.isoformat()}Z") for name, at in times]
     pairs.append(("limit", "1000000"))
     return [(label, f"/v1/events?{urlencode([*pairs, ('format', form)])}") for label, form in _EXPORTS]
 
@@ -77,7 +81,8 @@ def step_of(services: Services, choice: Choice) -> str:
     span = choice.span()
     since = span.since
     if choice.range == "all" and not choice.since:
-        since = services.store.stats().oldest or span.until
+        oldest = services.store.stats().oldest
+        since = span.until if oldest is None else oldest.replace(tzinfo=None)
     return next((name for name, longest in _STEPS if span.until - since <= longest), "month")
 
 

@@ -37,8 +37,8 @@ NAVIGATION: Final[tuple[Stop, ...]] = (
     Stop("/api-nodes", "API nodes", "api"),
     Stop("/compute", "Compute", "compute"),
     Stop("/events", "Events", "events"),
-    Stop("/console", "Console", "console", limited=False),
-    Stop("/settings", "Settings", "settings", "admin", limited=False),
+    Stop("/console", "Console", "console", limited=False, keeps=False),
+    Stop("/settings", "Settings", "settings", "admin", limited=False, keeps=False),
 )
 
 

@@ -51,6 +51,8 @@ RANGES: Final[dict[str, Named]] = {
     "last-month": Named("Last month", _last_month),
     "all": Named("All time", lambda _, now: (TIME_MIN, now)),
 }
+# Ranges whose beginning moves with the clock. A search says them in the same words: its pages share one filter then.
+MOVING: Final = ("1h", "24h")
 
 
 def zone_of(name: str | None) -> str:
