@@ -42,7 +42,7 @@ def test_the_example_works_as_it_stands(tmp_path: Path, free_port: int) -> None:
         ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    assert "1 events taken" in done.stderr
+    assert "1 event taken" in done.stderr
     assert '"node":"design-1","node_type":"design"' in done.stdout
     files = sorted((tmp_path / "archive" / "generic" / "none" / "2026" / "02" / "19" / "15").glob("*.json.gz"))
     lines = [json.loads(line) for file in files for line in gzip.decompress(file.read_bytes()).splitlines()]

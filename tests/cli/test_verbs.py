@@ -279,7 +279,7 @@ def test_replay_takes_in_what_can_be_read_once(data: Path, tmp_path: Path, capsy
     assert [row["line"] for row in rows_of(capsys)] == [4, 3, 2, 1]
     assert cli.main(["replay", "--format", "dss-log4j", *where]) == cli.DONE_IN_PART
     shown = capsys.readouterr().out
-    assert "3 events were taken in." in shown
+    assert "3 events taken in." in shown
     assert "1 still cannot be read: not_json 1." in shown
     assert cli.main(["replay", "--format", "dss-log4j", *where]) == cli.DONE_IN_PART
     assert "3 had been taken in before." in capsys.readouterr().out

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from whodid.amounts import counted
 from whodid.cli.options import verb
 from whodid.cli.stopping import stop_asked
 from whodid.errors import WhodidError
@@ -137,7 +138,7 @@ def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
 def _summary(told: dict[str, Any]) -> str:
     sent = told["sent"]
     waiting = sum(told[lane]["waiting_events"] for lane in ("live", "backlog"))
-    text = f"{sent['events']:,} events taken, {sent['duplicates']:,} known already, {waiting:,} wait"
+    text = f"{counted(sent['events'], 'event')} taken, {sent['duplicates']:,} known already, {waiting:,} wait"
     return text + (f", {sent['rejected']:,} rejected" if sent["rejected"] else "") + "."
 
 

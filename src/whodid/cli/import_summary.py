@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from whodid.amounts import counted
 from whodid.datasets.sources import Problem
 from whodid.datasets.summary import Summary
 from whodid.reading.printable import printable
@@ -24,8 +25,9 @@ def print_summary(summary: Summary, problems: Sequence[Problem], output: str) ->
 def _lines(summary: Summary, problems: Sequence[Problem]) -> Iterator[str]:
     read = [file for file in summary.files if file.outcome in ("read", "continued")]
     rate = summary.events / summary.seconds if summary.seconds else 0.0
+    taken = f"{counted(summary.events, 'event')} from {counted(len(read), 'file')}"
     yield (
-        f"{summary.events:,} events from {_count(len(read), 'file')} in {summary.seconds:.1f} s ({rate:,.0f}/s): "
+        f"{taken} in {summary.seconds:.1f} s ({rate:,.0f}/s): "
         f"{summary.stored:,} new, {summary.duplicates:,} were known."
     )
     yield from _topics(summary)
@@ -33,7 +35,7 @@ def _lines(summary: Summary, problems: Sequence[Problem]) -> Iterator[str]:
     yield from _rejects(summary)
     skipped = sum(file.outcome == "skipped" for file in summary.files)
     if skipped:
-        yield f"{_count(skipped, 'file')} had been read before (--again reads them anyway)."
+        yield f"{counted(skipped, 'file')} had been read before (--again reads them anyway)."
     for file in summary.files:
         if file.outcome == "failed":
             yield f"Not read to its end: {file.name}: {file.reason}"
@@ -51,7 +53,7 @@ def _span(summary: Summary) -> Iterator[str]:
         return
     yield f"From {_time(summary.oldest)} to {_time(summary.newest)} UTC."
     if summary.gaps_total:
-        yield f"{_count(summary.gaps_total, 'gap')} without events:"
+        yield f"{counted(summary.gaps_total, 'gap')} without events:"
         for gap in summary.gaps:
             yield f"  {_time(gap.since)} to {_time(gap.until)}  ({_length(gap.length)})"
         if summary.gaps_total > len(summary.gaps):
@@ -67,10 +69,6 @@ def _rejects(summary: Summary) -> Iterator[str]:
         yield f"  {reject.file}:{reject.line}: {reject.code}: {reject.message}"
     if summary.rejected > len(summary.rejects):
         yield f"  and {summary.rejected - len(summary.rejects):,} more."
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _time(time: datetime) -> str:

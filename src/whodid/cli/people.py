@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from whodid.amounts import counted
 from whodid.cli.terminal import print_error
 from whodid.errors import WhodidError
 
@@ -39,9 +40,9 @@ def _bytes_of(file: Path) -> bytes:
 
 def _told(done: dict[str, Any], what: str) -> str:
     outcomes = ((done["made"], "made"), (done["changed"], "changed"), (done["unchanged"], "as before"))
-    told = [f"{count:,} {what}{'s' if count != 1 else ''} {outcome}" for count, outcome in outcomes if count]
+    told = [f"{counted(count, what)} {outcome}" for count, outcome in outcomes if count]
     if done["groups_made"]:
-        told.append(f"{done['groups_made']:,} group{'s' if done['groups_made'] != 1 else ''} made")
+        told.append(f"{counted(done['groups_made'], 'group')} made")
     if done["refused"]:
         told.append(f"{done['refused']:,} refused")
     text = ", ".join(told) or "Nothing to do"

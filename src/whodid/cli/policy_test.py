@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from whodid.amounts import counted
 from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place
 from whodid.cli.policy_fields import PlaceOptions, RuleOptions
 
@@ -150,7 +151,7 @@ def _part(part: int, whole: int) -> str:
 
 
 def _counted(events: int, size_bytes: int) -> str:
-    return f"{events:,} events ({_size(size_bytes)})"
+    return f"{counted(events, 'event')} ({_size(size_bytes)})"
 
 
 def _size(size_bytes: float) -> str:

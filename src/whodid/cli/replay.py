@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from whodid.amounts import counted
 from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place, verb
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _write_raw(rows: list[dict[str, Any]], path: Path) -> int:
 
 
 def _tell(done: Replayed) -> None:
-    print(f"{done.events:,} events were taken in.")
+    print(f"{counted(done.events, 'event')} taken in.")
     if done.still:
         reasons = ", ".join(f"{code} {count:,}" for code, count in done.reasons.items())
         print(f"{done.still:,} still cannot be read: {reasons}.")

@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from whodid.amounts import counted
 from whodid.errors import WhodidError
 from whodid.journal.kafka_topic import Identity, Standing, Topic, identity_of
 
@@ -119,7 +120,7 @@ class Watch:
         """Partitions that have too few brokers at this moment."""
         for number, in_sync in sorted(self._standing.in_sync.items()):
             if in_sync < self._min_insync:
-                yield f"Partition {number} has {in_sync} broker(s) in sync; {self._min_insync} are asked."
+                yield f"Partition {number} has {counted(in_sync, 'broker')} in sync; {self._min_insync} are asked."
 
     def _stored(self, number: int) -> int:
         return self._positions.get(self.identity.stream(number), 0)

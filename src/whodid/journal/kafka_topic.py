@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from whodid.amounts import counted
 from whodid.errors import WhodidError
 from whodid.journal.kafka_options import KafkaUrl
 from whodid.kafka import errors, topics
@@ -187,7 +188,8 @@ class Topic:
         if fewest < asked:
             raise WhodidError(
                 "conflict",
-                f"The topic {self.name} has {fewest} replica(s) of a partition; min_insync={asked} needs as many.",
+                f"The topic {self.name} has {counted(fewest, 'replica')} of a partition; min_insync={asked} needs as "
+                "many.",
                 "Give it more with kafka-reassign-partitions.sh; or, where events may be lost with a broker, add "
                 "min_insync=1 to the URL.",
             )
@@ -202,7 +204,7 @@ class Topic:
             raise WhodidError(
                 "conflict",
                 f"The topic {self.name} has min.insync.replicas={insync}: acknowledged events could be lost with "
-                f"{insync} broker(s).",
+                f"{counted(insync, 'broker')}.",
                 f"Set it: kafka-configs.sh --alter --topic {self.name} --add-config min.insync.replicas={asked}; or "
                 f"add min_insync={insync} to the URL.",
             )

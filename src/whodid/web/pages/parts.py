@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from whodid import reports
+from whodid.amounts import counted
 from whodid.errors import WhodidError
 from whodid.reading.filters import literal
 from whodid.web import words
@@ -137,12 +138,7 @@ async def count(request: Req, choice: Choice, subject: Subject, cursor: str) -> 
     services = services_of(request)
     timeout_ms = services.config.query_timeout_ms
     events = await services.call(found.count, services, narrowed(choice, subject), caller_of(request).sight, timeout_ms)
-    return events_text(events)
-
-
-def events_text(events: int) -> str:
-    """So many events, in words."""
-    return f"{events:,} {'event' if events == 1 else 'events'}"
+    return counted(events, "event")
 
 
 def narrowed(choice: Choice, subject: Subject) -> Choice:

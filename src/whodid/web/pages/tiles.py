@@ -12,6 +12,7 @@ from litestar import Response
 from msgspec.structs import replace
 
 from whodid import reports
+from whodid.amounts import counted
 from whodid.errors import WhodidError
 from whodid.reading.cells import encode
 from whodid.reading.filters import literal
@@ -228,7 +229,7 @@ async def _body(
         raise WhodidError("forbidden", "This tile tells of more than you may see.", "Ask an administrator.")
     if one is COUNT and (numbers := page.counting) and not answers.ignored(reports.report(numbers.report), choice):
         told = await answers.ask(request, numbers, choice, subject)
-        return frame.html(parts.events_text(next(row["value"] for row in told.rows if row["measure"] == "events")))
+        return frame.html(counted(next(row["value"] for row in told.rows if row["measure"] == "events"), "event"))
     if one.form == "part":
         return frame.html(await parts.PARTS[one.report](request, choice, subject, (given.get("cursor") or [""])[0]))
     answer = worth_showing(await answers.ask(request, one, choice, subject, _rows_asked(given)), one.only)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from litestar import Response
 
+from whodid.amounts import counted
 from whodid.directory.model import Key
 from whodid.reading.dialect import dialect_of
 from whodid.stores.base import Store
@@ -117,7 +118,7 @@ async def confirm_revoke(request: Req) -> Response[bytes]:
         else f"was last used {moment_item(found.last_used_at, request).text}"
     )
     sentences = [
-        f"{found.name} ({', '.join(found.scopes)}) {used}; {events:,} events of the last 7 days came with it.",
+        f"{found.name} ({', '.join(found.scopes)}) {used}; {counted(events, 'event')} of the last 7 days came with it.",
         "It counts no more within a second: programs that show it are refused. The events stay.",
         "This cannot be taken back; a further key can be made.",
     ]
