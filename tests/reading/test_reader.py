@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,8 +16,10 @@ import pytest
 import whodid
 from support.reading import event
 from support.web import LOCAL_KEY, WebServer
+from whodid.config import Config
 from whodid.datasets.connections import Connection
 from whodid.datasets.dataset import Dataset
+from whodid.engine import Engine
 from whodid.errors import WhodidError
 from whodid.reading.local import LocalReader
 from whodid.reading.reader import Reader
@@ -83,9 +87,20 @@ def test_an_answer_may_be_longer_than_a_page(reader: Reader, monkeypatch: pytest
 
     monkeypatch.setattr(read, "PAGE_ROWS", 7)
     monkeypatch.setattr(remote, "PAGE_ROWS", 7)
-    assert len(reader.events(type="chart-drawn", limit=25)) == 25
-    assert reader.events(type="chart-drawn", limit=25).truncated
+    first = reader.events(type="chart-drawn", since="30d", limit=25)
+    assert (len(first), first.truncated) == (25, True)
+    rest = reader.events(type="chart-drawn", since="30d", limit=25, cursor=first.next_cursor)
+    assert (len(rest), rest.truncated) == (5, False)
     assert not reader.events(type="chart-drawn", limit=30).truncated
+
+
+def test_a_program_may_end_without_closing_its_reader(tmp_path: Path) -> None:
+    program = "import sys, whodid; reader = whodid.open(sys.argv[1]); print(len(reader.events(limit=5)))"
+    Engine.open(Config(data=str(tmp_path / "data"))).close()
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "data")], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert (done.stdout, done.stderr) == ("0\n", "")
 
 
 def test_activity_and_usage(reader: Reader) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any, Final
 
@@ -28,6 +29,11 @@ class LocalReader(Reader):
 
     def __init__(self, engine: Any):
         self._engine = engine
+        self._close: Callable[[], object] = engine.close
+
+    def close_with_the_program(self) -> None:
+        """Let a program that ends, or drops the reader, close it: an engine complains of what is open then."""
+        self._close = weakref.finalize(self, self._engine.close)
 
     def query(
         self,
@@ -101,16 +107,14 @@ class LocalReader(Reader):
                 yield msgspec.json.decode(encode(event))
 
     def close(self) -> None:
-        self._engine.close()
+        self._close()
 
     def _events(self, wanted: EventFilter) -> Answer:
         self._record("audit-read", "events", wanted)
-        if wanted.limit <= read.PAGE_ROWS:
-            page = read.events(self._engine.store, self._engine.directory, wanted)
-            return Answer(page.table, truncated=page.next_cursor is not None, next_cursor=page.next_cursor)
-        more = msgspec.structs.replace(wanted, limit=wanted.limit + 1)
-        table = pa.concat_tables(read.event_pages(self._engine.store, self._engine.directory, more))
-        return Answer(table.slice(0, wanted.limit), truncated=table.num_rows > wanted.limit)
+        pages = list(read.event_pages(self._engine.store, self._engine.directory, wanted))
+        following = pages[-1].next_cursor
+        table = pa.concat_tables(page.table for page in pages)
+        return Answer(table, truncated=following is not None, next_cursor=following)
 
     def _activity(self, wanted: EventFilter) -> Answer:
         self._record("audit-read", "activity", wanted)

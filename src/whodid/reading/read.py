@@ -64,9 +64,17 @@ class Usage(Struct, kw_only=True):
 
 
 def events(
-    store: Store, groups: Groups, wanted: EventFilter, *, sight: Sight = EVERYTHING, timeout_ms: int = TIMEOUT_MS
+    store: Store,
+    groups: Groups,
+    wanted: EventFilter,
+    *,
+    sight: Sight = EVERYTHING,
+    timeout_ms: int = TIMEOUT_MS,
+    now: datetime | None = None,
 ) -> Page:
     """One page of the events that a filter means and `sight` may see; `wanted.limit` rows at most.
+
+    now  what relative times are counted from; this moment, when it is None.
 
     Raises
     ------
@@ -75,23 +83,20 @@ def events(
     WhodidError("timeout")
         The store was too slow; narrow the time range.
     """
-    return _page(store, wanted, partial(_chosen, store, groups, wanted, sight=sight), timeout_ms)
+    return _page(store, wanted, partial(_chosen, store, groups, wanted, now, sight), timeout_ms)
 
 
 def event_pages(
     store: Store, groups: Groups, wanted: EventFilter, *, sight: Sight = EVERYTHING, timeout_ms: int = TIMEOUT_MS
-) -> Iterator[pa.Table]:
-    """The events that a filter means as tables of at most `PAGE_ROWS` rows, `wanted.limit` rows in all."""
+) -> Iterator[Page]:
+    """The events that a filter means as pages of at most `PAGE_ROWS` rows, `wanted.limit` rows in all."""
     left = wanted.limit
-    if wanted.cursor is None:
-        # Relative times are read once: the pages of one answer share one span.
-        named = {name: getattr(wanted, name) for name in ("since", "until")}
-        read = {name: instant(value, name=name) for name, value in named.items() if value is not None}
-        wanted = msgspec.structs.replace(wanted, **read)
+    # The pages of one answer share one span.
+    now = datetime.now(UTC)
     while True:
         part = msgspec.structs.replace(wanted, limit=min(left, PAGE_ROWS))
-        page = events(store, groups, part, sight=sight, timeout_ms=timeout_ms)
-        yield page.table
+        page = events(store, groups, part, sight=sight, timeout_ms=timeout_ms, now=now)
+        yield page
         left -= page.table.num_rows
         if page.next_cursor is None or left <= 0:
             return

@@ -207,7 +207,9 @@ def _local(folder: Path, store: str | None) -> Reader:
     except BaseException:
         engine.close()
         raise
-    return LocalReader(engine)
+    reader = LocalReader(engine)
+    reader.close_with_the_program()
+    return reader
 
 
 def _one_subject(entity: object, user: object) -> None:

@@ -44,7 +44,7 @@ async def list_events(request: Req) -> Any:
         pages = read.event_pages(
             services.store, services.directory, wanted, sight=caller_of(request).sight, timeout_ms=timeout_ms
         )
-        return await stream_answer(services, pages, form, "events")
+        return await stream_answer(services, (page.table for page in pages), form, "events")
     page = await services.call(
         read.events, services.store, services.directory, wanted, sight=caller_of(request).sight, timeout_ms=timeout_ms
     )
