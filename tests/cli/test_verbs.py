@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -325,3 +330,20 @@ def test_an_unexpected_error_is_one_line_and_with_debug_a_traceback(
     monkeypatch.setenv("WHODID_DEBUG", "1")
     assert cli.main(["import", __file__, "--data", str(data)]) == cli.FAILED
     assert "Traceback" in capsys.readouterr().err
+
+
+def processor_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tells by /proc that the engine works")
+def test_ctrl_c_ends_a_question_without_a_word(filled: Path) -> None:
+    sql = "SELECT count(*) AS n FROM events a, events b, events c, events d, events e, events f WHERE a.id <> f.id"
+    command = [sys.executable, "-m", "whodid", "query", sql, "--data", str(filled)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asking:
+        while processor_s(asking.pid) < 5 and asking.poll() is None:
+            time.sleep(0.05)
+        asking.send_signal(signal.SIGINT)
+        assert asking.communicate(timeout=60) == ("", "")
+    assert asking.returncode == cli.INTERRUPTED

@@ -53,6 +53,11 @@ def run(
                     "Ask for fewer rows, or make smaller values.",
                 ) from problem
             raise
+        except RuntimeError as problem:
+            # What the engine's client makes of Ctrl-C while it waits.
+            if str(problem) == "Query interrupted":
+                raise KeyboardInterrupt from problem
+            raise
     return Result(_plain(table, kinds), truncated)
 
 
