@@ -89,7 +89,8 @@ DELETE FROM kept_{relation} WHERE day >= $since AND day < $until
 -- name: sum_days
 INSERT INTO kept_{relation} BY NAME
 SELECT
-    date_trunc('day', hour) AS day, * EXCLUDE (hour, events, uses, runs, errors, failed, row_count, first, last),
+    date_trunc('day', hour) AS day,
+    * EXCLUDE ({left_out}hour, events, uses, runs, errors, failed, row_count, first, last),
     sum(events) AS events, sum(uses) AS uses, sum(runs) AS runs, sum(errors) AS errors, sum(failed) AS failed,
     sum(row_count) AS row_count, min(first) AS first, max(last) AS last
 FROM {told}
@@ -106,21 +107,6 @@ SELECT
     sum(errors) AS errors, sum(failed) AS failed, sum(row_count) AS row_count, min(first) AS first, max(last) AS last
 FROM {told}
 WHERE ({among}) AND day IS NULL
-GROUP BY ALL
-ORDER BY {order}
-
--- name: sum_days_of_flows
--- Whoever did it.
-INSERT INTO kept_{relation} BY NAME
-SELECT
-    date_trunc('day', hour) AS day,
-    * EXCLUDE (
-        hour, "user", acting_for, person, who, events, uses, runs, errors, failed, row_count, first, last
-    ),
-    sum(events) AS events, sum(uses) AS uses, sum(runs) AS runs, sum(errors) AS errors, sum(failed) AS failed,
-    sum(row_count) AS row_count, min(first) AS first, max(last) AS last
-FROM {told}
-WHERE {among}
 GROUP BY ALL
 ORDER BY {order}
 
