@@ -67,6 +67,16 @@ def test_the_history_has_what_touched_the_thing_in_any_role_with_before_and_afte
     assert [row["person"] for row in desk.rows("entity-history", entities=ORDERS, verb="edited")] == ["bob"]
 
 
+def test_a_cut_history_tells_the_newest_and_how_many_there_are(desk: Desk) -> None:
+    desk.put(*(event(time=at(day), type="dataset-save", entities=[dataset("orders")]) for day in (2, 2, 3, 5, 9)))
+    for limit, days in ((1, [9]), (3, [9, 5, 3]), (4, [9, 5, 3, 2]), (9, [9, 5, 3, 2, 2])):
+        answer = desk.answer("entity-history", entities=ORDERS, verb="edited", limit=limit)
+        assert answer.table["time"].to_pylist() == [at(day).replace(tzinfo=None) for day in days]
+        assert (answer.total, answer.truncated) == (5, limit < 5)
+    nothing = desk.answer("entity-history", entities=ORDERS, verb="shared")
+    assert (nothing.table.num_rows, nothing.total) == (0, 0)
+
+
 def test_things_are_ordered_by_use_with_their_users_and_edits(desk: Desk) -> None:
     orders = [dataset("orders")]
     desk.put(

@@ -26,9 +26,18 @@ from whodid.reports.report import Report
 from whodid.reports.words import FLOW_ROLES, statement, translated
 from whodid.stores.base import KEPT, Store
 
-COUNTED = [report for report in reports.catalogue() if any(name in report.sql for name in kept.RELATIONS)]
+PARTS = files(reports) / "sql" / "parts"
+
+
+def reads(report: Report) -> frozenset[str]:
+    """What is kept that a report reads, or what it needs first."""
+    needed = "" if report.needs is None else (PARTS / f"{report.needs}.sql").read_text("utf-8")
+    return frozenset(name for name in kept.RELATIONS if name in report.sql + needed)
+
+
+COUNTED = [report for report in reports.catalogue() if reads(report)]
 # Far engines take ten times as long to plan a question: there one report of all that read the same.
-FAR = {frozenset(name for name in kept.RELATIONS if name in report.sql): report.name for report in COUNTED}.values()
+FAR = {reads(report): report.name for report in COUNTED}.values()
 ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe")
 SIGHTS = (
     EVERYTHING,
@@ -71,7 +80,7 @@ def some_question(report: Report, chance: random.Random) -> dict[str, Any]:
 def test_the_counts_and_the_events_give_the_same_rows(
     store: Store, memberships: Memberships, monkeypatch: pytest.MonkeyPatch, report: Report
 ) -> None:
-    if not any(name in report.sql for name in dialect_of(store.kind).kept):
+    if reads(report).isdisjoint(dialect_of(store.kind).kept):
         pytest.skip("This store keeps nothing of what the report reads.")
     chance = random.Random(report.name)
     if store.kind == "clickhouse" and report.name not in FAR:
@@ -269,27 +278,32 @@ def test_reports_name_the_columns_of_what_is_counted(report: Report) -> None:
 
 
 def test_what_makes_flows_is_what_reports_of_flows_read() -> None:
-    flows = (files(reports) / "sql" / "parts" / "flow_edges.sql").read_text("utf-8")
+    flows = (PARTS / "flow_edges.sql").read_text("utf-8")
     told = re.findall(r"WHEN t\[4\] IN \(([^)]*)\)", flows)
     assert tuple(re.findall(r"'(\w+)'", " ".join(told))) == FLOW_ROLES
 
 
-def test_what_touched_a_thing_is_looked_for_since_the_time_that_a_statement_names() -> None:
+def looking(kind: str, word: str, where: str, **given: Any) -> str:
+    """What a statement says that looks at one thing's events."""
+    chosen = kept.Chosen(["entities"], ENTITY, where, "the rest")
+    found = kept.relations(kind, str, times=[], chosen=chosen, sight=EVERYTHING, **given)
+    return statement(f"SELECT 1 FROM events e WHERE {word}", kind, chosen.where, relations=found)
+
+
+def test_what_touched_a_thing_is_looked_for_in_the_hours_that_were_found() -> None:
     further = f"e.id IN (SELECT x.event_id FROM event_entities x WHERE x.id = 'a' {selection.FROM_WHEN})"
-    sql = "SELECT 1 FROM events e WHERE {}"
-    bounded = statement(sql.format("chosen_since((SELECT min(hour) FROM latest))"), "duckdb", further)
-    assert "x.id = 'a' AND x.\"time\" >= (SELECT MIN(hour) FROM latest)" in bounded
-    assert 'AND x."time"' not in statement(sql.format("chosen()"), "duckdb", further)
+    span = '({0}."time" >= CAST($span_0 AS timestamp) AND {0}."time" < CAST($span_1 AS timestamp))'
+    of_events, of_further = (f"({span.format(table)})" for table in "ex")
+    found = looking("duckdb", "chosen_in_hours()", further, hours=[datetime(2026, 11, 1, 9)])
+    assert found.endswith(f"WHERE ({of_events} AND {further.replace(selection.FROM_WHEN, f'AND {of_further}')})")
+    for word, hours in (("chosen()", [datetime(2026, 11, 1, 9)]), ("chosen_in_hours()", None)):
+        assert "span_0" not in looking("duckdb", word, further, hours=hours)
 
 
 def test_what_touched_a_thing_is_found_by_its_ids_where_they_are_indexed() -> None:
-    def read(kind: str, word: str) -> str:
-        chosen = kept.Chosen(["entities"], ENTITY, "all of it", "the rest")
-        found = kept.relations(kind, str, times=[], chosen=chosen, sight=EVERYTHING)
-        return statement(f"SELECT 1 FROM events e WHERE {word}", kind, chosen.where, relations=found)
-
-    told = read("postgresql", "chosen_since($since)")
-    assert 'the rest AND e."id" IN (SELECT x."id" FROM whodid.events x' in told
-    assert told.count('AND x."time" >= $since') == 2
-    assert "all of it" in read("postgresql", "chosen()")
-    assert "all of it" in read("duckdb", "chosen_since($since)")
+    hours = [datetime(2026, 11, 1, 9)]
+    found = looking("postgresql", "chosen_in_hours()", "all of it", hours=hours)
+    assert 'the rest AND e."id" IN (SELECT x."id" FROM whodid.events x' in found
+    assert found.count('x."time" >= CAST($span_0 AS timestamp)') == 2
+    assert "all of it" in looking("postgresql", "chosen()", "all of it", hours=hours)
+    assert "all of it" in looking("duckdb", "chosen_in_hours()", "all of it", hours=hours)

@@ -25,6 +25,7 @@ from whodid.reading.selection import FROM_WHEN
 from whodid.reading.sight import Sight
 from whodid.reports.common import Shift
 from whodid.reports.edges import Edges, edges_of, hour_of
+from whodid.reports.hours import between, spans_of
 from whodid.stores.base import COLUMNS, KEPT, WORKED_OUT
 
 RELATIONS: Final = tuple(KEPT)
@@ -150,13 +151,13 @@ class Chosen(NamedTuple):
 class Relations(NamedTuple):
     """What each relation stands for in a store's words, what `chosen()` is on it, and the parameters of both.
 
-    `since` is what `chosen_since()` is instead, with `FROM_WHEN` where the time stands; by relation, where it differs.
+    `in_hours` is what `chosen_in_hours()` is instead, where it looks in some hours alone.
     """
 
     told: Mapping[str, str]
     chosen: Mapping[str, str]
     params: dict[str, Any]
-    since: Mapping[str, str] = {}
+    in_hours: str | None = None
 
 
 def relations(
@@ -171,6 +172,7 @@ def relations(
     asking: str = "",
     whole: bool = True,
     visited: Iterable[datetime] | None = None,
+    hours: Iterable[datetime] | None = None,
 ) -> Relations:
     """What the relations stand for when a report is asked.
 
@@ -192,6 +194,8 @@ def relations(
         False to read the events alone.
     visited
         Those of `times` that sessions are compared with; all of them when it is None.
+    hours
+        Where the hours begin in which `chosen_in_hours()` looks; None for all of them.
     """
     named = set(_WORD.findall(f"{asking} {chosen.where} {chosen.rest}"))
     edges = edges_of(times)
@@ -230,14 +234,23 @@ def relations(
             told[name] = _split(able[0], columns, kind, within, chosen, form)
             if able[0] in _OF_ENTITIES:
                 where[name] = chosen.rest
-    return Relations(told, where, params, _since(kind, chosen))
+    if hours is None:
+        return Relations(told, where, params)
+    spans = spans_of(hours)
+    return Relations(told, where, params | spans, _in_spans(kind, chosen, list(spans)))
 
 
-def _since(kind: str, chosen: Chosen) -> Mapping[str, str]:
+def _in_spans(kind: str, chosen: Chosen, names: Sequence[str]) -> str:
+    """What is chosen of the spans that begin and end at the parameters of these names."""
+    events, further = (between(f'{table}."time"', names) for table in "ex")
+    return f"({events} AND {_by_ids(kind, chosen).replace(FROM_WHEN, f'AND {further}')})"
+
+
+def _by_ids(kind: str, chosen: Chosen) -> str:
     """What touched a thing by its ids, where indices find these: else a time's events would be looked at one by one."""
     dialect = dialect_of(kind)
     if chosen.entity is None or not dialect.has_index:
-        return {}
+        return chosen.where
     branches = (
         f'SELECT x."{id_}" FROM {relation} x WHERE x."{type_}" = CAST($kept_type AS varchar)'  # noqa: S608
         f' AND x."{name}" = CAST($kept_id AS varchar) {FROM_WHEN}'
@@ -246,7 +259,7 @@ def _since(kind: str, chosen: Chosen) -> Mapping[str, str]:
             (dialect.event_entities, "event_id", "type", "id"),
         )
     )
-    return {"events": f'({chosen.rest} AND e."id" IN ({" UNION ALL ".join(branches)}))'}
+    return f'({chosen.rest} AND e."id" IN ({" UNION ALL ".join(branches)}))'
 
 
 def _asked(asking: str) -> Mapping[str, str]:

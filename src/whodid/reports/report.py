@@ -12,7 +12,7 @@
 
 The family is one of `FAMILIES`. A parameter has a name, a type of `PARAMETER_TYPES` (a choice is written
 as its values: `by day|hour = day`) and a default; one whose default begins with `@` is not asked for but worked out
-(`run.DERIVED`). A column has a name, a type of `COLUMN_TYPES`, perhaps
+(`values.DERIVED`). A column has a name, a type of `COLUMN_TYPES`, perhaps
 a unit, and its meaning; a `local` time is text of the reader's time zone. The chart is a Vega-Lite mark with its
 encodings. `drill` is where a row leads: an address of a page with columns in braces.
 
@@ -22,9 +22,11 @@ it says `local()` it takes a time zone. One that ends in `LIMIT $limit` has a la
 name: how many rows there are without the limit.
 
 With `-- with: compute_usage` the common tables of `sql/parts/compute_usage.sql` stand before the statement's own; the
-statement then begins with a SELECT. Several such lines: several files, in their order. With `-- needs: flow_told` the
-report has no rows when the common table of that one file has none: it is asked first, by itself, and an engine that
-would plan the rest for longer than it reads is spared that.
+statement then begins with a SELECT. Several such lines: several files, in their order.
+
+With `-- needs: flow_told` the common table of that one file is asked first, by itself. Where it has no rows the report
+has none: an engine that would plan the rest for longer than it reads is spared that. Of its columns two are handed on:
+`hour`, the only hours in which `chosen_in_hours()` then looks, and `of`, which the report itself leaves out then.
 
 What SQL alone cannot is done by a step: with `-- step: whodid.analysis.clusters:clusters` that function is handed the
 SELECT's table, the parameters' values and the directory (None where there is none), and gives the table with the
@@ -63,7 +65,7 @@ _COLUMN: Final = re.compile(r"(\w+) (\w+)(?: (\S+))? \| (.+)")
 # A look at events that has to say what the caller may see; ids in `event_entities` tell nothing by themselves.
 _LOOK: Final = re.compile(rf"\b(?:FROM|JOIN)\s+(?:events|{'|'.join(KEPT)})\b")
 # What such a look says: a condition on what it may see, `chosen` as the common filters ask.
-_CONDITION: Final = re.compile(r"\b(chosen|seen)(?:_since)?\(")
+_CONDITION: Final = re.compile(r"\b(chosen|seen)(?:_in_hours)?\(")
 _ENCODING: Final = re.compile(r"(\w+)=(\w+)")
 
 

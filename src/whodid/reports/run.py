@@ -6,7 +6,7 @@ import functools
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.resources import files
@@ -14,22 +14,18 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from whodid import catalogue as types
 from whodid.errors import WhodidError
-from whodid.event import TIME_MIN
 from whodid.reading.dialect import dialect_of
 from whodid.reading.filters import sides, split_entity
 from whodid.reading.read import JSON_MARK
 from whodid.reading.selection import Groups, finding
 from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reading.sight import condition as seen_by
-from whodid.reading.times import instant
 from whodid.reports import kept
 from whodid.reports.common import FIELDS, FILTERS, ZONE, Shift, condition, shifts
 from whodid.reports.compared import compared
-from whodid.reports.kinds import KINDS, types_of
-from whodid.reports.membership import memberships
-from whodid.reports.report import Parameter, Report, parse
+from whodid.reports.report import Report, parse
+from whodid.reports.values import values_of
 from whodid.reports.words import statement, translated, zone_parameters
 from whodid.stores.base import Asked
 
@@ -41,45 +37,6 @@ ROWS_MAX: Final = 100_000
 STEP_ROWS_MAX: Final = 1_000_000
 TIMEOUT_MS: Final = 60_000
 _SAID: Final = re.compile(r"\$(\w+)")
-
-
-def _types(kind: str, _given: dict[str, Any], _directory: Groups | None) -> list[str]:
-    return types_of(kind)
-
-
-def _earlier(name: str, **span: float) -> Callable[[dict[str, Any], Groups | None], Any]:
-    return lambda given, _: _before(given[name], timedelta(**span))
-
-
-def _before(at: datetime, span: timedelta) -> datetime:
-    try:
-        return max(at - span, TIME_MIN.replace(tzinfo=None))
-    except OverflowError:
-        return TIME_MIN.replace(tzinfo=None)
-
-
-# Parameters that are worked out from the others and from who is in which group: their default in the header, and how.
-DERIVED: Final[dict[str, Callable[[dict[str, Any], Groups | None], Any]]] = {
-    "@since": lambda given, _: given["since"],
-    "@ever": lambda _given, _: TIME_MIN.replace(tzinfo=None),
-    "@before": lambda given, _: given["since"] - (given["until"] - given["since"]),
-    **{f"@{days}d": _earlier("until", days=days) for days in (1, 2, 7, 14, 30, 60)},
-    "@cohort": _earlier("cohort", weeks=1),
-    "@own_past": lambda given, _: _before(given["since"], timedelta(weeks=given["weeks"])),
-    "@weeks": lambda given, _: (given["until"] - given["since"]) / timedelta(weeks=1),
-    "@lookback": lambda given, _: given["since"] - timedelta(days=30),
-    "@errors_scope": lambda given, _: "some" if given["hashes"] or given["shapes"] else "all",
-    "@catalogue": lambda _given, _: sorted(types.known_types()),
-    "@member_groups": lambda _, directory: [group for group, _ in memberships(directory)],
-    "@member_logins": lambda _, directory: [login for _, login in memberships(directory)],
-    **{f"@{kind}": functools.partial(_types, kind) for kind in KINDS},
-}
-
-# Times that are said in words besides `since` and `until`.
-NAMED_TIMES: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
-    "before": lambda given: given["since"] - (given["until"] - given["since"]),
-    "since": lambda given: given["since"],
-}
 
 
 class Prepared(NamedTuple):
@@ -102,6 +59,16 @@ class Reported(NamedTuple):
     truncated: bool
     total: int | None
     values: dict[str, Any]
+
+
+class _Meant(NamedTuple):
+    """What a report was asked with: its values, what the filters and the sight among them mean, and the parameters of
+    all that in a statement."""
+
+    values: dict[str, Any]
+    chosen: kept.Chosen
+    seen: str
+    params: dict[str, Any]
 
 
 @functools.cache
@@ -190,17 +157,23 @@ def run(
     WhodidError("timeout")
         It took too long; choose a later `since`.
     """
-    asked = prepare(store, name, directory=directory, sight=sight, **parameters)
-    if (part := asked.report.needs) is not None:
+    chosen = report(name)
+    meant = _meant(store, chosen, directory, sight, parameters)
+    hours = counted = None
+    if chosen.needs is not None:
         began_s = time.monotonic()
-        needed = _prepared(store, _of_part(asked.report, part), directory, sight, parameters)
-        if not store.query(needed.sql, needed.params, limit=1, timeout_ms=timeout_ms, trusted=True).table.num_rows:
-            return Reported(_with_columns(asked.report, None), False, 0, asked.values)
+        needed = _prepared(store, _of_part(chosen, chosen.needs), meant, sight)
+        first = store.query(needed.sql, needed.params, limit=ROWS_MAX, timeout_ms=timeout_ms, trusted=True).table
+        if not first.num_rows:
+            return Reported(_with_columns(chosen, None), False, 0, meant.values)
+        (first, counted), hours = _counted(first), _hours(first)
         timeout_ms = max(1, timeout_ms - int(1e3 * (time.monotonic() - began_s)))
+    asked = _prepared(store, chosen, meant, sight, hours)
     step = _step(asked.report)
     rows_max = ROWS_MAX if step is None else STEP_ROWS_MAX
     found = store.query(asked.sql, asked.params, limit=rows_max, timeout_ms=timeout_ms, trusted=True)
     table, total = _counted(found.table)
+    total = counted if total is None else total
     if step is not None:
         table, total = _counted(step(found.table, asked.values, directory))
         table = _with_columns(asked.report, table)
@@ -230,7 +203,8 @@ def prepare(
     store: Asked, name: str, *, directory: Groups | None = None, sight: Sight = EVERYTHING, **parameters: Any
 ) -> Prepared:
     """The statement that `run` would run; its parameters and errors are those of `run`."""
-    return _prepared(store, report(name), directory, sight, parameters)
+    chosen = report(name)
+    return _prepared(store, chosen, _meant(store, chosen, directory, sight, parameters), sight)
 
 
 def _of_part(chosen: Report, part: str) -> Report:
@@ -238,19 +212,25 @@ def _of_part(chosen: Report, part: str) -> Report:
     return msgspec.structs.replace(chosen, sql=f"WITH {_part(part)}\nSELECT * FROM {part}")
 
 
-def _prepared(
-    store: Asked, chosen: Report, directory: Groups | None, sight: Sight, parameters: dict[str, Any]
-) -> Prepared:
+def _meant(store: Asked, chosen: Report, directory: Groups | None, sight: Sight, parameters: dict[str, Any]) -> _Meant:
     if sight.is_limited and not chosen.keeps_to_sight:
         raise WhodidError("forbidden", f"Report {chosen.name} needs the sight of everything.", "Ask an administrator.")
-    values = _values(chosen, parameters, directory)
+    values = values_of(chosen, parameters, directory)
     params = {name: value for name, value in values.items() if name not in FIELDS and name != ZONE.name}
     seen, more = seen_by(sight, dialect_of(store.kind))
-    params |= more
-    chosen_by, zone = kept.Chosen(where=seen, rest=seen), tuple[Shift, ...]()
+    chosen_by = kept.Chosen(where=seen, rest=seen)
     if chosen.takes_filters:
-        chosen_by, more = _chosen(store, values, directory, sight, seen)
-        params |= more
+        chosen_by, named = _chosen(store, values, directory, sight, seen)
+        more |= named
+    return _Meant(values, chosen_by, seen, params | more)
+
+
+def _prepared(
+    store: Asked, chosen: Report, meant: _Meant, sight: Sight, hours: Sequence[datetime] | None = None
+) -> Prepared:
+    """`hours` are those in which `chosen_in_hours()` looks, where that is known."""
+    values, chosen_by, seen = meant.values, meant.chosen, meant.seen
+    params, zone = dict(meant.params), tuple[Shift, ...]()
     if chosen.takes_zone:
         zone = shifts(values[ZONE.name], values.get("before", values["since"]), values["until"])
         params |= zone_parameters(zone)
@@ -269,6 +249,7 @@ def _prepared(
         by=values.get("by", "day"),
         asking=f"{asking} {seen}",
         visited=None if visited is None else [values[name] for name in visited],
+        hours=hours,
     )
     params |= relations.params
     sql = statement(chosen.sql, store.kind, chosen_by.where, seen, zone, relations, choices)
@@ -316,6 +297,13 @@ def _counted(table: pa.Table) -> tuple[pa.Table, int | None]:
     return table.drop_columns(["of"]), int(total)
 
 
+def _hours(first: pa.Table) -> list[datetime] | None:
+    """The hours that a needed table tells of, which may lie in UTC with a zone; None where it tells of none."""
+    if "hour" not in first.schema.names:
+        return None
+    return [hour.replace(tzinfo=None) for hour in first.column("hour").to_pylist()]
+
+
 def _with_columns(chosen: Report, table: pa.Table | None) -> pa.Table:
     """A step's table with the columns of the header, also when it has no rows to tell their types by; None for none."""
     import pyarrow as pa
@@ -330,47 +318,3 @@ def _with_columns(chosen: Report, table: pa.Table | None) -> pa.Table:
         known = column.name in table.schema.names
         columns[column.name] = table.column(column.name).cast(wanted) if known else pa.nulls(table.num_rows, wanted)
     return pa.table(columns)
-
-
-def _values(chosen: Report, given: dict[str, Any], directory: Groups | None) -> dict[str, Any]:
-    asked = {parameter.name: parameter for parameter in chosen.parameters if not parameter.is_derived}
-    unknown = [name for name in given if name not in asked]
-    if unknown:
-        raise WhodidError(
-            "invalid", f"{chosen.name} has no parameter {unknown[0][:100]!r}.", f"It has: {', '.join(asked)}."
-        )
-    now = datetime.now(UTC)
-    said = {name: parameter.default if given.get(name) is None else given[name] for name, parameter in asked.items()}
-    named = {name for name, parameter in asked.items() if parameter.type == "time" and str(said[name]) in NAMED_TIMES}
-    values = {name: _value(parameter, said[name], now) for name, parameter in asked.items() if name not in named}
-    values |= {name: NAMED_TIMES[str(said[name])](values) for name in named}
-    for parameter in chosen.parameters:
-        if parameter.is_derived:
-            values[parameter.name] = DERIVED[parameter.default](values, directory)
-    return values
-
-
-def _value(parameter: Parameter, value: Any, now: datetime) -> Any:
-    if parameter.type == "time":
-        return instant(value, name=parameter.name, now=now)
-    if parameter.type == "integer":
-        return _integer(parameter, value)
-    if parameter.type == "texts":
-        return [value] if isinstance(value, str) and value else list(value)
-    if parameter.type == "choice" and str(value) not in parameter.choices:
-        raise WhodidError(
-            "invalid", f"{parameter.name} is {str(value)[:100]!r}.", f"It is one of: {', '.join(parameter.choices)}."
-        )
-    return str(value)
-
-
-def _integer(parameter: Parameter, value: Any) -> int:
-    try:
-        number = int(value)
-    except (TypeError, ValueError):
-        number = 0
-    if not 1 <= number <= ROWS_MAX:
-        raise WhodidError(
-            "invalid", f"{parameter.name} is {str(value)[:100]!r}, not a whole number from 1 to {ROWS_MAX:,}."
-        )
-    return number

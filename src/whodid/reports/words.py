@@ -26,7 +26,7 @@ be named `e` where it says them.
     local(x)              a time in the reader's time zone: date_trunc('day', local(e.time)), …
     texts_of(json, '/a/b', …), elements_of(json, '/a'), number_of(text)   see `json_words`
     chosen()              the condition that the common filters make, on what the caller may see; TRUE without any
-    chosen_since(x)       the same on events none of which is earlier than x: what touched things before is not read
+    chosen_in_hours()     the same on events of the hours that were found first (`-- needs:`), where some were
     seen()                the condition that the caller may see an event; every other look at events says it
 
 Instead of `events` a report may read, also as `e`, what the store keeps beside them (`stores.base.KEPT`); there
@@ -61,10 +61,10 @@ _COMMON: Final = "duckdb"
 _PROGRAM: Final = "({} LIKE 'api:%' OR {} LIKE 'no:auth%')"
 
 _RELATIONS: Final = ("events", "event_entities", "rejected_events")
-# Stand for the conditions until they are known; the first by the relation that it is on, and from when on.
+# Stand for the conditions until they are known; the first by the relation that it is on, in some hours or in all.
 _CHOSEN: Final = "{{chosen {}}}"
-_CHOSEN_SINCE: Final = "{{chosen {} since {}}}"
-_IS_CHOSEN: Final = re.compile(r"\{chosen (\w+)(?: since ([^{}]+))?\}")
+_CHOSEN_IN_HOURS: Final = "{{chosen {} in hours}}"
+_IS_CHOSEN: Final = re.compile(r"\{chosen (\w+)( in hours)?\}")
 _SEEN: Final = "{seen}"
 
 # The roles in which things go into what runs or come out of it; `sql/parts/flow_edges.sql` says which do which.
@@ -199,10 +199,6 @@ def _of_request(kind: str, words: list[exp.Expression]) -> str:
     return dialect_of(kind).of_request.format(request=words[0].sql(_SQLGLOT[kind]))
 
 
-def _chosen_since(kind: str, words: list[exp.Expression]) -> str:
-    return _CHOSEN_SINCE.format(words[1].name, words[0].sql(_SQLGLOT[kind]))
-
-
 def _defined(name: str) -> Say:
     return lambda _kind, _words: definition(name)
 
@@ -236,7 +232,7 @@ WORDS: Final[dict[str, tuple[int, Say]]] = {
     "number_of": (1, json_words.number_of),
     "project": (0, lambda kind, _words: dialect_of(kind).project),
     "chosen": (1, lambda _kind, words: _CHOSEN.format(words[0].name)),
-    "chosen_since": (2, _chosen_since),
+    "chosen_in_hours": (1, lambda _kind, words: _CHOSEN_IN_HOURS.format(words[0].name)),
     "seen": (0, lambda _kind, _words: _SEEN),
 }
 
@@ -267,11 +263,10 @@ def statement(
     meant = relations or kept.Relations({}, {}, {})
 
     def condition(found: re.Match[str]) -> str:
-        name, since = found[1], found[2]
-        on_it = meant.chosen.get(name, chosen)
-        if since is None:
-            return on_it.replace(FROM_WHEN, "")
-        return meant.since.get(name, on_it).replace(FROM_WHEN, f'AND x."time" >= {since}')
+        on_it = meant.chosen.get(found[1], chosen)
+        if found[2] and meant.in_hours is not None:
+            on_it = meant.in_hours
+        return on_it.replace(FROM_WHEN, "")
 
     for name, relation in meant.told.items():
         plain = plain.replace(f"{{{name}}}", relation)
@@ -312,7 +307,7 @@ def translated(sql: str, kind: str, shifts: int = 0, choices: Choices = ()) -> s
         raise WhodidError("internal", f"A report's statement cannot be read: {str(error)[:300]}") from error
     leave_out(tree, dict(choices))
     for word in tree.find_all(exp.Anonymous):
-        if word.name.lower() in ("chosen", "chosen_since"):
+        if word.name.lower() in ("chosen", "chosen_in_hours"):
             word.append("expressions", exp.Literal.string(_read_as_e(word)))
     for table in tree.find_all(exp.Table):
         if table.name in kept.NOBODY and not _asks_for_people(table):

@@ -14,7 +14,7 @@ from whodid.delivery.mail import RECIPIENTS_MAX, checked_address
 from whodid.delivery.settings import check_name
 from whodid.errors import WhodidError, about
 from whodid.reading.times import instant
-from whodid.reports.run import NAMED_TIMES
+from whodid.reports.values import NAMED_TIMES
 from whodid.schedules import cron as crons
 
 SETTING: Final = "schedule/"
