@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 import sqlglot
 from sqlglot import exp
 
 from support.reporting import ASKED, Memberships, asked, plain_rows
+from support.story import END
 from whodid import reports
 from whodid.reports.report import FAMILIES, Report
 from whodid.stores.base import Store
@@ -29,6 +32,14 @@ def test_it_gives_the_columns_of_its_header(store: Store, memberships: Membershi
     assert answer.table.schema.names == [column.name for column in report.columns]
     assert answer.table.num_rows or report.name in EMPTY_ON_THE_DEMO
     assert answer.total is None or answer.total >= answer.table.num_rows
+
+
+@each(having=lambda report: "percentile" in report.sql)
+def test_what_took_no_time_yet_has_no_percentiles(store: Store, memberships: Memberships, report: Report) -> None:
+    """A quiet time after a busy one: some stores tell of no values as NaN."""
+    answer = asked(store, report, memberships, since=END, until=END + timedelta(days=20))
+    numbers = [value for column in answer.table.columns for value in column.to_pylist() if isinstance(value, float)]
+    assert not any(math.isnan(number) for number in numbers)
 
 
 # What the demo's story does not tell of: nobody uses whodid itself in it.

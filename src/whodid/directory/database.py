@@ -215,7 +215,7 @@ def _add_indexes(connection: Connection) -> None:
 def _add_columns(connection: Connection) -> None:
     """Give tables that an earlier whodid made the columns they lack; all of those may be empty."""
     schema = SCHEMA if connection.dialect.name == "postgresql" else None
-    there = inspect(connection).get_multi_columns(schema=schema)
+    there = inspect(connection).get_multi_columns(schema=schema, filter_names=[table.name for table in tables.OWN])
     for table in tables.OWN:
         known = {column["name"] for column in there.get((schema, table.name), ())}
         for column in table.columns:

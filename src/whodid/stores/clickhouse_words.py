@@ -124,10 +124,11 @@ def _percentile(node: Any) -> str | None:
 
 
 def _percentiles(node: Any) -> str:
-    """`quantile_cont(value, share)`, or a list of shares for a list."""
+    """`quantile_cont(value, share)`, or a list of shares for a list. Of no values the engine makes a list of NaN."""
     shares = node.expression
     if isinstance(shares, exp.Array):
-        return f"quantilesExactInclusive({', '.join(map(text, shares.expressions))})({text(node.this)})"
+        told = f"quantilesExactInclusive({', '.join(map(text, shares.expressions))})({text(node.this)})"
+        return f"arrayMap(one -> if(isNaN(one), NULL, one), {told})"
     return f"quantileExactInclusiveOrNull({text(shares)})({text(node.this)})"
 
 
