@@ -179,5 +179,36 @@ def test_a_table_keeps_to_the_width_of_its_terminal(width: int) -> None:
     assert "more columns" in out.getvalue().replace("\n", " ")
 
 
+def table_of(columns: dict[str, Any], width: int) -> list[str]:
+    out = io.StringIO()
+    print_table(pa.table(columns), to=out, width=width)
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_what_is_shown_of_a_table_can_be_read(width: int) -> None:
+    long = {f"text_{place}": ["a very long text, longer than any terminal is wide " * 3] for place in range(12)}
+    at = datetime(2026, 11, 20, 14, 3, 5, 123456)
+    head, _, row, *_ = table_of({"time": [at], "events": [1_234_567_890], **long}, width)[1:]
+    names, cells = ([part.strip() for part in line.strip("┃│").split(line[0])] for line in (head, row))
+    assert cells[:2] == ["2026-11-20T14:03:05Z", "1234567890"]
+    assert all(len(cell) >= 6 for cell in cells)
+    assert names == ["time", "events", *list(long)[: len(names) - 2]]
+
+
+def test_what_needs_little_room_leaves_it_to_others() -> None:
+    head, _, row, *_ = table_of({"a": ["x"], "b": ["y" * 20], "c": ["z" * 400]}, 80)[1:]
+    widths = [len(part) for part in row.strip("│").split("│")]
+    assert "y" * 20 in row
+    assert sum(widths) + 4 == 80
+    assert "…" in row and "…" not in head
+
+
+def test_numbers_with_a_fraction_are_told_to_six_digits() -> None:
+    text = "\n".join(table_of({"ms": [61.540500000000044, 3427.3999999999996, 0.1, 12345678.25, 2.0]}, 80))
+    assert [word for word in ("61.5405", "3427.4", "0.1", "12345678.25", "2.0") if word not in text] == []
+    assert "0000" not in text and "9999" not in text
+
+
 def test_printable_keeps_letters_of_all_scripts() -> None:
     assert printable("naïve 漢字 عربي 👩‍🔬".replace("‍", "")) == "naïve 漢字 عربي 👩🔬"

@@ -16,7 +16,7 @@ app = verb(
     """  whodid events --since 7d --user ada
   whodid events --type 'query-*' --entity connection:warehouse --limit 1000
   whodid events --text timeout --level error --since 2026-03-01 --until 2026-04-01
-  whodid events --param project=SALES --output csv --to sales.csv
+  whodid events --project SALES --output csv --to sales.csv
   whodid events --follow --level error""",
 )
 _FILTER = Group("Which events", sort_key=10)
@@ -33,6 +33,7 @@ def events(
     level: Annotated[Texts, Filter, Parameter(help="audit, usage, error, warning, info or debug.")] = None,
     topic: Annotated[Texts, Filter, Parameter(help="Topic.")] = None,
     entity: Annotated[Texts, Filter, Parameter(help="What it was done to, as type:id.")] = None,
+    project: Annotated[Texts, Filter, Parameter(help="Project, by its key.")] = None,
     session: Annotated[Texts, Filter, Parameter(help="Session.")] = None,
     function: Annotated[Texts, Filter, Parameter(help="Function that was run.")] = None,
     status: Annotated[Texts, Filter, Parameter(help="What came of it.")] = None,
@@ -63,6 +64,7 @@ def events(
         "level": level,
         "topic": topic,
         "entity": entity,
+        "project": project,
         "session": session,
         "function": function,
         "status": status,

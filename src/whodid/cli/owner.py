@@ -90,3 +90,5 @@ def engine_of(place: Place, *, make: bool = False, bulk: bool = False) -> Iterat
         yield engine
     finally:
         engine.close()
+        # What was left alone would be left over when the interpreter ends, and the engine's client complains of that.
+        gc.unfreeze()

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
+from whodid.amounts import counted
 from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place, verb
 from whodid.errors import WhodidError
 
@@ -56,8 +57,8 @@ def set_(
         if not dry_run:
             told = backend.ask("PUT", "retention", body=wanted)
     for level, count in counts.items():
-        events = "event is" if count == 1 else "events are"
-        print(f"{level}: {count:,} {events} older than {wanted['levels'][level]} days.")
+        is_or_are = "is" if count == 1 else "are"
+        print(f"{level}: {counted(count, 'event')} {is_or_are} older than {counted(wanted['levels'][level], 'day')}.")
     if dry_run:
         print("Nothing was changed.")
         return
@@ -96,8 +97,8 @@ def _changed(before: dict[str, Any], given: dict[str, int | None]) -> dict[str, 
 
 
 def _kept(told: dict[str, Any]) -> list[str]:
-    lines = [f"{level}: {days} days" for level, days in told["levels"].items()]
-    lines += [f"{SESSIONS}: {told['sessions']} days"] if told["sessions"] is not None else []
+    lines = [f"{level}: {counted(days, 'day')}" for level, days in told["levels"].items()]
+    lines += [f"{SESSIONS}: {counted(told['sessions'], 'day')}"] if told["sessions"] is not None else []
     return [*lines, "Everything else is kept for ever."] if lines else ["Everything is kept for ever."]
 
 

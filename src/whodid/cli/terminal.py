@@ -9,7 +9,8 @@ from typing import Final
 from whodid.errors import WhodidError
 
 _PASSWORD_IN_URL: Final = re.compile(r"(\w+://[^\s/:@]*):[^\s@]+@")
-_BEARER: Final = re.compile(r"(?i)(bearer\s+)\S+")
+# A word as short as KEY stands for a key in an explanation.
+_BEARER: Final = re.compile(r"(?i)(bearer\s+)[\w.~+/=-]{6,}")
 
 
 def without_secrets(text: str) -> str:

@@ -68,7 +68,9 @@ class Grants(Groups):
             ids = {"user_id": whom.id if whom else None, "group_id": team.id if team else None}
             connection.execute(insert(tables.grants).values(fields | ids))
             touch(connection)
-            self.announce("role-granted", _entity(made), by=by, after=_told(made))
+            self.announce(
+                "role-granted", _entity(made, ids["user_id"] or ids["group_id"] or ""), by=by, after=_told(made)
+            )
         self.refresh()
         return made
 
@@ -82,14 +84,17 @@ class Grants(Groups):
         """Take a role back; it counts nowhere after a second. Raises not_found."""
         grants = tables.grants
         with self.writing() as connection:
-            found = [grant_of(row) for row in connection.execute(grant_rows()) if row.id == grant_id]
+            found = [row for row in connection.execute(grant_rows()) if row.id == grant_id]
             if not found:
                 raise WhodidError("not_found", f"There is no grant {grant_id[:100]!r}.", "See: whodid role list")
             connection.execute(delete(grants).where(grants.c.id == grant_id))
             touch(connection)
-            self.announce("role-revoked", _entity(found[0]), by=by, before=_told(found[0]))
+            taken = grant_of(found[0])
+            self.announce(
+                "role-revoked", _entity(taken, found[0].user_id or found[0].group_id), by=by, before=_told(taken)
+            )
         self.refresh()
-        return found[0]
+        return taken
 
     def roles_of(self, login: str) -> tuple[Grant, ...]:
         """The grants that a user has, its groups' too; from memory."""
@@ -130,10 +135,9 @@ def _limits(role: str, projects: Iterable[str], entities: Iterable[str], own: bo
     return limits | {"own": own}
 
 
-def _entity(grant: Grant) -> Entity:
-    if grant.user is not None:
-        return Entity(type="user", id=grant.user, name=grant.user)
-    return Entity(type="group", id=grant.group or "", name=grant.group)
+def _entity(grant: Grant, whose: str) -> Entity:
+    """The user or group of this id, as in the other events of it."""
+    return Entity(type="group" if grant.user is None else "user", id=whose, name=grant.user or grant.group)
 
 
 def _told(grant: Grant) -> dict[str, Any]:

@@ -77,7 +77,10 @@ def _offset(text: str) -> timedelta:
     if text in {"Z", "z", "UTC"}:
         return timedelta()
     digits = text[1:].replace(":", "").ljust(4, "0")
-    delta = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 23 or minutes > 59:
+        raise ValueError("no such offset")
+    delta = timedelta(hours=hours, minutes=minutes)
     return -delta if text[0] == "-" else delta
 
 

@@ -94,6 +94,14 @@ def is_number(field: pa.Field) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
+def spans_as_text(table: pa.Table) -> pa.Table:
+    """The rows with lengths of time as text, for formats that have no such type."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_interval(field.type):
+            table = table.set_column(place, field.name, pa.array(_text_column(table.column(place), field), pa.string()))
+    return table
+
+
 def no_formula(cell: str | None) -> str | None:
     """A cell of text that no spreadsheet reads as a formula: an apostrophe in front where one might. Numbers stay."""
     if cell and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
@@ -162,7 +170,21 @@ def _value(value: Any) -> Any:
         return [_value(one) for one in value]
     if hasattr(value, "isoformat"):
         return value.isoformat()
+    if isinstance(value, pa.MonthDayNano):
+        return _span(value)
     return list(value) if isinstance(value, tuple) else str(value)
+
+
+def _span(value: pa.MonthDayNano) -> str:
+    """A length of time as SQL writes it: 1 month 90 days 00:19:53.5."""
+    numbers = ((value.months, "month"), (value.days, "day"))
+    told = [f"{number} {name}{'' if abs(number) == 1 else 's'}" for number, name in numbers if number]
+    seconds, micros = divmod(abs(value.nanoseconds) // 1_000, 1_000_000)
+    if seconds or micros or not told:
+        sign = "-" if value.nanoseconds < 0 else ""
+        fraction = f".{micros:06}".rstrip("0") if micros else ""
+        told.append(f"{sign}{seconds // 3_600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{fraction}")
+    return " ".join(told)
 
 
 def _raw(text: str) -> Any:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from whodid.errors import WhodidError
-from whodid.reading.cells import encode, is_number, json_columns, no_formula, text_columns
+from whodid.reading.cells import encode, is_number, json_columns, no_formula, spans_as_text, text_columns
 
 CHUNK_ROWS: Final = 1_000
 
@@ -102,9 +102,10 @@ def _csv_lines(lines: Iterable[Iterable[str | None]]) -> bytes:
 
 def _write_parquet(schema: pa.Schema, tables: Iterable[pa.Table]) -> Iterator[bytes]:
     sink = _Sink()
-    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+    told = spans_as_text(schema.empty_table()).schema
+    with pq.ParquetWriter(sink, told, compression="zstd") as writer:
         for table in tables:
-            writer.write_table(table)
+            writer.write_table(spans_as_text(table))
             yield sink.drain()
     yield sink.drain()
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from whodid.errors import CODES, WhodidError
 from whodid.reading.answer import Answer, UsageAnswer
-from whodid.reading.filters import LISTS, EventFilter, make_filter
+from whodid.reading.filters import LISTS, EventFilter, make_filter, split_entity
 from whodid.reading.output import FORMATS
 from whodid.reading.read import PAGE_ROWS, USAGE_PARTS
 from whodid.reading.reader import LIMIT_DEFAULT, Reader
@@ -154,8 +154,7 @@ def _refresh(refresh: bool) -> dict[str, str]:
 def _subject(wanted: EventFilter) -> str:
     if wanted.user:
         return f"/v1/users/{quote(wanted.user[0], safe='')}"
-    entity = wanted.entity[0]
-    kind, name = entity if isinstance(entity, tuple) else entity.partition(":")[::2]
+    kind, name = split_entity(wanted.entity[0])
     return f"/v1/entities/{quote(kind, safe='')}/{quote(name, safe='')}"
 
 

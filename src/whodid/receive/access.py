@@ -296,12 +296,17 @@ class Access:
         )
 
 
+# What a scope lets its owner do.
+_DOES: Final = {"read": "read events", "write": "write events", "admin": "change settings"}
+
+
 def may_not(caller: Caller, wanted: str) -> WhodidError:
     """Why a caller is refused, and what can be done about it."""
     hint = f"Make a key for it: whodid key create NAME --scope {wanted}"
     if caller.user is not None and caller.key_id is None:
         hint = "An administrator can give you a role: whodid role grant --help"
-    return WhodidError("forbidden", f"{caller.name} may not {wanted}.", hint)
+    does = "see that, only some events" if wanted == "read" and caller.limited != NOTHING else _DOES[wanted]
+    return WhodidError("forbidden", f"{caller.name} may not {does}.", hint)
 
 
 def public_origin(url: str) -> bytes:

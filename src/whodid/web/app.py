@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,11 @@ def _failed(request: Req, error: Exception) -> Response[Any]:
         return error_answer(request, error)
     if isinstance(error, WhodidError) and error.code == "unauthorized" and request.method == "GET":
         return sign_in_first(request, error)
+    if getattr(request.state, "caller", None) is None:
+        # Whoever is refused, or lost, finds the way on in the navigation.
+        services: Services = request.app.state.services
+        with suppress(WhodidError):
+            request.state.caller = services.access.caller(request.scope, dict(request.scope["headers"]))
     return error_page(request, error)
 
 

@@ -281,7 +281,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/panes/{part}", "public", panes.pane_frame, "panes", panes.FRAME_QUERY, forms=_HTML),
     *(Route("GET", one.path, "read", tiles.handler_of(one), "pages", tiles.PAGE_QUERY, forms=_HTML,
             limited=True) for one in PAGES),
-    Route("GET", "/errors/{group}", "read", page_errors.page, "pages", page_errors.QUERY, forms=_HTML),
+    Route("GET", "/errors/{group}", "read", page_errors.page, "pages", page_errors.QUERY, forms=_HTML, limited=True),
     Route("GET", "/errors/{group}/before", "read", errors_before.page, "pages", errors_before.QUERY, forms=_HTML),
     Route("POST", "/errors/{group}/state", "admin", page_errors.change_state, "pages", forms=_HTML, status=303),
     Route("POST", "/errors/{group}/merge", "admin", page_errors.merge, "pages", forms=_HTML, status=303),

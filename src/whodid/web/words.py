@@ -67,6 +67,21 @@ def size(value_bytes: float | None) -> str:
     return f"{value:.0f} {_SIZES[unit]}" if unit == 0 or abs(value) >= 100 else f"{value:.3g} {_SIZES[unit]}"
 
 
+def of_json(value: Any) -> str | None:
+    """A value of JSON as people write it: lists and names with their values in a line; what lies deeper as JSON."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_within(one)}" for name, one in value.items())
+    return None if value is None else _within(value)
+
+
+def _within(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_within(one) if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in value)
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def moment(value: datetime | None, zone: str = "UTC") -> str:
     """A time to the second, with its zone."""
     if value is None:

@@ -9,6 +9,7 @@
 -- column: person text | who did it
 -- column: type text | what was done
 -- column: thing text | to what
+-- column: thing_id text | the same by its id
 -- column: before json | how it was
 -- column: after json | how it became
 -- column: id uuid | the event
@@ -18,6 +19,7 @@ SELECT
     e."user" AS person,
     e.type,
     e.entity_type || ':' || coalesce(e.entity_name, e.entity_id) AS thing,
+    e.entity_type || ':' || e.entity_id AS thing_id,
     parameter('before') AS before,
     parameter('after') AS after,
     e.id,

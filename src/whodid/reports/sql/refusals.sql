@@ -10,6 +10,7 @@
 -- column: type text | what was refused, as the platform calls it
 -- column: reason text | why: the latest
 -- column: thing text | what it was about: the latest
+-- column: thing_id text | the same by its id
 -- column: refusals integer events | how many
 -- column: addresses integer addresses | from how many addresses
 -- column: first time | first in this time
@@ -22,6 +23,7 @@ WITH refused AS (
         e.type,
         coalesce(parameter('reason'), e.error_message, e.description) AS reason,
         e.entity_type || ':' || coalesce(e.entity_name, e.entity_id) AS thing,
+        e.entity_type || ':' || e.entity_id AS thing_id,
         coalesce(parameter('originalIP'), parameter('clientIP'), parameter('ip'), e.orig_address) AS address,
         e.time,
         row_number() OVER (
@@ -47,6 +49,7 @@ SELECT
     type,
     max(CASE WHEN age = 1 THEN reason END) AS reason,
     max(CASE WHEN age = 1 THEN thing END) AS thing,
+    max(CASE WHEN age = 1 THEN thing_id END) AS thing_id,
     count(*) AS refusals,
     count(DISTINCT address) AS addresses,
     min(time) AS first,

@@ -10,6 +10,7 @@
 -- column: via text | the scenario, webapp or notebook that did it for them
 -- column: type text | what was done
 -- column: thing text | to what
+-- column: thing_id text | the same by its id
 -- column: description text | in words, where told
 -- column: before json | how it was
 -- column: after json | how it became, or what else was told
@@ -17,6 +18,6 @@
 -- column: id uuid | the event
 -- drill: /events/{id}
 -- with: changes_found
-SELECT c.time, c.person, c.via, c.type, c.thing, c.description, c.before, c.after, c.address, c.id, n."of"
+SELECT c.time, c.person, c.via, c.type, c.thing, c.thing_id, c.description, c.before, c.after, c.address, c.id, n."of"
 FROM changes c CROSS JOIN numbered n
 ORDER BY c.time DESC, c.id

@@ -34,6 +34,8 @@ REMEMBERED_MAX: Final = 256
 _STEP: Final = timedelta(seconds=10)
 _LONG_STEP: Final = timedelta(hours=1)
 _LONG: Final = timedelta(days=14)
+# A time of no more than that is told by the hour, where a tile does not say otherwise.
+_HOURLY_MAX: Final = timedelta(days=2)
 # Parameters that leave out what takes long, and the columns or measures that a tile then cannot show.
 _COSTLY: Final = {
     "sessions": ("sessions",),
@@ -125,9 +127,19 @@ def parameters(report: Report, tile: Tile, choice: Choice, subject: Mapping[str,
         given[name] = _narrowed(given.get(name, []), value, text) if name in _FILTERS else text
     if rows:
         given["limit"] = rows
+    if by_the_hour(report, tile, choice):
+        given["by"] = "hour"
     given |= {name: "no" for name, shown in _COSTLY.items() if not any(_shows(report, tile, one) for one in shown)}
     asked = {parameter.name for parameter in report.parameters if not parameter.is_derived}
     return {name: value for name, value in given.items() if name in asked}
+
+
+def by_the_hour(report: Report, tile: Tile, choice: Choice) -> bool:
+    """Whether a tile tells of hours instead of days, because the time is short."""
+    span = choice.span()
+    is_said = any(name in ("by", "since") for name, _ in tile.parameters)
+    has_hours = any(one.name == "by" and {"hour", "day"} <= {*one.choices} for one in report.parameters)
+    return has_hours and not is_said and span.until - span.since <= _HOURLY_MAX
 
 
 def full_step(since: datetime, until: datetime) -> datetime:
@@ -153,7 +165,8 @@ def _narrowed(chosen: list[str], value: str, text: str) -> list[str]:
 
 def days_before(since: datetime, until: datetime) -> int:
     """How much earlier the time before began: whole weeks for long times, so that workdays lie on workdays."""
-    days = ceil((until - since) / timedelta(days=1))
+    # A range that ends now may have been made longer by a step.
+    days = max(1, ceil((until - since - _LONG_STEP) / timedelta(days=1)))
     return days if days < 7 else ceil(days / 7) * 7
 
 

@@ -9,6 +9,10 @@ from typing import Any, Final
 
 from whodid.reports import Column
 
+# From the beginning of a period so much later lies in the next one.
+_LONGEST: Final = {
+    "hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1), "month": timedelta(days=31),
+}  # fmt: skip
 # Units whose numbers are written in larger ones too, from the smallest.
 _UNIT_STEPS: Final[dict[str, tuple[tuple[str, float], ...]]] = {
     "ms": (("ms", 1), ("s", 1e3), ("min", 6e4), ("h", 3.6e6), ("d", 8.64e7)),
@@ -58,6 +62,30 @@ def told_step(step: str, values: Sequence[Mapping[str, Any]]) -> str:
     times = [value["x"] for value in values]
     many_days = bool(times) and max(times) - min(times) > timedelta(days=3)
     return "day" if step in ("moment", "hour") and many_days else step
+
+
+def domain(step: str, ends: tuple[datetime, datetime], mark: str) -> list[dict[str, Any]]:
+    """From when until when an axis goes: whole periods, the last one to its end where marks fill it."""
+    first, last = (period(step, at) for at in (ends[0], ends[1] - timedelta(microseconds=1)))
+    if step == "moment":
+        first, last = ends
+    elif mark in ("bar", "area"):
+        last = period(step, last + _LONGEST[step])
+    names = {"year": "year", "month": "month", "date": "day", "hours": "hour", "minutes": "minute"}
+    told = (
+        {name: getattr(at, own) for name, own in names.items()} for at in (first, max(last, first + _LONGEST["hour"]))
+    )
+    return [{**one, "utc": True} for one in told]
+
+
+def period(step: str, at: datetime) -> datetime:
+    """Where the hour, day, week or month of a time begins."""
+    if step == "hour":
+        return at.replace(minute=0, second=0, microsecond=0)
+    day = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    if step == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if step == "month" else day
 
 
 def unit(step: str) -> str:

@@ -259,11 +259,7 @@ def _json_cell(value: Any) -> Cell:
         top = max(max(told), 1)
         points = (f"{100 * place / (len(told) - 1):.1f},{19 - 18 * one / top:.1f}" for place, one in enumerate(told))
         return Cell("", f"{' '.join(words.count(one) for one in told)}", kind="line", note=" ".join(points))
-    if isinstance(told, dict):
-        told = ", ".join(f"{name}: {one}" for name, one in told.items())
-    elif isinstance(told, list):
-        told = ", ".join(str(one) for one in told)
-    text = words.plain(told)
+    text = words.plain(words.of_json(told))
     return Cell(text[:_TEXT_MAX], text if len(text) > 40 else "", kind="text")
 
 

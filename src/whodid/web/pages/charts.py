@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any, Final
 from zlib import crc32
 
+from whodid.amounts import counted
 from whodid.reports import Chart, Column, Report
 from whodid.web.pages import axes
 from whodid.web.pages.cells import label_of
@@ -61,11 +62,15 @@ def spec(
     days: int = 0,
     zone: str = "UTC",
     leads: Callable[[Mapping[str, Any]], str | None] = lambda row: None,
+    ends: tuple[datetime, datetime] | None = None,
+    step: str = "",
 ) -> dict[str, Any] | None:
     """The chart of an answer; None when the report has none, or one that a table shows better.
 
     `chart` takes the place of the header's; `before` are rows of a time that began so many `days` earlier. Moments are
-    drawn in the reader's time zone. `leads` is where a row leads, for marks that stand for one.
+    drawn in the reader's time zone. `leads` is where a row leads, for marks that stand for one. An axis of time goes
+    from one of the `ends` (UTC, without zone) to the other, whatever lies between; without them over what there is.
+    `step` is how long a period is, where the rows might not tell.
     """
     wanted = parse_chart(chart) if chart else report.chart
     if wanted is None or wanted.mark not in _MARKS or not rows:
@@ -80,12 +85,17 @@ def spec(
         name = used["x"].name
         rows = [{**row, name: local(row[name], zone).replace(tzinfo=None)} for row in rows if row.get(name)]
     if used["x"].type in _TIMES and _is_number(used["y"]):
-        return _over_time(wanted.mark, used, rows, before, days)
+        within = (
+            None
+            if ends is None
+            else (local(ends[0], zone).replace(tzinfo=None), local(ends[1], zone).replace(tzinfo=None))
+        )
+        return _over_time(wanted.mark, used, rows, before, days, within, step)
     if _is_number(used["x"]) and _is_number(used["y"]):
         return _scatter(wanted.mark, used, rows)
     if used["x"].type == "text" and _is_number(used["y"]):
         dated = _dated(rows, used["x"].name)
-        return _columns(used, rows) if dated is None else _over_time(wanted.mark, used, dated, (), 0)
+        return _columns(used, rows) if dated is None else _over_time(wanted.mark, used, dated)
     return None
 
 
@@ -104,7 +114,7 @@ def parse_chart(text: str) -> Chart:
 
 def hue(name: str, taken: Mapping[str, str]) -> str:
     """The colour of a category: its own everywhere, unless another of the same chart has it."""
-    if name in KNOWN_HUES or name.endswith(" days before"):
+    if name in KNOWN_HUES or name.endswith((" day before", " days before")):
         return KNOWN_HUES.get(name, "var(--grey)")
     first = crc32(name.encode()) % HUES
     order = [f"var(--hue-{(first + step) % HUES + 1})" for step in range(HUES)]
@@ -123,18 +133,20 @@ def _over_time(
     mark: str,
     used: Mapping[str, Column],
     rows: Sequence[Mapping[str, Any]],
-    before: Sequence[Mapping[str, Any]],
-    days: int,
+    before: Sequence[Mapping[str, Any]] = (),
+    days: int = 0,
+    ends: tuple[datetime, datetime] | None = None,
+    step: str = "",
 ) -> dict[str, Any]:
     x, y, color = used["x"], used["y"], used.get("color")
-    step = axes.step([row[x.name] for row in rows])
+    step = step or axes.step([row[x.name] for row in rows])
     series = _series(rows, color, y) if color else []
     values = [
         {"x": row[x.name], "y": row.get(y.name), "c": _name(row, color, series)}
         for row in rows[:POINTS_MAX]
         if row.get(x.name) is not None
     ]
-    earlier = f"{days} days before"
+    earlier = f"{counted(days, 'day')} before"
     if before:
         series = [label_of(y.name), earlier]
         values = [{**value, "c": series[0]} for value in values] + [
@@ -151,7 +163,7 @@ def _over_time(
             "type": "temporal",
             "axis": axes.time_axis(axes.told_step(step, values)),
             "title": None,
-            "scale": {"type": "utc"},
+            "scale": {"type": "utc"} if ends is None else {"type": "utc", "domain": axes.domain(step, ends, mark)},
         },
         "y": {"field": "y", "type": "quantitative", "title": None, "axis": axes.axis(y), "scale": {"zero": True}},
         "tooltip": _tooltip(x, y, color),

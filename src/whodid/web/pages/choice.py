@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from whodid.errors import WhodidError
 from whodid.reading.filters import NOT
 from whodid.web.pages.spans import SPAN_USUAL, Span, span_of
+from whodid.web.words import moment
 
 VALUES_MAX: Final = 50
 LENGTH_MAX: Final = 500
@@ -79,7 +80,7 @@ class Choice(Struct, frozen=True):
             Chip(
                 field,
                 value if field.name == "text" else value.removeprefix(NOT),
-                value.startswith(NOT) and field.name != "text",
+                value.startswith(NOT) and not value.startswith(NOT + NOT) and field.name != "text",
                 self.without(field.name, value).with_value(field.name, _turned(value)),
                 self.without(field.name, value),
             )
@@ -124,6 +125,9 @@ class Choice(Struct, frozen=True):
 
 
 def _turned(value: str) -> str:
+    """The other side of a condition; what begins like one that is turned round can be wanted alone."""
+    if value.startswith(NOT + NOT):
+        return value
     return value.removeprefix(NOT) if value.startswith(NOT) else NOT + value
 
 
@@ -133,7 +137,7 @@ def choice_of(given: Mapping[str, Iterable[str]], zone: str) -> Choice:
     Raises
     ------
     WhodidError("invalid")
-        There are too many values, one is too long, or a time cannot be read.
+        There are too many values, one is too long, a time cannot be read, or it ends before it begins.
     """
     found: dict[str, tuple[str, ...]] = {}
     for name in ADDRESS_NAMES:
@@ -146,5 +150,12 @@ def choice_of(given: Mapping[str, Iterable[str]], zone: str) -> Choice:
             found[name] = values
     single = {name: found.pop(name)[0] for name in ("range", "since", "until") if name in found}
     choice = Choice(zone=zone, values=tuple(found.items()), **single)
-    choice.span()
+    span = choice.span()
+    if span.since > span.until:
+        raise WhodidError(
+            "invalid",
+            f"The time begins on {moment(span.since, zone)}, after it ends on {moment(span.until, zone)}.",
+            "Turn them round.",
+            field="since",
+        )
     return choice

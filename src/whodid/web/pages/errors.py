@@ -18,6 +18,7 @@ from whodid.analysis import group_settings
 from whodid.analysis.error_groups import group_of
 from whodid.analysis.group_settings import Split
 from whodid.errors import WhodidError
+from whodid.receive.access import may_not
 from whodid.reports.run import run
 from whodid.web.browsers import form_of
 from whodid.web.error_groups import told_group
@@ -48,10 +49,16 @@ class Run(NamedTuple):
 
 
 async def page(request: Req) -> Response[bytes]:
-    """A group of errors; the hash of a stack trace leads to the group it belongs to."""
+    """A group of errors; the hash of a stack trace leads to the group it belongs to, or to those of the events that a
+    caller may see."""
     given = query_of(request, QUERY)
     choice = choice_of(given, frame.zone(request)).in_time()
     services, group = services_of(request), segments(request)[1]
+    if caller_of(request).sight.is_limited:
+        # A group tells of all of its errors, whoever had them.
+        if not _is_uuid(group):
+            raise may_not(caller_of(request), "read")
+        return _to(f"/events{choice.with_value('error_hash', group).address()}")
     if _is_uuid(group):
         target = await services.call(_group_of_hash, services, group)
         return _to(f"/errors/{quote(target, safe='')}{choice.address()}")

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from litestar import Response
 
+from whodid.errors import WhodidError
 from whodid.event import LEVELS
 from whodid.reading import read
 from whodid.web.answers import told_of
@@ -40,8 +41,13 @@ async def page(request: Req) -> Response[bytes]:
         else:
             address = f"/events{choice.address()}"
             return Response(b"", status_code=303, headers={"location": address}, media_type="text/html")
+    try:
+        exports = found.exports(choice)
+    except WhodidError as error:
+        # The search stays, to be mended.
+        problem, exports = problem or told_of(error), []
     await note(request, "events", choice, {})
-    full = "full" in given
+    full = "full" in given and problem is None
     parts: dict[str, Any] = {"rows_body": None, "facets_body": None}
     if full:
         parts = {
@@ -56,14 +62,14 @@ async def page(request: Req) -> Response[bytes]:
         fields=FIELDS,
         words=search.WORDS,
         levels=LEVELS,
-        search=one(given, "q") if problem else search.written(choice),
+        search=one(given, "q") if problem and "q" in given else search.written(choice),
         problem=problem,
         sentence=sentence(choice),
         full=full,
         full_address=f"/events{choice.address(full=1)}",
         sources={name: f"/events/{name}{choice.address()}" for name in ("rows", "facets", "shape")},
         live=_live_address(choice),
-        exports=found.exports(choice),
+        exports=exports,
         address="/events",
         **parts,
     )

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
 
 from whodid import __version__
+from whodid.reading.filters import literal
 from whodid.receive.access import Caller
 from whodid.web import words
 from whodid.web.answers import error_answer, request_id_of, told_of
@@ -21,6 +22,8 @@ from whodid.web.requests import Req
 ZONE_COOKIE: Final = "whodid_zone"
 THEME_COOKIE: Final = "whodid_theme"
 _THEMES: Final = ("light", "dark")
+# What programs and scripts ask for, not people.
+_NO_PAGES: Final = ("/v1/", "/tiles/", "/card/", "/suggest", "/events/rows", "/events/facets", "/events/shape")
 
 
 @cache
@@ -34,6 +37,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(words.FILTERS)
+    made.filters["literal"] = literal
     made.filters["segment"] = lambda value: quote(str(value), safe="")
     made.globals.update(
         version=__version__,
@@ -95,7 +99,7 @@ def theme_of(request: Req) -> str:
 
 def wants_page(request: Req) -> bool:
     """Whether a browser asked for a page, so that its error is a page too."""
-    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(("/v1/", "/tiles/"))
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(_NO_PAGES)
 
 
 def error_page(request: Req, error: Exception) -> Response[bytes]:

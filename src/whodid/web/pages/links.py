@@ -55,7 +55,8 @@ def link(column: str, row: Mapping[str, Any], choice: Choice) -> str | None:
     if column in ("entity_id", "entity_name") and row.get("entity_type") and row.get("entity_id"):
         return entity_link(row["entity_type"], row["entity_id"])
     if column == "thing" and isinstance(value, str) and ":" in value:
-        return entity_link(*value.split(":", 1))
+        # Where a thing is told by its name, its id stands beside it.
+        return entity_link(*(row.get("thing_id") or value).split(":", 1))
     if value in (None, "") or column not in LINKS:
         return None
     return _with_span(LINKS[column].format(quote(str(value), safe="")), choice)

@@ -161,11 +161,17 @@ def framed(page: Page, tile: Tile, choice: Choice, subject: Mapping[str, str]) -
     return Frame(
         tile,
         report,
-        tile.title or report.title,
+        _title(report, tile, choice),
         f"{source}?{query}" if query else source,
         f"{source}/table?{query}" if query else f"{source}/table",
         [(label, f"/v1/reports/{tile.report}?{urlencode([*exported, ('format', form)])}") for label, form in EXPORTS],
     )
+
+
+def _title(report: reports.Report, tile: Tile, choice: Choice) -> str:
+    """What a tile is called: "Errors a day", or "Errors an hour" of a short time."""
+    title = tile.title or report.title
+    return title.replace(" a day", " an hour") if answers.by_the_hour(report, tile, choice) else title
 
 
 def subject_of(page: Page, request: Req) -> dict[str, str]:
@@ -233,17 +239,7 @@ async def _body(
     if one.form == "part":
         return frame.html(await parts.PARTS[one.report](request, choice, subject, (given.get("cursor") or [""])[0]))
     answer = worth_showing(await answers.ask(request, one, choice, subject, _rows_asked(given)), one.only)
-    spec = None
-    if one.form == "chart":
-        spec = charts.spec(
-            answer.report,
-            answer.rows,
-            chart=one.chart,
-            before=answer.before,
-            days=answer.days,
-            zone=choice.zone,
-            leads=partial(links.drill, answer.report.drill or "", choice=choice),
-        )
+    spec = _drawn(one, answer, choice) if one.form == "chart" else None
     chrome = framed(page, one, choice, subject)
     shown = grid_of(one, answer, choice, given)
     if one.form == "table" and "all" not in given:
@@ -263,6 +259,22 @@ async def _body(
         multiples=multiples.multiples(answer.rows) if one.form == "multiples" else [],
         grid=shown,
         **_sorting(page, one, choice, subject, given),
+    )
+
+
+def _drawn(one: Tile, answer: answers.Answer, choice: Choice) -> dict[str, Any] | None:
+    """The specification of a tile's chart, over all of the time that the tile is about where that has two ends."""
+    span = None if choice.range == "all" or any(name == "since" for name, _ in one.parameters) else choice.span()
+    return charts.spec(
+        answer.report,
+        answer.rows,
+        chart=one.chart,
+        before=answer.before,
+        days=answer.days,
+        zone=choice.zone,
+        leads=partial(links.drill, answer.report.drill or "", choice=choice),
+        ends=None if span is None else (span.since, span.until),
+        step="hour" if answers.by_the_hour(answer.report, one, choice) else "",
     )
 
 

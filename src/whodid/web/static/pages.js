@@ -43,6 +43,7 @@
   }
 
   async function told(answer) {
+    if (answer.status === 401) return { message: "You are signed out.", hint: "Load the page again to sign in." };
     try {
       return (await answer.json()).error;
     } catch {

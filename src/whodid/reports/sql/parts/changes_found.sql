@@ -6,9 +6,13 @@ changes AS (
         e.via,
         e.type,
         e.entity_type || ':' || coalesce(e.entity_name, e.entity_id) AS thing,
+        e.entity_type || ':' || e.entity_id AS thing_id,
         e.description,
         parameter('before') AS before,
-        coalesce(parameter('after'), CAST(e."parameters" AS varchar)) AS after,
+        CASE
+            WHEN parameter('before') IS NULL THEN coalesce(parameter('after'), CAST(e."parameters" AS varchar))
+            ELSE parameter('after')
+        END AS after,
         coalesce(parameter('originalIP'), parameter('clientIP'), parameter('ip'), e.orig_address) AS address,
         e.id
     FROM events e
