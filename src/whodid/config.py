@@ -72,6 +72,8 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("query_timeout_ms", 30_000, "ms", "a query is stopped after this"),
     Option("query_rows_max", 10_000, "rows", "rows of an answer unless the caller asks for another limit"),
     Option("public_url", "", "URL", "address that browsers use when a proxy stands before the server: https://…"),
+    Option("allowed_origins", "", "URLs", "https://app.example.org,…: pages of these origins may post, and show panes"),
+    Option("allowed_hosts", "", "names", "audit.local,…: further names by which browsers may reach it on loopback"),
     Option("browser_idle_ms", 2 * 3600 * 1000, "ms", "a browser is signed out after so long without a request"),
     Option("browser_lifetime_ms", 24 * 3600 * 1000, "ms", "a browser has to sign in again after this"),
     Option("node_silent_s", 120, "s", "a node whose agent says nothing for so long is silent; 0: never"),

@@ -167,7 +167,12 @@ class Server:
 
         config, engine = self.config, self.engine
         self.access = Access(
-            engine.directory, local_key=self._local_key, loopback=self.on_loopback, public_url=config.public_url
+            engine.directory,
+            local_key=self._local_key,
+            loopback=self.on_loopback,
+            public_url=config.public_url,
+            origins=config.allowed_origins,
+            hosts=config.allowed_hosts,
         )
         claims = Claims(engine.directory)
         self._checkers = Checkers()

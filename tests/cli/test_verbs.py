@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -347,3 +348,45 @@ def test_ctrl_c_ends_a_question_without_a_word(filled: Path) -> None:
         asking.send_signal(signal.SIGINT)
         assert asking.communicate(timeout=60) == ("", "")
     assert asking.returncode == cli.INTERRUPTED
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["import", ""], "One of the paths is empty."),
+        (["import", "-", "--follow"], "Standard input cannot be followed."),
+        (["import", "s3://bucket/logs", "--follow"], "s3://bucket/logs cannot be followed."),
+        (["user", "show", ""], "Nothing is called ''."),
+        (["demo", "--events", "-5"], "--events is -5."),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_done(
+    filled: Path, capfd: Captured, words: list[str], said: str
+) -> None:
+    assert cli.main([*words, "--data", str(filled)]) == 2
+    assert said in capfd.readouterr().err
+
+
+def test_an_answer_goes_into_a_pipe_and_through_a_link(filled: Path, tmp_path: Path) -> None:
+    pipe, file, link = tmp_path / "pipe", tmp_path / "file", tmp_path / "link"
+    os.mkfifo(pipe)
+    file.write_text("old")
+    link.symlink_to(file)
+    with ThreadPoolExecutor(1) as reader:
+        read = reader.submit(pipe.read_bytes)
+        for target in (pipe, link):
+            assert cli.main(["query", "SELECT 1 AS one", "--data", str(filled), "-o", "csv", "--to", str(target)]) == 0
+        assert read.result() == b"one\r\n1\r\n" == file.read_bytes()
+    assert pipe.is_fifo() and link.is_symlink()
+
+
+def test_a_replay_ends_without_leftovers(filled: Path) -> None:
+    words = [sys.executable, "-m", "whodid", "replay", "--data", str(filled)]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 3
+    assert "leaked" not in ended.stderr
+
+
+def test_events_of_a_project(filled: Path, capsys: Captured) -> None:
+    assert cli.main(["events", "--project", "NONE", "--data", str(filled), "-o", "ndjson"]) == 0
+    assert rows_of(capsys) == []

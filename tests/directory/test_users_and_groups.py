@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -171,3 +172,19 @@ def test_every_change_is_told_with_before_and_after(directory: Directory, told: 
     for event in told:
         assert msgspec.json.decode(msgspec.json.encode(event), type=Event).id == event.id
         assert abs(event.time - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_a_group_that_was_refused_is_in_nobodys_way(directory: Directory) -> None:
+    for name in ("all", "team", "part"):
+        directory.create_group(name)
+    directory.add_member("all", subgroup="team")
+    directory.add_member("team", subgroup="part")
+    kept = []
+    for _ in range(3):
+        with pytest.raises(WhodidError, match="lies within") as caught:
+            directory.add_member("part", subgroup="part")
+        # Whoever keeps the error keeps what it was raised among.
+        kept.append(caught)
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda number: directory.create_group(f"group {number}"), range(20)))
+    assert {group.name for group in directory.groups()} >= {group.name for group in made}

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -17,10 +18,12 @@ import pytest
 from support.reading import NOW
 from whodid.errors import WhodidError
 from whodid.event import new_id
+from whodid.plugins import STORES, load
 from whodid.reading import read
 from whodid.reading.output import FORMATS, write
 from whodid.reading.printable import printable
 from whodid.reading.terminal import print_table
+from whodid.stores.base import Store
 
 
 def written(table: pa.Table, form: str) -> bytes:
@@ -212,3 +215,32 @@ def test_numbers_with_a_fraction_are_told_to_six_digits() -> None:
 
 def test_printable_keeps_letters_of_all_scripts() -> None:
     assert printable("naïve 漢字 عربي 👩‍🔬".replace("‍", "")) == "naïve 漢字 عربي 👩🔬"
+
+
+@pytest.fixture
+def duckdb_store(tmp_path: Path) -> Iterator[Store]:
+    store = load(STORES, "duckdb")(tmp_path / "events.duckdb", journal_path=tmp_path / "journal")
+    yield store
+    store.close()
+
+
+def answered(store: Store, sql: str) -> Any:
+    return json.loads(b"".join(write([store.query(sql, trusted=True).table], "json")))
+
+
+def test_lengths_of_time_are_text_in_every_format(duckdb_store: Store) -> None:
+    sql = "SELECT TIMESTAMP '2026-03-01 10:00:01.5' - TIMESTAMP '2026-02-01' AS took, INTERVAL '1 month' AS month"
+    assert answered(duckdb_store, sql) == [{"took": "28 days 10:00:01.5", "month": "1 month"}]
+    parquet = b"".join(write([duckdb_store.query(sql, trusted=True).table], "parquet"))
+    assert pq.read_table(io.BytesIO(parquet)).to_pylist() == [{"took": "28 days 10:00:01.5", "month": "1 month"}]
+
+
+def test_times_beyond_all_calendars_are_told_as_such(duckdb_store: Store) -> None:
+    sql = "SELECT 'infinity'::timestamp AS a, '-infinity'::timestamp AS b, '290000-01-01'::timestamp_s AS c"
+    assert answered(duckdb_store, sql) == [
+        {"a": "infinity", "b": "-infinity", "c": "9089348860800000000 microseconds since 1970"}
+    ]
+    for far in ("'infinity'::date", "['10000-01-01'::date]"):
+        with pytest.raises(WhodidError, match="outside of the years 1 to 9999") as refused:
+            answered(duckdb_store, f"SELECT {far} AS day")
+        assert refused.value.code == "invalid"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -218,3 +219,17 @@ def _timed(access: Access, scope: dict[str, Any]) -> float:
     for _ in range(1_000):
         access.caller(scope)
     return (time.perf_counter() - began) / 1_000
+
+
+def test_origins_and_names_are_allowed_when_the_server_starts(tmp_path: Path) -> None:
+    directory = Directory.open(f"sqlite:///{tmp_path}/settings.db")
+    access = Access(directory, loopback=True, origins="https://app.example/, https://b.example", hosts="audit.local")
+    assert [access.allows_origin(origin) for origin in (b"https://app.example", b"https://c.example")] == [True, False]
+    directory.change_setting("access.allowed_origins", ["https://c.example"])
+    assert access.origins() == ("https://app.example/", "https://b.example", "https://c.example")
+    assert access.allows_origin(b"https://c.example")
+    for host, refused in ((b"audit.local:8400", False), (b"other.local", True)):
+        scope = {"client": ("127.0.0.1", 1), "headers": [(b"host", host)]}
+        with pytest.raises(WhodidError, match="is not called") if refused else contextlib.nullcontext():
+            access.caller(scope)
+    directory.close()

@@ -156,6 +156,12 @@ def test_an_address_has_to_be_one(tmp_path: Path, url: str) -> None:
         opened("http", tmp_path, url=url)
 
 
+def test_an_address_holds_no_password(tmp_path: Path) -> None:
+    with pytest.raises(WhodidError, match="url holds a user or a password") as refused:
+        opened("http", tmp_path, url="https://bob:secret@siem.example.com/in")
+    assert "secret" not in f"{refused.value.message} {refused.value.hint}"
+
+
 def test_another_whodid_keeps_ids_and_learns_the_origin(other: Case, tmp_path: Path) -> None:
     target = opened("whodid", tmp_path, **other.options, node="edge-7")
     events = [

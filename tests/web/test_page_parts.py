@@ -10,20 +10,22 @@ from typing import Any
 import pytest
 
 from whodid import reports
+from whodid.errors import WhodidError
 from whodid.reading.filters import literal
 from whodid.reports.report import Chart, Column
 from whodid.web import words
 from whodid.web.pages import charts, links
 from whodid.web.pages.answers import Answer, days_before, parameters
-from whodid.web.pages.catalogue import PAGES
+from whodid.web.pages.catalogue import PAGES, page_of
 from whodid.web.pages.cells import grid, meant
-from whodid.web.pages.choice import Choice
+from whodid.web.pages.choice import Choice, choice_of
 from whodid.web.pages.graph import NODE_WIDTH, graph
 from whodid.web.pages.known import KNOWN_MAX, Known
 from whodid.web.pages.multiples import HEIGHT, multiples
 from whodid.web.pages.rows import Tile
 from whodid.web.pages.spans import day_words, span_of
-from whodid.web.pages.tiles import worth_showing
+from whodid.web.pages.tiles import framed, worth_showing
+from whodid.web.words import of_json
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -238,3 +240,43 @@ def test_what_was_known_longest_ago_is_forgotten_first() -> None:
     for place in range(KNOWN_MAX + 1):
         known.note(place, place)
     assert known.rows(0) is None and known.rows(1) == 1 and known.rows(KNOWN_MAX) == KNOWN_MAX
+
+
+def test_an_axis_of_time_goes_over_all_of_the_range() -> None:
+    rows = [{"period": datetime(2026, 11, 3), "events": 2}, {"period": datetime(2026, 11, 5), "events": 1}]
+    ends = (datetime(2026, 11, 1, 23), datetime(2026, 11, 8, 12))
+    for mark, zone, first, last in (("bar", "UTC", 1, 9), ("bar", "Europe/Berlin", 2, 9), ("line", "UTC", 1, 8)):
+        found = charts.spec(reports.report("activity"), rows, chart=f"{mark} x=period y=events", zone=zone, ends=ends)
+        assert found is not None
+        domain = found["encoding"]["x"]["scale"]["domain"]
+        assert [(one["month"], one["date"], one["hours"], one["utc"]) for one in domain] == [
+            (11, first, 0, True), (11, last, 0, True),
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("range_", "by", "title"), [("24h", "hour", "Errors an hour"), ("7d", None, "Errors a day")])
+def test_a_short_time_is_told_by_the_hour(range_: str, by: str | None, title: str) -> None:
+    tile = Tile("errors-days", "activity", "chart", title="Errors a day", chart="bar x=period y=errors")
+    choice = Choice(zone="UTC", range=range_)
+    assert parameters(reports.report("activity"), tile, choice, {}).get("by") == by
+    page = page_of("overview")
+    assert page is not None
+    assert framed(page, tile, choice, {}).title == title
+
+
+def test_a_time_that_runs_backwards_is_refused() -> None:
+    with pytest.raises(WhodidError, match="begins on 2026-11-20 09:00:00 Europe/Berlin, after it ends") as refused:
+        choice_of({"since": ["2026-11-20T09:00"], "until": ["2026-11-10T09:00"]}, "Europe/Berlin")
+    assert (refused.value.code, refused.value.field) == ("invalid", "since")
+
+
+def test_json_is_shown_as_people_write_it() -> None:
+    told = {"user": None, "is_admin": False, "projects": ["DOCKING", "SALES"], "limits": {"rows": 5}, "count": 3}
+    assert of_json(told) == 'user: none, is_admin: no, projects: DOCKING, SALES, limits: {"rows": 5}, count: 3'
+    assert (of_json([{"a": None}, "b"]), of_json(None)) == ('{"a": null}, b', None)
+
+
+def test_a_thing_that_is_told_by_its_name_leads_to_its_id() -> None:
+    choice = Choice(zone="UTC")
+    assert links.link("thing", {"thing": "group:chemists", "thing_id": "group:0190"}, choice) == "/entities/group/0190"
+    assert links.link("thing", {"thing": "notebook:a:b"}, choice) == "/entities/notebook/a%3Ab"

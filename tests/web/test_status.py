@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from support.journals import draft, open_journal
 from support.web import WebServer
 from whodid.errors import WhodidError
 from whodid.event import Rejection
@@ -72,6 +75,26 @@ def test_ready_is_the_truth_about_the_directory(server: WebServer, monkeypatch: 
     monkeypatch.setattr(server.services.directory, "reading", away)
     assert "did not answer" in server.stranger.get("/readyz").json()["error"]["message"]
     assert server.stranger.get("/readyz?for=receiving").status_code == 200, "what is posted waits in the journal"
+
+
+@pytest.mark.parametrize("state", ["open", "sealed"])
+def test_what_was_damaged_in_the_journal_is_told(tmp_path: Path, state: str) -> None:
+    with contextlib.closing(open_journal(tmp_path / "journal")) as journal:
+        ends = [journal.append_blocking(draft()).offset_bytes for _ in range(3)]
+    segment = tmp_path / "journal" / "000000000001.sealed"
+    damaged = bytearray(segment.read_bytes())
+    damaged[ends[0] + 300] ^= 1
+    segment.write_bytes(damaged)
+    # As after a crash, or as it waits for the store.
+    segment.rename(segment.with_suffix(f".{state}"))
+    running = WebServer(tmp_path)
+    try:
+        for path in ("/readyz", "/metrics", "/v1/status"):
+            assert running.client.get(path).status_code == 200
+        (told,) = running.client.get("/v1/status").json()["journal"]["quarantine"]
+        assert told["path"].endswith(".corrupt")
+    finally:
+        running.close()
 
 
 def test_metrics_are_in_the_form_of_prometheus(server: WebServer) -> None:

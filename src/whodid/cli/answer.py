@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from whodid.cli.options import Output
 from whodid.cli.terminal import note
@@ -110,16 +110,25 @@ def _bytes(path: Path | None) -> Iterator[IO[bytes]]:
         yield file
 
 
+def _opened(path: Path, mode: Literal["wb", "xb"], named: Path | None = None) -> IO[bytes]:
+    try:
+        return path.open(mode)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise WhodidError("invalid", f"{named or path} cannot be written: {why}.", "Name another --to.") from error
+
+
 @contextmanager
 def _into(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears under its name only when it is whole."""
+    """A file that appears under its name only when it is whole; what is no file, a pipe for example, is written to."""
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_file():
+        with _opened(path, "wb") as file:
+            yield file
+        return
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        file = beside.open("xb")
-    except OSError as error:
-        raise WhodidError("invalid", f"{path} cannot be written: {error.strerror}.", "Name another --to.") from error
-    try:
-        with file:
+        with _opened(beside, "xb", path) as file:
             yield file
         beside.replace(path)
     except BaseException:

@@ -36,14 +36,14 @@ class Backend(ABC):
         WhodidError
             With the code, message and hint of the answer.
         """
-        path = "/v1/" + "/".join(quote(part, safe="") for part in parts)
         given = {name: value for name, value in (params or {}).items() if value is not None}
+        path = _path(parts)
         return _value(self._send(method, path, given, body))
 
     def fetch(self, method: str, *parts: str, params: dict[str, Any] | None = None) -> httpx.Response:
         """The answer of a route as it is, for those that are no JSON; raises as `ask`."""
-        path = "/v1/" + "/".join(quote(part, safe="") for part in parts)
         given = {name: value for name, value in (params or {}).items() if value is not None}
+        path = _path(parts)
         response = self._send(method, path, given, None)
         if not response.is_success:
             _value(response)
@@ -51,7 +51,7 @@ class Backend(ABC):
 
     def text(self, *parts: str) -> bytes:
         """What a route answers that answers no JSON."""
-        response = self._send("GET", "/v1/" + "/".join(quote(part, safe="") for part in parts), {}, None)
+        response = self._send("GET", _path(parts), {}, None)
         return response.content if response.is_success else bytes(_value(response))
 
     @abstractmethod
@@ -135,3 +135,11 @@ def _value(response: httpx.Response) -> Any:
         f"{response.request.url.host} answered {response.status_code} and is no whodid server.",
         "Check --server: the URL of a whodid server, such as http://127.0.0.1:8400.",
     )
+
+
+def _path(parts: tuple[str, ...]) -> str:
+    """The path of a route. Raises WhodidError("invalid") for a name that would be no part of it, or lead elsewhere."""
+    for part in parts:
+        if part in ("", ".", ".."):
+            raise WhodidError("invalid", f"Nothing is called {part!r}.", "Give a name. Is a variable not set?")
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)

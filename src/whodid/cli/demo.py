@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 
 from whodid.cli.stopping import stop_asked
 from whodid.cli.terminal import note
+from whodid.errors import WhodidError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,9 @@ def demo(
     from whodid.cli.demo_showing import show_answers
     from whodid.reading.local import LocalReader
 
+    for name, value in (("events", events), ("days", days)):
+        if value is not None and value < 1:
+            raise WhodidError("invalid", f"--{name} is {value}.", "A story needs 1 or more.")
     story: Story = story_of(data, events=events, days=days, seed=seed)
     with stop_asked() as stop, _running(data, port) as server:
         if not story.filled:

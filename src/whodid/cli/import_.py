@@ -63,7 +63,12 @@ def import_(
 
     if not paths:
         raise WhodidError("invalid", "There is nothing to import.", "Name files, folders, patterns, s3://… or -.")
+    if follow and (unseen := next((path for path in paths if path == "-" or path.startswith("s3://")), None)):
+        what = "Standard input" if unseen == "-" else unseen
+        raise WhodidError("invalid", f"{what} cannot be followed.", "Leave out --follow: it is read to its end.")
     for path in paths:
+        if not path:
+            raise WhodidError("invalid", "One of the paths is empty.", "Is a variable not set? This folder is .")
         if path.startswith("-") and path != "-" and not os.path.lexists(path):
             raise WhodidError("invalid", f"There is no option {path}.", "See: whodid import --help")
     found = sources.find(paths, endpoint=endpoint)

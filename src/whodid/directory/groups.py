@@ -98,7 +98,8 @@ class Groups(Users):
                 # Two nestings at once could close a circle that neither sees.
                 connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("whodid groups"))))
             parent, child = self._pair(connection, group, user, subgroup)
-            above = connection.execute(select(groups_above(parent.id).c.id)).scalars()
+            # Read to its end: a cursor that stays open keeps SQLite at this moment, and writing fails.
+            above = connection.execute(select(groups_above(parent.id).c.id)).scalars().all()
             if child.id in above:
                 raise WhodidError(
                     "invalid",

@@ -15,6 +15,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from whodid.errors import WhodidError
+
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _RAW: Final = msgspec.json.Decoder(msgspec.Raw)
 _INT64: Final = range(-(2**63), 2**64)
@@ -23,6 +25,9 @@ _FORMULA: Final = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 _EPOCH: Final = datetime(1970, 1, 1)
+# From the beginning of the year 1 to the end of 9999, and what DuckDB and PostgreSQL hold beyond all times.
+_YEARS_US: Final = (-62_135_596_800_000_000, 253_402_300_799_999_999)
+_INFINITE_US: Final = {2**63 - 1: "infinity", -(2**63) + 1: "-infinity", -(2**63): "-infinity"}
 _TYPE_NAMES: Final[tuple[tuple[Callable[[pa.DataType], bool], str], ...]] = (
     (pa.types.is_string, "varchar"),
     (pa.types.is_large_string, "varchar"),
@@ -116,7 +121,7 @@ def _json_column(column: pa.ChunkedArray, field: pa.Field) -> Sequence[Any]:
     if pa.types.is_timestamp(kind):
         return _times(column)
     convert = _converter(kind)
-    values = column.to_pylist()
+    values = _values(column)
     return values if convert is None else [None if value is None else convert(value) for value in values]
 
 
@@ -128,13 +133,38 @@ def _storage(column: pa.ChunkedArray) -> Any:
 
 def _times(column: pa.ChunkedArray) -> list[str | None]:
     try:
-        exact = column.cast(pa.timestamp("us"), safe=False)
+        # Only what is finer than microseconds may lose something.
+        exact = column.cast(pa.timestamp("us"), safe=column.type.unit != "ns")
+        ends = pc.min_max(exact.cast(pa.int64()))
+        if ends["min"].is_valid and not _YEARS_US[0] <= ends["min"].as_py() <= ends["max"].as_py() <= _YEARS_US[1]:
+            return [None if value is None else _time(value) for value in exact.cast(pa.int64()).to_pylist()]
         return [
             None if text is None else text.replace(".000000Z", "Z")
             for text in pc.strftime(exact, format="%Y-%m-%dT%H:%M:%SZ").to_pylist()
         ]
     except pa.ArrowInvalid:
         return [None if value is None else str(value) for value in column.cast(pa.int64()).to_pylist()]
+
+
+def _time(microseconds: int) -> str:
+    """A time that may lie where no calendar of Python's reaches."""
+    if _YEARS_US[0] <= microseconds <= _YEARS_US[1]:
+        return f"{moment(microseconds).isoformat()}Z"
+    if microseconds in _INFINITE_US:
+        return _INFINITE_US[microseconds]
+    return f"{microseconds} microseconds since 1970"
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """Raises WhodidError("invalid") for a date that no calendar of Python's reaches."""
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError) as error:
+        raise WhodidError(
+            "invalid",
+            "A date or time of the answer lies outside of the years 1 to 9999.",
+            "Ask for it as text: CAST(… AS varchar).",
+        ) from error
 
 
 def _converter(kind: pa.DataType) -> Callable[[Any], Any] | None:

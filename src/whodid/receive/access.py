@@ -89,10 +89,18 @@ class Access:
     local_key  the key of `server.json`: whoever can read that file owns the data, and is admin.
     loopback   whether the server listens on loopback only.
     public_url the address that browsers use when a proxy stands before the server.
+    origins    with commas: whose pages may call, besides those of the setting; `hosts` the same of its own names.
     """
 
     def __init__(
-        self, directory: Directory, *, local_key: str | None = None, loopback: bool = False, public_url: str = ""
+        self,
+        directory: Directory,
+        *,
+        local_key: str | None = None,
+        loopback: bool = False,
+        public_url: str = "",
+        origins: str = "",
+        hosts: str = "",
     ):
         self._directory = directory
         self._local = digest(local_key) if local_key else None
@@ -100,6 +108,7 @@ class Access:
         self._snapshot: Snapshot | None = None
         self._callers: dict[bytes, Caller] = {}
         self._own_origin = public_origin(public_url)
+        self._origins, self._hosts = (tuple(filter(None, map(str.strip, text.split(",")))) for text in (origins, hosts))
         directory.watch()
 
     def caller(self, scope: Mapping[str, Any], headers: Headers | None = None) -> Caller:
@@ -184,9 +193,13 @@ class Access:
         return claims
 
     def allows_origin(self, origin: bytes) -> bool:
-        """Whether pages of this origin may call from browsers: the setting `access.allowed_origins`."""
-        allowed = self._directory.setting(ALLOWED_ORIGINS) or ()
+        """Whether pages of this origin may call from browsers."""
+        allowed = self.origins()
         return "*" in allowed or origin.decode("latin-1").lower() in {text.lower().rstrip("/") for text in allowed}
+
+    def origins(self) -> tuple[str, ...]:
+        """Whose pages may call and show frames; `*` stands for all."""
+        return (*self._origins, *map(str, self._directory.setting(ALLOWED_ORIGINS) or ()))
 
     def refuse_foreign_origin(self, headers: Headers) -> None:
         """Raises WhodidError("forbidden") when a browser sent it for a page that is neither ours nor allowed."""
@@ -196,7 +209,7 @@ class Access:
         raise WhodidError(
             "forbidden",
             f"Web pages of {origin.decode('latin-1')[:200]} may not call this server.",
-            f"Allow it in the setting {ALLOWED_ORIGINS}.",
+            "Allow it when the server starts: WHODID_ALLOWED_ORIGINS=https://app.example.org,…",
         )
 
     def _is_own(self, origin: bytes, headers: Headers) -> bool:
@@ -276,7 +289,7 @@ class Access:
         raise WhodidError(
             "forbidden",
             "A web page of another site asked for this.",
-            f"Open it in the browser itself, or allow the site in the setting {ALLOWED_ORIGINS}.",
+            "Open it in the browser itself, or allow the site: WHODID_ALLOWED_ORIGINS=https://app.example.org,…",
         )
 
     def _refuse_foreign_name(self, headers: Headers) -> None:
@@ -285,19 +298,21 @@ class Access:
         name = _host_name(headers.get(b"host", b"localhost").decode("latin-1").lower())
         if name == "localhost" or name.endswith(".localhost") or loopback(name):
             return
-        if name in (self._directory.setting(ALLOWED_HOSTS) or ()):
+        if name in (*self._hosts, *(self._directory.setting(ALLOWED_HOSTS) or ())):
             return
         if self._own_origin and name == _host_name(self._own_origin.partition(b"//")[2].decode("latin-1")):
             return
         raise WhodidError(
             "forbidden",
             f"This server is not called {name[:200]}.",
-            f"Use 127.0.0.1 or localhost, send a key, or allow the name in the setting {ALLOWED_HOSTS}.",
+            f"Use 127.0.0.1 or localhost, send a key, or allow it: WHODID_ALLOWED_HOSTS={name[:200]}",
         )
 
 
 # What a scope lets its owner do.
-_DOES: Final = {"read": "read events", "write": "write events", "admin": "change settings"}
+_DOES: Final = {
+    "read": "read events", "write": "write events", "admin": "change settings", "scim": "manage people by SCIM",
+}  # fmt: skip
 
 
 def may_not(caller: Caller, wanted: str) -> WhodidError:

@@ -243,9 +243,17 @@ def _url(text: str) -> str:
     try:
         parts = urlsplit(text)
         good = parts.scheme in ("http", "https") and parts.hostname
+        named = parts.username is not None or parts.password is not None
         _ = parts.port
     except ValueError:
-        good = None
+        good, named = None, False
+    if named:
+        raise WhodidError(
+            "invalid",
+            "url holds a user or a password, which whoever sees the target would see.",
+            "Give it as the option headers: Authorization => Basic …",
+            field="url",
+        )
     if not good:
         raise WhodidError(
             "invalid", "url is no address of an HTTP server.", "Write it like https://host:8400/path", field="url"

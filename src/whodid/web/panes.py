@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from whodid.errors import WhodidError
 from whodid.reading.filters import EventFilter, split_entity
-from whodid.receive.access import ALLOWED_ORIGINS
 from whodid.receive.pane_tokens import LIFETIME_S, LIFETIME_S_MAX, PARTS, SERVER_KEY, Claims, Part, signed
 from whodid.web.answers import json_answer
 from whodid.web.browsers import happened
@@ -91,7 +90,6 @@ async def pane_frame(request: Req) -> Response[bytes]:
         raise WhodidError("not_found", "There is nothing at this address.", f"Panes: {', '.join(PARTS)}.")
     if ("entity" in told) == ("user" in told) or any(len(text) > TEXT_MAX for text in told.values()):
         raise WhodidError("invalid", "A pane shows an entity or a user.", "Name one: ?entity=type:id or ?user=login.")
-    origins = services.directory.setting(ALLOWED_ORIGINS) or ()
     text = (
         environment()
         .get_template("pane.html")
@@ -103,7 +101,7 @@ async def pane_frame(request: Req) -> Response[bytes]:
         )
     )
     headers = {
-        "content-security-policy": framed_by(str(origin) for origin in origins),
+        "content-security-policy": framed_by(services.access.origins()),
         "cross-origin-resource-policy": "cross-origin",
     }
     return Response(text.encode(), media_type="text/html", headers=headers)

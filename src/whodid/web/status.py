@@ -88,7 +88,7 @@ def parts_of(services: Services) -> dict[str, Any]:
     """Journal and writer as plain values; nothing here waits for the store."""
     return {
         "policy": standing(services.policies),
-        "journal": msgspec.to_builtins(services.journal.status()),
+        "journal": msgspec.to_builtins(services.journal.status(), enc_hook=str),
         "writer": msgspec.to_builtins(services.writer.status()),
         "dispatch": msgspec.to_builtins(services.dispatch.dispatcher.keeping()),
         "targets": msgspec.to_builtins(services.dispatch.dispatcher.status()),
