@@ -125,6 +125,28 @@ def test_the_journal_lets_go_of_what_is_stored(journal: DiskJournal, writer: Sto
     assert journal.backlog_bytes == 0
 
 
+def test_a_store_that_is_older_than_the_journal_goes_on_with_what_comes(
+    tmp_path: Path, journal: DiskJournal, writer: StoreWriter, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer.start()
+    for _ in range(3):
+        append(journal, many(5), sealed=True)
+        writer.flush(10)
+    writer.close()
+    other = TroubledStore(tmp_path / "other.duckdb", journal_path=tmp_path / "journal")
+    later = StoreWriter(journal, other, pause_s_max=0.05)
+    try:
+        later.start()
+        later.flush(5)
+        assert "The store knows of batches up to 0, the journal let go of 3" in caplog.text
+        append(journal, many(2))
+        later.flush(10)
+        assert other.stats().events == 2
+    finally:
+        later.close(drain_s=0)
+        other.close()
+
+
 def test_events_are_stored_without_a_flush_once_their_segment_is_old_enough(
     journal: DiskJournal, store: TroubledStore, writer: StoreWriter
 ) -> None:

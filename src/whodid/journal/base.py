@@ -165,6 +165,10 @@ class Stream(Protocol):
     def receiver(self) -> str:
         """The name of its batches in the store."""
 
+    @property
+    def released(self) -> int:
+        """The number up to which batches were let go of; 0 for none yet."""
+
     def sealed(self) -> Sequence[Batch]:
         """The batches that are complete, oldest first."""
 

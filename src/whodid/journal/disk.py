@@ -172,6 +172,11 @@ class DiskJournal:
         with self._changed:
             return list(self._sealed)
 
+    @property
+    def released(self) -> int:
+        with self._changed:
+            return self._known.released
+
     def wait_sealed(self, after: int, timeout_s: float) -> Sequence[SealedSegment]:
         with self._changed:
             wakes = self._wakes

@@ -208,8 +208,14 @@ class StoreWriter:
         if stored:
             self._until_done(lambda: self._observe(mentions_of(stored)), tries_max=TRIES_MAX)
             self._journal.release(position)
-        self._taken = position
-        self._is_done(position)
+        # The journal has nothing more of what it let go of: waiting for that would take for ever.
+        if (gone := self._journal.released) > position:
+            _log.error(
+                "The store knows of batches up to %d, the journal let go of %d: it is another store, or an older copy. "
+                "What lies between is not in it.", position, gone,
+            )  # fmt: skip
+        self._taken = max(position, gone)
+        self._is_done(self._taken)
 
     def _write(self, batches: Sequence[Batch]) -> None:
         """Store batches, trying again until they are stored, put aside, or the writer is closed."""
