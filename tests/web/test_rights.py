@@ -265,3 +265,18 @@ def test_a_grant_that_makes_no_sense_is_refused(server: WebServer, body: dict[st
 def test_a_grant_for_somebody_who_is_not_there_is_refused(server: WebServer) -> None:
     assert server.client.post("/v1/grants", json={"role": "admin", "user": "ghost"}).status_code == 404
     assert server.client.post("/v1/grants", json={"role": "admin", "group": "ghosts"}).status_code == 404
+
+
+def test_a_readers_links_of_errors_lead_to_the_events_it_may_see(browsers: dict[str, httpx.Client]) -> None:
+    errors = "00000000-0000-4000-8000-00000000000e"
+    answer = browsers["reader"].get(f"/errors/{errors}?range=7d", headers={"accept": "text/html"})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/events?range=7d&error_hash={errors}")
+    assert browsers["reader"].get("/errors/v1:0123", headers={"accept": "text/html"}).status_code == 404
+
+
+@pytest.mark.parametrize("role", ["writer", "nobody"])
+def test_whoever_is_refused_finds_account_and_sign_out(browsers: dict[str, httpx.Client], role: str) -> None:
+    for address in ("/", "/settings", "/no-such-page"):
+        answer = browsers[role].get(address, headers={"accept": "text/html"})
+        assert answer.status_code in (403, 404)
+        assert 'href="/account"' in answer.text

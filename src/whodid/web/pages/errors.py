@@ -18,7 +18,6 @@ from whodid.analysis import group_settings
 from whodid.analysis.error_groups import group_of
 from whodid.analysis.group_settings import Split
 from whodid.errors import WhodidError
-from whodid.receive.access import may_not
 from whodid.reports.run import run
 from whodid.web.browsers import form_of
 from whodid.web.error_groups import told_group
@@ -57,7 +56,9 @@ async def page(request: Req) -> Response[bytes]:
     if caller_of(request).sight.is_limited:
         # A group tells of all of its errors, whoever had them.
         if not _is_uuid(group):
-            raise may_not(caller_of(request), "read")
+            raise WhodidError(
+                "not_found", "Groups tell of everybody's errors.", "You see your events: /events?level=error"
+            )
         return _to(f"/events{choice.with_value('error_hash', group).address()}")
     if _is_uuid(group):
         target = await services.call(_group_of_hash, services, group)
