@@ -16,7 +16,7 @@ from whodid.errors import WhodidError
 app = verb(
     "policy",
     """  whodid policy create quiet --level standard
-  whodid policy create calm --group analysts --off 'viewer-*' --sample click=10%
+  whodid policy create calm --group analysts --level verbose --off 'viewer-*' --sample click=10%
   whodid policy create partners --group partners --type 'query-*' --hash email
   whodid policy test --since 7d --level standard --leave-out patient
   whodid policy create later --level verbose --user ada --draft
