@@ -66,6 +66,8 @@ def test_an_unknown_verb_is_wrong_use_and_gets_a_suggestion(capsys: pytest.Captu
     [
         ("cannot reach postgresql://me:s3cret@db/x", "cannot reach postgresql://me:***@db/x"),
         ("refused Authorization: Bearer abc.def", "refused Authorization: Bearer ***"),
+        ("bearer p@ss!word is refused", "bearer *** is refused"),
+        ("Send it as 'Authorization: Bearer KEY'; make one", "Send it as 'Authorization: Bearer KEY'; make one"),
         ("nothing here", "nothing here"),
     ],
 )

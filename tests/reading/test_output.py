@@ -207,6 +207,12 @@ def test_what_needs_little_room_leaves_it_to_others() -> None:
     assert "…" in row and "…" not in head
 
 
+def test_two_columns_may_have_one_name() -> None:
+    out = io.StringIO()
+    print_table(pa.table([[1], [2]], names=["a", "a"]), to=out, width=40)
+    assert [part.strip() for part in out.getvalue().splitlines()[3].strip("│").split("│")] == ["1", "2"]
+
+
 def test_numbers_with_a_fraction_are_told_to_six_digits() -> None:
     text = "\n".join(table_of({"ms": [61.540500000000044, 3427.3999999999996, 0.1, 12345678.25, 2.0]}, 80))
     assert [word for word in ("61.5405", "3427.4", "0.1", "12345678.25", "2.0") if word not in text] == []

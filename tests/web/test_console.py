@@ -52,6 +52,11 @@ def test_examples_run_as_they_are(auditor: httpx.Client, example: object) -> Non
         ("DELETE FROM events", "SELECT"),
         ("SELECT * FROM read_csv('/etc/passwd')", ""),
         ("", "There is no statement"),
+        ("SELECT 'infinity'::date AS day", "outside of the years 1 to 9999"),
+        (
+            "SELECT 'infinity'::timestamp AS at, 1 AS n UNION ALL SELECT TIMESTAMP '2026-11-01', 2",
+            "outside of the years",
+        ),
     ],
 )
 def test_what_cannot_be_answered_says_why_and_the_statement_stays(auditor: httpx.Client, sql: str, told: str) -> None:

@@ -9,8 +9,8 @@ from typing import Final
 from whodid.errors import WhodidError
 
 _PASSWORD_IN_URL: Final = re.compile(r"(\w+://[^\s/:@]*):[^\s@]+@")
-# A word as short as KEY stands for a key in an explanation.
-_BEARER: Final = re.compile(r"(?i)(bearer\s+)[\w.~+/=-]{6,}")
+# In an explanation KEY stands for a key.
+_BEARER: Final = re.compile(r"(?i)(bearer\s+)(?!(?-i:KEY)['\"\s])\S+")
 
 
 def without_secrets(text: str) -> str:

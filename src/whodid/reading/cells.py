@@ -6,7 +6,8 @@ import base64
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -61,14 +62,17 @@ def text_columns(table: pa.Table) -> list[Sequence[str | None]]:
 def python_rows(table: pa.Table) -> list[dict[str, Any]]:
     """The rows as Python values; times are datetimes in UTC, without zone.
 
+    Raises WhodidError("invalid") for those outside of the years 1 to 9999.
+
     Unlike `Table.to_pylist`, which loads pandas (a second, 50 MB) for times wherever it is installed.
     """
     columns = []
-    for column in table.columns:
-        if pa.types.is_timestamp(column.type):
-            columns.append([None if value is None else moment(value) for value in microseconds(column).to_pylist()])
-        else:
-            columns.append(column.to_pylist())
+    with _within_calendar():
+        for column in table.columns:
+            if pa.types.is_timestamp(column.type):
+                columns.append([None if value is None else moment(value) for value in microseconds(column).to_pylist()])
+            else:
+                columns.append(column.to_pylist())
     return [dict(zip(table.schema.names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
@@ -121,7 +125,8 @@ def _json_column(column: pa.ChunkedArray, field: pa.Field) -> Sequence[Any]:
     if pa.types.is_timestamp(kind):
         return _times(column)
     convert = _converter(kind)
-    values = _values(column)
+    with _within_calendar():
+        values = column.to_pylist()
     return values if convert is None else [None if value is None else convert(value) for value in values]
 
 
@@ -155,10 +160,11 @@ def _time(microseconds: int) -> str:
     return f"{microseconds} microseconds since 1970"
 
 
-def _values(column: pa.ChunkedArray) -> list[Any]:
-    """Raises WhodidError("invalid") for a date that no calendar of Python's reaches."""
+@contextmanager
+def _within_calendar() -> Iterator[None]:
+    """Raises WhodidError("invalid") for a date or time that no calendar of Python's reaches."""
     try:
-        return list(column.to_pylist())
+        yield
     except (OverflowError, ValueError) as error:
         raise WhodidError(
             "invalid",

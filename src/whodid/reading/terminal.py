@@ -55,10 +55,10 @@ def print_table(
     """
     console = Console(file=to, width=width, highlight=False, emoji=False, markup=False)
     wanted = _telling(table) if columns is None else [name for name in columns if name in table.schema.names]
-    shown = [_column(table, name) for name in wanted]
-    widths = _widths(shown, console.width)
-    console.print(_rich_table(shown[: len(widths)], widths))
-    if left_out := len(shown) - len(widths):
+    told = table.select(wanted) if wanted != table.schema.names else table
+    shown = _fitting(told, console.width)
+    console.print(_rich_table(shown, _widths(shown, console.width)))
+    if left_out := told.num_columns - len(shown):
         what = "1 more column does" if left_out == 1 else f"{left_out} more columns do"
         console.print(Text(f"{what} not fit: --output json shows all.", style="dim"))
 
@@ -70,8 +70,21 @@ def _telling(table: pa.Table) -> list[str]:
     return [name for name in EVENT_COLUMNS if table.column(name).null_count < table.num_rows or not table.num_rows]
 
 
-def _column(table: pa.Table, name: str) -> _Column:
-    alone = table.select([name])
+def _fitting(table: pa.Table, width: int) -> list[_Column]:
+    """The columns that fit within so many characters, from the first on; the first one always is there."""
+    found: list[_Column] = []
+    room = width - _AROUND + _BETWEEN
+    for place in range(table.num_columns):
+        # Two columns may have one name.
+        column = _column(table.select([place]))
+        room -= column.least + _BETWEEN
+        if found and room < 0:
+            break
+        found.append(column)
+    return found
+
+
+def _column(alone: pa.Table) -> _Column:
     field, (texts,) = alone.schema.field(0), text_columns(alone)
     if pa.types.is_floating(field.type):
         texts = [None if text is None else _rounded(text) for text in texts]
@@ -87,14 +100,10 @@ def _column(table: pa.Table, name: str) -> _Column:
 
 
 def _widths(columns: Sequence[_Column], width: int) -> list[int]:
-    """How wide the columns are that fit within so many characters, from the first on; the first one always is there."""
-    found: list[int] = []
-    room = width - _AROUND + _BETWEEN
-    for column in columns:
-        if found and room < column.least + _BETWEEN:
-            break
-        found.append(min(column.least, max(1, room - _BETWEEN)))
-        room -= found[-1] + _BETWEEN
+    """How wide the columns are that fit within so many characters."""
+    room = width - _AROUND - _BETWEEN * (len(columns) - 1)
+    found = [max(1, min(column.least, room)) for column in columns]
+    room -= sum(found)
     # What is left is for the narrowest need first, so that as many as can be are whole.
     growing = sorted(range(len(found)), key=lambda place: columns[place].most - found[place])
     for count, place in zip(range(len(growing), 0, -1), growing, strict=True):

@@ -159,11 +159,11 @@ async def _asked(request: Req, form: dict[str, str]) -> Shown:
     sql = form.get("sql", "")
     try:
         result, took_ms = await _run(request, form, "table")
+        return Shown(sql=sql, answer=await services_of(request).call(answer_of, result, took_ms))
     except WhodidError as error:
         if error.code == "internal":
             raise
         return Shown(sql=sql, error=error)
-    return Shown(sql=sql, answer=await services_of(request).call(answer_of, result, took_ms))
 
 
 async def _run(request: Req, form: dict[str, str], kind: str) -> tuple[Result, float]:
