@@ -1,4 +1,4 @@
-"""What several ask of a store at the same moment."""
+"""What several ask of a store within a moment."""
 
 from __future__ import annotations
 
@@ -80,10 +80,28 @@ def test_who_waited_for_an_answer_that_failed_asks_by_itself(store: Slow) -> Non
     assert (first.code, second.table.to_pydict()) == ("timeout", {"number": [2]})
 
 
-def test_nothing_is_remembered(store: Slow) -> None:
+def asked_twice(store: Slow, remembered_s: float) -> list[Any]:
+    """What is told to one who asks, and to one who asks the same when that has been answered."""
     store.may_answer.set()
-    together = Together(store)
-    assert [together.query("SELECT 1").table["number"][0].as_py() for _ in range(2)] == [1, 2]
+    together = Together(store, remembered_s=remembered_s)
+    return [together.query("SELECT 1").table["number"][0].as_py() for _ in range(2)]
+
+
+def test_who_asks_the_same_soon_afterwards_has_the_same_answer(store: Slow) -> None:
+    assert asked_twice(store, WAIT_S) == [1, 1]
+
+
+def test_an_answer_is_asked_anew_when_its_time_is_over(store: Slow) -> None:
+    assert asked_twice(store, 0) == [1, 2]
+
+
+def test_an_answer_that_failed_is_not_remembered(store: Slow) -> None:
+    store.first_fails = True
+    store.may_answer.set()
+    together = Together(store, remembered_s=WAIT_S)
+    with pytest.raises(WhodidError):
+        together.query("SELECT 1")
+    assert together.query("SELECT 1").table["number"][0].as_py() == 2
 
 
 def test_other_values_are_another_question(store: Slow) -> None:

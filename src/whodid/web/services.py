@@ -48,7 +48,7 @@ class Services:
     record   makes an event of whodid's own durable; it blocks.
     counted  what foreign clients sent that is counted instead of stored, by client and kind.
     provider the identity provider, once somebody signed in there.
-    together the store, for the tiles of pages: those that are asked at once share what they are made of.
+    together the store, for the tiles of pages: those asked within a moment share what they are made of.
     closing  the server is about to stop: what answers without end has to end.
     """
 
