@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from whodid.errors import WhodidError
+from whodid.stores.params import Params, put_in
 
 # What is text, quoted name or comment, and after it what may be replaced.
 _TOKEN: Final = re.compile(
@@ -27,29 +28,9 @@ _TOKEN: Final = re.compile(
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "'": "\\'", "\0": "\\0", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
-def bound(text: str, params: Sequence[Any] | Mapping[str, Any] | None) -> str:
-    """The statement with its parameters in place.
-
-    `$name` takes from a mapping, `$1` or `?` from a sequence. Texts, quoted names and comments stay as they are.
-
-    Raises
-    ------
-    WhodidError("invalid")
-        A parameter is missing, or its value is of no kind that SQL knows.
-    """
-    values = _values(params)
-    marks = 0
-
-    def replaced(found: re.Match[str]) -> str:
-        nonlocal marks
-        if found["name"]:
-            return literal(_value(values, found["name"]))
-        if found["mark"] and isinstance(params, Sequence) and params:
-            marks += 1
-            return literal(_value(values, str(marks)))
-        return found[0]
-
-    return _TOKEN.sub(replaced, text)
+def bound(text: str, params: Params) -> str:
+    """The statement with its parameters in place (`put_in`). Texts, quoted names and comments stay as they are."""
+    return put_in(text, params, _TOKEN, literal)
 
 
 def literal(value: Any) -> str:
@@ -81,17 +62,3 @@ def literal(value: Any) -> str:
 def quoted(text: str) -> str:
     """A text as SQL."""
     return f"'{text.translate(_ESCAPES)}'"
-
-
-def _values(params: Sequence[Any] | Mapping[str, Any] | None) -> dict[str, Any]:
-    if params is None:
-        return {}
-    if isinstance(params, Mapping):
-        return dict(params)
-    return {str(place): value for place, value in enumerate(params, start=1)}
-
-
-def _value(values: dict[str, Any], name: str) -> Any:
-    if name not in values:
-        raise WhodidError("invalid", f"The parameter ${name} has no value.", "Give it one, or take it out.")
-    return values[name]

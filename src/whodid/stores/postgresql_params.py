@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from psycopg import sql
 
 from whodid.errors import WhodidError
+from whodid.stores.params import Params, put_in
 from whodid.stores.postgresql_connect import Connection
 
 # What is text, comment or name, and after it what may be replaced.
@@ -35,45 +37,16 @@ _TOKEN: Final = re.compile(
 )
 
 
-def bound(connection: Connection, text: str, params: Sequence[Any] | Mapping[str, Any] | None) -> str:
-    """The statement with its parameters in place, and the name `user` as the column of that name.
+def bound(connection: Connection, text: str, params: Params) -> str:
+    """The statement with its parameters in place (`put_in`), and the name `user` as the column of that name.
 
-    `$name` takes from a mapping, `$1` or `?` from a sequence. Texts, quoted names and comments stay as they are.
-
-    Raises
-    ------
-    WhodidError("invalid")
-        A parameter is missing, or its value is of no kind that SQL knows.
+    Texts, quoted names and comments stay as they are.
     """
-    values = _values(params)
-    marks = 0
-
-    def replaced(found: re.Match[str]) -> str:
-        nonlocal marks
-        if found["user"]:
-            return '"user"'
-        if found["name"]:
-            return _literal(connection, _value(values, found["name"]))
-        if found["mark"] and isinstance(params, Sequence):
-            marks += 1
-            return _literal(connection, _value(values, str(marks)))
-        return found[0]
-
-    return _TOKEN.sub(replaced, text)
+    return put_in(text, params, _TOKEN, partial(_literal, connection), _column_user)
 
 
-def _values(params: Sequence[Any] | Mapping[str, Any] | None) -> dict[str, Any]:
-    if params is None:
-        return {}
-    if isinstance(params, Mapping):
-        return dict(params)
-    return {str(place): value for place, value in enumerate(params, start=1)}
-
-
-def _value(values: dict[str, Any], name: str) -> Any:
-    if name not in values:
-        raise WhodidError("invalid", f"The parameter ${name} has no value.", "Give it one, or take it out.")
-    return values[name]
+def _column_user(found: re.Match[str]) -> str:
+    return '"user"' if found["user"] else found[0]
 
 
 def _literal(connection: Connection, value: Any) -> str:
