@@ -13,6 +13,7 @@ from whodid.errors import WhodidError
 from whodid.reading.filters import LISTS, EventFilter, make_filter
 from whodid.reading.output import FORMATS
 from whodid.receive.access import Caller
+from whodid.web.misfits import misfit
 from whodid.web.services import Services
 
 Req = Request[Any, Any, Any]
@@ -136,9 +137,7 @@ async def body_of(request: Req, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(bytes(data), type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise WhodidError(
-            "invalid", f"The body cannot be read: {error}", "See /docs for what belongs into it."
-        ) from error
+        raise misfit(error, kind) from error
 
 
 def _value(name: str, values: list[str]) -> Any:
