@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cyclopts import App
 
 from whodid import __version__, cli
 from whodid.cli import terminal
@@ -52,6 +54,21 @@ def test_help_and_version_import_no_verb_no_server_and_no_database() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+def options_of(app: App, chain: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    """Every command, with the names of its options as its help shows them."""
+    for name in app:
+        if not name.startswith("-"):
+            yield from options_of(app[name], (*chain, name))
+    if app.default_command is not None:
+        yield chain, [name for option in app.assemble_argument_collection() if option.show for name in option.names]
+
+
+def test_no_command_has_two_options_of_one_name() -> None:
+    found = dict(options_of(cli.app))
+    assert ("schedule", "create") in found and ("outcomes",) in found
+    assert {chain: names for chain, names in found.items() if len(names) > len(set(names))} == {}
 
 
 def test_an_unknown_verb_is_wrong_use_and_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:

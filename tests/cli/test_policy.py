@@ -84,6 +84,8 @@ def test_a_level_is_understood_from_types(run: Run) -> None:
         (["test", "--since", "soon"], cli.WRONG_USE, "which is no time"),
         (["capture", "start", "--reason", "why it hangs", "--for", "8d"], cli.WRONG_USE, "From one second to 7 days"),
         (["capture", "start", "--reason", "why it hangs", "--for", "long"], cli.WRONG_USE, "which is no duration"),
+        (["test", "--until", "7d"], cli.WRONG_USE, "does not lie before --until"),
+        (["test", "--since", "1d", "--until", "2d"], cli.WRONG_USE, "does not lie before --until"),
         (["capture", "start", "--reason", ""], cli.WRONG_USE, "needs a reason"),
         (["capture", "start"], cli.WRONG_USE, "--reason"),
         (["capture", "stop", "x"], cli.FAILED, "There is no capture 'x'"),

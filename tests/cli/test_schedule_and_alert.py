@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,26 @@ def test_alerts_and_mail_by_command_line(tmp_path: Path, capsys: Captured, box: 
     assert run("alert", "firing")[0] == 0
     assert run("alert", "resolve", "abcd")[0] == 1
     assert run("alert", "delete", "busy")[0] == 0
+
+
+def test_what_is_tried_once_does_not_say_that_it_is_tried_again(tmp_path: Path, capsys: Captured) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = str(nobody.getsockname()[1])
+    where = ("--data", str(tmp_path / "data"))
+    assert cli.main(["mail", "set", "--host", "127.0.0.1", "--port", port, "--sender", "a@example.com", *where]) == 0
+    options = (
+        "--kind",
+        "syslog",
+        "--option",
+        "host=127.0.0.1",
+        "--option",
+        f"port={port}",
+        "--option",
+        "transport=tcp",
+    )
+    assert cli.main(["target", "create", "log", *options, *where]) == 0
+    for words in (("mail", "test", "--to", "erika@example.com"), ("target", "test", "log")):
+        capsys.readouterr()
+        assert cli.main([*words, *where]) == cli.FAILED
+        said = capsys.readouterr().err
+        assert "whether this machine can reach it." in said and "again" not in said

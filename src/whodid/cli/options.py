@@ -55,6 +55,16 @@ class Place:
         return Config(**given, **more)
 
 
+@Parameter(name="*", group=_PLACE)
+@dataclass(frozen=True, kw_only=True)
+class PlaceBesideKey(Place):
+    """A place for a verb whose `--key` is something else."""
+
+    key: Annotated[str | None, Parameter(name="--server-key", env_var="WHODID_KEY", help="Key for --server.")] = field(
+        default=None, repr=False
+    )
+
+
 @Parameter(name="*", group=_OUTPUT)
 @dataclass(frozen=True, kw_only=True)
 class Output:
@@ -93,8 +103,21 @@ class Output:
         return names.get(self.to.suffix.lower())
 
 
+@Parameter(name="*", group=_OUTPUT)
+@dataclass(frozen=True, kw_only=True)
+class OutputBesideTo(Output):
+    """Output of a verb whose `--to` is something else: it goes to standard output."""
+
+    output: Annotated[
+        Format | None, Parameter(alias="-o", help="Format [default: table on a terminal, else ndjson].")
+    ] = None
+    to: Annotated[Path | None, Parameter(parse=False)] = None
+
+
 ANYWHERE = Place()
+ANYWHERE_BESIDE_KEY = PlaceBesideKey()
 AS_SUITS = Output()
+AS_SUITS_BESIDE_TO = OutputBesideTo()
 
 
 def pairs(given: list[str] | None) -> dict[str, str]:

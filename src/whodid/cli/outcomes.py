@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from whodid.cli.options import ANYWHERE, Place, verb
+from whodid.cli.options import ANYWHERE_BESIDE_KEY, PlaceBesideKey, verb
 from whodid.errors import WhodidError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def outcomes(
     match: Annotated[
         str, Parameter(help="Where a query tells that key: id, request_id, features.NAME, context.NAME, result.NAME.")
     ] = "request_id",
-    place: Place = ANYWHERE,
+    place: PlaceBesideKey = ANYWHERE_BESIDE_KEY,
 ) -> None:
     """Tell what really happened, so that predictions are judged by it.
 

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from whodid.amounts import counted
 from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place
 from whodid.cli.policy_fields import PlaceOptions, RuleOptions
+from whodid.errors import WhodidError
 
 _RULE = RuleOptions()
 _ORDER = PlaceOptions()
@@ -57,6 +58,12 @@ def _slices(since: str, until: str | None) -> Iterator[tuple[datetime, datetime]
     now = datetime.now(UTC)
     begin = instant(since, name="--since", now=now)
     last = instant(until, name="--until", now=now) if until else now.replace(tzinfo=None)
+    if begin >= last:
+        raise WhodidError(
+            "invalid",
+            f"--since ({begin:%Y-%m-%d %H:%M:%S}) does not lie before --until ({last:%Y-%m-%d %H:%M:%S}).",
+            "Give a --since that does: --since 14d --until 7d",
+        )
     while begin < last:
         end = min(begin + _SLICE, last)
         yield begin, end

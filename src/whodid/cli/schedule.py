@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place, verb
+from whodid.cli.options import ANYWHERE, AS_SUITS, AS_SUITS_BESIDE_TO, Output, OutputBesideTo, Place, verb
 from whodid.errors import WhodidError
 
 app = verb(
@@ -71,7 +71,7 @@ def create(
     paused: Annotated[bool, Parameter(help="Do not start it yet.")] = False,
     dry_run: Annotated[bool, Parameter(help="Make nothing; show what it would deliver.")] = False,
     place: Place = ANYWHERE,
-    output: Output = AS_SUITS,
+    output: OutputBesideTo = AS_SUITS_BESIDE_TO,
 ) -> None:
     """Make a schedule. It runs at its next time; what was before is not made up for."""
     from whodid.cli.answer import show_one
@@ -105,7 +105,7 @@ def change(
     as_nobody: Annotated[bool, Parameter(help="It tells everything, as nobody in particular.")] = False,
     description: About = None,
     place: Place = ANYWHERE,
-    output: Output = AS_SUITS,
+    output: OutputBesideTo = AS_SUITS_BESIDE_TO,
 ) -> None:
     """Change a schedule; what is not named stays. --param names all parameters anew."""
     from whodid.cli.answer import show_one

@@ -60,7 +60,11 @@ class Call:
             self._why = self._why or self._too_late
         if isinstance(error, OSError | EOFError) or (self._why and error is not None):
             reason = self._why or str(error) or type(error).__name__
-            raise WhodidError("unavailable", f"{self.what} failed: {reason[:300]}.", "It is tried again.") from error
+            raise WhodidError(
+                "unavailable",
+                f"{self.what} failed: {reason[:300]}.",
+                "Check its address, and whether this machine can reach it.",
+            ) from error
 
     def connect(self, host: str, port: int) -> socket.socket:
         """A connection to the first address of a host that answers.

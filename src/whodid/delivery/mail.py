@@ -216,7 +216,7 @@ def _told(server: MailServer, code: int, said: bytes | str) -> WhodidError:
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
     answer = f"The mail server {server.host} answered {code}: {one_line(text)}"
     if 400 <= code < 500:
-        return WhodidError("unavailable", answer, "It is tried again.")
+        return WhodidError("unavailable", answer, "It may take the mail later.")
     return WhodidError("forbidden", answer, "See the settings of mail, and the addresses.")
 
 

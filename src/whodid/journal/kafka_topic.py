@@ -25,7 +25,7 @@ HINTS: Final = {
     "name": "Check the name of the topic in the journal's URL.",
     "policy": "The cluster's policy does not allow it.",
     "options": "Check the options in the journal's URL.",
-    "passing": "Look at the brokers; it is tried again.",
+    "passing": "Look at the brokers.",
 }
 MESSAGE_BYTES_MAX: Final = 8 * 1024 * 1024
 MESSAGE_BYTES_USUAL: Final = 1_048_588

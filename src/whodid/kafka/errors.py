@@ -56,7 +56,7 @@ def explained(error: KafkaError, doing: str, hints: Mapping[str, str]) -> Whodid
     if error.code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED):
         return WhodidError("unavailable", f"{message} (another producer has taken over).", "It begins again.")
     code, about = PERMANENT.get(error.code(), ("unavailable", "passing"))
-    return WhodidError(code, message, hints.get(about, "It is tried again." if about == "passing" else None))
+    return WhodidError(code, message, hints.get(about, "Look at the brokers." if about == "passing" else None))
 
 
 def _is_distrust(error: KafkaError) -> bool:

@@ -36,14 +36,14 @@ _SAYINGS: Final = {
     "SlowDown": "busy",
 }
 _WHAT: Final = {
-    "busy": "It is tried again after a while.",
+    "busy": "It has too much to do: slower, or later, it may go.",
     "forbidden": "The credentials are wrong, or they may not do this.",
     "invalid": "Check the options: region, endpoint, encryption.",
     "not_found": "Check the name of the bucket and its region.",
-    "unavailable": "Check the endpoint and the network; it is tried again.",
+    "unavailable": "Check the endpoint and the network.",
     "unsupported": "The server does not know this; check the options, such as encryption.",
 }
-_CLOCK: Final = "This machine's clock is off by too much; it is tried again."
+_CLOCK: Final = "This machine's clock is off by too much: set it right."
 
 
 class ObjectPlace:

@@ -165,7 +165,7 @@ def translated(problem: Exception, what: str) -> WhodidError:
         return WhodidError(
             "unavailable",
             f"ClickHouse does not answer while {what} ({type(problem).__name__}).",
-            "Look at its log and at the address; it is tried again.",
+            "Look at its log and at the address.",
             retry_after_s=1,
         )
     if code == TOO_MANY_PARTS:
@@ -186,9 +186,7 @@ def translated(problem: Exception, what: str) -> WhodidError:
     if code in _BUSY:
         return WhodidError("busy", f"ClickHouse is busy: {reason}.", "Try again soon.", retry_after_s=1)
     if code in _UNAVAILABLE:
-        return WhodidError(
-            "unavailable", f"ClickHouse fails at {what}: {reason}.", "It is tried again.", retry_after_s=2
-        )
+        return WhodidError("unavailable", f"ClickHouse fails at {what}: {reason}.", "Try again soon.", retry_after_s=2)
     if code in _FORBIDDEN:
         return WhodidError("forbidden", f"ClickHouse refuses {what}: {reason}.", "Only the events can be read.")
     if code in _TOO_LARGE:

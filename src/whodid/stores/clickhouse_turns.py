@@ -84,7 +84,7 @@ class Turns:
         raise WhodidError(
             "unavailable",
             "Other writers take every turn to write to ClickHouse.",
-            "It is tried again.",
+            "Try again soon.",
             retry_after_s=1,
         )
 

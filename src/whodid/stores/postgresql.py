@@ -225,7 +225,7 @@ class PostgreSQLStore:
                 raise WhodidError(
                     "unavailable",
                     "Another writer has held PostgreSQL for a minute.",
-                    "It is tried again.",
+                    "Try again soon.",
                     retry_after_s=1,
                 ) from problem
             raise

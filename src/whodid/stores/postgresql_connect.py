@@ -104,7 +104,7 @@ def translated(problem: psycopg.Error, what: str) -> WhodidError:
         return WhodidError(
             "unavailable",
             f"PostgreSQL does not answer while {what} ({type(problem).__name__}).",
-            "Look at its log and at the address; it is tried again.",
+            "Look at its log and at the address.",
             retry_after_s=1,
         )
     return WhodidError("invalid", f"PostgreSQL refuses {what}: {message}.", problem.diag.message_hint)

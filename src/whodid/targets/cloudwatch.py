@@ -57,8 +57,8 @@ _CODES: Final[dict[str, str]] = {
 _CLOCK_OFF: Final = re.compile("Signature (expired|not yet current)")
 _STATUSES: Final = {400: "invalid", 401: "forbidden", 403: "forbidden", 404: "not_found", 429: "busy"}
 _HINTS: Final = {
-    "busy": "It is tried again after a while.",
-    "unavailable": "It is tried again.",
+    "busy": "It has too much to do: slower, or later, it may go.",
+    "unavailable": "Check the region and the network.",
     "forbidden": "Check the keys, the role and its rights (logs:PutLogEvents, CreateLogGroup, CreateLogStream).",
     "not_found": "Check the region and the log group.",
     "invalid": "Check the options of the target.",
@@ -310,7 +310,7 @@ def explained() -> Iterator[None]:
         code = _CODES.get(told.get("Code", "")) or _STATUSES.get(status, "unavailable")
         hint = _HINTS[code]
         if _CLOCK_OFF.search(said):
-            code, hint = "unavailable", "This machine's clock is off by too much; it is tried again."
+            code, hint = "unavailable", "This machine's clock is off by too much: set it right."
         message = f"CloudWatch says {told.get('Code', 'nothing')}: {said[:300]}"
         raise WhodidError(code, message, hint, retry_after_s=1 if code == "busy" else None) from error
     except (botocore.exceptions.NoCredentialsError, botocore.exceptions.ProfileNotFound) as error:

@@ -274,7 +274,7 @@ class KafkaTarget(BaseTarget):
             raise WhodidError(
                 "unavailable",
                 f"Kafka: {doing} was not answered within {self.options['timeout_s']:g} s{why}.",
-                "Look at brokers and security; it is tried again.",
+                "Look at brokers and security.",
             )
 
     def _retried(self, doing: str, step: Callable[[], T]) -> T:

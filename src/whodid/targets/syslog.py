@@ -230,7 +230,11 @@ class SyslogTarget(BaseTarget):
             raise self._unavailable(doing, str(error) or type(error).__name__) from error
 
     def _unavailable(self, doing: str, why: str) -> WhodidError:
-        return WhodidError("unavailable", f"{self._name}: {doing} failed: {why}.", "It is tried again.")
+        return WhodidError(
+            "unavailable",
+            f"{self._name}: {doing} failed: {why}.",
+            "Check host and port, and whether this machine can reach it.",
+        )
 
 
 def _trust(options: Mapping[str, Any]) -> ssl.SSLContext:

@@ -29,7 +29,7 @@ _HINTS: Final = {
     "forbidden": "The credentials are wrong, or they may not do this.",
     "not_found": "Check the warehouse and the catalog's address.",
     "invalid": "Check the options of the target.",
-    "unavailable": "It is tried again.",
+    "unavailable": "Look at the catalog, the warehouse and the network.",
 }
 _OURS: Final[tuple[type[Exception], ...]] = (
     *(SQLAlchemyError, OSError, ValueError, TypeError, KeyError, ModuleNotFoundError),

@@ -128,7 +128,7 @@ class LakeTable:
                 return
             except CommitFailedException:
                 time.sleep(_PAUSE_S * (attempt + 1) * random.random())  # noqa: S311 - jitter
-        raise WhodidError("busy", f"Others change {self._options['table']} all the time.", "It is tried again.")
+        raise WhodidError("busy", f"Others change {self._options['table']} all the time.", "Try again soon.")
 
     def _opened(self) -> Table:
         try:

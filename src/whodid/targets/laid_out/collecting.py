@@ -38,7 +38,7 @@ _HINTS: Final = {
     "full": "Free some space there; then it goes on by itself.",
     "forbidden": "Let the user of the server write there, then resume the target.",
     "invalid": "Name a folder.",
-    "unavailable": "It is tried again.",
+    "unavailable": "Look at the folder and its disk.",
 }
 
 
@@ -170,7 +170,7 @@ class CollectingTarget(BaseTarget):
 
     def _check(self) -> None:
         if self._cancelled:
-            raise WhodidError("unavailable", "The call was broken off.", "It is tried again.")
+            raise WhodidError("unavailable", "The call was broken off.")
 
     def _take_lock(self) -> None:
         """Of two instances (one that hangs, and its successor) only one writes."""
@@ -179,7 +179,7 @@ class CollectingTarget(BaseTarget):
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise WhodidError(
-                "busy", f"Another instance still writes in {self.working}.", "It is tried again when that is done."
+                "busy", f"Another instance still writes in {self.working}.", "It goes on when that one is done."
             ) from None
 
 
