@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -184,3 +185,15 @@ def test_keys_go_on_counting_while_the_database_is_away_and_it_comes_back(
         time.sleep(0.01)
     assert [user.login for user in directory.users()] == ["ada"]
     directory.close()
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda whole: b"x" * len(whole), lambda whole: whole[:4_096] + b"x" * (len(whole) - 4_096)]
+)
+def test_a_damaged_file_says_how_to_go_on(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "settings.db"
+    Directory.open(f"sqlite:///{path}").close()
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(WhodidError, match=r"settings\.db are damaged") as caught:
+        Directory.open(f"sqlite:///{path}")
+    assert caught.value.code == "internal" and "Put a copy of the file back." in (caught.value.hint or "")

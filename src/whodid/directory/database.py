@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,6 +26,7 @@ from whodid.event import Entity, Event, new_id
 VERSION: Final = 1
 BUSY_TIMEOUT_MS: Final = 10_000
 CONNECT_TIMEOUT_S: Final = 10
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 Dialect = Literal["sqlite", "postgresql"]
 
@@ -44,13 +46,13 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads. Raises WhodidError("unavailable") when the database cannot be reached."""
-        with _told(), self._engine.begin() as connection:
+        with _told(self._engine), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that writes; all of it or nothing is kept."""
-        with _told(), self._writes.begin() as connection:
+        with _told(self._engine), self._writes.begin() as connection:
             yield connection
 
     def insert(self, table: Table) -> Any:
@@ -109,6 +111,8 @@ def open_engine(url: str) -> Engine:
         Temporary: the database cannot be reached.
     WhodidError("conflict")
         A newer whodid made the tables, or the store has not made its tables yet.
+    WhodidError("internal")
+        The file of SQLite is damaged.
     """
     kind, _, rest = url.partition(":")
     if kind == "sqlite":
@@ -118,7 +122,7 @@ def open_engine(url: str) -> Engine:
     else:
         raise WhodidError("invalid", f"A directory cannot be kept in {kind!r}.", "Use sqlite:///PATH or postgresql://…")
     try:
-        with _told(), engine.execution_options(writes=True).begin() as connection:
+        with _told(engine), engine.execution_options(writes=True).begin() as connection:
             _prepare(connection)
     except BaseException:
         engine.dispose()
@@ -226,7 +230,7 @@ def _add_columns(connection: Connection) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(engine: Engine) -> Iterator[None]:
     try:
         yield
     except exc.IntegrityError as error:
@@ -240,4 +244,13 @@ def _told() -> Iterator[None]:
             f"The directory's database did not answer ({type(cause).__name__}).",
             "Look at its log; what was asked did not happen.",
             retry_after_s=1,
+        ) from error
+    except exc.DatabaseError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) not in _DAMAGE:
+            raise
+        raise WhodidError(
+            "internal",
+            f"The settings {engine.url.database} are damaged: {error.orig}.",
+            "Put a copy of the file back. Without one move it away: users, roles, keys, policies and targets have to "
+            "be made again; the events are not in it.",
         ) from error

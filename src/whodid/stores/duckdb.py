@@ -21,7 +21,7 @@ from whodid.journal.base import Array, Batch, behind
 from whodid.journal.crash import point, register
 from whodid.stores import duckdb_engine, duckdb_forget, duckdb_hours, guard
 from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
-from whodid.stores.duckdb_errors import is_fatal, is_of_data, translated
+from whodid.stores.duckdb_errors import damage_told, is_fatal, is_of_data, translated
 from whodid.stores.duckdb_load import LINE_BYTES_MAX, LINE_BYTES_USUAL, OWN_ROWS, Load
 
 register(
@@ -58,6 +58,8 @@ class DuckDBStore:
     ------
     WhodidError("conflict")
         Another process has the file open, or a newer whodid wrote it.
+    WhodidError("internal")
+        The file is damaged.
     """
 
     kind = "duckdb"
@@ -184,6 +186,11 @@ class DuckDBStore:
                 self._connection.close()
 
     def _open(self) -> None:
+        with damage_told():
+            self._connect()
+        self._count(duckdb_hours.WAITING_MAX)
+
+    def _connect(self) -> None:
         self._connection = duckdb_engine.connect(
             self._path,
             journal_path=self._journal_path,
@@ -198,7 +205,6 @@ class DuckDBStore:
         except BaseException:
             self._connection.close()
             raise
-        self._count(duckdb_hours.WAITING_MAX)
 
     def _count(self, waiting_max: int) -> None:
         """Count by the hour when more than so many events wait; what fails is tried again after as many."""

@@ -55,7 +55,7 @@ def connect(
             },
         )
     except duckdb.IOException as problem:
-        if "lock" not in str(problem):
+        if "Could not set lock" not in str(problem):
             raise
         raise WhodidError(
             "conflict",

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -78,6 +79,26 @@ def test_a_second_process_is_told_that_the_store_is_taken(store: DuckDBStore, pa
         [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True, timeout=60
     )
     assert told.stdout.startswith("conflict Another process")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"x" * len(whole),
+        lambda whole: whole[:100_000],
+        lambda whole: whole[:13_000] + b"x" * 1_000 + whole[14_000:],
+        lambda whole: whole[:100_000] + bytes(len(whole) - 100_000),
+    ],
+    ids=["no store", "cut off", "damaged at its beginning", "damaged further on"],
+)
+def test_a_damaged_file_says_how_to_go_on(path: Path, batches: Batches, damage: Callable[[bytes], bytes]) -> None:
+    store = DuckDBStore(path, journal_path=batches.folder)
+    store.write([batches.of(many(1_000))])
+    store.close()
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(WhodidError, match="The store is damaged") as caught:
+        DuckDBStore(path, journal_path=batches.folder)
+    assert caught.value.code == "internal" and "put a copy of both back" in (caught.value.hint or "")
 
 
 def test_an_older_file_is_upgraded_without_loss(path: Path, batches: Batches) -> None:
