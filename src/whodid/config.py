@@ -14,13 +14,15 @@ from whodid.errors import WhodidError
 
 
 class Option(NamedTuple):
-    """One option. `secret` values are never printed."""
+    """One option. `secret` values are never printed; numbers go from `least` to `most`."""
 
     name: str
     default: Any
     unit: str
     help: str
     secret: bool = False
+    least: int = 0
+    most: int = 2**63 - 1
 
     @property
     def env(self) -> str:
@@ -45,13 +47,13 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     Option("journal", "disk", "URL", "disk, or kafka://host:port,…/topic: where events are durable first", secret=True),
     Option("host", "127.0.0.1", "address", "address to listen on; off loopback keys or users are required"),
-    Option("port", 8400, "port", "port to listen on; 0 takes a free one"),
+    Option("port", 8400, "port", "port to listen on; 0 takes a free one", most=65_535),
     Option("server", "", "URL", "for the command line: talk to this server instead of opening the data folder"),
     Option("key", "", "key", "for the command line: key for --server", secret=True),
     Option("secret_key", "", "text", "encrypts stored secrets; else secret.key in the data folder does", secret=True),
-    Option("connections_max", 1_000, "connections", "open connections; more are answered 503"),
-    Option("header_timeout_ms", 10_000, "ms", "a connection has to send its request's headers within this"),
-    Option("body_timeout_ms", 30_000, "ms", "a request's body has to arrive within this; then 408"),
+    Option("connections_max", 1_000, "connections", "open connections; more are answered 503", least=1),
+    Option("header_timeout_ms", 10_000, "ms", "a connection has to send its request's headers within this", least=1),
+    Option("body_timeout_ms", 30_000, "ms", "a request's body has to arrive within this; then 408", least=1),
     Option("segment_bytes_max", 64 * 1024 * 1024, "bytes", "a journal segment is sealed at this size"),
     Option(
         "segment_age_ms_max",
@@ -67,10 +69,10 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "journal kept for targets; those further behind read the store",
     ),
     Option("disk_free_bytes_min", 256 * 1024 * 1024, "bytes", "free disk kept in reserve; below it posts get 507"),
-    Option("duckdb_threads", 2, "threads", "threads of the embedded store"),
+    Option("duckdb_threads", 2, "threads", "threads of the embedded store", least=1),
     Option("duckdb_memory_bytes_max", 1024**3, "bytes", "memory of the embedded store"),
-    Option("query_timeout_ms", 30_000, "ms", "a query is stopped after this"),
-    Option("query_rows_max", 10_000, "rows", "rows of an answer unless the caller asks for another limit"),
+    Option("query_timeout_ms", 30_000, "ms", "a query is stopped after this", least=1),
+    Option("query_rows_max", 10_000, "rows", "rows of an answer unless the caller asks for another limit", least=1),
     Option("public_url", "", "URL", "address that browsers use when a proxy stands before the server: https://…"),
     Option("allowed_origins", "", "URLs", "https://app.example.org,…: pages of these origins may post, and show panes"),
     Option("allowed_hosts", "", "names", "audit.local,…: further names by which browsers may reach it on loopback"),
@@ -116,13 +118,22 @@ class Config:
     @staticmethod
     def _value(option: Option, given: Any) -> Any:
         raw = given if given is not None else os.environ.get(option.env, option.default)
-        if not isinstance(option.default, int) or isinstance(raw, int):
+        if not isinstance(option.default, int):
             return raw
         try:
-            return int(raw)
+            number = int(raw)
         except ValueError:
             raise WhodidError(
                 "invalid",
                 f"{option.name} is {raw!r}, which is no whole number of {option.unit}.",
                 option.help,
             ) from None
+        if not option.least <= number <= option.most:
+            raise WhodidError("invalid", f"{option.name} is {number}; {_bounds(option)}.", option.help)
+        return number
+
+
+def _bounds(option: Option) -> str:
+    if option.most == Option._field_defaults["most"]:
+        return f"it is {option.least} at least"
+    return f"it goes from {option.least} to {option.most}"

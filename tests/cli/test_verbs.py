@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -358,6 +359,13 @@ def test_ctrl_c_ends_a_question_without_a_word(filled: Path) -> None:
         (["import", "s3://bucket/logs", "--follow"], "s3://bucket/logs cannot be followed."),
         (["user", "show", ""], "Nothing is called ''."),
         (["demo", "--events", "-5"], "--events is -5."),
+        (["events", "foo"], "whodid events takes no 'foo'."),
+        (["events", "--server", "nope"], "--server is 'nope', which is no URL."),
+        (["status", "--server", "nope"], "--server is 'nope', which is no URL."),
+        (["report", "users", "--server", "nope"], "--server is 'nope', which is no URL."),
+        (["query", "SELECT 1", "--server", "http://127.0.0.1:1", "--timeout-ms", f"1{'0' * 20}"], "it goes from 1 to"),
+        (["query", "SELECT '\udcff'"], "A text that was given is not UTF-8: it holds the byte 0xff."),
+        (["user", "create", "\udcff"], "A text that was given is not UTF-8: it holds the byte 0xff."),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_done(
@@ -365,6 +373,21 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_done(
 ) -> None:
     assert cli.main([*words, "--data", str(filled)]) == 2
     assert said in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["events"], ["events", "--output", "table"], ["status"], ["--help"]])
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_closed_streams_are_no_error(filled: Path, words: list[str], closed: str) -> None:
+    command = f"{shlex.join([sys.executable, '-m', 'whodid', *words])} {closed}"
+    done = subprocess.run(command, shell=True, env={**os.environ, "WHODID_DATA": str(filled)}, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert bool(done.stdout) == (closed != ">&-")
+
+
+def test_signs_that_an_encoding_lacks_are_written_as_escapes(filled: Path) -> None:
+    command = [sys.executable, "-m", "whodid", "query", "SELECT 'ü→' AS a", "--data", str(filled), "--output", "table"]
+    done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=True)
+    assert rb"\xfc\u2192" in done.stdout
 
 
 def test_an_answer_goes_into_a_pipe_and_through_a_link(filled: Path, tmp_path: Path) -> None:

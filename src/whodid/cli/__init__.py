@@ -7,12 +7,13 @@ which returns None or an exit code: 0 done, 1 failed, 2 wrong use, 3 done in par
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from collections.abc import Sequence
 from typing import Final
 
-from cyclopts import App, CycloptsError, Group, UnknownCommandError
+from cyclopts import App, CycloptsError, Group, UnknownCommandError, UnusedCliTokensError
 
 from whodid import __version__
 from whodid.errors import WhodidError
@@ -104,6 +105,7 @@ app.register_install_completion_command(help="Install completion for your shell 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     gc.set_threshold(*COLLECT_AFTER)
+    _prepare_streams()
     try:
         outcome = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
@@ -121,10 +123,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(_unexpected(error), error)
 
 
+def _prepare_streams() -> None:
+    """Streams that the caller closed lead nowhere; signs that an output's encoding lacks are written as escapes."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115 (it stays open to the end)
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _wrong_use(error: CycloptsError) -> WhodidError:
     chain = " ".join(("whodid", *(error.command_chain or ())))
     if isinstance(error, UnknownCommandError) and chain == "whodid":
         return _unknown_verb((error.unused_tokens or [""])[0])
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        return WhodidError("invalid", f"{chain} takes no {error.unused_tokens[0]!r}.", f"See: {chain} --help")
     return WhodidError("invalid", str(error).strip(), f"See: {chain} --help")
 
 
@@ -140,6 +154,12 @@ def _unexpected(error: Exception) -> WhodidError:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return WhodidError("internal", f"{where}{error.strerror}.")
+    if isinstance(error, UnicodeEncodeError) and (byte := ord(error.object[error.start]) - 0xDC00) in range(
+        0x80, 0x100
+    ):
+        return WhodidError(
+            "invalid", f"A text that was given is not UTF-8: it holds the byte {byte:#x}.", "Give UTF-8."
+        )
     hint = "This should not happen: WHODID_DEBUG=1 shows where it does."
     return WhodidError("internal", f"{type(error).__name__}: {error}", hint)
 

@@ -12,6 +12,7 @@ from whodid.errors import WhodidError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from whodid.config import Config
     from whodid.engine import Engine
 
 
@@ -32,17 +33,31 @@ class ServerAddress(NamedTuple):
         return f"ServerAddress({self.url!r})"
 
 
+def named_server(config: Config) -> ServerAddress | None:
+    """The server that `--server` names. Raises WhodidError("invalid") for what is no URL."""
+    url = config.server.rstrip("/")
+    if url and not url.lower().startswith(("http://", "https://")):
+        raise WhodidError(
+            "invalid",
+            f"--server is {url!r}, which is no URL.",
+            "Write it with http:// or https://: http://127.0.0.1:8400",
+        )
+    return ServerAddress(url, config.key or None) if url else None
+
+
 def server_of(place: Place) -> ServerAddress | None:
     """The server to talk to, or None when the data folder is free.
 
     Raises
     ------
+    WhodidError("invalid")
+        The server that was named is no URL.
     WhodidError("conflict")
         Another process that is no server owns the folder: an import, for example.
     """
     config = place.config()
-    if config.server:
-        return ServerAddress(config.server.rstrip("/"), config.key or None)
+    if (named := named_server(config)) is not None:
+        return named
     from whodid.journal.lock import owner
 
     other = owner(config.data_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from whodid.cli.options import Place
+from whodid.cli.owner import named_server
 
 if TYPE_CHECKING:
     from whodid.reading import Reader
@@ -15,6 +16,6 @@ def reader_of(place: Place) -> Reader:
     from whodid.reading import open as open_reader
 
     config = place.config()
-    if config.server:
-        return open_reader(config.server, config.key or None)
+    if (named := named_server(config)) is not None:
+        return open_reader(named.url, named.key)
     return open_reader(config.data, store=config.store)

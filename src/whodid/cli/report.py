@@ -82,21 +82,14 @@ def report(
         told = answer_of(lake, name, place, parameters)
         table, total = told.table, told.total
     else:
-        with _reader(place) as reader:
+        from whodid.cli.reader import reader_of
+
+        with reader_of(place) as reader:
             answer = reader.report(name, **parameters)
         table, total = answer.arrow(), answer.total
     _print(table, output)
     if total is not None and total > table.num_rows:
         print(f"{table.num_rows:,} of {total:,} rows: see --limit.", file=sys.stderr)
-
-
-def _reader(place: Place) -> Any:
-    from whodid.reading import open as open_reader
-
-    config = place.config()
-    if config.server:
-        return open_reader(config.server, config.key or None)
-    return open_reader(config.data_path, store=config.store)
 
 
 def _listed(found: list[Report]) -> pa.Table:

@@ -163,6 +163,14 @@ def usage(
     )
 
 
+def check_bounds(limit: int, timeout_ms: int) -> None:
+    """Raises WhodidError("invalid") for a limit or a time that makes no sense."""
+    if not 1 <= limit <= ROWS_MAX:
+        raise WhodidError("invalid", f"limit is {limit}; it goes from 1 to {ROWS_MAX:,}.")
+    if not 1 <= timeout_ms <= TIMEOUT_MS_MAX:
+        raise WhodidError("invalid", f"timeout_ms is {timeout_ms}; it goes from 1 to {TIMEOUT_MS_MAX:,}.")
+
+
 def query(
     store: Store,
     sql: str,
@@ -177,10 +185,7 @@ def query(
     ------
     See `Store.query`; WhodidError("invalid") also for a limit or a time that makes no sense.
     """
-    if not 1 <= limit <= ROWS_MAX:
-        raise WhodidError("invalid", f"limit is {limit}; it goes from 1 to {ROWS_MAX:,}.")
-    if not 1 <= timeout_ms <= TIMEOUT_MS_MAX:
-        raise WhodidError("invalid", f"timeout_ms is {timeout_ms}; it goes from 1 to {TIMEOUT_MS_MAX:,}.")
+    check_bounds(limit, timeout_ms)
     answer = store.query(sql, params, limit=limit, timeout_ms=timeout_ms)
     fields = [
         field.with_metadata(JSON_MARK) if field.name in _JSON_COLUMNS and pa.types.is_string(field.type) else field

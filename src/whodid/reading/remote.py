@@ -16,7 +16,7 @@ from whodid.errors import CODES, WhodidError
 from whodid.reading.answer import Answer, UsageAnswer
 from whodid.reading.filters import LISTS, EventFilter, make_filter, split_entity
 from whodid.reading.output import FORMATS
-from whodid.reading.read import PAGE_ROWS, USAGE_PARTS
+from whodid.reading.read import PAGE_ROWS, USAGE_PARTS, check_bounds
 from whodid.reading.reader import LIMIT_DEFAULT, Reader
 
 TIMEOUT_S: Final = 60.0
@@ -49,6 +49,7 @@ class RemoteReader(Reader):
         limit: int = LIMIT_DEFAULT,
         timeout_ms: int = 30_000,
     ) -> Answer:
+        check_bounds(limit, timeout_ms)
         body = {"sql": sql, "params": params, "limit": limit, "timeout_ms": timeout_ms}
         content = msgspec.json.encode(body, enc_hook=str)
         headers = {**_ARROW, "content-type": "application/json"}
