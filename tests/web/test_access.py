@@ -73,6 +73,16 @@ def test_without_a_key_nobody_gets_in(closed: WebServer, route: Route) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "meant"),
+    [("/v1/events/", "/v1/events"), ("//v1/events", "/v1/events"), ("/v1//agent/heartbeat/", "/v1/agent/heartbeat")],
+)
+def test_who_posts_beside_a_door_is_told_where_it_is(server: WebServer, path: str, meant: str) -> None:
+    answer = server.client.post(f"{str(server.client.base_url).rstrip('/')}{path}", json={"type": "x"})
+    assert answer.status_code == 404
+    assert answer.json()["error"]["hint"] == f"Post to {meant}, without a further slash."
+
+
+@pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
         ("GET", "/nothing/here", 404, "not_found"),

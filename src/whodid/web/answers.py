@@ -64,7 +64,7 @@ async def stream_answer(services: Services, tables: Iterator[pa.Table], form: st
 
 def error_answer(request: Req, error: Exception) -> Response[bytes]:
     """Whatever went wrong, in the one shape of errors."""
-    told = told_of(error)
+    told = (_beside_a_door(request) if _is_lost(error) else None) or told_of(error)
     headers = {}
     if told.retry_after_s is not None or (told.kind.temporary and told.kind.status in (429, 503)):
         headers["retry-after"] = str(told.retry_after_s or 1)
@@ -101,6 +101,20 @@ def told_of(error: Exception) -> WhodidError:
         message, hint = messages.get(code, (error.detail[:500] or "The request cannot be read.", "See /docs."))
         return WhodidError(code, message, hint)
     return WhodidError("internal", "Something went wrong here.", "The server's log tells more, under the request_id.")
+
+
+def _is_lost(error: Exception) -> bool:
+    return isinstance(error, HTTPException) and error.status_code in (404, 405)
+
+
+def _beside_a_door(request: Req) -> WhodidError | None:
+    """For what was posted to the address of a door but for a slash: where to post."""
+    from whodid.web.openapi_doors import DOORS
+
+    meant = "/" + "/".join(part for part in request.scope["path"].split("/") if part)
+    if request.method != "POST" or all(meant != door.path for door in DOORS):
+        return None
+    return WhodidError("not_found", "There is nothing at this address.", f"Post to {meant}, without a further slash.")
 
 
 def _attachment(form: str, name: str) -> dict[str, str]:
