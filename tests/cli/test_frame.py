@@ -109,3 +109,4 @@ def test_output_is_ndjson_when_piped_and_follows_the_files_name() -> None:
     assert Output().format() == "ndjson"
     assert Output(to=Path("a.parquet")).format() == "parquet"
     assert Output(to=Path("a.parquet"), output="csv").format() == "csv"
+    assert Output(to=Path("a")).format() == "ndjson"

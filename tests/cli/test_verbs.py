@@ -76,6 +76,15 @@ def test_importing_twice_says_what_was_known(data: Path, capsys: Captured) -> No
     assert "had been read before" in capsys.readouterr().out
     assert cli.main([*arguments, "--again"]) == cli.DONE
     assert "0 new, 5 were known." in capsys.readouterr().out
+    log.rename(log.with_name("audit.log.1"))
+    assert cli.main(["import", str(log.with_name("audit.log.1")), "--data", str(data)]) == cli.DONE
+    assert "1 file had been read before" in capsys.readouterr().out
+
+
+def test_standard_input_is_called_so(data: Path) -> None:
+    command = [sys.executable, "-m", "whodid", "import", "-", "--data", str(data)]
+    done = subprocess.run(command, input=b"[]\n", capture_output=True)
+    assert b"Not read to its end: standard input: standard input looks like no format" in done.stdout
 
 
 @pytest.mark.parametrize("arguments", [["/no/such/file"], [], ["/no/such/*.log"]])
@@ -359,6 +368,8 @@ def test_ctrl_c_ends_a_question_without_a_word(filled: Path) -> None:
         (["import", "s3://bucket/logs", "--follow"], "s3://bucket/logs cannot be followed."),
         (["user", "show", ""], "Nothing is called ''."),
         (["demo", "--events", "-5"], "--events is -5."),
+        (["events", "--to", "a.xlsx"], "No format is known by the ending .xlsx."),
+        (["key", "create", "k", "--scope", "read", "--to", "key.txt"], "No format is known by the ending .txt."),
         (["events", "foo"], "whodid events takes no 'foo'."),
         (["events", "--server", "nope"], "--server is 'nope', which is no URL."),
         (["status", "--server", "nope"], "--server is 'nope', which is no URL."),
@@ -373,6 +384,8 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_done(
 ) -> None:
     assert cli.main([*words, "--data", str(filled)]) == 2
     assert said in capfd.readouterr().err
+    assert cli.main(["key", "list", "--data", str(filled)]) == 0
+    assert capfd.readouterr().out == ""
 
 
 @pytest.mark.parametrize("words", [["events"], ["events", "--output", "table"], ["status"], ["--help"]])

@@ -136,6 +136,14 @@ def test_reading_again_doubles_nothing(sink: KeptSink, checkpoints: Checkpoints,
     assert (sink.sent, len(sink.events)) == (606, 303)
 
 
+def test_reading_again_gives_rejections_the_ids_they_had(sink: KeptSink, checkpoints: Checkpoints, logs: Path) -> None:
+    path = write_as(logs / "audit.log", native_lines(range(3)) + b"nonsense\n" * 2)
+    for again in (False, True, True):
+        run(sink, checkpoints, path, again=again)
+    ids = [reject.id for draft in sink.drafts for reject in draft.rejects]
+    assert (len(ids), len(set(ids))) == (6, 2)
+
+
 def test_a_last_line_without_line_break_is_read_and_read_whole_later(
     sink: KeptSink, checkpoints: Checkpoints, logs: Path
 ) -> None:

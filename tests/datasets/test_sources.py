@@ -90,4 +90,4 @@ def test_the_version_changes_with_the_content(tmp_path: Path) -> None:
 
 def test_standard_input_cannot_be_known_again() -> None:
     source = find(["-"]).sources[0]
-    assert (source.name, source.version, source.size_bytes) == ("-", "", None)
+    assert (source.name, source.version, source.size_bytes) == ("standard input", "", None)

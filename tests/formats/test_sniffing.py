@@ -34,3 +34,23 @@ def test_formats_are_known_by_their_lines(head: bytes, name: str | None) -> None
 def test_formats_are_known_by_their_files_where_lines_tell_nothing() -> None:
     assert formats.sniff(b"{}", "/run/audit/audit.log.3.gz") == "dss-log4j"
     assert formats.sniff(b"", "queries.log") == "dss-apinode"
+
+
+@pytest.mark.parametrize(
+    ("head", "what"),
+    [
+        ('{"type":"login"}\n'.encode("utf-16"), "is UTF-16. Turn it into UTF-8: iconv"),
+        (b'[{"type":"login"}]', "is one JSON array. Turn it into one event a line: jq -c '.[]'"),
+        (b'\xef\xbb\xbf[\n  {"type":"login"},\n  {"type":"logout"}\n]\n', "is one JSON array."),
+        (b'{\n  "type": "login"\n}\n', "is JSON whose objects go over several lines."),
+        (b'{ "type": "login",\n  "user": "ada" }\n', "is JSON whose objects go over several lines."),
+    ],
+)
+def test_events_that_are_not_one_a_line_say_how_to_make_them_so(head: bytes, what: str) -> None:
+    with pytest.raises(WhodidError) as caught:
+        formats.sniff(head, "audit.json")
+    assert str(caught.value).startswith(f"audit.json {what}")
+
+
+def test_a_first_line_that_is_cut_does_not_hide_the_others() -> None:
+    assert formats.sniff(b'{"type":"login",\n{"type":"login"}\n') == "native"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from cyclopts import App, Group, Parameter
 
@@ -14,6 +14,14 @@ from whodid.errors import WhodidError
 
 Format = Literal["table", "json", "ndjson", "csv", "parquet", "arrow"]
 BINARY_FORMATS = ("parquet", "arrow")
+FORMATS_BY_ENDING: Final[dict[str, Format]] = {
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+}
 
 
 def verb(name: str, examples: str, **more: Any) -> App:
@@ -65,7 +73,18 @@ class PlaceBesideKey(Place):
     )
 
 
-@Parameter(name="*", group=_OUTPUT)
+def _check_ending(_: object, given: Output) -> None:
+    """Before anything is done: an answer that has nowhere to go may hold a secret that is told once."""
+    ending = given.to.suffix.lower() if given.to is not None else ""
+    if given.output is None and ending and ending not in FORMATS_BY_ENDING:
+        raise WhodidError(
+            "invalid",
+            f"No format is known by the ending {ending}.",
+            f"Name the file with one of {', '.join(FORMATS_BY_ENDING)}, or add: --output FORMAT",
+        )
+
+
+@Parameter(name="*", group=_OUTPUT, validator=_check_ending)
 @dataclass(frozen=True, kw_only=True)
 class Output:
     """How answers are written: a table on a terminal, else NDJSON, unless said otherwise."""
@@ -90,17 +109,7 @@ class Output:
         return chosen
 
     def _by_name(self) -> Format | None:
-        if self.to is None:
-            return None
-        names: dict[str, Format] = {
-            ".json": "json",
-            ".ndjson": "ndjson",
-            ".jsonl": "ndjson",
-            ".csv": "csv",
-            ".parquet": "parquet",
-            ".arrow": "arrow",
-        }
-        return names.get(self.to.suffix.lower())
+        return FORMATS_BY_ENDING.get(self.to.suffix.lower()) if self.to is not None else None
 
 
 @Parameter(name="*", group=_OUTPUT)

@@ -137,6 +137,8 @@ class Importer:
             if reading.place.offset_bytes:
                 done.outcome = "continued"
             self._pump(reading, final)
+            if done.outcome == "continued" and not (done.events or done.rejected):
+                done.outcome = "skipped"
         finally:
             opened.close()
 
@@ -149,8 +151,8 @@ class Importer:
         """Go to where the file was read to, if it is known; else to its start, with a mark of its own."""
         begun = None
         for mark in self._candidates(source, opened):
-            if not mark.offset_bytes:
-                # Nothing of it was read: it only tells that this file has a number.
+            if self._again or not mark.offset_bytes:
+                # It only tells the file's number: its rejections have the same ids again.
                 begun = begun or (mark.id if mark.name == source.name else None)
                 continue
             place = mark.fits(opened.stream)
@@ -174,7 +176,7 @@ class Importer:
         return _Reading(source, opened, done, mark, place, known, opened.bytes_read(place.offset_bytes))
 
     def _candidates(self, source: Source, opened: Opened) -> list[Mark]:
-        if self._checkpoints is None or self._again or not source.version:
+        if self._checkpoints is None or not source.version:
             return []
         return [mark for mark in self._checkpoints.candidates(opened.head) if self._format in (None, mark.format)]
 

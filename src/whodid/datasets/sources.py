@@ -95,7 +95,7 @@ def clean_name(path: Path | str) -> str:
 
 def _find_one(path: str, endpoint: str | None) -> Iterator[Source | Problem]:
     if path == "-":
-        yield Source(name="-", size_bytes=None, version="", open=_standard_input)
+        yield Source(name="standard input", size_bytes=None, version="", open=_standard_input)
     elif path.startswith("s3://"):
         from whodid.datasets.s3 import list_objects
 

@@ -10,7 +10,7 @@ from whodid.formats.base import Decoder, Encoder
 from whodid.formats.dss import DssDecoder
 from whodid.formats.dss_encode import DssEncoder
 from whodid.formats.native import NativeDecoder, NativeEncoder
-from whodid.formats.sniffing import shape_of
+from whodid.formats.sniffing import oddity_of, shape_of
 
 
 class Format(NamedTuple):
@@ -45,13 +45,16 @@ def sniff(head: bytes, filename: str | None = None) -> str:
     Raises
     ------
     WhodidError("invalid")
-        They look like none; name the format instead.
+        They look like none: it says how to make them one, or to name the format instead.
     """
+    what = filename or "The input"
+    if (oddity := oddity_of(head)) is not None:
+        raise WhodidError("invalid", f"{what} is {oddity.what}.", oddity.way_out)
     found = shape_of(head, filename)
     if found is None:
         raise WhodidError(
             "invalid",
-            f"{filename or 'The input'} looks like no format that is known here.",
+            f"{what} looks like no format that is known here.",
             f"Name it with --format: {', '.join(FORMATS)}.",
         )
     return found

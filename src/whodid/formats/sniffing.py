@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import PurePath
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -14,18 +15,48 @@ from whodid.formats.text import BYTE_ORDER_MARK, readable_bytes
 _LINES_MAX: Final = 50
 _FIELDS: Final = msgspec.json.Decoder(dict[str, Raw])
 _APINODE_TIME: Final = re.compile(rb'"\d{4}/\d\d/\d\d-')
+# A line that opens an object and ends before it does.
+_OPENING: Final = re.compile(rb'\{\s*("\w+"\s*:.*,)?\s*')
 _FILENAMES: Final = ((re.compile(r"audit\.log"), "dss-log4j"), (re.compile(r"queries\.log"), "dss-apinode"))
+
+
+class Oddity(NamedTuple):
+    """What a file is that holds events, but not one a line; and how to turn it into lines."""
+
+    what: str
+    way_out: str
+
+
+_UTF_16: Final = Oddity("UTF-16", "Turn it into UTF-8: iconv -f UTF-16 -t UTF-8 FILE | whodid import -")
+_ARRAY: Final = Oddity("one JSON array", "Turn it into one event a line: jq -c '.[]' FILE | whodid import -")
+_SPREAD: Final = Oddity(
+    "JSON whose objects go over several lines", "Turn it into one event a line: jq -c . FILE | whodid import -"
+)
+
+
+def oddity_of(head: bytes) -> Oddity | None:
+    """What the first bytes of a file look like, where no format reads that line by line; else None."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _UTF_16
+    text = head.removeprefix(BYTE_ORDER_MARK).lstrip()
+    if text.startswith(b"[") and text[1:].lstrip().startswith(b"{"):
+        return _ARRAY
+    first, line_break, _ = text.partition(b"\n")
+    is_spread = line_break and _OPENING.fullmatch(first) and _shape_of_lines(head) is None
+    return _SPREAD if is_spread else None
 
 
 def shape_of(head: bytes, filename: str | None = None) -> str | None:
     """The format of the first line that tells; else what the file's name says; None if nothing does."""
-    lines = head.removeprefix(BYTE_ORDER_MARK).split(b"\n")[:_LINES_MAX]
-    for line in lines:
-        found = _shape_of_line(line.strip())
-        if found is not None:
-            return found
+    if (found := _shape_of_lines(head)) is not None:
+        return found
     name = PurePath(filename).name if filename else ""
     return next((found for pattern, found in _FILENAMES if pattern.search(name)), None)
+
+
+def _shape_of_lines(head: bytes) -> str | None:
+    lines = head.removeprefix(BYTE_ORDER_MARK).split(b"\n")[:_LINES_MAX]
+    return next(filter(None, (_shape_of_line(line.strip()) for line in lines)), None)
 
 
 def _shape_of_line(line: bytes) -> str | None:
