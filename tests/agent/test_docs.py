@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.agents import AgentProcess
 from whodid.agent.settings import Settings
 from whodid.cli.agent import app
 
@@ -50,6 +51,12 @@ def test_the_example_works_as_it_stands(tmp_path: Path, free_port: int) -> None:
     assert lines[0]["origAddress"] == "127.0.0.1"
     assert lines[0]["serverTimestamp"] == "2026-02-19T15:05:02.441+0000"
     assert not (tmp_path / "queries").exists() or not list((tmp_path / "queries").rglob("*.json.gz"))
+
+
+def test_a_file_that_is_missing_is_told_when_it_is_read_once(tmp_path: Path) -> None:
+    agent = AgentProcess(tmp_path / "state", [tmp_path / "audit.log"], ["http://127.0.0.1:1"], "--once")
+    assert agent.run() == 1
+    assert "audit.log (live) cannot be read: No such file or directory" in agent.said()
 
 
 def test_every_option_is_in_the_help() -> None:

@@ -137,6 +137,7 @@ def test_a_target_can_begin_with_what_is_stored(running: Watched, start: str) ->
     running.settled()
     got = [one for one in other.ids if one in {*old, *recent, *later}]
     assert got == ([*old, *recent, *later] if start == "beginning" else [*recent, *later])
+    assert running.dispatch.book.row("lake").start == (start if start == "beginning" else "2020-01-01T00:00:00Z")
 
 
 def test_making_targets_while_events_come_in_loses_and_doubles_nothing(running: Watched) -> None:

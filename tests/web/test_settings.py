@@ -40,6 +40,9 @@ def test_users_are_made_changed_and_deleted(server: WebServer) -> None:
     assert (changed["first_name"], changed["last_name"], changed["email"]) == ("Mia", "Muster", None)
     assert server.client.get(path).json()["groups"] == []
     assert "DOMAIN/mia" in [one["login"] for one in server.client.get("/v1/users?text=muster").json()["users"]]
+    refused = server.client.patch(path, json={"email": "notmail"})
+    assert refused.status_code == 400 and "'notmail' is no mail address." in refused.json()["error"]["message"]
+    assert server.client.post("/v1/users", json={"login": "x", "email": "x@"}).status_code == 400
     assert server.client.delete(path).status_code == 200
     assert server.client.get(path).status_code == 404
     assert any(one["user"] == "api:owner of the data folder" for one in server.recorded("user-changed"))

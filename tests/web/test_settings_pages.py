@@ -41,6 +41,8 @@ def test_a_user_is_added_changed_and_deleted_on_its_pages(admin: httpx.Client, s
     where = done(posted(admin, "/settings/add/users", login="ada", name="Ada", email="ada@example.org"))
     assert where.startswith("/settings/users/ada?done=ada+is+added")
     assert "ada is added" in admin.get(where).text
+    refused = posted(admin, "/settings/users/ada", name="Ada L.", email="notmail")
+    assert refused.status_code == 400 and "is no mail address." in refused.text
     done(posted(admin, "/settings/users/ada", name="Ada L.", first_name="Ada", email="ada@example.org"))
     assert server.engine.directory.user("ada").name == "Ada L."
     done(posted(admin, "/settings/users/ada/roles", role="reader", projects="CHEM\nBIO", own="1"))

@@ -114,7 +114,10 @@ class Reading:
             while self._read_old(importer, settled_s=0):
                 pass
         with self._importer("live") as importer:
-            for source in find(live_files(self._settings.paths)).sources:
+            found = find(live_files(self._settings.paths))
+            for missing in found.problems:
+                self._note("live", missing.message, missing.name)
+            for source in found.sources:
                 self._note("live", importer.read(source, final=False).reason, source.name)
             importer.flush()
 

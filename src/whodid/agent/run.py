@@ -62,12 +62,12 @@ class Agent:
             self.reading.start()
 
     def once(self, give_up: threading.Event) -> bool:
-        """Read what there is and send it; False when `give_up` came first."""
+        """Read what there is and send it; False when `give_up` came first, or a file could not be read."""
         self.reading.once()
         while self.outbox.first() is not None:
             if give_up.wait(0.02):
                 return False
-        return True
+        return not self.reading.failed
 
     def close(self) -> None:
         self.reading.close()

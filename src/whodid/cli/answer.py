@@ -61,9 +61,32 @@ def show_rows(rows: Sequence[dict[str, Any]], output: Output, *, columns: Sequen
     if not rows and output.format() == "table":
         note("There are none.")
         return
+    table = _table(rows) if rows else pa.table({name: pa.array([], pa.string()) for name in columns})
     filled = [name for name in columns if any(row.get(name) not in (None, [], "") for row in rows)]
-    empty = pa.table({name: pa.array([], pa.string()) for name in columns})
-    show_table(pa.Table.from_pylist(list(rows)) if rows else empty, output, columns=filled)
+    show_table(table, output, columns=filled)
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """Rows as a table; what has parts is JSON, so that each row has the parts that it was given and no other."""
+    import pyarrow as pa
+
+    from whodid.reading.cells import encode
+    from whodid.reading.read import JSON_MARK
+
+    fields, arrays = [], []
+    for name in rows[0]:
+        values = [row.get(name) for row in rows]
+        has_parts = any(map(_has_parts, values))
+        array = pa.array(
+            [None if value is None else encode(value).decode() for value in values] if has_parts else values
+        )
+        fields.append(pa.field(name, array.type, metadata=JSON_MARK if has_parts else None))
+        arrays.append(array)
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _has_parts(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and any(map(_has_parts, value)))
 
 
 def show_one(row: dict[str, Any], output: Output) -> None:

@@ -36,7 +36,7 @@ Names = list[str] | None
 def create(
     name: Annotated[str, Parameter(help="The program that uses it.")],
     *,
-    scope: Annotated[list[str], Parameter(help="write, read or admin; several times for several.")],
+    scope: Annotated[list[str], Parameter(help="write, read or admin, several times for several; or scim alone.")],
     topic: Annotated[Names, Parameter(help="May write events of this topic only.")] = None,
     node: Annotated[Names, Parameter(help="May write events of this node only.")] = None,
     routing_key: Annotated[Names, Parameter(help="May write events of this routing key only.")] = None,

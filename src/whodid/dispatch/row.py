@@ -102,7 +102,7 @@ class TargetRow(Struct, kw_only=True, frozen=True, omit_defaults=True):
     @property
     def since(self) -> datetime | None:
         """The time (UTC, without zone) from which events before the boundary are sent; None for all of them."""
-        return None if self.start in ("now", "beginning") else datetime.fromisoformat(self.start)
+        return None if self.start in ("now", "beginning") else datetime.fromisoformat(self.start).replace(tzinfo=None)
 
     def begins_at(self, receiver: str, own: str) -> int:
         """Where process `own` begins with a receiver's events: behind this `seq`."""
@@ -160,10 +160,10 @@ def check(row: TargetRow) -> None:
 
 
 def start_of(text: str, now: datetime) -> str:
-    """`now`, `beginning`, or the time that `text` means (`2026-06-01`, `30d`), as it is stored."""
+    """`now`, `beginning`, or the time that `text` means (`2026-06-01`, `30d`), as it is stored: in UTC."""
     if text in ("now", "beginning"):
         return text
-    return instant(text, name="start", now=now).isoformat()
+    return f"{instant(text, name='start', now=now).isoformat()}Z"
 
 
 def read_options(options: Sequence[TargetOption], given: Mapping[str, Any]) -> dict[str, Any]:

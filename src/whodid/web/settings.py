@@ -9,6 +9,8 @@ import msgspec
 from litestar import Response
 from msgspec import Struct
 
+from whodid.delivery.mail import checked_address
+from whodid.errors import about
 from whodid.web.answers import json_answer
 from whodid.web.requests import Req, body_of, bounded, caller_of, name_of, one, query_of, segments, services_of
 
@@ -105,7 +107,7 @@ async def show_user(request: Req) -> Response[bytes]:
 async def create_user(request: Req) -> Response[bytes]:
     """Make a user, or take one over that events mention. The first one ends access without a key."""
     new, services = await body_of(request, NewUser), services_of(request)
-    user = await services.call(services.directory.create_user, by=_by(request), **_given(new))
+    user = await services.call(services.directory.create_user, by=_by(request), **profile(_given(new)))
     return json_answer(msgspec.to_builtins(user), status=201)
 
 
@@ -113,9 +115,8 @@ async def change_user(request: Req) -> Response[bytes]:
     """Change what is known of a user; what is left out stays."""
     fields, services = await body_of(request, UserFields), services_of(request)
     directory, login = services.directory, segments(request)[2]
-    return json_answer(
-        msgspec.to_builtins(await services.call(directory.change_user, login, by=_by(request), **_given(fields)))
-    )
+    user = await services.call(directory.change_user, login, by=_by(request), **profile(_given(fields)))
+    return json_answer(msgspec.to_builtins(user))
 
 
 async def delete_user(request: Req) -> Response[bytes]:
@@ -186,6 +187,14 @@ async def remove_member(request: Req) -> Response[bytes]:
     directory, user, group = services.directory, one(given, "user") or None, one(given, "group") or None
     await services.call(directory.remove_member, name, user=user, subgroup=group, by=_by(request))
     return _listed("members", await services.call(directory.members, name))
+
+
+def profile(given: dict[str, Any]) -> dict[str, Any]:
+    """What somebody wrote of a user. Raises WhodidError("invalid") for an address that is none of mail."""
+    if given.get("email"):
+        with about("email"):
+            checked_address(given["email"])
+    return given
 
 
 def _given(fields: Struct) -> dict[str, Any]:

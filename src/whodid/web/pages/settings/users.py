@@ -28,6 +28,7 @@ from whodid.web.pages.settings.common import (
 )
 from whodid.web.pages.settings.roles import ROLE_FIELDS, granted, limits_of
 from whodid.web.requests import Req, number, segments, services_of
+from whodid.web.settings import profile
 
 ROWS: Final = 200
 HERE: Final = "/settings/users"
@@ -106,7 +107,7 @@ async def create_user(request: Req) -> Response[bytes]:
     services, given = services_of(request), await sent(request)
 
     async def work(values: dict[str, Any]) -> Response[bytes]:
-        user = await services.call(services.directory.create_user, by=by(request), **values)
+        user = await services.call(services.directory.create_user, by=by(request), **profile(values))
         return to(f"{HERE}/{segment(user.login)}", f"{user.login} is added. Give a role and a way to sign in below.")
 
     return await tried(request, "user", NEW, given, work, lambda failed: new_user(request, failed))
@@ -185,7 +186,7 @@ async def change_user(request: Req) -> Response[bytes]:
     services, login, given = services_of(request), segments(request)[2], await sent(request)
 
     async def work(values: dict[str, Any]) -> Response[bytes]:
-        await services.call(services.directory.change_user, login, by=by(request), **values)
+        await services.call(services.directory.change_user, login, by=by(request), **profile(values))
         return to(f"{HERE}/{segment(login)}", "Kept.")
 
     return await tried(request, "user", PROFILE, given, work, lambda failed: user(request, failed))
