@@ -54,7 +54,7 @@ def translated(problem: Exception, what: str) -> WhodidError:
             "internal",
             f"The store is damaged: {_first_line(text)}.",
             "Take events.duckdb and events.duckdb.wal away and put a copy of both back. Without a copy the next start "
-            "makes a store of what the journal still has, and files come again by: whodid import --again",
+            "makes a new store, with what was not stored yet; files come again by: whodid import --again",
         )
     if any(sign in text for sign in _NO_SPACE):
         return WhodidError("full", f"There is no space left for {what}: {_first_line(text)}", retry_after_s=5)
