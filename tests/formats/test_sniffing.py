@@ -7,6 +7,7 @@ import pytest
 from support.dss import APINODE, BARE, EVENT_SERVER, LOG4J, line
 from whodid import formats
 from whodid.errors import WhodidError
+from whodid.formats.sniffing import is_spread
 
 
 @pytest.mark.parametrize(
@@ -36,20 +37,30 @@ def test_formats_are_known_by_their_files_where_lines_tell_nothing() -> None:
     assert formats.sniff(b"", "queries.log") == "dss-apinode"
 
 
+def test_utf_16_says_how_to_turn_it_into_utf_8() -> None:
+    with pytest.raises(WhodidError) as caught:
+        formats.sniff('{"type":"login"}\n'.encode("utf-16"), "audit.json")
+    assert str(caught.value).startswith("audit.json is UTF-16. Turn it into UTF-8: iconv")
+
+
 @pytest.mark.parametrize(
-    ("head", "what"),
+    ("head", "spread"),
     [
-        ('{"type":"login"}\n'.encode("utf-16"), "is UTF-16. Turn it into UTF-8: iconv"),
-        (b'[{"type":"login"}]', "is one JSON array. Turn it into one event a line: jq -c '.[]'"),
-        (b'\xef\xbb\xbf[\n  {"type":"login"},\n  {"type":"logout"}\n]\n', "is one JSON array."),
-        (b'{\n  "type": "login"\n}\n', "is JSON whose objects go over several lines."),
-        (b'{ "type": "login",\n  "user": "ada" }\n', "is JSON whose objects go over several lines."),
+        (b'[{"type":"login"}]', True),
+        (b'\xef\xbb\xbf[\n  {"type":"login"},\n  {"type":"logout"}\n]\n', True),
+        (b"[\n", True),
+        (b'{\n  "type": "login"\n}\n', True),
+        (b'{ "type": "login",\n  "user": "ada" }\n', True),
+        (b'{"type":"login"}\n', False),
+        (b'{"type":"login",\n{"type":"login"}\n', False),
+        (b'{"id":"1","type":"login"', False),
+        (b'[2026-05-01] {"type":"login"}\n', False),
+        (line(LOG4J), False),
+        (b"", False),
     ],
 )
-def test_events_that_are_not_one_a_line_say_how_to_make_them_so(head: bytes, what: str) -> None:
-    with pytest.raises(WhodidError) as caught:
-        formats.sniff(head, "audit.json")
-    assert str(caught.value).startswith(f"audit.json {what}")
+def test_events_in_arrays_and_over_several_lines_are_told_from_lines(head: bytes, spread: bool) -> None:
+    assert is_spread(head) is spread
 
 
 def test_a_first_line_that_is_cut_does_not_hide_the_others() -> None:

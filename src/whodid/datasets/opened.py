@@ -1,4 +1,4 @@
-"""A source that is open: decompressed, with its first bytes known, and able to begin again."""
+"""A source that is open: decompressed, one event a line, with its first bytes known, and able to begin again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import BinaryIO, Final
 from whodid import formats
 from whodid.datasets.checkpoint import read_exactly
 from whodid.datasets.sources import Source
-from whodid.formats import compression
+from whodid.formats import compression, one_a_line
+from whodid.formats.sniffing import is_spread
 
 HEAD_BYTES: Final = 64 * 1024
 
@@ -77,6 +78,10 @@ class Opened:
                 self.head, self.stream = start, raw
             else:
                 self.head, self.stream = start, _Again(start, raw)
+            if is_spread(self.head):
+                stream = one_a_line.open_stream(self.stream)
+                self.head = read_exactly(stream, HEAD_BYTES)
+                self.stream = _Again(self.head, stream)
         except BaseException:
             raw.close()
             raise

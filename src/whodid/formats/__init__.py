@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -10,7 +11,7 @@ from whodid.formats.base import Decoder, Encoder
 from whodid.formats.dss import DssDecoder
 from whodid.formats.dss_encode import DssEncoder
 from whodid.formats.native import NativeDecoder, NativeEncoder
-from whodid.formats.sniffing import oddity_of, shape_of
+from whodid.formats.sniffing import shape_of
 
 
 class Format(NamedTuple):
@@ -48,8 +49,10 @@ def sniff(head: bytes, filename: str | None = None) -> str:
         They look like none: it says how to make them one, or to name the format instead.
     """
     what = filename or "The input"
-    if (oddity := oddity_of(head)) is not None:
-        raise WhodidError("invalid", f"{what} is {oddity.what}.", oddity.way_out)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise WhodidError(
+            "invalid", f"{what} is UTF-16.", "Turn it into UTF-8: iconv -f UTF-16 -t UTF-8 FILE | whodid import -"
+        )
     found = shape_of(head, filename)
     if found is None:
         raise WhodidError(

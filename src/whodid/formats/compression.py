@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO, Final, cast
 
@@ -11,6 +10,7 @@ import zstandard
 from isal import isal_zlib
 
 from whodid.errors import WhodidError
+from whodid.formats.pieces import Pieces
 
 GZIP: Final = b"\x1f\x8b"
 ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
@@ -42,63 +42,7 @@ def open_stream(stream: BinaryIO) -> BinaryIO:
     while len(head) < 4 and (more := stream.read(4 - len(head))):
         head += more
     pieces = _PIECES.get(compression_of(head) or "", _plain)
-    return cast("BinaryIO", _Pieces(pieces, head, stream))
-
-
-class _Pieces(io.RawIOBase):
-    """What a generator of pieces gives, as a stream whose failure does not take what came before it along."""
-
-    def __init__(self, pieces: Callable[[_Read], Iterator[bytes]], head: bytes, stream: BinaryIO):
-        self._head = head
-        self._stream = stream
-        self._pieces = pieces(self._next)
-        self._left = memoryview(b"")
-        self._error: WhodidError | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int | None = -1) -> bytes:
-        wanted = sys.maxsize if size is None or size < 0 else size
-        found: list[memoryview] = []
-        while wanted > 0 and self._fill(raising=not found):
-            found.append(self._left[:wanted])
-            self._left = self._left[wanted:]
-            wanted -= len(found[-1])
-        return b"".join(found)
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # of all buffers only this kind is given
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def peek(self, size: int = 0) -> bytes:
-        """Some of what comes next; makes lines quick."""
-        return bytes(self._left[: max(size, 8192)]) if self._fill(raising=True) else b""
-
-    def _fill(self, *, raising: bool) -> bool:
-        """Whether there is more to give; an error waits until what was gathered has been given."""
-        while not self._left and self._error is None:
-            try:
-                self._left = memoryview(next(self._pieces))
-            except StopIteration:
-                return False
-            except WhodidError as error:
-                self._error = error
-        if not self._left and self._error is not None and raising:
-            raise self._error
-        return bool(self._left)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._stream.close()
-        super().close()
-
-    def _next(self, size: int) -> bytes:
-        if self._head:
-            head, self._head = self._head, b""
-            return head
-        return self._stream.read(size)
+    return cast("BinaryIO", Pieces(pieces, head, stream))
 
 
 def decompress(data: bytes, encoding: str, limit_bytes: int) -> bytes:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from pathlib import PurePath
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec import Raw
@@ -20,30 +19,13 @@ _OPENING: Final = re.compile(rb'\{\s*("\w+"\s*:.*,)?\s*')
 _FILENAMES: Final = ((re.compile(r"audit\.log"), "dss-log4j"), (re.compile(r"queries\.log"), "dss-apinode"))
 
 
-class Oddity(NamedTuple):
-    """What a file is that holds events, but not one a line; and how to turn it into lines."""
-
-    what: str
-    way_out: str
-
-
-_UTF_16: Final = Oddity("UTF-16", "Turn it into UTF-8: iconv -f UTF-16 -t UTF-8 FILE | whodid import -")
-_ARRAY: Final = Oddity("one JSON array", "Turn it into one event a line: jq -c '.[]' FILE | whodid import -")
-_SPREAD: Final = Oddity(
-    "JSON whose objects go over several lines", "Turn it into one event a line: jq -c . FILE | whodid import -"
-)
-
-
-def oddity_of(head: bytes) -> Oddity | None:
-    """What the first bytes of a file look like, where no format reads that line by line; else None."""
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return _UTF_16
+def is_spread(head: bytes) -> bool:
+    """Whether the first bytes of a file look like JSON whose events lie in an array or go over several lines."""
     text = head.removeprefix(BYTE_ORDER_MARK).lstrip()
-    if text.startswith(b"[") and text[1:].lstrip().startswith(b"{"):
-        return _ARRAY
+    if text.startswith(b"["):
+        return text[1:].lstrip()[:1] in (b"", b"{", b"]")
     first, line_break, _ = text.partition(b"\n")
-    is_spread = line_break and _OPENING.fullmatch(first) and _shape_of_lines(head) is None
-    return _SPREAD if is_spread else None
+    return bool(line_break and _OPENING.fullmatch(first)) and _shape_of_lines(head) is None
 
 
 def shape_of(head: bytes, filename: str | None = None) -> str | None:
