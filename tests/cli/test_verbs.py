@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -205,6 +206,14 @@ def test_query_refuses_what_is_not_reading(sql: str, filled: Path, capsys: Captu
     assert captured.out == ""
     assert captured.err.startswith("whodid: ")
     assert "Traceback" not in captured.err
+
+
+def test_status_tells_what_the_store_lacks(filled: Path, data: Path, capsys: Captured) -> None:
+    shutil.copytree(filled, data)
+    (data / "events.duckdb").unlink()
+    assert cli.main(["status", "--data", str(data)]) == cli.DONE
+    out = capsys.readouterr().out
+    assert "missing    Batch" in out and "docs/retention.md" in out
 
 
 def test_status_for_people_and_programs(filled: Path, capsys: Captured) -> None:

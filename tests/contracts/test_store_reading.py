@@ -13,7 +13,10 @@ from support.batches import Batches
 from support.events import FULL, START, event, many
 from support.stores import ids
 from whodid.errors import WhodidError
-from whodid.stores.base import Store
+from whodid.event import Rejection
+from whodid.reading.read import missing
+from whodid.stores.base import MISSING, Store
+from whodid.stores.writer_batches import Apology
 
 
 def test_parameters_by_name_and_by_position(store: Store, batches: Batches) -> None:
@@ -28,6 +31,13 @@ def test_times_can_be_compared_with_parameters(store: Store, batches: Batches) -
     store.write([batches.of(many(10))])
     found = store.query("SELECT count(*) AS n FROM events WHERE time >= $since", {"since": START.replace(tzinfo=None)})
     assert found.table.to_pylist() == [{"n": 10}]
+
+
+def test_what_went_to_another_store_is_found_among_the_rejections(store: Store, batches: Batches) -> None:
+    batch = batches.of([event()], rejects=[Rejection(index=0, code="not_json", message="No JSON.")])
+    store.write([batch, Apology(batches.receiver, 7, "Batches 2 to 7 are elsewhere.", code=MISSING)])
+    assert store.position(batches.receiver) == 7
+    assert [one["message"] for one in missing(store).table.to_pylist()] == ["Batches 2 to 7 are elsewhere."]
 
 
 def test_answers_are_cut_at_the_limit(store: Store, batches: Batches) -> None:

@@ -138,10 +138,18 @@ def test_a_store_that_is_older_than_the_journal_goes_on_with_what_comes(
     try:
         later.start()
         later.flush(5)
-        assert "The store knows of batches up to 0, the journal let go of 3" in caplog.text
+        assert "Batches 1 to 3 of receiver" in caplog.text
+        assert later.status().missing == 3
         append(journal, many(2))
         later.flush(10)
         assert other.stats().events == 2
+        told = other.query("SELECT code, message FROM rejected_events", trusted=True).table.to_pylist()
+        assert [one["code"] for one in told] == ["missing"] and "Batches 1 to 3" in told[0]["message"]
+        later.close(drain_s=0)
+        again = StoreWriter(journal, other)
+        again.start()
+        again.close(drain_s=5)
+        assert again.status().missing == 0, "it is told once"
     finally:
         later.close(drain_s=0)
         other.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from support.journals import draft, open_journal
 from support.web import WebServer
 from whodid.errors import WhodidError
-from whodid.event import Rejection
+from whodid.event import Event, Rejection, new_id
 
 
 def test_the_status_tells_journal_writer_and_store(server: WebServer) -> None:
@@ -95,6 +96,26 @@ def test_what_was_damaged_in_the_journal_is_told(tmp_path: Path, state: str) -> 
         assert told["path"].endswith(".corrupt")
     finally:
         running.close()
+
+
+def test_what_went_to_another_store_is_told(tmp_path: Path) -> None:
+    before = WebServer(tmp_path)
+    before.store([Event(id=new_id(), time=datetime.now(UTC), type="login", user="ada")])
+    before.close()
+    for file in tmp_path.glob("events.duckdb*"):
+        file.unlink()
+    for _ in range(2):
+        running = WebServer(tmp_path)
+        try:
+            running.engine.flush()
+            told = running.client.get("/v1/status").json()
+            assert told["ready"] and "went to another store" in told["missing"][0]["message"]
+            page = running.client.get("/settings/status").text
+            assert "went to another store" in page and "Import what that store or a target has" in page
+            assert "whodid_missing_batches_total" in running.client.get("/metrics").text
+            running.store([Event(id=new_id(), time=datetime.now(UTC), type="login", user="bob")])
+        finally:
+            running.close()
 
 
 def test_metrics_are_in_the_form_of_prometheus(server: WebServer) -> None:

@@ -104,6 +104,10 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "receiver", printable(_receiver(one, own=journal["receiver"]))
     for problem in told.get("problems", ()):
         yield "problem", printable(problem)
+    for gap in told.get("missing", ()):
+        yield "missing", printable(f"{gap['message']} Found {_time(gap['found_at'])} UTC.")
+    if told.get("missing"):
+        yield "", "import what that store has, or put it back: docs/retention.md"
     for item in journal["quarantine"]:
         yield "put aside", printable(", ".join(f"{name} {value}" for name, value in item.items()))
 

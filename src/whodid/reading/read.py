@@ -24,7 +24,7 @@ from whodid.reading.selection import Between, Groups, Selection, finding, select
 from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reading.sight import condition as seen_by
 from whodid.reading.times import instant
-from whodid.stores.base import COLUMNS, Result, Store
+from whodid.stores.base import COLUMNS, MISSING, Result, Store
 
 PAGE_ROWS: Final = 10_000
 TOP_ROWS: Final = 20
@@ -35,6 +35,7 @@ ROWS_MAX: Final = 10_000_000
 TIMEOUT_MS: Final = 30_000
 TIMEOUT_MS_MAX: Final = 600_000
 SPAN_DEFAULT: Final = "7d"
+MISSING_SPAN: Final = timedelta(days=30)
 
 # What usage tells, and the file in sql/ that defines each part.
 USAGE_PARTS: Final = ("numbers", "by_day", "by_type", "top_users", "top_entities", "top_errors", "durations")
@@ -200,6 +201,13 @@ def rejects(store: Store, *, limit: int = 100, offset: int = 0, timeout_ms: int 
         raise WhodidError("invalid", f"limit goes from 1 to {PAGE_ROWS:,}, offset from 0 to {ROWS_MAX:,}.")
     sql = statement("rejects", source=dialect_of(store.kind).rejected_events, limit=str(limit + 1), offset=str(offset))
     return store.query(sql, limit=limit, timeout_ms=timeout_ms, trusted=True)
+
+
+def missing(store: Store) -> Result:
+    """What the store was found to lack in the last `MISSING_SPAN`, the latest first: columns of `sql/missing.sql`."""
+    sql = statement("missing", source=dialect_of(store.kind).rejected_events)
+    params = {"code": MISSING, "since": (datetime.now(UTC) - MISSING_SPAN).replace(tzinfo=None)}
+    return store.query(sql, params, limit=TOP_ROWS, timeout_ms=TIMEOUT_MS, trusted=True)
 
 
 def _chosen(

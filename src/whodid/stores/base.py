@@ -173,6 +173,10 @@ KEPT_BY_DUCKDB: Final = tuple(name for name in KEPT if name not in _KEPT_BY_POST
 """Which of them DuckDB keeps."""
 
 
+MISSING: Final = "missing"
+"""The code of the rejection that tells of batches which a store never had."""
+
+
 class Seen(Struct, kw_only=True, gc=False):
     """A login, session or entity that stored events mention, with the span of those mentions (UTC)."""
 

@@ -157,6 +157,7 @@ def _zero() -> WriterStatus:
         duplicates=0,
         rejects=0,
         poisoned=0,
+        missing=0,
         lag_batches=0,
         lag_bytes=0,
         lag_seconds=0.0,
@@ -169,7 +170,7 @@ def _together(told: Sequence[WriterStatus]) -> WriterStatus:
     """Sums, the longest lag, any error."""
     status = _zero()
     for one in told:
-        for name in ("stored", "duplicates", "rejects", "poisoned", "lag_batches", "lag_bytes", "rate"):
+        for name in ("stored", "duplicates", "rejects", "poisoned", "missing", "lag_batches", "lag_bytes", "rate"):
             setattr(status, name, getattr(status, name) + getattr(one, name))
         status.lag_seconds = max(status.lag_seconds, one.lag_seconds)
         status.last_error = one.last_error or status.last_error

@@ -26,7 +26,7 @@ from msgspec import Struct
 
 from whodid.errors import WhodidError
 from whodid.journal.base import Batch, Stream
-from whodid.stores.base import Mentions, Store, Written
+from whodid.stores.base import MISSING, Mentions, Store, Written
 from whodid.stores.priority import give_way
 from whodid.stores.writer_batches import Apology, Gathered, groups, mentions_of
 
@@ -64,7 +64,8 @@ class WriterStatus(Struct, kw_only=True):
     """How far the store is behind the journal. `rate` is events a second over the last `RATE_SPAN_S` seconds.
 
     `lag_seconds` is the age of the oldest sealed batch that is not stored. `poisoned` counts batches put aside for
-    good; `last_error` is what went wrong last, None again after the next success.
+    good, `missing` those that the journal let go of before this store was there; `last_error` is what went wrong last,
+    None again after the next success.
     """
 
     running: bool
@@ -72,6 +73,7 @@ class WriterStatus(Struct, kw_only=True):
     duplicates: int
     rejects: int
     poisoned: int
+    missing: int
     lag_batches: int
     lag_bytes: int
     lag_seconds: float
@@ -117,7 +119,7 @@ class StoreWriter:
         self._done = 0
         self._wanted = 0
         self._to_settle: Queue[_Stored | None] = Queue(1)
-        self._counts = {"stored": 0, "duplicates": 0, "rejects": 0, "poisoned": 0}
+        self._counts = {"stored": 0, "duplicates": 0, "rejects": 0, "poisoned": 0, "missing": 0}
         self._recent: deque[tuple[float, int]] = deque()
         self._errors: dict[int, str] = {}
 
@@ -208,12 +210,8 @@ class StoreWriter:
         if stored:
             self._until_done(lambda: self._observe(mentions_of(stored)), tries_max=TRIES_MAX)
             self._journal.release(position)
-        # The journal has nothing more of what it let go of: waiting for that would take for ever.
         if (gone := self._journal.released) > position:
-            _log.error(
-                "The store knows of batches up to %d, the journal let go of %d: it is another store, or an older copy. "
-                "What lies between is not in it.", position, gone,
-            )  # fmt: skip
+            self._pass_over(position + 1, gone)
         self._taken = max(position, gone)
         self._is_done(self._taken)
 
@@ -239,17 +237,18 @@ class StoreWriter:
                 self._write(batches[middle:])
                 return
 
-    def _store_all(self, batches: Sequence[Batch], *, poisoned: int = 0) -> None:
+    def _store_all(self, batches: Sequence[Batch], *, poisoned: int = 0, missing: int = 0) -> None:
         written = self._store.write(batches)
         with self._progress:
             self._counts["stored"] += written.events
             self._counts["duplicates"] += written.duplicates
             self._counts["rejects"] += written.rejects
             self._counts["poisoned"] += poisoned
+            self._counts["missing"] += missing
             self._recent.append((time.monotonic(), written.events))
             self._errors.pop(threading.get_ident(), None)
         self._taken = batches[-1].number
-        if not poisoned:
+        if not poisoned and not missing:
             self.on_stored(batches, written)
         self._to_settle.put(_Stored(self._taken, written.mentions))
 
@@ -302,7 +301,18 @@ class StoreWriter:
             kept = f"It is kept in {copy.name} of the journal."
         message = f"Batch {batch.number} with {batch.count} events could not be stored ({problem}). {kept}"
         _log.error(message)
-        self._store_all([Apology(batch, message)], poisoned=1)
+        apology = Apology(batch.receiver, batch.number, message, code="internal", raw_size_bytes=batch.size_bytes)
+        self._store_all([apology], poisoned=1)
+
+    def _pass_over(self, first: int, last: int) -> None:
+        """Go on behind batches that only another store has: the journal let go of them, so they would never come."""
+        batches = f"Batches {first} to {last}" if last > first else f"Batch {last}"
+        message = (
+            f"{batches} of receiver {self._journal.receiver} went to another store, or to this one after it was "
+            "copied. Their events are not here."
+        )
+        _log.error(message)
+        self._store_all([Apology(self._journal.receiver, last, message, code=MISSING)], missing=last - first + 1)
 
     def _observe(self, mentions: Mentions) -> None:
         if self._directory is not None and (mentions.users or mentions.sessions or mentions.entities):

@@ -15,18 +15,18 @@ _Seen = TypeVar("_Seen", bound=Seen)
 
 
 class Apology:
-    """Stands in a batch's place when that cannot be stored: one rejection that tells of it."""
+    """Stands in the place of batches that cannot be stored, up to a number: one rejection that tells of them."""
 
     path: Path | None = None
     count = 0
     rejects_count = 1
 
-    def __init__(self, batch: Batch, message: str):
-        self.receiver = batch.receiver
-        self.number = batch.number
+    def __init__(self, receiver: str, number: int, message: str, *, code: str, raw_size_bytes: int | None = None):
+        self.receiver = receiver
+        self.number = number
         self.size_bytes = len(message)
-        reject = Rejection(index=0, code="internal", message=message, raw_size_bytes=batch.size_bytes)
-        provenance = Provenance(received_at=datetime.now(UTC), receiver=batch.receiver)
+        reject = Rejection(index=0, code=code, message=message, raw_size_bytes=raw_size_bytes)
+        provenance = Provenance(received_at=datetime.now(UTC), receiver=receiver)
         self._frame = Frame(provenance=provenance, seq=0, events=[], rejects=[reject])
 
     def frames(self) -> Iterator[Frame]:

@@ -11,6 +11,7 @@ from litestar import Response
 from whodid import __version__
 from whodid.errors import WhodidError
 from whodid.reading import read
+from whodid.reading.output import rows
 from whodid.receive import readiness
 from whodid.web.alerts import beside_metrics
 from whodid.web.answers import json_answer
@@ -56,6 +57,12 @@ METRICS: Final[tuple[tuple[str, str, tuple[str, str], str], ...]] = (
         "counter",
         ("writer", "poisoned"),
         "Batches the store could not take, put aside.",
+    ),
+    (
+        "whodid_missing_batches_total",
+        "counter",
+        ("writer", "missing"),
+        "Batches that only another store has, found since the start.",
     ),
     ("whodid_lag_batches", "gauge", ("writer", "lag_batches"), "Sealed batches that are not stored yet."),
     ("whodid_lag_bytes", "gauge", ("writer", "lag_bytes"), "Bytes that are not stored yet."),
@@ -105,9 +112,10 @@ async def status(request: Req) -> Response[bytes]:
     problems = await problems_of(services, parts)
     try:
         store: Any = msgspec.to_builtins(await services.call(services.store.stats))
+        missing = rows((await services.call(read.missing, services.store)).table)
         reason = None
     except WhodidError as error:
-        store, reason = None, error.message
+        store, missing, reason = None, [], error.message
     return json_answer(
         {
             "version": __version__,
@@ -123,6 +131,7 @@ async def status(request: Req) -> Response[bytes]:
             "receivers": parts["receivers"],
             "events": store,
             "store_error": reason,
+            "missing": missing,
         }
     )
 

@@ -33,7 +33,7 @@ async def status(request: Req) -> Response[bytes]:
     services = services_of(request)
     parts = await services.call(parts_of, services)
     stats, reason = await _stats(services)
-    wrong = [*await problems_of(services, parts), *_wrong(parts, stats, reason)]
+    wrong = [*await problems_of(services, parts), *_wrong(parts, stats, reason), *await _missing(services)]
     wrong += problems_of_receivers(parts["receivers"], services.presence.receiver)
     if wrong:
         head = Text(list(dict.fromkeys(wrong)), "What is wrong", "bad")
@@ -74,6 +74,19 @@ async def _stats(services: Services) -> tuple[StoreStats | None, str]:
         return await services.call(services.store.stats), ""
     except WhodidError as error:
         return None, error.message
+
+
+async def _missing(services: Services) -> list[str]:
+    """What the store was found to lack lately."""
+    try:
+        found = rows_of((await services.call(read.missing, services.store)).table)
+    except WhodidError:
+        return []
+    return [
+        f"{gap['message']} Found {gap['found_at'][:16].replace('T', ' ')} UTC."
+        " Import what that store or a target has, or put that store back."
+        for gap in found
+    ]
 
 
 def _wrong(parts: Mapping[str, Any], stats: StoreStats | None, reason: str) -> Iterator[str]:
