@@ -59,7 +59,7 @@ def test_from_a_connection_to_imported_events(admin: httpx.Client, server: WebSe
         time.sleep(0.1)
     assert re.search(r'<dt>Events</dt><dd class="">5</dd>', page) and "What came of it" in page
     assert len(server.recorded("from-files")) == 5
-    assert "lie on archive: days" in admin.get("/settings/connections/archive/delete").text
+    assert "dataset &#39;days&#39;" in admin.get("/settings/connections/archive/delete").text
     done(posted(admin, "/settings/datasets/days/delete"))
     done(posted(admin, "/settings/connections/archive/delete"))
     assert admin.get("/settings/connections/archive").status_code == 404

@@ -112,9 +112,7 @@ class Connections:
         connection = self.get(name)
         if user is None:
             return False
-        return user in connection.users or any(
-            user in self._directory.group_logins(self._directory.group(group).id) for group in connection.groups
-        )
+        return user in connection.users or any(user in self._logins(group) for group in connection.groups)
 
     def require_use(self, name: str, user: str | None, *, is_admin: bool) -> None:
         """Raises WhodidError("forbidden") unless `may_use`."""
@@ -124,6 +122,15 @@ class Connections:
                 f"You may not use the connection {name!r}.",
                 "An administrator can let you: whodid connection allow NAME --user LOGIN",
             )
+
+    def _logins(self, group: str) -> Sequence[str]:
+        """Who is in a group; nobody when an identity provider has deleted it."""
+        try:
+            return self._directory.group_logins(group)
+        except WhodidError as error:
+            if error.code != "not_found":
+                raise
+            return ()
 
     def _keep(
         self, given: Connection, before: Mapping[str, str], *, by: str | None, expected_version: int | None = None

@@ -16,6 +16,7 @@ from whodid.delivery import webhook as hooks
 from whodid.delivery.settings import Outlets
 from whodid.delivery.webhook import Webhook
 from whodid.errors import WhodidError
+from whodid.web import in_use
 from whodid.web.answers import json_answer
 from whodid.web.requests import Req, body_of, bounded, caller_of, name_of, one, query_of, segments, services_of
 
@@ -160,9 +161,9 @@ def save_webhook(outlets: Outlets, name: str, fields: WebhookFields, *, by: str)
 
 
 async def delete_webhook(request: Req) -> Response[bytes]:
-    """Forget a webhook."""
+    """Forget a webhook that no alert tells."""
     services, name = services_of(request), segments(request)[2]
-    await services.call(services.beside.outlets.delete_webhook, name, by=_by(request))
+    await services.call(in_use.delete_webhook, services, name, by=_by(request))
     return json_answer({"deleted": name})
 
 

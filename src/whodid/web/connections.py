@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from whodid.datasets.connections import Connection
 from whodid.errors import WhodidError
 from whodid.places.base import kinds_shown
+from whodid.web import in_use
 from whodid.web.answers import json_answer
 from whodid.web.requests import Req, body_of, bounded, caller_of, name_of, one, query_of, segments, services_of
 
@@ -122,12 +123,9 @@ async def change_connection(request: Req) -> Response[bytes]:
 
 
 async def delete_connection(request: Req) -> Response[bytes]:
-    """Forget a connection; the files stay where they are."""
+    """Forget a connection that nothing uses; the files stay where they are."""
     services, name = services_of(request), segments(request)[2]
-    used = [one.name for one in services.datasets.all() if one.connection == name]
-    if used:
-        raise WhodidError("conflict", f"The dataset {used[0]!r} lies on {name!r}.", "Delete its datasets first.")
-    await services.call(services.datasets.connections.delete, name, by=name_of(caller_of(request)))
+    await services.call(in_use.delete_connection, services, name, by=name_of(caller_of(request)))
     return json_answer({"deleted": name})
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from whodid.delivery.mail import checked_address
 from whodid.errors import about
+from whodid.web import in_use
 from whodid.web.answers import json_answer
 from whodid.web.requests import Req, body_of, bounded, caller_of, name_of, one, query_of, segments, services_of
 
@@ -159,9 +160,9 @@ async def change_group(request: Req) -> Response[bytes]:
 
 
 async def delete_group(request: Req) -> Response[bytes]:
-    """Take a group away; its members stay."""
+    """Take a group away that nothing uses; its members stay."""
     services, name = services_of(request), segments(request)[2]
-    await services.call(services.directory.delete_group, name, by=_by(request))
+    await services.call(in_use.delete_group, services, name, by=_by(request))
     return json_answer({"deleted": name})
 
 

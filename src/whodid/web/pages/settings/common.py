@@ -11,7 +11,7 @@ from litestar import Response
 from whodid.errors import WhodidError
 from whodid.web import browsers, words
 from whodid.web.pages import forms, frame
-from whodid.web.pages.blocks import Asked, Block, Button, Item
+from whodid.web.pages.blocks import Asked, Block, Button, Item, Text
 from whodid.web.pages.forms import Field, Form, Problems
 from whodid.web.requests import Req, caller_of, name_of, one, query_of, services_of
 
@@ -96,6 +96,12 @@ def show(
         lead=lead,
         done=_notice(request),
     )
+
+
+def shown_in_use(request: Req, name: str, uses: Sequence[str], *, back: str) -> Response[bytes]:
+    """Instead of what deleting will do: what uses it, and has to go or to change first."""
+    sentences = [f"{name} cannot be deleted as long as it is used. Delete or change first:", *uses]
+    return show(request, f"{name} is in use", [Text(sentences, kind="warning")], back=(back, name))
 
 
 def _notice(request: Req) -> str:

@@ -12,10 +12,23 @@ from whodid.datasets.connections import Connection
 from whodid.directory.sealed import HIDDEN
 from whodid.errors import WhodidError
 from whodid.places import KINDS, File, kind_of
-from whodid.web import words
+from whodid.web import in_use, words
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
 from whodid.web.pages.forms import OPTION, Field, shown
-from whodid.web.pages.settings.common import Failed, ask, asked, by, confirm, many, segment, sent, show, to, tried
+from whodid.web.pages.settings.common import (
+    Failed,
+    ask,
+    asked,
+    by,
+    confirm,
+    many,
+    segment,
+    sent,
+    show,
+    shown_in_use,
+    to,
+    tried,
+)
 from whodid.web.pages.settings.extensions import extensions_table
 from whodid.web.pages.settings.target_forms import label_of
 from whodid.web.requests import Req, segments, services_of
@@ -163,11 +176,9 @@ async def confirm_delete(request: Req) -> Response[bytes]:
     asked(request)
     services, name = services_of(request), segments(request)[2]
     found = (await services.call(services.datasets.connections.get, name)).shown()
-    used = [one.name for one in await services.call(services.datasets.all) if one.connection == name]
     here = f"{HERE}/{segment(name)}"
-    if used:
-        sentences = [f"{many(len(used), 'dataset')} lie on {name}: {', '.join(used[:10])}. Delete them first."]
-        return show(request, f"{name} is in use", [Text(sentences, kind="warning")], back=(here, name))
+    if uses := await services.call(in_use.uses_of_connection, services, name):
+        return shown_in_use(request, name, uses, back=here)
     people = len(found["users"]) + len(found["groups"])
     sentences = [
         f"Its credentials are forgotten; {many(people, 'user or group', 'users and groups')} who may use it"
@@ -183,10 +194,7 @@ async def delete(request: Req) -> Response[bytes]:
     """Forget a connection."""
     await sent(request)
     services, name = services_of(request), segments(request)[2]
-    used = [one.name for one in await services.call(services.datasets.all) if one.connection == name]
-    if used:
-        raise WhodidError("conflict", f"The dataset {used[0]!r} lies on {name!r}.", "Delete its datasets first.")
-    await services.call(services.datasets.connections.delete, name, by=by(request))
+    await services.call(in_use.delete_connection, services, name, by=by(request))
     return to(HERE, f"{name} is forgotten. Its files stay.")
 
 

@@ -8,9 +8,23 @@ from litestar import Response
 
 from whodid.directory import Directory
 from whodid.directory.model import Grant, Group, Member
+from whodid.web import in_use
 from whodid.web.pages.blocks import Block, Button, Doing, Item, Table
 from whodid.web.pages.forms import Field, shown
-from whodid.web.pages.settings.common import Failed, ask, asked, by, confirm, many, segment, sent, show, to, tried
+from whodid.web.pages.settings.common import (
+    Failed,
+    ask,
+    asked,
+    by,
+    confirm,
+    many,
+    segment,
+    sent,
+    show,
+    shown_in_use,
+    to,
+    tried,
+)
 from whodid.web.pages.settings.roles import ROLE_FIELDS, granted, limits_of
 from whodid.web.requests import Req, segments, services_of
 
@@ -139,6 +153,8 @@ async def confirm_delete(request: Req) -> Response[bytes]:
     services, which = services_of(request), segments(request)[2]
     found, sentences = await services.call(_consequences, services.directory, which)
     here = f"{HERE}/{segment(found.name)}"
+    if uses := await services.call(in_use.uses_of_group, services, which):
+        return shown_in_use(request, found.name, uses, back=here)
     return confirm(request, f"Delete {found.name}?", sentences, action=f"{here}/delete", words="Delete the group",
                    back=here)  # fmt: skip
 
@@ -147,7 +163,7 @@ async def delete_group(request: Req) -> Response[bytes]:
     """Take a group away."""
     await sent(request)
     services, which = services_of(request), segments(request)[2]
-    await services.call(services.directory.delete_group, which, by=by(request))
+    await services.call(in_use.delete_group, services, which, by=by(request))
     return to(HERE, f"{which} is deleted. Its members stay.")
 
 
@@ -200,11 +216,8 @@ def _roles(grants: list[Grant], here: str) -> Table:
 
 def _consequences(directory: Directory, which: str) -> tuple[Group, list[str]]:
     found = directory.group(which)
-    roles = [one for one in directory.grants() if one.group == found.name]
     members, people = directory.members(found.id), directory.group_logins(found.id)
     return found, [
-        f"{many(len(members), 'member')} with {many(len(people), 'person', 'people')} stay, but lose"
-        f" {many(len(roles), 'role')} that the group gives.",
-        "Rules of the policy, connections and targets that name the group reach nobody by it any more.",
+        f"{many(len(members), 'member')} with {many(len(people), 'person', 'people')} stay.",
         "This cannot be taken back.",
     ]

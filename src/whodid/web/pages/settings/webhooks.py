@@ -10,9 +10,22 @@ from msgspec import UNSET
 
 from whodid.errors import WhodidError
 from whodid.web import alerts as api
+from whodid.web import in_use
 from whodid.web.pages.blocks import Block, Button, Doing, Item, Table, Text
 from whodid.web.pages.forms import Field
-from whodid.web.pages.settings.common import Failed, ask, asked, by, confirm, many, segment, sent, show, to, tried
+from whodid.web.pages.settings.common import (
+    Failed,
+    ask,
+    asked,
+    by,
+    confirm,
+    segment,
+    sent,
+    show,
+    shown_in_use,
+    to,
+    tried,
+)
 from whodid.web.requests import Req, segments, services_of
 
 HERE: Final = "/settings/webhooks"
@@ -116,12 +129,10 @@ async def confirm_delete(request: Req) -> Response[bytes]:
     asked(request)
     services, name = services_of(request), segments(request)[2]
     await services.call(services.beside.outlets.webhook_exists, name)
-    rules = [rule.name for rule in await services.call(services.beside.alerts.all) if name in rule.webhooks]
     here = f"{HERE}/{segment(name)}"
-    sentences = [
-        f"{many(len(rules), 'alert')} will not be told there any more{': ' if rules else ''}{', '.join(rules[:10])}.",
-        "Its URL and its secret are forgotten. This cannot be taken back.",
-    ]
+    if uses := await services.call(in_use.uses_of_webhook, services, name):
+        return shown_in_use(request, name, uses, back=here)
+    sentences = ["Its URL and its secret are forgotten. This cannot be taken back."]
     return confirm(request, f"Forget {name}?", sentences, action=f"{here}/delete", words="Forget the webhook",
                    back=here)  # fmt: skip
 
@@ -130,7 +141,7 @@ async def delete(request: Req) -> Response[bytes]:
     """Forget a webhook."""
     await sent(request)
     services, name = services_of(request), segments(request)[2]
-    await services.call(services.beside.outlets.delete_webhook, name, by=by(request))
+    await services.call(in_use.delete_webhook, services, name, by=by(request))
     return to(ALERTS[0], f"{name} is forgotten.")
 
 
