@@ -9,6 +9,7 @@ The server has one engine; the command line opens one when no server owns the fo
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
@@ -30,7 +31,7 @@ from whodid.directory.database import ACTING_SESSION
 from whodid.directory.sealed import Sealer
 from whodid.dispatch.targets import Targets
 from whodid.errors import WhodidError
-from whodid.event import Event
+from whodid.event import Event, parameters_of
 from whodid.journal.base import Draft
 from whodid.journal.disk import DiskJournal
 from whodid.journal.lock import FolderLock
@@ -69,6 +70,8 @@ class Engine:
         self.store = store
         self.directory = directory
         self.writer = _writer_of(journal, store, directory, settle_s)
+        self.system_user: str | None = None
+        """The account of this machine that works on the folder by hand; None for a server, which cannot know."""
         self.policies = Policies(directory)
         self.dispatch = Targets(
             journal=journal,
@@ -165,8 +168,19 @@ class Engine:
             raise
         return engine
 
+    def worked_by_hand(self) -> Self:
+        """Tell with each event of whodid's own which account of this machine it was."""
+        try:
+            self.system_user = getpass.getuser()
+        except (OSError, KeyError):
+            self.system_user = "unknown"
+        return self
+
     def record(self, event: Event) -> None:
         """Make an event of whodid's own durable: changes of settings, readings of the audit."""
+        if self.system_user is not None:
+            told = {**parameters_of(event), "system_user": self.system_user}
+            event = msgspec.structs.replace(event, parameters=msgspec.Raw(msgspec.json.encode(told)))
         if event.session is None and (session := ACTING_SESSION.get()) is not None:
             event = msgspec.structs.replace(event, session=session)
         self.journal.append_blocking(

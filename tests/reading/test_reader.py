@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 import whodid
 from support.reading import event
 from support.web import LOCAL_KEY, WebServer
+from whodid import cli
 from whodid.config import Config
 from whodid.datasets.connections import Connection
 from whodid.datasets.dataset import Dataset
@@ -157,10 +159,25 @@ def test_following_gives_what_comes(reader: Reader, server: WebServer) -> None:
 
 
 def test_reading_a_folder_leaves_an_event(server: WebServer) -> None:
+    with pytest.raises(WhodidError):
+        LocalReader(server.engine).query("SELECT nothing FROM events")
     LocalReader(server.engine).events(user="nobody-else")
-    assert any(
-        json.loads(one["parameters"])["filter"].get("user") == ["nobody-else"] for one in server.recorded("audit-read")
-    )
+    (read,) = (one for one in server.recorded("audit-read") if "nobody-else" in one["parameters"])
+    assert (read["user"], read["status"]) == ("api:owner of the data folder", None)
+    assert server.recorded("query-run")[-1]["status"] == "failed"
+
+
+def test_what_is_done_on_a_folder_by_hand_names_the_same_owner_and_the_account(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    WebServer(folder).close()
+    with whodid.open(folder) as reader:
+        reader.events(limit=1)
+    assert cli.main(["group", "create", "team", "--data", str(folder)]) == cli.DONE
+    with whodid.open(folder) as reader:
+        sql = "SELECT \"user\" AS who, parameters FROM events WHERE type IN ('audit-read', 'group-created')"
+        told = reader.query(sql).arrow().to_pylist()
+    assert [one["who"] for one in told] == ["api:owner of the data folder"] * 2
+    assert [json.loads(one["parameters"])["system_user"] for one in told] == [getpass.getuser()] * 2
 
 
 def test_a_folder_is_opened_itself_or_through_the_server_that_owns_it(tmp_path: Path) -> None:

@@ -123,6 +123,27 @@ def test_usage_of_an_entity_and_of_a_user(server: WebServer) -> None:
     assert part.splitlines()[1].startswith("query-start,1,1,0")
 
 
+def test_a_reading_that_is_refused_is_recorded_as_tried(server: WebServer) -> None:
+    _, secret = server.engine.directory.create_key("max", ["read"], user="max", by="test")
+    with server.as_caller(secret) as max_:
+        max_.get("/v1/events")
+        assert max_.get("/v1/events", params={"group": "nobody"}).status_code == 404
+        assert max_.get("/v1/events", params={"since": "now", "until": "1d", "limit": 20_000, "format": "csv"}).is_error
+        assert max_.post("/v1/query", json={"sql": "SELECT nothing FROM events"}).status_code == 400
+    kinds = ("audit-read", "audit-exported", "query-run")
+    tried = {kind: [one for one in server.recorded(kind) if one["user"] == "max"] for kind in kinds}
+    assert {kind: [one["status"] for one in some] for kind, some in tried.items()} == {
+        "audit-read": [None, "failed"], "audit-exported": ["failed"], "query-run": ["failed"],
+    }  # fmt: skip
+    refused = json.loads(tried["audit-read"][1]["parameters"])["refused"]
+    assert refused["code"] == "not_found" and "nobody" in refused["message"]
+    assert tried["query-run"][0]["error_message"] is None, "it belongs to no group of errors"
+    told = server.client.get("/v1/reports/audit-readers", params={"since": "1d"}).json()["rows"]
+    assert {(row["type"], row["what"]): row["refused"] for row in told if row["person"] == "max"} == {
+        ("audit-read", "events"): 1, ("audit-exported", "events"): 1, ("query-run", "query"): 1,
+    }  # fmt: skip
+
+
 def test_reading_the_audit_is_itself_audited(server: WebServer) -> None:
     _, secret = server.engine.directory.create_key("auditor", ["read"], user="mia", by="test")
     with server.as_caller(secret) as mia:

@@ -100,7 +100,7 @@ def engine_of(place: Place, *, make: bool = False, bulk: bool = False) -> Iterat
         _spare_collections()
     if not make and store_kind(config) == "duckdb":
         data_folder(config.data)
-    engine = Engine.open(config, bulk=bulk)
+    engine = Engine.open(config, bulk=bulk).worked_by_hand()
     try:
         yield engine
     finally:

@@ -22,6 +22,9 @@ from whodid.journal import files
 LOCK_NAME: Final = "lock"
 RECORD_NAME: Final = "server.json"
 
+OWNER_NAME: Final = "owner of the data folder"
+"""Whoever works by the right of the folder, with a server or without one, as events name it."""
+
 # A look at `owner` holds the lock for an instant; an acquirer waits that out.
 _PATIENCE_S: Final = 0.3
 _RETRY_S: Final = 0.01

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from whodid.errors import WhodidError
 from whodid.event import Event, new_id
 from whodid.reading.filters import EventFilter
 
@@ -17,7 +18,14 @@ Reading = Literal["audit-read", "audit-exported", "query-run"]
 
 
 def reading(
-    kind: Reading, *, by: str, what: str, wanted: EventFilter | dict[str, Any], form: str = "json", **more: Any
+    kind: Reading,
+    *,
+    by: str,
+    what: str,
+    wanted: EventFilter | dict[str, Any],
+    form: str = "json",
+    refused: WhodidError | None = None,
+    **more: Any,
 ) -> Event:
     """The event of a reading.
 
@@ -31,16 +39,21 @@ def reading(
         The filter, or the question's own parameters.
     form
         The format of the answer.
+    refused
+        Why there was no answer: then it is told as tried. As a parameter, because it is no error of the platform.
     """
     asked = _given(wanted) if isinstance(wanted, EventFilter) else wanted
     parameters = {"what": what, "format": form, **more, "filter": asked}
+    if refused is not None:
+        parameters["refused"] = {"code": refused.code, "message": refused.message}
     return Event(
         id=new_id(),
         time=datetime.now(UTC),
         type=kind,
         source="server",
         user=by[:200] or None,
-        description=f"Read {what}.",
+        description=f"Read {what}." if refused is None else f"Tried to read {what}.",
+        status=None if refused is None else "failed",
         parameters=msgspec.Raw(msgspec.json.encode(parameters, enc_hook=str)),
     )
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
 
+from whodid.errors import WhodidError
+from whodid.journal.lock import OWNER_NAME
 from whodid.reading import read
 from whodid.reading.answer import Answer, UsageAnswer
-from whodid.reading.audit import reading
+from whodid.reading.audit import SQL_LENGTH_MAX, Reading, reading
 from whodid.reading.cells import encode
 from whodid.reading.filters import EventFilter, make_filter
 from whodid.reading.reader import LIMIT_DEFAULT, Reader
@@ -43,15 +45,15 @@ class LocalReader(Reader):
         limit: int = LIMIT_DEFAULT,
         timeout_ms: int = 30_000,
     ) -> Answer:
-        self._record("query-run", "query", {"sql": sql[:10_000]})
-        answer = read.query(self._engine.store, sql, params, limit=limit, timeout_ms=timeout_ms)
+        with self._recorded("query-run", "query", {"sql": sql[:SQL_LENGTH_MAX]}):
+            answer = read.query(self._engine.store, sql, params, limit=limit, timeout_ms=timeout_ms)
         return Answer(answer.table, truncated=answer.truncated)
 
     def report(self, name: str, **parameters: Any) -> Answer:
         from whodid.reports import run
 
-        self._record("audit-read", f"report {name}", parameters)
-        answer = run(self._engine.store, name, directory=self._engine.directory, **parameters)
+        with self._recorded("audit-read", f"report {name}", parameters):
+            answer = run(self._engine.store, name, directory=self._engine.directory, **parameters)
         return Answer(answer.table, truncated=answer.truncated, total=answer.total)
 
     def reports(self) -> list[dict[str, Any]]:
@@ -70,9 +72,11 @@ class LocalReader(Reader):
         from whodid.datasets import records
 
         dataset = self._engine.datasets.get(name)
-        self._record("audit-read", f"dataset {name}", {"partitions": list(partitions)[:100]})
         listing = self._listing(dataset, refresh)
-        with closing(self._engine.datasets.connections.open(dataset.connection)) as place:
+        with (
+            self._recorded("audit-read", f"dataset {name}", {"partitions": list(partitions)[:100]}),
+            closing(self._engine.datasets.connections.open(dataset.connection)) as place,
+        ):
             found = records.read(dataset, place, listing.chosen(list(partitions)), limit=limit)
         return Answer(found.table, truncated=found.truncated)
 
@@ -96,8 +100,8 @@ class LocalReader(Reader):
 
     def follow(self, **filters: Any) -> Iterator[dict[str, Any]]:
         wanted = make_filter(**filters)
-        self._record("audit-read", "live events", wanted)
-        tail = Tail(self._engine.store, self._engine.directory, wanted)
+        with self._recorded("audit-read", "live events", wanted):
+            tail = Tail(self._engine.store, self._engine.directory, wanted)
         while True:
             look = tail.look()
             if look is None:
@@ -110,30 +114,31 @@ class LocalReader(Reader):
         self._close()
 
     def _events(self, wanted: EventFilter) -> Answer:
-        self._record("audit-read", "events", wanted)
-        pages = list(read.event_pages(self._engine.store, self._engine.directory, wanted))
+        with self._recorded("audit-read", "events", wanted):
+            pages = list(read.event_pages(self._engine.store, self._engine.directory, wanted))
         following = pages[-1].next_cursor
         table = pa.concat_tables(page.table for page in pages)
         return Answer(table, truncated=following is not None, next_cursor=following)
 
     def _activity(self, wanted: EventFilter) -> Answer:
-        self._record("audit-read", "activity", wanted)
-        page = read.activity(self._engine.store, self._engine.directory, wanted)
+        with self._recorded("audit-read", "activity", wanted):
+            page = read.activity(self._engine.store, self._engine.directory, wanted)
         table = then_and_now(page.table, self._engine.directory)
         return Answer(table, truncated=page.next_cursor is not None, next_cursor=page.next_cursor)
 
     def _usage(self, wanted: EventFilter) -> UsageAnswer:
-        self._record("audit-read", "usage", wanted)
-        usage = read.usage(self._engine.store, self._engine.directory, wanted)
+        with self._recorded("audit-read", "usage", wanted):
+            usage = read.usage(self._engine.store, self._engine.directory, wanted)
         parts = {name: Answer(table) for name, table in usage.parts.items()}
         return UsageAnswer(usage.since.isoformat() + "Z", usage.until.isoformat() + "Z", parts)
 
-    def _record(self, kind: Any, what: str, wanted: EventFilter | dict[str, Any]) -> None:
-        self._engine.record(reading(kind, by=_login(), what=what, wanted=wanted))
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
+    @contextmanager
+    def _recorded(self, kind: Reading, what: str, wanted: EventFilter | dict[str, Any]) -> Iterator[None]:
+        """Make the reading that is done within an event, once it is known what came of it."""
+        told = partial(reading, kind, by=f"api:{OWNER_NAME}", what=what, wanted=wanted)
+        try:
+            yield
+        except WhodidError as error:
+            self._engine.record(told(refused=error))
+            raise
+        self._engine.record(told())

@@ -201,7 +201,8 @@ def _local(folder: Path, store: str | None) -> Reader:
     if found is not None and found.url is not None:
         return _remote(found.url, found.key)
     given = {"data": str(folder), "store": store}
-    engine = Engine.open(Config(**{name: value for name, value in given.items() if value is not None}))
+    config = Config(**{name: value for name, value in given.items() if value is not None})
+    engine = Engine.open(config).worked_by_hand()
     try:
         engine.flush()
     except BaseException:

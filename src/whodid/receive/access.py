@@ -29,6 +29,7 @@ from whodid.directory.secret import digest
 from whodid.directory.sign_in import COOKIE
 from whodid.directory.snapshot import Snapshot
 from whodid.errors import WhodidError
+from whodid.journal.lock import OWNER_NAME
 from whodid.reading.sight import EVERYTHING, NOTHING, Sight
 from whodid.receive.pane_tokens import PREFIX, SERVER_KEY, Claims, verified
 from whodid.receive.rights import rights_of
@@ -220,7 +221,7 @@ class Access:
         for secret in _secrets(authorization):
             hashed = digest(secret)
             if hashed == self._local:
-                caller = Caller("owner of the data folder", frozenset(SCOPES))
+                caller = Caller(OWNER_NAME, frozenset(SCOPES))
                 break
             if (key := self._directory.snapshot.keys.get(hashed)) is not None:
                 caller = _caller_of(key)

@@ -16,7 +16,7 @@ from whodid.reading.audit import kind_of
 from whodid.reading.output import rows
 from whodid.web.answers import TRUNCATED, file_answer, json_answer
 from whodid.web.connections import require_use
-from whodid.web.events import record
+from whodid.web.events import recorded
 from whodid.web.requests import (
     Req,
     body_of,
@@ -143,8 +143,8 @@ async def preview(request: Req) -> Response[bytes]:
     query_of(request, [])
     dataset, services = await dataset_of(request), services_of(request)
     listing = await listing_of(request, dataset, {})
-    await record(request, "audit-read", f"dataset {dataset.name}", {"preview": True}, "json")
-    found = await services.call(read_of, request, dataset, listing, [], PREVIEW_ROWS)
+    async with recorded(request, "audit-read", f"dataset {dataset.name}", {"preview": True}):
+        found = await services.call(read_of, request, dataset, listing, [], PREVIEW_ROWS)
     content = {
         "columns": records.schema_of(found.table),
         "rows": rows(found.table),
@@ -163,8 +163,8 @@ async def read_rows(request: Req) -> Response[bytes]:
     limit = bounded(given, "limit", records.ROWS_MAX, 1, records.ROWS_MAX)
     dataset, services, chosen = await dataset_of(request), services_of(request), given.get("partition", [])
     listing = await listing_of(request, dataset, given)
-    await record(request, kind_of(form), f"dataset {dataset.name}", {"partitions": chosen[:100]}, form)
-    found = await services.call(read_of, request, dataset, listing, chosen, limit)
+    async with recorded(request, kind_of(form), f"dataset {dataset.name}", {"partitions": chosen[:100]}, form):
+        found = await services.call(read_of, request, dataset, listing, chosen, limit)
     headers = {TRUNCATED: "true" if found.truncated else "false", "whodid-passed-over": str(found.passed_over)}
     if form != "json":
         return await services.call(file_answer, found.table, form, dataset.name, headers)

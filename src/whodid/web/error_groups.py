@@ -21,7 +21,7 @@ from whodid.reading.audit import kind_of
 from whodid.reading.output import rows
 from whodid.reports.run import STEP_ROWS_MAX, Prepared, Reported, prepare, run
 from whodid.web.answers import json_answer
-from whodid.web.events import record
+from whodid.web.events import recorded
 from whodid.web.query import report_answer
 from whodid.web.requests import Req, body_of, caller_of, form_of, name_of, one, query_of, segments, services_of
 from whodid.web.services import Services
@@ -64,8 +64,8 @@ async def list_groups(request: Req) -> Response[bytes]:
         name: values if name not in (*SPAN, "state", "limit") else one({name: values}, name)
         for name, values in query_of(request, LISTED).items()
     }
-    await record(request, "audit-read", "error groups", given)
-    answer = await services.call(run, services.store, REPORT, directory=services.directory, **given)
+    async with recorded(request, "audit-read", "error groups", given):
+        answer = await services.call(run, services.store, REPORT, directory=services.directory, **given)
     return json_answer({"groups": rows(answer.table), "total": answer.total, "truncated": answer.truncated})
 
 
@@ -73,8 +73,9 @@ async def show_group(request: Req) -> Response[bytes]:
     """One group: why it is one, samples side by side, versions, what was done before, what was decided."""
     services, group = services_of(request), segments(request)[2]
     given = {name: one({name: values}, name) for name, values in query_of(request, SPAN).items()}
-    await record(request, "audit-read", "error group", {"group": group, **given})
-    return json_answer(await services.call(told_group, services, group, given))
+    async with recorded(request, "audit-read", "error group", {"group": group, **given}):
+        told = await services.call(told_group, services, group, given)
+    return json_answer(told)
 
 
 async def show_before(request: Req) -> Response[bytes]:
@@ -82,8 +83,8 @@ async def show_before(request: Req) -> Response[bytes]:
     services, form, group = services_of(request), form_of(request), segments(request)[2]
     given = {name: one({name: values}, name) for name, values in query_of(request, BEFORE_QUERY).items()}
     given.pop("format", None)
-    await record(request, kind_of(form), "before an error group", {"group": group, **given}, form)
-    answer = await services.call(done_before, services, group, given)
+    async with recorded(request, kind_of(form), "before an error group", {"group": group, **given}, form):
+        answer = await services.call(done_before, services, group, given)
     return await services.call(report_answer, reports.report(BEFORE), answer, form)
 
 

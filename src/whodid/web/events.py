@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -13,7 +15,7 @@ from whodid.reading.audit import Reading, kind_of, reading
 from whodid.reading.filters import EventFilter, literal
 from whodid.reading.output import rows
 from whodid.reading.then_and_now import then_and_now
-from whodid.web.answers import json_answer, page_answer, stream_answer
+from whodid.web.answers import json_answer, page_answer, stream_answer, told_of
 from whodid.web.live import LiveAnswer, LiveTail
 from whodid.web.requests import FILTERS, Req, caller_of, filter_of, form_of, name_of, segments, services_of
 from whodid.web.usage import usage_answer
@@ -33,21 +35,32 @@ async def record(
     await services.call(services.record, event)
 
 
+@asynccontextmanager
+async def recorded(
+    request: Req, kind: Reading, what: str, wanted: EventFilter | dict[str, Any], form: str = "json"
+) -> AsyncIterator[None]:
+    """Do so for the reading that is done within, once it is known what came of it."""
+    try:
+        yield
+    except Exception as error:
+        await record(request, kind, what, wanted, form, refused=told_of(error))
+        raise
+    await record(request, kind, what, wanted, form)
+
+
 async def list_events(request: Req) -> Any:
     """Events, newest first: by time, user, group, type, level, topic, entity, session, parameter, text."""
     services, wanted, form = services_of(request), filter_of(request), form_of(request)
-    await record(request, kind_of(form), "events", wanted, form)
-    timeout_ms = services.config.query_timeout_ms
-    if form == "json":
-        wanted = msgspec.structs.replace(wanted, limit=min(wanted.limit, read.PAGE_ROWS))
-    if wanted.limit > read.PAGE_ROWS:
-        pages = read.event_pages(
-            services.store, services.directory, wanted, sight=caller_of(request).sight, timeout_ms=timeout_ms
+    sight, timeout_ms = caller_of(request).sight, services.config.query_timeout_ms
+    async with recorded(request, kind_of(form), "events", wanted, form):
+        if form == "json":
+            wanted = msgspec.structs.replace(wanted, limit=min(wanted.limit, read.PAGE_ROWS))
+        if wanted.limit > read.PAGE_ROWS:
+            pages = read.event_pages(services.store, services.directory, wanted, sight=sight, timeout_ms=timeout_ms)
+            return await stream_answer(services, (page.table for page in pages), form, "events")
+        page = await services.call(
+            read.events, services.store, services.directory, wanted, sight=sight, timeout_ms=timeout_ms
         )
-        return await stream_answer(services, (page.table for page in pages), form, "events")
-    page = await services.call(
-        read.events, services.store, services.directory, wanted, sight=caller_of(request).sight, timeout_ms=timeout_ms
-    )
     return await services.call(page_answer, page.table, page.next_cursor, form, "events")
 
 
@@ -79,11 +92,11 @@ async def _activity(request: Req, subject: dict[str, Any]) -> Response[bytes]:
     services, form = services_of(request), form_of(request)
     wanted = msgspec.structs.replace(filter_of(request, PANE_FILTERS), **subject)
     wanted = msgspec.structs.replace(wanted, limit=min(wanted.limit, read.PAGE_ROWS))
-    await record(request, kind_of(form), "activity", wanted, form)
-    timeout_ms = services.config.query_timeout_ms
-    page = await services.call(
-        read.activity, services.store, services.directory, wanted, sight=caller_of(request).sight, timeout_ms=timeout_ms
-    )
+    sight, timeout_ms = caller_of(request).sight, services.config.query_timeout_ms
+    async with recorded(request, kind_of(form), "activity", wanted, form):
+        page = await services.call(
+            read.activity, services.store, services.directory, wanted, sight=sight, timeout_ms=timeout_ms
+        )
     table = await services.call(then_and_now, page.table, services.directory)
     return await services.call(page_answer, table, page.next_cursor, form, "activity")
 
@@ -91,11 +104,11 @@ async def _activity(request: Req, subject: dict[str, Any]) -> Response[bytes]:
 async def _usage(request: Req, subject: dict[str, Any]) -> Response[bytes]:
     services, form = services_of(request), form_of(request)
     wanted = msgspec.structs.replace(filter_of(request, ("since", "until"), also=("format", "part")), **subject)
-    await record(request, kind_of(form), "usage", wanted, form)
-    timeout_ms = services.config.query_timeout_ms
-    found = await services.call(
-        read.usage, services.store, services.directory, wanted, sight=caller_of(request).sight, timeout_ms=timeout_ms
-    )
+    sight, timeout_ms = caller_of(request).sight, services.config.query_timeout_ms
+    async with recorded(request, kind_of(form), "usage", wanted, form):
+        found = await services.call(
+            read.usage, services.store, services.directory, wanted, sight=sight, timeout_ms=timeout_ms
+        )
     return usage_answer(found, form, request.query_params.get("part"))
 
 

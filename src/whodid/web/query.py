@@ -16,7 +16,7 @@ from whodid.reading.output import names_of, rows
 from whodid.reports.common import FIELDS, ZONE
 from whodid.stores.base import Result
 from whodid.web.answers import TOTAL, TRUNCATED, file_answer, json_answer
-from whodid.web.events import record
+from whodid.web.events import recorded
 from whodid.web.requests import Req, body_of, caller_of, form_of, one, query_of, segments, services_of
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ async def run_query(request: Req) -> Response[bytes]:
     question = await body_of(request, Question)
     limit = services.config.query_rows_max if question.limit is None else question.limit
     timeout_ms = services.config.query_timeout_ms if question.timeout_ms is None else question.timeout_ms
-    await record(request, "query-run", "query", {"sql": question.sql[:SQL_LENGTH_MAX]}, form)
-    answer = await services.call(
-        read.query, services.store, question.sql, question.params, limit=limit, timeout_ms=timeout_ms
-    )
+    async with recorded(request, "query-run", "query", {"sql": question.sql[:SQL_LENGTH_MAX]}, form):
+        answer = await services.call(
+            read.query, services.store, question.sql, question.params, limit=limit, timeout_ms=timeout_ms
+        )
     return await services.call(result_answer, answer, form, "query")
 
 
@@ -78,9 +78,11 @@ async def run_report(request: Req) -> Response[bytes]:
     for key, values in query_of(request, None).items():
         if key != "format":
             given[key] = values if kinds.get(key) == "texts" else one({key: values}, key)
-    await record(request, kind_of(form), f"report {name[:100]}", given, form)
     sight = caller_of(request).sight
-    answer = await services.call(reports.run, services.store, name, directory=services.directory, sight=sight, **given)
+    async with recorded(request, kind_of(form), f"report {name[:100]}", given, form):
+        answer = await services.call(
+            reports.run, services.store, name, directory=services.directory, sight=sight, **given
+        )
     return await services.call(report_answer, reports.report(name), answer, form)
 
 

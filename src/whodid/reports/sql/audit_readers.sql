@@ -10,6 +10,7 @@
 -- column: what text | what was asked: events, activity, a report, SQL
 -- column: format text | the form of the answer
 -- column: readings integer readings | how many
+-- column: refused integer readings | how many of them got no answer
 -- column: asked json | the filter or the SQL of the latest
 -- column: first time | first in this time
 -- column: last time | last in this time
@@ -22,6 +23,7 @@ WITH told AS (
         coalesce(parameter('what'), e.description) AS what,
         parameter('format') AS format,
         parameter('filter') AS asked,
+        e.status,
         e.time,
         row_number() OVER (
             PARTITION BY e."user", e.type, coalesce(parameter('what'), e.description), parameter('format')
@@ -33,6 +35,7 @@ WITH told AS (
 SELECT
     person, type, what, format,
     count(*) AS readings,
+    sum(CASE WHEN status = 'failed' THEN 1 ELSE 0 END) AS refused,
     max(CASE WHEN age = 1 THEN asked END) AS asked,
     min(time) AS first,
     max(time) AS last,

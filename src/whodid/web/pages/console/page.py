@@ -14,7 +14,7 @@ from whodid.reading.audit import SQL_LENGTH_MAX
 from whodid.stores.base import COLUMNS, Result
 from whodid.stores.stopping import stoppable
 from whodid.web import browsers
-from whodid.web.events import record
+from whodid.web.events import recorded
 from whodid.web.pages import frame
 from whodid.web.pages.console import saved
 from whodid.web.pages.console.answer import Answer, answer_of
@@ -178,13 +178,15 @@ async def _run(request: Req, form: dict[str, str], kind: str) -> tuple[Result, f
     if kind != "table":
         limit = EXPORTED_ROWS_MAX
     try:
-        await record(request, "query-run", "query", {"sql": sql[:SQL_LENGTH_MAX]}, "json" if kind == "table" else kind)
-        begun = time.perf_counter()
-        with stoppable(stopping):
-            result = await services.call(read.query, services.store, sql, None, limit=limit, timeout_ms=timeout_ms)
+        asked, form_told = {"sql": sql[:SQL_LENGTH_MAX]}, "json" if kind == "table" else kind
+        async with recorded(request, "query-run", "query", asked, form_told):
+            begun = time.perf_counter()
+            with stoppable(stopping):
+                result = await services.call(read.query, services.store, sql, None, limit=limit, timeout_ms=timeout_ms)
+            took_ms = (time.perf_counter() - begun) * 1_000
     finally:
         running.pop(name, None)
-    return result, (time.perf_counter() - begun) * 1_000
+    return result, took_ms
 
 
 def _running(request: Req) -> dict[tuple[str, str], threading.Event]:

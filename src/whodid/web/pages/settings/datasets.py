@@ -15,7 +15,7 @@ from whodid.event import new_id
 from whodid.reading.cells import text_columns
 from whodid.web import words
 from whodid.web.datasets import PREVIEW_ROWS, dataset_of, listing_of, read_of
-from whodid.web.events import record
+from whodid.web.events import recorded
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
 from whodid.web.pages.forms import Field, shown
 from whodid.web.pages.settings.common import Failed, ask, asked, by, confirm, many, segment, sent, show, to, tried
@@ -135,8 +135,8 @@ async def preview(request: Req) -> Response[bytes]:
     title = f"{found.name}: first rows"
     try:
         listing = await listing_of(request, found, {})
-        await record(request, "audit-read", f"dataset {found.name}", {"preview": True}, "json")
-        read = await services.call(read_of, request, found, listing, [], PREVIEW_ROWS)
+        async with recorded(request, "audit-read", f"dataset {found.name}", {"preview": True}):
+            read = await services.call(read_of, request, found, listing, [], PREVIEW_ROWS)
     except WhodidError as error:
         if error.code == "internal":
             raise
