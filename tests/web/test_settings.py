@@ -24,6 +24,16 @@ def test_a_key_is_shown_once_and_ends_when_it_is_revoked(server: WebServer) -> N
     assert all(key["secret"] not in str(one) for one in made_events)
 
 
+def test_a_key_for_a_user_whom_nobody_knows_is_made_with_a_warning(server: WebServer) -> None:
+    made = [
+        server.client.post("/v1/keys", json={"name": f"k-{user}", "scopes": ["write"], "user": user}).json()
+        for user in ("erika", "erikka", None)
+    ]
+    assert [one["user"] for one in made] == ["erika", "erikka", None]
+    assert [bool(one["warning"]) for one in made] == [False, True, False]
+    assert "'erikka'" in made[1]["warning"]
+
+
 def test_a_key_of_a_taken_name_or_an_unknown_scope_is_refused(server: WebServer) -> None:
     server.client.post("/v1/keys", json={"name": "taken", "scopes": ["read"]})
     assert server.client.post("/v1/keys", json={"name": "taken", "scopes": ["read"]}).status_code == 409

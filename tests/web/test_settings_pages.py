@@ -104,6 +104,11 @@ def test_a_group_gets_members_roles_and_goes_again(admin: httpx.Client, server: 
     assert admin.get("/settings/groups/Chemistry").status_code == 404
 
 
+def test_a_key_for_nobody_known_is_doubted(admin: httpx.Client) -> None:
+    form = {"name": "slip", "scopes.read": "1", "user": "erikka"}
+    assert "Nobody made a user &#39;erikka&#39;" in posted(admin, "/settings/add/keys", **form).text
+
+
 def test_a_keys_secret_is_shown_once_and_it_counts_until_it_is_revoked(admin: httpx.Client, server: WebServer) -> None:
     fields = {"name": "loader", "scopes.write": "1", "scopes.read": "1", "topics": "generic\n", "user": "root"}
     answer = admin.post("/settings/add/keys", data=fields)

@@ -48,6 +48,13 @@ def test_a_target_is_made_shown_changed_and_taken_away_without_its_secret(server
     assert server.client.get("/v1/targets/siem").status_code == 404
 
 
+def test_a_target_for_a_user_whom_nobody_knows_is_made_with_a_warning(server: WebServer) -> None:
+    made = server.client.post("/v1/targets", json={**NEW, "selection": {"users": ["adda"]}}).json()
+    assert made["selection"]["users"] == ["adda"] and "'adda'" in made["warning"]
+    server.engine.directory.create_user("adda")
+    assert server.client.get("/v1/targets/siem").json()["warning"] is None
+
+
 def test_every_change_is_an_event_with_before_and_after_and_no_secret(server: WebServer) -> None:
     server.client.post("/v1/targets", json=NEW)
     server.client.patch("/v1/targets/siem", json={"selection": {"levels": ["error"]}})

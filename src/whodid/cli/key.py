@@ -66,9 +66,12 @@ def create(
     }
     with backend_of(place, make=True) as backend:
         key = backend.ask("POST", "keys", body=body)
+    warning = key.pop("warning", None)
     shown = {"name": key["name"], "scopes": key["scopes"], "secret": key["secret"]}
     show_one(shown if output.format() == "table" else key, output)
     note("The secret cannot be shown again.")
+    if warning:
+        note(warning)
 
 
 @app.command(name="list")

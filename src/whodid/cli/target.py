@@ -352,7 +352,10 @@ def _rounded(status: dict[str, Any]) -> dict[str, Any]:
 
 def _show(target: dict[str, Any], output: Output) -> None:
     from whodid.cli.answer import show_one
+    from whodid.cli.terminal import note
 
+    if warning := target.pop("warning", None):
+        note(warning)
     if output.format() != "table":
         show_one(target, output)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, delete, func, or_, select, update
@@ -112,6 +113,14 @@ class Users(Watched):
             found = found.where(or_(*(field.icontains(text, autoescape=True) for field in fields)))
         with self.reading() as connection:
             return [user_of(row) for row in connection.execute(found)]
+
+    def unknown_logins(self, logins: Iterable[str]) -> list[str]:
+        """Those of some logins that nobody has or had: no one made such a user, and no event named one."""
+        wanted, users, former = sorted(set(logins)), tables.users.c, tables.former_logins.c
+        found = select(users.login).where(users.login.in_(wanted))
+        with self.reading() as connection:
+            known = set(connection.execute(found.union(select(former.login).where(former.login.in_(wanted)))).scalars())
+        return [login for login in wanted if login not in known]
 
     def _user(self, connection: Connection, which: str) -> User:
         row = connection.execute(select_users().where(tables.users.c.login == which)).first()

@@ -14,6 +14,7 @@ from whodid.errors import about
 from whodid.web import in_use
 from whodid.web.answers import json_answer
 from whodid.web.requests import Req, body_of, bounded, caller_of, name_of, one, query_of, segments, services_of
+from whodid.web.unknown_users import warning_of
 
 
 class NewKey(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +80,8 @@ async def create_key(request: Req) -> Response[bytes]:
     new, services = await body_of(request, NewKey), services_of(request)
     fields = msgspec.structs.asdict(new)
     key, secret = await services.call(services.directory.create_key, by=_by(request), **fields)
-    return json_answer({**msgspec.to_builtins(key), "secret": secret}, status=201)
+    warning = await services.call(warning_of, services.directory, [key.user])
+    return json_answer({**msgspec.to_builtins(key), "secret": secret, "warning": warning}, status=201)
 
 
 async def revoke_key(request: Req) -> Response[bytes]:

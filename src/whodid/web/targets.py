@@ -12,6 +12,7 @@ from whodid.dispatch.management import NewTarget, TargetFields, kinds
 from whodid.dispatch.trial import REPLAY_MAX
 from whodid.web.answers import json_answer
 from whodid.web.requests import Req, body_of, bounded, caller_of, name_of, one, query_of, segments, services_of
+from whodid.web.unknown_users import warning_of
 
 LETTERS_MAX: Final = 10_000
 
@@ -122,7 +123,8 @@ async def replay_dead_letters(request: Req) -> Response[bytes]:
 async def _shown(request: Req, name: str, status: int = 200) -> Response[bytes]:
     services = services_of(request)
     shown: dict[str, Any] = await services.call(services.dispatch.shown_one, name)
-    return json_answer(shown, status=status)
+    warning = await services.call(warning_of, services.directory, shown["selection"].get("users", ()))
+    return json_answer({**shown, "warning": warning}, status=status)
 
 
 def _by(request: Req) -> str:

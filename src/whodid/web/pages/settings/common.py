@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -14,6 +14,7 @@ from whodid.web.pages import forms, frame
 from whodid.web.pages.blocks import Asked, Block, Button, Item, Text
 from whodid.web.pages.forms import Field, Form, Problems
 from whodid.web.requests import Req, caller_of, name_of, one, query_of, services_of
+from whodid.web.unknown_users import warning_of
 
 FIELDS_MAX: Final = 200
 FORM_BYTES_MAX: Final = 512 * 1024
@@ -102,6 +103,13 @@ def shown_in_use(request: Req, name: str, uses: Sequence[str], *, back: str) -> 
     """Instead of what deleting will do: what uses it, and has to go or to change first."""
     sentences = [f"{name} cannot be deleted as long as it is used. Delete or change first:", *uses]
     return show(request, f"{name} is in use", [Text(sentences, kind="warning")], back=(back, name))
+
+
+async def doubted(request: Req, logins: Iterable[str | None]) -> list[Block]:
+    """A word on logins that nobody has."""
+    services = services_of(request)
+    warning = await services.call(warning_of, services.directory, logins)
+    return [Text([warning], kind="warning")] if warning else []
 
 
 def _notice(request: Req) -> str:

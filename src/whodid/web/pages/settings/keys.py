@@ -20,6 +20,7 @@ from whodid.web.pages.settings.common import (
     asked,
     by,
     confirm,
+    doubted,
     moment_item,
     segment,
     sent,
@@ -91,7 +92,8 @@ async def create_key(request: Req) -> Response[bytes]:
         key, secret = await services.call(services.directory.create_key, by=by(request), **values)
         told = Text(["Copy it: it is shown only here, and nobody can have it again."], "The secret", "good", secret)
         used = Text(["Programs send it with each request:"], "How it is used", code=f"Authorization: Bearer {secret}")
-        return show(request, f"{key.name} is made", [told, used, _facts(key, request)], back=(HERE, "Keys"), status=201)
+        blocks = [told, used, *await doubted(request, [key.user]), _facts(key, request)]
+        return show(request, f"{key.name} is made", blocks, back=(HERE, "Keys"), status=201)
 
     return await tried(request, "key", FIELDS, given, work, lambda failed: new_key(request, failed))
 

@@ -19,6 +19,7 @@ from whodid.web.pages.settings.common import (
     asked,
     by,
     confirm,
+    doubted,
     many,
     segment,
     sent,
@@ -92,7 +93,14 @@ async def target(request: Req, failed: Failed | None = None, more: Sequence[Bloc
     letters = await services.call(services.dispatch.dead_letters, name, LETTERS_SHOWN)
     fields = fields_of(found["kind"], is_new=False)
     form = ask(failed, "target", here, fields, "Keep", values_of(fields, found), title="What it does", open=False)
-    blocks: list[Block] = [*more, *standing(found), form, *letters_of(letters, found["status"]["dead_letters"], here)]
+    doubts = await doubted(request, found["selection"].get("users", ()))
+    blocks: list[Block] = [
+        *more,
+        *doubts,
+        *standing(found),
+        form,
+        *letters_of(letters, found["status"]["dead_letters"], here),
+    ]
     blocks.append(Doing([Button("Delete", f"{here}/delete", kind="danger")]))
     goes = Button("Pause", f"{here}/pause", True) if found["running"] else Button("Resume", f"{here}/resume", True)
     buttons = [
