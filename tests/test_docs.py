@@ -59,6 +59,15 @@ def test_common_parameters_of_reports_are_documented(parameter: reports.Paramete
     assert row.endswith(f"| {parameter.help} |")
 
 
+def test_which_reports_lack_a_common_parameter_is_documented() -> None:
+    told = text("docs/reports.md").partition("## Parameters")[2].partition("| parameter |")[0].replace("\n", " ")
+    filters, limit = re.search(r"all but (.*?); `zone`", told), re.search(r"are lists, not by (.*?), which", told)
+    for found, parameter in ((filters, FILTERS[0].name), (limit, "limit")):
+        lacking = [one.name for one in reports.catalogue() if parameter not in {each.name for each in one.parameters}]
+        assert found and re.findall(r"`(.*?)`", found[1]) == lacking
+    assert all({"since", "until"} <= {each.name for each in one.parameters} for one in reports.catalogue())
+
+
 @pytest.mark.parametrize("verb", [name for name, _ in VERBS])
 def test_verbs_are_documented(verb: str) -> None:
     assert f"whodid {verb}" in text("README.md") + text("docs/cli.md")

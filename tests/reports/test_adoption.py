@@ -33,6 +33,12 @@ def test_adoption_tells_people_projects_and_types_against_the_time_before(desk: 
     }
 
 
+def test_counts_are_whole_numbers(desk: Desk) -> None:
+    desk.put(event(time=at(12), user="ann"))
+    kinds = {str(desk.answer("adoption").table.schema.field(name).type) for name in ("value", "previous")}
+    assert kinds == {"int64"}
+
+
 def test_adoption_says_from_when_to_when_there_are_events(desk: Desk) -> None:
     desk.put(event(time=at(12), user="ann"), event(time=at(14), user="ann"))
     row = next(row for row in desk.rows("adoption", since=at(11, 0)) if row["measure"] == "events")

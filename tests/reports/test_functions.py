@@ -17,6 +17,11 @@ def runs(function: str, day: int, *durations_ms: float, user: str = "ann", **fie
     ]
 
 
+def test_fractions_are_without_the_noise_of_adding_them(desk: Desk) -> None:
+    desk.put(*runs("Fit", 12, 61.540500000000044), *runs("Sum", 12, 0.1 + 0.2))
+    assert [row["duration_ms"] for row in desk.rows("slowest-runs")] == [61.5405, 0.3]
+
+
 def test_functions_have_percentiles_and_a_share_of_failures(desk: Desk) -> None:
     desk.put(*runs("Fit", 12, 10, 20, 30), *runs("Fit", 13, 40, user="bob", status="failed"), *runs("Sum", 13, 1))
     fit, total = desk.rows("functions")

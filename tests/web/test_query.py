@@ -115,6 +115,12 @@ def test_a_body_that_is_no_json_is_unsupported(server: WebServer) -> None:
     assert answer.status_code == 415
 
 
+def test_a_report_answers_with_what_it_was_asked_and_not_with_what_it_worked_out(server: WebServer) -> None:
+    told = server.client.get("/v1/reports/unknown-types?since=7d&limit=5").json()["parameters"]
+    assert told["limit"] == 5 and told["since"] and "known" not in told
+    assert server.client.get("/v1/reports/adoption").json()["parameters"]["before"]
+
+
 def test_reports_are_listed_and_run(server: WebServer) -> None:
     reports = server.client.get("/v1/reports").json()["reports"]
     assert reports

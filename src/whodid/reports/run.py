@@ -36,6 +36,8 @@ ROWS_MAX: Final = 100_000
 # What a step reads is not what it gives.
 STEP_ROWS_MAX: Final = 1_000_000
 TIMEOUT_MS: Final = 60_000
+# Of fractions in an answer.
+DIGITS: Final = 12
 _SAID: Final = re.compile(r"\$(\w+)")
 
 
@@ -177,7 +179,7 @@ def run(
     if step is not None:
         table, total = _counted(step(found.table, asked.values, directory))
         table = _with_columns(asked.report, table)
-    table = _marked(table, asked.report)
+    table = _marked(_without_noise(table), asked.report)
     return Reported(table, found.truncated or (total or 0) > table.num_rows, total, asked.values)
 
 
@@ -286,6 +288,19 @@ def _marked(table: pa.Table, chosen: Report) -> pa.Table:
             place = table.schema.names.index(column.name)
             field = table.schema.field(place).with_metadata(JSON_MARK)
             table = table.set_column(place, field, table.column(place))
+    return table
+
+
+def _without_noise(table: pa.Table) -> pa.Table:
+    """The rows with fractions of `DIGITS` digits: those behind depend on the order in which an engine adds."""
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_floating(field.type):
+            values = (
+                None if value is None else float(f"{value:.{DIGITS}g}") for value in table.column(place).to_pylist()
+            )
+            table = table.set_column(place, field, pa.array(values, field.type))
     return table
 
 

@@ -93,12 +93,14 @@ def report_answer(report: Report, answer: Reported, form: str) -> Response[bytes
         headers[TOTAL] = str(answer.total)
     if form != "json":
         return file_answer(answer.table, form, report.name, headers)
+    # Lists that are worked out, such as all types of the catalogue, are no answer.
+    lists = {one.name for one in report.parameters if one.is_derived and one.type == "texts"}
     content = {
         "columns": msgspec.to_builtins(report.columns),
         "rows": rows(answer.table),
         "truncated": answer.truncated,
         "total": answer.total,
-        "parameters": {name: _plain(value) for name, value in answer.values.items()},
+        "parameters": {name: _plain(value) for name, value in answer.values.items() if name not in lists},
     }
     return json_answer(content, headers=headers)
 

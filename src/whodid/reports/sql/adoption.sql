@@ -6,8 +6,8 @@
 -- parameter: before time = @before | where the equal time before begins
 -- column: measure text | what is counted
 -- column: unit text | in what
--- column: value number | in the time
--- column: previous number | in the equal time before; empty when most of it was not recorded
+-- column: value integer | in the time
+-- column: previous integer | in the equal time before; empty when most of it was not recorded
 -- column: first time | the first event behind it in the time
 -- column: last time | the latest
 -- chart: bar x=value y=measure
@@ -40,15 +40,15 @@ WITH people AS (
 ), counted AS (
     SELECT
         d.is_current, min(d.first) AS first, max(d.last) AS last,
-        CAST(max(p.people) AS double precision) AS people,
-        CAST(max(p.by_hand) AS double precision) AS by_hand,
-        CAST(max(p.makers) AS double precision) AS makers,
-        CAST(max(j.projects) AS double precision) AS projects,
-        CAST(max(j.projects_edited) AS double precision) AS projects_edited,
-        CAST(max(k.types) AS double precision) AS types,
-        CAST(max(k.nodes) AS double precision) AS nodes,
-        CAST(count(*) AS double precision) AS days,
-        CAST(sum(d.events) AS double precision) AS events
+        CAST(max(p.people) AS bigint) AS people,
+        CAST(max(p.by_hand) AS bigint) AS by_hand,
+        CAST(max(p.makers) AS bigint) AS makers,
+        CAST(max(j.projects) AS bigint) AS projects,
+        CAST(max(j.projects_edited) AS bigint) AS projects_edited,
+        CAST(max(k.types) AS bigint) AS types,
+        CAST(max(k.nodes) AS bigint) AS nodes,
+        CAST(count(*) AS bigint) AS days,
+        CAST(sum(d.events) AS bigint) AS events
     FROM days d
     JOIN (
         SELECT is_current, count(DISTINCT type) AS types, count(DISTINCT node) AS nodes FROM kinds GROUP BY 1
