@@ -69,6 +69,17 @@ def test_events_by_user_entity_and_time(reader: Reader) -> None:
     assert [row["time"] for row in answer] == sorted((row["time"] for row in answer), reverse=True)
 
 
+def test_times_may_be_those_of_python(reader: Reader) -> None:
+    now = datetime.now(UTC)
+    for since in (timedelta(days=1), now - timedelta(days=1), (now - timedelta(days=1)).replace(tzinfo=None),
+                  (now - timedelta(days=1)).date()):  # fmt: skip
+        assert len(reader.events(type="chart-drawn", since=since)) == 30
+    assert len(reader.events(type="chart-drawn", since=timedelta(minutes=10, seconds=30), until=now)) == 10
+    assert len(reader.activity(user="otto", since=timedelta(minutes=10, seconds=30))) == 3
+    (row,) = reader.report("types", types="chart-drawn", since=timedelta(minutes=10, seconds=30))
+    assert row["events"] == 10
+
+
 def test_an_answer_is_arrow_pandas_and_polars(reader: Reader) -> None:
     answer = reader.events(type="chart-drawn")
     assert answer.arrow().num_rows == len(answer.pandas()) == len(answer.polars()) == 30
@@ -132,6 +143,8 @@ def test_queries_reports_rejects_and_status(reader: Reader) -> None:
     ("call", "code"),
     [
         (lambda reader: reader.events(since="soon"), "invalid"),
+        (lambda reader: reader.events(since=7), "invalid"),
+        (lambda reader: reader.events(until=timedelta.max), "invalid"),
         (lambda reader: reader.events(nonsense="x"), "invalid"),
         (lambda reader: reader.events(group="Nobody"), "not_found"),
         (lambda reader: reader.events(cursor="x"), "invalid"),

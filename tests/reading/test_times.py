@@ -26,6 +26,8 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
         ("24h", datetime(2026, 11, 19, 12)),
         ("7d", datetime(2026, 11, 13, 12)),
         ("2w", datetime(2026, 11, 6, 12)),
+        (timedelta(days=7), datetime(2026, 11, 13, 12)),
+        (datetime(2026, 11, 1, 2), datetime(2026, 11, 1, 2)),
         (date(2026, 11, 1), datetime(2026, 11, 1)),
         (datetime(2026, 11, 1, 2, tzinfo=timezone(timedelta(hours=2))), datetime(2026, 11, 1)),
     ],

@@ -6,13 +6,14 @@ import json
 import re
 import uuid
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, Literal, NamedTuple
 
 from msgspec import Struct
 
 from whodid.errors import WhodidError
 from whodid.event import LEVELS
+from whodid.reading.times import instant
 
 LIMIT_DEFAULT: Final = 100
 LIMIT_MAX: Final = 10_000_000
@@ -119,6 +120,8 @@ def make_filter(**given: Any) -> EventFilter:
             raise WhodidError("invalid", f"There is no filter {name!r}.", f"Filters: {names}.")
         if value is None:
             continue
+        if name in ("since", "until") and not isinstance(value, str | date):
+            value = instant(value, name=name).replace(tzinfo=UTC)
         known[name] = _as_list(name, value) if name in LISTS else value
     return EventFilter(**known)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from whodid.reading.filters import EventFilter
 
 LIMIT_DEFAULT: Final = 10_000
-When = str | date | datetime | None
+When = str | date | datetime | timedelta | None
 
 
 class Reader(ABC):
@@ -33,7 +33,8 @@ class Reader(ABC):
         filters
             Fields of `reading.EventFilter`: since, until, user, group, type, level, topic, entity, session,
             parameter, text, order, cursor, …; a single value or a list. `entity` also as (type, id), `parameter`
-            also as a dict.
+            also as a dict. Times are text (`7d`, ISO 8601), a date, a datetime (without zone: UTC), or a timedelta: so
+            long ago.
 
         Raises
         ------

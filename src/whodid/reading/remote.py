@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from whodid.reading.filters import LISTS, EventFilter, make_filter, split_entity
 from whodid.reading.output import FORMATS
 from whodid.reading.read import PAGE_ROWS, USAGE_PARTS, check_bounds
 from whodid.reading.reader import LIMIT_DEFAULT, Reader
+from whodid.reading.times import instant
 
 TIMEOUT_S: Final = 60.0
 # Files may lie far away, and be many.
@@ -57,7 +59,11 @@ class RemoteReader(Reader):
         return _answer(self._ask("POST", "/v1/query", content=content, headers=headers, timeout=timeout))
 
     def report(self, name: str, **parameters: Any) -> Answer:
-        given = {key: value for key, value in parameters.items() if value is not None}
+        given = {
+            key: instant(value, name=key).isoformat() if isinstance(value, timedelta) else value
+            for key, value in parameters.items()
+            if value is not None
+        }
         return _answer(self._ask("GET", f"/v1/reports/{quote(name, safe='')}", params=given, headers=_ARROW))
 
     def reports(self) -> list[dict[str, Any]]:

@@ -16,13 +16,14 @@ _LOST_PLUS: Final = re.compile(r"(T[\d:.,]+) (\d{2}:?\d{2})$")
 _HINT: Final = "Write 2026-11-01, 2026-11-01T09:30:00Z, or how long ago: 30m, 24h, 7d, 2w."
 
 
-def instant(value: str | date | datetime, *, name: str, now: datetime | None = None) -> datetime:
+def instant(value: str | date | datetime | timedelta, *, name: str, now: datetime | None = None) -> datetime:
     """The moment that `value` names, as the stores hold it: UTC, without zone.
 
     Parameters
     ----------
     value
-        ISO 8601 (without zone: UTC; a date: its midnight), `now`, a span before now, or a date or datetime.
+        ISO 8601 (without zone: UTC; a date: its midnight), `now`, a span before now, or a date, a datetime
+        (without zone: UTC) or a timedelta, which is a span before now.
     name
         What the value is for; the error message says it.
     now
@@ -31,7 +32,7 @@ def instant(value: str | date | datetime, *, name: str, now: datetime | None = N
     Raises
     ------
     WhodidError("invalid")
-        The text is no time, or lies outside 1970 to 2200.
+        It is no time, or lies outside 1970 to 2200.
     """
     at = _read(value, now or datetime.now(UTC))
     if at is None:
@@ -43,15 +44,19 @@ def instant(value: str | date | datetime, *, name: str, now: datetime | None = N
     return at.astimezone(UTC).replace(tzinfo=None)
 
 
-def _read(value: str | date | datetime, now: datetime) -> datetime | None:
+def _read(value: object, now: datetime) -> datetime | None:
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    text = value.strip()
-    if text == "now":
-        return now
     try:
+        if isinstance(value, timedelta):
+            return now - value
+        if not isinstance(value, str):
+            return None
+        text = value.strip()
+        if text == "now":
+            return now
         if relative := _RELATIVE.fullmatch(text):
             return now - timedelta(**{_UNITS[relative[2]]: int(relative[1])})
         return _read(datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", text)), now)
