@@ -14,6 +14,7 @@ from whodid import __version__, cli
 from whodid.cli import terminal
 from whodid.cli.options import Output, Place
 from whodid.errors import WhodidError
+from whodid.masking import without_secrets
 
 
 def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +90,7 @@ def test_an_unknown_verb_is_wrong_use_and_gets_a_suggestion(capsys: pytest.Captu
     ],
 )
 def test_secrets_are_masked(text: str, shown: str) -> None:
-    assert terminal.without_secrets(text) == shown
+    assert without_secrets(text) == shown
 
 
 def test_an_error_is_message_and_hint_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from support.endpoint import Endpoint
-from support.targets import DoubleTarget, event, wait_until
+from support.targets import DoubleTarget, Other, event, wait_until
 from support.web import WebServer
+from whodid.errors import WhodidError
 from whodid.plugins import TARGETS, Plugin
 
 NEW = {"name": "siem", "kind": "double", "options": {"other": "siem", "secret": "hunter2", "count": "7"}}
@@ -53,6 +54,25 @@ def test_a_target_for_a_user_whom_nobody_knows_is_made_with_a_warning(server: We
     assert made["selection"]["users"] == ["adda"] and "'adda'" in made["warning"]
     server.engine.directory.create_user("adda")
     assert server.client.get("/v1/targets/siem").json()["warning"] is None
+
+
+def test_what_the_other_side_says_is_told_without_the_targets_secrets(server: WebServer) -> None:
+    other = DoubleTarget.OTHERS["siem"] = Other()
+    said = "unknown token hunter2 of https://ada:pass@siem.example.com"
+    server.client.post("/v1/targets", json={**NEW, "running": False})
+    other.errors = [WhodidError("invalid", said, "Is hunter2 right?")]
+    tested = server.client.post("/v1/targets/siem/test").json()["error"]
+    assert tested["message"] == "unknown token *** of https://ada:***@siem.example.com"
+    assert tested["hint"] == "Is *** right?"
+    other.errors = [ValueError(said), WhodidError("invalid", said, "Is hunter2 right?")]
+    server.client.post("/v1/targets/siem/resume")
+    server.store([event(level="error")])
+    wait_until(lambda: bool(server.recorded("target-paused")))
+    told = [server.client.get(path).text for path in ("/v1/targets", "/v1/targets/siem", "/v1/status")]
+    told += [row["parameters"] for row in server.recorded("target-paused")]
+    told += [row["parameters"] for row in server.recorded("target-tested")]
+    assert len(told) == 5 and all("unknown token ***" in text for text in told)
+    assert not any("hunter2" in text or ":pass@" in text for text in told)
 
 
 def test_every_change_is_an_event_with_before_and_after_and_no_secret(server: WebServer) -> None:

@@ -10,7 +10,8 @@ from cyclopts import Parameter
 
 from whodid.cli.options import verb
 from whodid.cli.stopping import stop_asked
-from whodid.cli.terminal import note, without_secrets
+from whodid.cli.terminal import note
+from whodid.masking import without_secrets
 
 if TYPE_CHECKING:
     from whodid.serve import Server

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from typing import Final
 
 from whodid.errors import WhodidError
-
-_PASSWORD_IN_URL: Final = re.compile(r"(\w+://[^\s/:@]*):[^\s@]+@")
-# In an explanation KEY stands for a key.
-_BEARER: Final = re.compile(r"(?i)(bearer\s+)(?!(?-i:KEY)['\"\s])\S+")
-
-
-def without_secrets(text: str) -> str:
-    """The text with passwords of URLs and bearer keys masked."""
-    return _BEARER.sub(r"\1***", _PASSWORD_IN_URL.sub(r"\1:***@", text))
+from whodid.masking import without_secrets
 
 
 def print_error(error: WhodidError) -> None:

@@ -29,6 +29,7 @@ from whodid.directory.sealed import Sealer
 from whodid.dispatch import segments, stored
 from whodid.dispatch.dead_letters import DeadLetters
 from whodid.dispatch.delivery import Form
+from whodid.dispatch.discreet import Discreet, discretion, secrets_of
 from whodid.dispatch.lines import encode_of
 from whodid.dispatch.row import PREFIX, TargetRow, implementation, opened_options, row_of
 from whodid.dispatch.selection import Selector
@@ -221,7 +222,11 @@ class Dispatcher:
             testing=testing,
         )
         kind: Any = implementation(row.kind)
-        target: Target = kind(opened_options(row, self._sealer), context)
+        options = opened_options(row, self._sealer)
+        secrets = secrets_of(kind.OPTIONS, options)
+        with discretion(secrets):
+            made: Any = Discreet(kind(options, context), secrets)
+        target: Target = made
         return target
 
     def form(self, row: TargetRow) -> Form:
