@@ -97,7 +97,7 @@ def test_what_a_page_is_narrowed_to_can_be_turned_round_and_taken_off_without_sc
 def test_a_tile_sorts_and_gives_its_table_its_sql_and_its_exports(server: WebServer) -> None:
     page = server.client.get("/tiles/overview/types/table", params={"sort": "type"}).text
     assert 'aria-sort="ascending"' in page
-    assert "SELECT" in page
+    assert "SELECT" in page and "which the console refuses" in page and "whodid report types" in page
     exports = re.findall(r'href="(/v1/reports/types\?[^"]*format=(\w+))"', page)
     assert {form for _, form in exports} == {"csv", "parquet", "json"}
     for address, _ in exports:
