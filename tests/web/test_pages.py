@@ -13,6 +13,7 @@ import pytest
 
 from support.reading import event
 from support.web import WebServer
+from whodid.directory.sign_in import COOKIE
 from whodid.web.pages.catalogue import PAGES
 
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
@@ -83,6 +84,25 @@ def test_a_page_of_nothing_says_what_to_do(server: WebServer) -> None:
     page = server.client.get("/?full=1&since=2001-01-01&until=2001-01-02").text
     assert "Nothing here in this time" in page
     assert "Choose a longer range" in page
+
+
+def test_pages_of_a_reader_say_that_they_are_made_of_what_the_reader_may_see(server: WebServer) -> None:
+    directory = server.engine.directory
+    directory.create_user("rita", by="test")
+    directory.grant("reader", user="rita", projects=["CHEM"], by="test")
+    _, secret = directory.open_browser("rita", way="password")
+    with httpx.Client(base_url=server.url, cookies={COOKIE: secret}, headers=BROWSER, timeout=30) as rita:
+        page = rita.get("/security").text
+        assert "Everyone" not in page and "What you may see, " in page
+        assert '<a class="chip none" href="/account"' in page
+        assert "What you may see where user is ada, " in rita.get("/events?user=ada").text
+        assert "What you may see of A where user is not ada, " in rita.get("/entities/dataset/A?user=!ada").text
+        probed = rita.get("/tiles/security/probed").text
+        assert "In what you may see:" in probed and "Nobody tried to get into an account." in probed
+        assert "Nothing that you may see" in rita.get("/events/rows").text
+    whole = server.client.get("/tiles/security/probed").text
+    assert "Nobody tried" in whole and "you may see" not in whole
+    assert "Everyone, all projects" in server.client.get("/security").text
 
 
 def test_what_a_page_is_narrowed_to_can_be_turned_round_and_taken_off_without_scripts(server: WebServer) -> None:

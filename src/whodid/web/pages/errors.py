@@ -78,7 +78,7 @@ async def page(request: Req) -> Response[bytes]:
         title=told["title"],
         choice=choice,
         address=request.url.path,
-        sentence=sentence(choice),
+        sentence=sentence(choice, caller_of(request).sight),
         told=told,
         before=errors_before.framed(group, told["before"], choice),
         samples=[{**sample, "runs": _runs(sample)} for sample in told["samples"][:SAMPLES_BESIDE]],

@@ -18,7 +18,7 @@ from whodid.web.pages.audit import note
 from whodid.web.pages.choice import ADDRESS_NAMES, Choice, choice_of
 from whodid.web.pages.rows import Tile
 from whodid.web.pages.tiles import EXPORTS, ROWS_MAX, Frame, grid_of, sentence, told_parameters
-from whodid.web.requests import Req, query_of, segments, services_of
+from whodid.web.requests import Req, caller_of, query_of, segments, services_of
 
 TILE: Final = Tile(
     "before",
@@ -67,7 +67,7 @@ async def page(request: Req) -> Response[bytes]:
         at="/errors",
         title=TILE.title,
         choice=choice,
-        sentence=sentence(choice),
+        sentence=sentence(choice, caller_of(request).sight),
         chrome=_chrome(group, choice),
         tile=TILE,
         back=f"{_path(group)}{choice.address()}",

@@ -64,7 +64,7 @@ async def page(request: Req) -> Response[bytes]:
         levels=LEVELS,
         search=one(given, "q") if problem and "q" in given else search.written(choice),
         problem=problem,
-        sentence=sentence(choice),
+        sentence=sentence(choice, caller_of(request).sight),
         full=full,
         full_address=f"/events{choice.address(full=1)}",
         sources={name: f"/events/{name}{choice.address()}" for name in ("rows", "facets", "shape")},
@@ -119,7 +119,13 @@ async def _rows(request: Req, choice: Choice, cursor: str, *, full: bool) -> str
         path = "/events" if full else "/events/rows"
         more = f"{path}{choice.address(cursor=following, full='1' if full else None)}"
     return frame.text(
-        "events_rows.html", rows=listed, more=more, zone=choice.zone, choice=choice, head=not cursor or full
+        "events_rows.html",
+        rows=listed,
+        more=more,
+        zone=choice.zone,
+        choice=choice,
+        head=not cursor or full,
+        limited=caller_of(request).sight.is_limited,
     )
 
 

@@ -59,6 +59,7 @@ def page(
         request.app.state.warmth.charts()
     frame = {
         "who": (caller.user or caller.name) if caller else "",
+        "limited": caller is not None and caller.sight.is_limited,
         "stops": stops_for(caller) if caller else [],
         "theme": theme_of(request),
         "zone": zone(request),

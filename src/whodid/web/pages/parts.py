@@ -74,6 +74,7 @@ async def history(request: Req, choice: Choice, subject: Subject, cursor: str) -
         cursor=following,
         choice=choice,
         zone=choice.zone,
+        limited=caller_of(request).sight.is_limited,
     )
 
 
@@ -107,7 +108,8 @@ async def live(request: Req, choice: Choice, subject: Subject, cursor: str) -> s
     wanted = found.wanted_by(choice.with_value("type", "!audit-read"), limit=LIVE_ROWS)
     timeout_ms = services.config.query_timeout_ms
     rows, _ = await services.call(found.page, services, wanted, caller_of(request).sight, timeout_ms)
-    return frame.text("part_live.html", rows=rows, zone=choice.zone, choice=choice)
+    limited = caller_of(request).sight.is_limited
+    return frame.text("part_live.html", rows=rows, zone=choice.zone, choice=choice, limited=limited)
 
 
 async def shape(request: Req, choice: Choice, subject: Subject, cursor: str) -> str:
@@ -130,7 +132,8 @@ async def shape(request: Req, choice: Choice, subject: Subject, cursor: str) -> 
 async def function(request: Req, choice: Choice, subject: Subject, cursor: str) -> str:
     """How often a function ran and how long it took, against the equal time before."""
     answer = await answers.ask(request, FUNCTION, choice, subject)
-    return frame.text("part_function.html", told=answer.rows[0], ignored=answer.ignored, choice=choice)
+    limited = caller_of(request).sight.is_limited
+    return frame.text("part_function.html", told=answer.rows[0], ignored=answer.ignored, choice=choice, limited=limited)
 
 
 async def count(request: Req, choice: Choice, subject: Subject, cursor: str) -> str:

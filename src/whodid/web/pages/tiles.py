@@ -16,6 +16,7 @@ from whodid.amounts import counted
 from whodid.errors import WhodidError
 from whodid.reading.cells import encode
 from whodid.reading.filters import literal
+from whodid.reading.sight import Sight
 from whodid.reports import Report
 from whodid.web import words
 from whodid.web.answers import told_of
@@ -86,6 +87,7 @@ async def _page(page: Page, request: Req) -> Response[bytes]:
         tiles = await turns.take(
             [((page.name, one.tile.name), partial(_filled, request, page, one, choice, subject)) for one in tiles]
         )
+    about = list(subject.values())[-1] if subject and page.counted else ""
     return frame.page(
         request,
         "tiles.html",
@@ -94,7 +96,7 @@ async def _page(page: Page, request: Req) -> Response[bytes]:
         choice=choice,
         subject=subject,
         title=page.title.format_map(subject) if subject else page.title,
-        sentence=sentence(choice, about=list(subject.values())[-1] if subject and page.counted else ""),
+        sentence=sentence(choice, caller_of(request).sight, about),
         count_source=framed(page, COUNT, choice, subject).source if page.counted else "",
         tiles=tiles,
         full=full,
@@ -130,7 +132,8 @@ async def tile_table(request: Req) -> Response[bytes]:
         page=page,
         at=page.under or page.path,
         choice=choice,
-        sentence=sentence(choice),
+        sentence=sentence(choice, sight),
+        tile=one,
         chrome=chrome,
         back=f"{_path(page, subject)}{choice.address()}",
         back_title="Back" if "{" in page.title else page.title,
@@ -180,13 +183,16 @@ def subject_of(page: Page, request: Req) -> dict[str, str]:
     return {name: value for name, value in zip(names, segments(request), strict=False) if name}
 
 
-def sentence(choice: Choice, about: str = "") -> str:
-    """What is shown, in words; `about` is whom or what the page is about."""
+def sentence(choice: Choice, sight: Sight, about: str = "") -> str:
+    """What is shown to whom sees so much, in words; `about` is whom or what the page is about."""
     span = choice.span()
     parts = [f"{chip.field.label.lower()} {'is not' if chip.negated else 'is'} {chip.value}" for chip in choice.chips()]
-    who = f"Where {', '.join(parts)}" if parts else about or "Everyone"
-    if about and parts:
+    if sight.is_limited:
+        who = "What you may see" + (f" of {about}" if about else "") + (f" where {', '.join(parts)}" if parts else "")
+    elif about and parts:
         who = f"{about}, where {', '.join(parts)}"
+    else:
+        who = f"Where {', '.join(parts)}" if parts else about or "Everyone"
     return f"{who}, {day_words(span.since, span.until, choice.zone)}, times in {choice.zone}"
 
 
@@ -251,6 +257,7 @@ async def _body(
         chrome=chrome,
         answer=answer,
         choice=choice,
+        limited=caller_of(request).sight.is_limited,
         spec=None if spec is None else encode(spec).decode(),
         drill=_drill(one, choice, subject),
         legend=[] if spec is None else charts.legend(spec),
