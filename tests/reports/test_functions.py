@@ -53,6 +53,14 @@ def test_a_function_is_told_against_the_equal_time_before(desk: Desk) -> None:
     assert desk.row("function", since=at(11, 0), until=at(14, 0))["runs"] == 5
 
 
+def test_what_is_run_without_a_function_is_told_by_its_type(desk: Desk) -> None:
+    done = [event(type="flow-job-done", time=at(12, hour), user="ann", duration_ms=10.0 * hour) for hour in (1, 2, 3)]
+    desk.put(*done, *runs("Fit", 12, 10))
+    asked = {"function": "flow-job-done", "since": at(11, 0), "until": at(14, 0)}
+    told, listed = desk.row("function", **asked), desk.rows("runs", **asked)
+    assert (told["runs"], told["people"], told["p50_ms"], len(listed)) == (3, 1, 20.0, 3)
+
+
 def test_runs_tell_who_when_with_what_and_what_came_of_it(desk: Desk) -> None:
     told = event(
         time=at(12),

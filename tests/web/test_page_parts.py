@@ -15,7 +15,7 @@ from whodid.reading.filters import literal
 from whodid.reports.report import Chart, Column
 from whodid.web import words
 from whodid.web.pages import charts, links
-from whodid.web.pages.answers import Answer, days_before, parameters
+from whodid.web.pages.answers import Answer, days_before, parameters, period_of
 from whodid.web.pages.catalogue import PAGES, page_of
 from whodid.web.pages.cells import grid, meant
 from whodid.web.pages.choice import Choice, choice_of
@@ -216,6 +216,14 @@ def test_rows_without_what_a_tile_is_about_are_left_out() -> None:
     assert worth_showing(whole, "errors") == whole and worth_showing(whole, "") is whole
 
 
+def test_things_of_a_run_are_told_by_their_roles_and_names() -> None:
+    entities = '[{"type": "script", "id": "s-1", "name": "Fit"}, {"role": "input", "type": "dataset", "id": "d-1"}]'
+    shown = grid(
+        reports.report("runs"), [{"entities": entities}], Choice(zone="UTC"), columns=("entities",), of=1, show=1
+    )
+    assert shown.rows[0][0].text == "script Fit, input d-1"
+
+
 def test_a_column_of_several_meanings_is_called_by_the_one_it_has() -> None:
     report = reports.report("compute")
     rows = [{column.name: 1 for column in report.columns} | {"subject": name} for name in ("SALES", "unattributed")]
@@ -245,13 +253,42 @@ def test_what_was_known_longest_ago_is_forgotten_first() -> None:
 def test_an_axis_of_time_goes_over_all_of_the_range() -> None:
     rows = [{"period": datetime(2026, 11, 3), "events": 2}, {"period": datetime(2026, 11, 5), "events": 1}]
     ends = (datetime(2026, 11, 1, 23), datetime(2026, 11, 8, 12))
-    for mark, zone, first, last in (("bar", "UTC", 1, 9), ("bar", "Europe/Berlin", 2, 9), ("line", "UTC", 1, 8)):
+    for mark, zone, first, last in (
+        ("bar", "UTC", (31, 12), (8, 12)), ("bar", "Europe/Berlin", (1, 12), (8, 12)), ("line", "UTC", (1, 0), (8, 0)),
+    ):  # fmt: skip
         found = charts.spec(reports.report("activity"), rows, chart=f"{mark} x=period y=events", zone=zone, ends=ends)
         assert found is not None
         domain = found["encoding"]["x"]["scale"]["domain"]
-        assert [(one["month"], one["date"], one["hours"], one["utc"]) for one in domain] == [
-            (11, first, 0, True), (11, last, 0, True),
-        ]  # fmt: skip
+        assert [(one["date"], one["hours"]) for one in domain] == [first, last], "no bar stands on the axis"
+        assert all(one["utc"] for one in domain)
+
+
+@pytest.mark.parametrize(
+    ("longest_ms", "marks_ms"),
+    [
+        (316_000, [0, 120_000, 240_000, 360_000]),
+        (87_000, [0, 30_000, 60_000, 90_000]),
+        (20 * 3_600_000, [0, 6 * 3_600_000, 12 * 3_600_000, 18 * 3_600_000, 24 * 3_600_000]),
+        (3.2, [0, 1, 2, 3, 4]),
+    ],
+)
+def test_an_axis_of_durations_has_round_times(longest_ms: float, marks_ms: list[float]) -> None:
+    rows = [{"time": NOW, "duration_ms": took, "status": "done"} for took in (longest_ms, 1.0)]
+    found = charts.spec(reports.report("runs"), rows)
+    assert found is not None
+    assert found["encoding"]["y"]["axis"]["values"] == marks_ms
+    assert found["encoding"]["y"]["scale"]["domainMax"] == marks_ms[-1]
+
+
+def test_days_are_as_long_as_days_where_there_are_few() -> None:
+    tile = Tile("errors-days", "activity", "chart", chart="bar x=period y=errors")
+    report = reports.report("activity")
+    rows = [{"period": datetime(2026, 11, day), "errors": 1} for day in (2, 9)]
+    step = period_of(report, tile, Choice(zone="UTC", range="30d"))
+    found = charts.spec(report, rows, chart=tile.chart, step=step)
+    assert found is not None
+    assert found["usermeta"]["step"] == "day"
+    assert period_of(reports.report("runs"), Tile("times", "runs", "chart"), Choice(zone="UTC", range="24h")) == ""
 
 
 @pytest.mark.parametrize(("range_", "by", "title"), [("24h", "hour", "Errors an hour"), ("7d", None, "Errors a day")])

@@ -4,7 +4,7 @@
 -- parameter: since time = 7d | from when on
 -- parameter: until time = now | until when
 -- parameter: before time = @before | where the equal time before begins
--- parameter: function text = | only this function; empty for all
+-- parameter: function text = | only this function, else type of event; empty for all
 -- column: runs integer runs | in the time
 -- column: previous_runs integer runs | in the equal time before
 -- column: people integer people | users who ran it, or for whom a program did
@@ -22,19 +22,19 @@ WITH people AS (
         count(DISTINCT CASE WHEN e.time < $since THEN e.who END) AS previous_people
     FROM event_days e
     WHERE e.time >= $before AND e.time < $until AND chosen() AND e.runs > 0
-        AND (CAST($function AS varchar) = '' OR e.function = $function)
+        AND (CAST($function AS varchar) = '' OR coalesce(e.function, e.type) = $function)
 ), taken AS (
     SELECT
         count(*) AS runs, CAST(coalesce(sum(e.failed), 0) AS bigint) AS failed,
         percentiles(e.duration_ms, 0.5, 0.95, 0.99) AS taken_ms
     FROM run_hours e
     WHERE e.time >= $since AND e.time < $until AND chosen()
-        AND (CAST($function AS varchar) = '' OR e.function = $function)
+        AND (CAST($function AS varchar) = '' OR coalesce(e.function, e.type) = $function)
 ), previous AS (
     SELECT count(*) AS runs, percentiles(e.duration_ms, 0.5, 0.95, 0.99) AS taken_ms
     FROM run_hours e
     WHERE e.time >= $before AND e.time < $since AND chosen()
-        AND (CAST($function AS varchar) = '' OR e.function = $function)
+        AND (CAST($function AS varchar) = '' OR coalesce(e.function, e.type) = $function)
 )
 SELECT
     t.runs, p.runs AS previous_runs, w.people, w.previous_people, t.failed,

@@ -3,7 +3,7 @@
 -- question: Which single runs took longest?
 -- parameter: since time = 7d | from when on
 -- parameter: until time = now | until when
--- parameter: function text = | only this function; empty for all
+-- parameter: function text = | only this function, else type of event; empty for all
 -- parameter: limit integer = 100 | rows at most
 -- column: time time | when it was run
 -- column: person text | the user or program that ran it

@@ -142,6 +142,12 @@ def by_the_hour(report: Report, tile: Tile, choice: Choice) -> bool:
     return has_hours and not is_said and span.until - span.since <= _HOURLY_MAX
 
 
+def period_of(report: Report, tile: Tile, choice: Choice) -> str:
+    """How long a period is of which each row of a tile tells; empty where its rows tell of something else."""
+    usual = next((one.default for one in report.parameters if one.name == "by" and "hour" in one.choices), "")
+    return "hour" if by_the_hour(report, tile, choice) else dict(tile.parameters).get("by", usual) if usual else ""
+
+
 def full_step(since: datetime, until: datetime) -> datetime:
     """When a range that ends at this moment ends instead (UTC, without zone)."""
     step = _STEP if until - since < _LONG else _LONG_STEP

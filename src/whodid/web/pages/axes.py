@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
+from math import ceil
 from typing import Any, Final
 
 from whodid.reports import Column
@@ -20,16 +21,45 @@ _UNIT_STEPS: Final[dict[str, tuple[tuple[str, float], ...]]] = {
     "bytes": (("B", 1), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12)),
     "%": (("%", 1),),
 }
+# Units of durations, in ms.
+_DURATIONS_MS: Final = {"ms": 1.0, "s": 1e3}
+GRIDLINES_MAX: Final = 4
+_ROUND_STEPS_MS: Final = tuple(
+    count * unit_ms
+    for unit_ms, counts in (
+        (0.01, (1, 2, 5)), (0.1, (1, 2, 5)), (1.0, (1, 2, 5, 10, 20, 50, 100, 200, 500)), (1e3, (1, 2, 5, 10, 20, 30)),
+        (6e4, (1, 2, 5, 10, 15, 30)), (3.6e6, (1, 2, 3, 6, 12)), (8.64e7, (1, 2, 5, 10, 20, 50, 100)),
+    )
+    for count in counts
+)  # fmt: skip
 
 
-def few_ticks(values: Sequence[Mapping[str, Any]], *, stacked: bool) -> list[int]:
-    """The marks of an axis of small whole numbers, which has no halves; none for one of larger numbers."""
+def upright(column: Column, values: Sequence[Mapping[str, Any]], *, stacked: bool = False) -> dict[str, Any]:
+    """The axis and scale of the numbers `y` of a chart's values, from 0 on, where they are drawn upwards."""
+    top = _top(values, stacked=stacked)
+    scale: dict[str, Any] = {"zero": True}
+    if column.type == "integer" and 0 < top <= 4:
+        # Small whole numbers have no halves.
+        return {"axis": {"values": list(range(int(top) + 1)), "format": "d", "grid": True}, "scale": scale}
+    unit = column.unit or ""
+    if unit in _DURATIONS_MS and top > 0:
+        step = round_step(top * _DURATIONS_MS[unit]) / _DURATIONS_MS[unit]
+        marks = [step * place for place in range(ceil(top / step) + 1)]
+        return {"axis": axis(column) | {"values": marks}, "scale": scale | {"domainMax": marks[-1], "nice": False}}
+    return {"axis": axis(column), "scale": scale}
+
+
+def round_step(top_ms: float) -> float:
+    """How far apart the marks of durations up to this one are: a round time, so that there are five at most."""
+    return next((step for step in _ROUND_STEPS_MS if top_ms <= step * GRIDLINES_MAX), top_ms / GRIDLINES_MAX)
+
+
+def _top(values: Sequence[Mapping[str, Any]], *, stacked: bool) -> float:
     tops: dict[Any, float] = {}
     for value in values:
         here = value["y"] or 0
         tops[value["x"]] = tops.get(value["x"], 0) + here if stacked else max(tops.get(value["x"], 0), here)
-    top = max(tops.values(), default=0)
-    return list(range(int(top) + 1)) if 0 < top <= 4 else []
+    return max(tops.values(), default=0)
 
 
 def axis(column: Column) -> dict[str, Any]:
@@ -49,7 +79,7 @@ def in_units(steps: Sequence[tuple[str, float]]) -> str:
     said = f"format(datum.value / {size}, '~r') + ' {name}'"
     for name, size in larger:
         said = f"abs(datum.value) >= {size} ? format(datum.value / {size}, '.3~r') + ' {name}' : {said}"
-    return said
+    return f"datum.value === 0 ? '0' : {said}"
 
 
 def time_axis(step: str) -> dict[str, Any]:
@@ -65,12 +95,12 @@ def told_step(step: str, values: Sequence[Mapping[str, Any]]) -> str:
 
 
 def domain(step: str, ends: tuple[datetime, datetime], mark: str) -> list[dict[str, Any]]:
-    """From when until when an axis goes: whole periods, the last one to its end where marks fill it."""
+    """From when until when an axis goes: whole periods, and half of one at both ends where bars stand in its middle."""
     first, last = (period(step, at) for at in (ends[0], ends[1] - timedelta(microseconds=1)))
     if step == "moment":
         first, last = ends
-    elif mark in ("bar", "area"):
-        last = period(step, last + _LONGEST[step])
+    elif mark == "bar":
+        first, last = first - _LONGEST[step] / 2, last + _LONGEST[step] / 2
     names = {"year": "year", "month": "month", "date": "day", "hours": "hour", "minutes": "minute"}
     told = (
         {name: getattr(at, own) for name, own in names.items()} for at in (first, max(last, first + _LONGEST["hour"]))

@@ -242,7 +242,7 @@ PAGES: Final[tuple[Page, ...]] = (
                       "parameters")),
         Tile("slowest", "slowest-runs", size="whole", title="Slowest runs", parameters=_FUNCTION,
              columns=("time", "person", "duration_ms", "status", "entity_id", "parameters")),
-    ), under="/functions"),
+    ), under="/functions", counted=False),
     Page("api-service", "/api-nodes/{service}", "{service}", (
         Tile("numbers", "overview", "numbers", "third", 1, title="How much is asked",
              parameters=_OF_SERVICE, columns=("events", "errors")),

@@ -259,8 +259,17 @@ def _json_cell(value: Any) -> Cell:
         top = max(max(told), 1)
         points = (f"{100 * place / (len(told) - 1):.1f},{19 - 18 * one / top:.1f}" for place, one in enumerate(told))
         return Cell("", f"{' '.join(words.count(one) for one in told)}", kind="line", note=" ".join(points))
-    text = words.plain(words.of_json(told))
+    text = words.plain(_things(told) if _are_things(told) else words.of_json(told))
     return Cell(text[:_TEXT_MAX], text if len(text) > 40 else "", kind="text")
+
+
+def _are_things(told: Any) -> bool:
+    """Whether it is a list of entities, as events tell them."""
+    return isinstance(told, list) and all(isinstance(one, dict) and {"type", "id"} <= one.keys() for one in told)
+
+
+def _things(told: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(f"{one.get('role') or one['type']} {one.get('name') or one['id']}" for one in told)
 
 
 def _href(column: Column, row: Mapping[str, Any], choice: Choice, report: Report, drilled: str | None) -> str | None:

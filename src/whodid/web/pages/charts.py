@@ -95,7 +95,7 @@ def spec(
         return _scatter(wanted.mark, used, rows)
     if used["x"].type == "text" and _is_number(used["y"]):
         dated = _dated(rows, used["x"].name)
-        return _columns(used, rows) if dated is None else _over_time(wanted.mark, used, dated)
+        return _columns(used, rows) if dated is None else _over_time(wanted.mark, used, dated, step="day")
     return None
 
 
@@ -165,7 +165,12 @@ def _over_time(
             "title": None,
             "scale": {"type": "utc"} if ends is None else {"type": "utc", "domain": axes.domain(step, ends, mark)},
         },
-        "y": {"field": "y", "type": "quantitative", "title": None, "axis": axes.axis(y), "scale": {"zero": True}},
+        "y": {
+            "field": "y",
+            "type": "quantitative",
+            "title": None,
+            **axes.upright(y, values, stacked=mark in ("bar", "area") and color is not None),
+        },
         "tooltip": _tooltip(x, y, color),
         "color": _color(shown, first="var(--hue-1)" if before else "")
         if shown
@@ -175,8 +180,6 @@ def _over_time(
         encoding["y"] |= {"aggregate": "sum", "stack": "zero"}
     if mark == "bar":
         encoding["x"] |= {"timeUnit": axes.unit(step), "bandPosition": 0}
-    if y.type == "integer" and (ticks := axes.few_ticks(values, stacked="stack" in encoding["y"])):
-        encoding["y"]["axis"] = {"values": ticks, "format": "d", "grid": True}
     if before:
         encoding["strokeDash"] = {"condition": {"test": f"datum.c === '{earlier}'", "value": [2, 3]}, "value": [1, 0]}
     drawn = framed({"type": mark, "tooltip": True, **_DRAWN.get(mark, {})}, encoding, [_told(one) for one in values])
@@ -236,7 +239,7 @@ def _columns(used: Mapping[str, Column], rows: Sequence[Mapping[str, Any]]) -> d
             "title": None,
             "axis": {"labelAngle": 0, "labelOverlap": "greedy"},
         },
-        "y": {"field": "y", "type": "quantitative", "title": None, "axis": axes.axis(y), "scale": {"zero": True}},
+        "y": {"field": "y", "type": "quantitative", "title": None, **axes.upright(y, values)},
         "tooltip": _tooltip(x, y, color),
         "color": {"value": "var(--hue-1)"},
     }

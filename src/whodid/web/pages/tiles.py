@@ -281,7 +281,7 @@ def _drawn(one: Tile, answer: answers.Answer, choice: Choice) -> dict[str, Any] 
         zone=choice.zone,
         leads=partial(links.drill, answer.report.drill or "", choice=choice),
         ends=None if span is None else (span.since, span.until),
-        step="hour" if answers.by_the_hour(answer.report, one, choice) else "",
+        step=answers.period_of(answer.report, one, choice),
     )
 
 

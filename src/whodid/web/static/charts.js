@@ -80,7 +80,9 @@
       if (!holder.isConnected || !from) return;
       const moved = Math.abs(event.clientX - from);
       from = 0;
-      if (moved > 6 && range) setTimeout(() => go(new URL(location.href), +range[0], +range[1], LENGTHS[step]), 0);
+      // A bar stands in the middle of its period's beginning.
+      const shift = spec.mark.type === "bar" ? LENGTHS[step] / 2 : 0;
+      if (moved > 6 && range) setTimeout(() => go(new URL(location.href), +range[0] + shift, +range[1] + shift, LENGTHS[step]), 0);
     });
     view.addEventListener("click", (_event, item) => {
       const at = item?.datum?.x ?? item?.datum?.utcyearmonthdate_x ?? Object.entries(item?.datum ?? {}).find(([name]) => /^utc.*_x$/.test(name))?.[1];
