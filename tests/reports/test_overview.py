@@ -101,6 +101,17 @@ def test_types_beyond_the_top_are_counted_together(desk: Desk) -> None:
     assert found == [("a", 3), ("b", 2), (None, 2)]
 
 
+def test_a_type_is_one_line_whatever_levels_and_topics_it_has(desk: Desk) -> None:
+    desk.put(
+        event(type="run", time=at(12), user="ann"), event(type="run", time=at(13), user="ann", topic="apinode-query"),
+        event(type="run", time=at(14), user="bob", level="error"), event(type="stop", time=at(12), user="bob"),
+    )  # fmt: skip
+    run, stop = desk.rows("types")
+    assert (run["type"], run["events"], run["people"], run["errors"]) == ("run", 3, 2, 1)
+    assert (run["level"], run["topic"]) == (None, None), "there are several"
+    assert (stop["level"], stop["topic"]) == ("audit", "generic")
+
+
 def test_a_project_is_what_the_parameters_name_else_an_entity(desk: Desk) -> None:
     sales = entity("project", "SALES")
     desk.put(
