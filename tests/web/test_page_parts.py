@@ -15,7 +15,7 @@ from whodid.reading.filters import literal
 from whodid.reports.report import Chart, Column
 from whodid.web import words
 from whodid.web.pages import charts, links
-from whodid.web.pages.answers import Answer, days_before, parameters, period_of
+from whodid.web.pages.answers import days_before, parameters, period_of
 from whodid.web.pages.catalogue import PAGES, page_of
 from whodid.web.pages.cells import grid, meant
 from whodid.web.pages.choice import Choice, choice_of
@@ -24,7 +24,7 @@ from whodid.web.pages.known import KNOWN_MAX, Known
 from whodid.web.pages.multiples import HEIGHT, multiples
 from whodid.web.pages.rows import Tile
 from whodid.web.pages.spans import day_words, span_of
-from whodid.web.pages.tiles import framed, worth_showing
+from whodid.web.pages.tiles import framed
 from whodid.web.words import of_json
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -205,15 +205,6 @@ def test_a_tile_is_about_its_page_or_narrows_what_the_reader_chose(
     tile = Tile("types", "types", parameters=(("types", fixed),))
     given = parameters(reports.report("types"), tile, choice, {"login": "erika"})
     assert given["types"] == asked
-
-
-def test_rows_without_what_a_tile_is_about_are_left_out() -> None:
-    report = report_of(("item", "text"), ("errors", "integer"), chart="bar x=errors y=item")
-    rows = [{"item": "a", "errors": 2}, {"item": "b", "errors": 0}]
-    answer = worth_showing(Answer(report, rows, 40, True, []), "errors")
-    assert (answer.rows, answer.of, answer.truncated) == (rows[:1], 1, False)
-    whole = Answer(report, rows[:1], 40, True, [])
-    assert worth_showing(whole, "errors") == whole and worth_showing(whole, "") is whole
 
 
 def test_things_of_a_run_are_told_by_their_roles_and_names() -> None:

@@ -3,7 +3,7 @@
 -- question: What of the interface is used, by how many, and what is followed by an error?
 -- parameter: since time = 30d | from when on
 -- parameter: until time = now | until when
--- parameter: order most|errors = most | the most used first, or those most followed by errors
+-- parameter: order most|errors = most | the most used first, or only those that errors followed, by how often
 -- parameter: limit integer = 100 | rows at most
 -- column: kind text | menu, dialog, click, command or input
 -- column: item text | its name
@@ -51,5 +51,6 @@ SELECT
     100 * CAST(coalesce(f.errors_after, 0) AS double precision) / c.uses AS errors_percent,
     c.first, c.last, count(*) OVER () AS "of"
 FROM counted c LEFT JOIN failed f ON f.kind = c.kind AND f.item = c.item
+WHERE CAST($order AS varchar) <> 'errors' OR f.errors_after > 0
 ORDER BY CASE WHEN CAST($order AS varchar) = 'errors' THEN f.errors_after END DESC NULLS LAST, c.uses DESC, c.kind, c.item
 LIMIT $limit

@@ -81,7 +81,7 @@ PAGES: Final[tuple[Page, ...]] = (
              columns=("item", "kind", "uses", "users", "errors_percent")),
         Tile("followed", "interface", size="half", title="Most often followed by an error",
              parameters=(("order", "errors"),), columns=("item", "kind", "uses", "errors_after", "errors_percent"),
-             only="errors_after", empty="Nothing was followed by an error within 5 seconds."),
+             empty="Nothing was followed by an error within 5 seconds."),
         Tile("packages", "packages", size="half", title="Packages and their versions",
              columns=("package", "version", "uses", "trend", "errors_percent", "installed")),
     )),

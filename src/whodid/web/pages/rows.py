@@ -43,8 +43,6 @@ class Tile(NamedTuple):
         Whether the table's texts are shown whole, over several lines.
     events
         What the events behind its marks are, besides what its parameters say.
-    only
-        Column without whose number a row is not worth showing.
     empty
         What it means that there is nothing, where that is an answer of its own.
     """
@@ -62,7 +60,6 @@ class Tile(NamedTuple):
     previous: bool = False
     wraps: bool = False
     events: tuple[tuple[str, str], ...] = ()
-    only: str = ""
     empty: str = ""
 
 

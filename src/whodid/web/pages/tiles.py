@@ -244,7 +244,7 @@ async def _body(
         return frame.html(counted(next(row["value"] for row in told.rows if row["measure"] == "events"), "event"))
     if one.form == "part":
         return frame.html(await parts.PARTS[one.report](request, choice, subject, (given.get("cursor") or [""])[0]))
-    answer = worth_showing(await answers.ask(request, one, choice, subject, _rows_asked(given)), one.only)
+    answer = await answers.ask(request, one, choice, subject, _rows_asked(given))
     spec = _drawn(one, answer, choice) if one.form == "chart" else None
     chrome = framed(page, one, choice, subject)
     shown = grid_of(one, answer, choice, given)
@@ -289,15 +289,6 @@ def told_parameters(prepared: reports.Prepared) -> dict[str, Any]:
     """The parameters of a statement as they are shown beside it."""
     found: dict[str, Any] = json.loads(encode({name: _shown(value) for name, value in prepared.params.items()}))
     return found
-
-
-def worth_showing(answer: answers.Answer, column: str) -> answers.Answer:
-    """An answer without the rows that have nothing in a column; all of it without a column."""
-    if not column:
-        return answer
-    kept = [row for row in answer.rows if row[column]]
-    cut = len(kept) == len(answer.rows)
-    return answer._replace(rows=kept, of=answer.of if cut else len(kept), truncated=answer.truncated and cut)
 
 
 def _look(request: Req, page: Page, one: Tile, choice: Choice, subject: Mapping[str, str]) -> Any:
