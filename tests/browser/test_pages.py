@@ -9,6 +9,8 @@ import pytest
 
 from browser.conftest import Watched
 from support.looking import DESKTOP, LAPTOP, PHONE, accessible, fits, unclipped
+from support.posting import wait_until_stored
+from support.serving import ServerProcess
 from whodid.demo.story import (
     COSTLY_NOTEBOOK,
     DRIFT,
@@ -79,6 +81,17 @@ def test_a_page_is_sound_in_light_and_dark_on_desk_and_phone(
     assert not page.locator(".failed").all_inner_texts()
     if name != "no-such-page":
         assert not watched.complaints
+
+
+def test_long_texts_of_tables_give_way(visit: Callable[..., Watched], story: ServerProcess) -> None:
+    story.request("POST", "/v1/events", [{"type": "x", "time": "a long text of what was meant, which is no time"}])
+    story.request("POST", "/v1/groups", {"name": "People of a group with a long name, which is the thing that changed"})
+    wait_until_stored(story)
+    watched = visit(viewport=LAPTOP)
+    for path, tile in (("/security", "changes"), ("/nodes", "rejects")):
+        unclipped(page := watched.open(path))
+        assert "long" in page.locator(f"#tile-{tile} tbody").inner_text()
+    assert page.locator("#tile-rejects td[title*='cannot be read']").count(), "the pointer shows it whole"
 
 
 @pytest.mark.parametrize("name", ["overview", "security", "entity"])

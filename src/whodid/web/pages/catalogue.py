@@ -185,10 +185,10 @@ PAGES: Final[tuple[Page, ...]] = (
              columns=("node", "events", "first", "last", "longest_gap_hours")),
         Tile("unknown", "unknown-types", size="half", title="Types that the catalogue does not know",
              columns=("type", "events", "users", "node", "last"), empty="The catalogue knows all types."),
-        Tile("losses", "audit-losses", size="half", title="What is not in it: rejected, filtered, lost",
+        Tile("rejects", "rejects", size="whole", height=2, title="What was rejected, and why", wraps=True,
+             columns=("code", "message", "format", "source", "rejects", "last"), empty="Nothing was rejected."),
+        Tile("losses", "audit-losses", size="whole", height=2, title="What is not in it: rejected, filtered, lost",
              columns=("what", "name", "events", "last"), empty="Nothing was rejected, filtered by a rule, or lost."),
-        Tile("rejects", "rejects", size="half", title="What was rejected, and why",
-             columns=("code", "format", "rejects", "message", "last"), empty="Nothing was rejected."),
     ), under="/settings"),
     Page("user", "/users/{login}", "{login}", (
         Tile("who", "person", "part", "whole", 0, title="Who"),
