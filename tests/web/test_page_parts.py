@@ -112,6 +112,23 @@ def test_a_cell_of_a_heat_map_leads_to_what_is_behind_it_under_the_same_conditio
     assert spec["data"]["values"][0]["href"] == "/hours/Tuesday/9?range=7d&group=Chemistry"
 
 
+@pytest.mark.parametrize(
+    ("found", "address"),
+    [
+        (links.user_link(".."), "/events?user=.."),
+        (links.user_link("a.b"), "/users/a.b"),
+        (links.entity_link("dataset", "."), "/events?entity=dataset:."),
+        (links.entity_link("..", "a/b"), "/events?entity=..:a%2Fb"),
+        (links.link("service", {"service": ".."}, Choice(zone="UTC")), "/events?entity=api-service:.."),
+        (links.link("node", {"node": "."}, Choice(zone="UTC", range="7d")), "/events?node=.&range=7d"),
+        (links.drill("/functions/{function}", {"function": ".."}, Choice(zone="UTC")), "/events?function=.."),
+        (links.link("package", {"package": ".."}, Choice(zone="UTC")), "/events?parameter=package=.."),
+    ],
+)
+def test_what_is_called_like_a_way_leads_to_its_events(found: str | None, address: str) -> None:
+    assert found == address
+
+
 def test_a_category_has_one_colour_everywhere_and_red_is_for_errors() -> None:
     assert charts.hues(["audit", "usage"])["audit"] == charts.hues(["audit", "error", "x"])["audit"]
     assert charts.hues(["error", "x"])["error"] == "var(--bad)"

@@ -13,7 +13,7 @@ from whodid.reading.cells import encode, python_rows
 from whodid.reading.output import rows
 from whodid.stores.base import COLUMNS
 from whodid.web.pages.changes import Change, changes_of
-from whodid.web.pages.links import LINKS
+from whodid.web.pages.links import page_link
 
 # Which columns are told together, in which order; entities, parameters and errors have places of their own.
 GROUPS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
@@ -25,7 +25,7 @@ _HELP: Final = {column.name: column.help for column in COLUMNS}
 
 
 class Item(NamedTuple):
-    """A field of an event: its meaning and its value."""
+    """A field of an event: its meaning, its value, and the page of what it names."""
 
     name: str
     help: str
@@ -63,7 +63,7 @@ def shown_event(table: pa.Table) -> Shown:
 
 
 def _item(name: str, row: Mapping[str, Any]) -> Item:
-    return Item(name.replace("_", " ").removesuffix(" ms"), _HELP[name], row[name], LINKS.get(name))
+    return Item(name.replace("_", " ").removesuffix(" ms"), _HELP[name], row[name], page_link(name, row[name]))
 
 
 def _json(text: Any, otherwise: Any) -> Any:

@@ -44,6 +44,7 @@ def environment() -> Environment:
         asset=assets.address_of,
         ranges=RANGES,
         has_card=links.has_card,
+        page_link=links.page_link,
         entity_link=links.entity_link,
         user_link=links.user_link,
     )

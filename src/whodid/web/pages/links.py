@@ -40,6 +40,17 @@ LINKS: Final[dict[str, str]] = {
 # Columns that lead to the page of what they name, whatever a report's drill-down is.
 PAGED: Final = ("node", "service")
 ENTITY: Final = ("entity_type", "entity_id")
+# By what the addresses of pages begin with: the field of the search of events that has the same value.
+SEARCHED: Final[dict[str, tuple[str, str]]] = {
+    "users": ("user", "{}"),
+    "groups": ("group", "{}"),
+    "functions": ("function", "{}"),
+    "entities": ("entity", "{}"),
+    "errors": ("error_hash", "{}"),
+    "requests": ("request_id", "{}"),
+    "nodes": ("node", "{}"),
+    "api-nodes": ("entity", "api-service:{}"),
+}
 # Pages of many things, which take a page's conditions along with its time range; by what they begin with.
 LISTS: Final = ("/events", "/users")
 NARROWED: Final = ("/hours/", "/retention/")
@@ -57,19 +68,36 @@ def link(column: str, row: Mapping[str, Any], choice: Choice) -> str | None:
     if column == "thing" and isinstance(value, str) and ":" in value:
         # Where a thing is told by its name, its id stands beside it.
         return entity_link(*(row.get("thing_id") or value).split(":", 1))
+    address = page_link(column, value)
+    return None if address is None else _with_span(address, choice)
+
+
+def page_link(column: str, value: Any) -> str | None:
+    """The page of what a column holds; None when it has none."""
     if value in (None, "") or column not in LINKS:
         return None
-    return _with_span(LINKS[column].format(quote(str(value), safe="")), choice)
+    return reached(LINKS[column].format(quote(str(value), safe="")))
 
 
 def entity_link(kind: str, name: str) -> str:
     """The page of an entity."""
-    return f"/entities/{quote(kind, safe='')}/{quote(name, safe='')}"
+    return reached(f"/entities/{quote(kind, safe='')}/{quote(name, safe='')}")
 
 
 def user_link(login: str) -> str:
     """The page of a user."""
-    return f"/users/{quote(login, safe='')}"
+    return reached(f"/users/{quote(login, safe='')}")
+
+
+def reached(address: str) -> str:
+    """An address that browsers reach: the events of what is called . or .., which they would take for a way."""
+    path, _, query = address.partition("?")
+    _, first, *names = path.split("/")
+    if not {".", ".."} & {*names} or first not in SEARCHED:
+        return address
+    field, value = SEARCHED[first]
+    asked = f"{field}={value.format(':'.join(names))}"
+    return f"/events?{asked}&{query}" if query else f"/events?{asked}"
 
 
 def drill(pattern: str, row: Mapping[str, Any], choice: Choice) -> str | None:
@@ -77,7 +105,7 @@ def drill(pattern: str, row: Mapping[str, Any], choice: Choice) -> str | None:
     missing = [name for name in _PLACE.findall(pattern) if row.get(name) in (None, "")]
     if missing or not pattern:
         return None
-    address = _PLACE.sub(lambda place: quote(_text(row[place[1]]), safe=""), pattern)
+    address = reached(_PLACE.sub(lambda place: quote(_text(row[place[1]]), safe=""), pattern))
     return _with_span(address, choice)
 
 

@@ -153,15 +153,20 @@
     return element("a", { href, textContent: text });
   }
 
+  // The page of what these names say; browsers take . and .. for a way, so that such names stay text.
+  function page(text, kind, ...names) {
+    return names.some((name) => name === "." || name === "..") ? text : link(`/${[kind, ...names.map(encodeURIComponent)].join("/")}`, text);
+  }
+
   function row(event) {
     const failed = event.level === "error" || event.error_message;
     const name = who(event);
     const time = link(`/events/${event.id}`, new Date(event.time).toLocaleTimeString());
     time.dataset.open = "";
     const kind = element("th", { scope: "row", className: "name" }, failed ? element("span", { className: "tag bad", textContent: event.type }) : event.type);
-    const thing = event.entity_id ? link(`/entities/${encodeURIComponent(event.entity_type)}/${encodeURIComponent(event.entity_id)}`, event.entity_name || event.entity_id) : "";
+    const thing = event.entity_id ? page(event.entity_name || event.entity_id, "entities", event.entity_type, event.entity_id) : "";
     const made = element("tr", { className: "came" },
-      cell("time", time), cell("name", name ? link(`/users/${encodeURIComponent(name)}`, name) : "–"), kind, cell("name", thing),
+      cell("time", time), cell("name", name ? page(name, "users", name) : "–"), kind, cell("name", thing),
       cell("text", event.error_message || described(event) || event.function || event.status || ""),
       cell("number", event.duration_ms == null ? "" : event.duration_ms < 1000 ? `${Math.round(event.duration_ms)} ms` : `${(event.duration_ms / 1000).toFixed(1)} s`));
     made.dataset.event = event.id;
