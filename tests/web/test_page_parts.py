@@ -7,6 +7,7 @@ from functools import partial
 from itertools import combinations
 from typing import Any
 
+import msgspec
 import pytest
 
 from whodid import reports
@@ -19,6 +20,8 @@ from whodid.web.pages.answers import days_before, parameters, period_of
 from whodid.web.pages.catalogue import PAGES, page_of
 from whodid.web.pages.cells import grid, meant
 from whodid.web.pages.choice import Choice, choice_of
+from whodid.web.pages.event_shape import shaped
+from whodid.web.pages.found import Shape
 from whodid.web.pages.graph import NODE_WIDTH, graph
 from whodid.web.pages.known import KNOWN_MAX, Known
 from whodid.web.pages.multiples import HEIGHT, multiples
@@ -269,6 +272,21 @@ def test_an_axis_of_time_goes_over_all_of_the_range() -> None:
         domain = found["encoding"]["x"]["scale"]["domain"]
         assert [(one["date"], one["hours"]) for one in domain] == [first, last], "no bar stands on the axis"
         assert all(one["utc"] for one in domain)
+
+
+def test_events_over_time_are_drawn_over_all_of_the_range() -> None:
+    choice = Choice(zone="Europe/Berlin", since="2026-11-01", until="2026-11-09")
+    told = shaped(Shape("day", [{"at": datetime(2026, 11, 3), "events": 2, "errors": 0}]), choice)
+    domain = msgspec.json.decode(told["spec"])["encoding"]["x"]["scale"]["domain"]
+    assert [(one["month"], one["date"], one["hours"]) for one in domain] == [(10, 31, 12), (11, 8, 12)]
+    assert msgspec.json.decode(told["spec"])["encoding"]["y"]["axis"]["values"] == [0, 1, 2], "events have no halves"
+
+
+def test_an_axis_of_nothing_begins_at_zero() -> None:
+    found = charts.spec(reports.report("activity"), [{"period": datetime(2026, 11, 3), "users": 0}])
+    assert found is not None
+    assert found["encoding"]["y"]["axis"]["values"] == [0]
+    assert found["encoding"]["y"]["scale"] == {"zero": True, "domainMax": 1}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from support.web import WebServer
 from whodid.directory.sign_in import COOKIE
+from whodid.event import Rejection
 
 NASTY = "<script>alert('x')</script>"
 
@@ -153,6 +154,15 @@ def test_the_status_says_in_plain_words_that_all_is_well_or_what_is_wrong(
     monkeypatch.setattr(server.services.writer, "status", lambda: found)
     page = admin.get("/settings/status").text
     assert "What is wrong" in page and "The store is 1 min 35 s behind: 5 MB wait." in page
+
+
+def test_what_was_rejected_is_told_with_its_time_and_says_where_it_is_cut(
+    admin: httpx.Client, server: WebServer
+) -> None:
+    raw = "x" * 200
+    server.store([], rejects=[Rejection(index=0, code="not_json", message="No JSON.", raw=raw, raw_size_bytes=200)])
+    page = admin.get("/settings/status").text
+    assert f">{'x' * 119}…<" in page and ">just now<" in page
 
 
 def test_retention_says_in_numbers_what_would_go_before_it_is_set(admin: httpx.Client, server: WebServer) -> None:

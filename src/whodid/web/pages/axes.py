@@ -42,7 +42,9 @@ def upright(column: Column, values: Sequence[Mapping[str, Any]], *, stacked: boo
         # Small whole numbers have no halves.
         return {"axis": {"values": list(range(int(top) + 1)), "format": "d", "grid": True}, "scale": scale}
     unit = column.unit or ""
-    if unit in _DURATIONS_MS and top > 0:
+    if top <= 0:
+        return {"axis": axis(column) | {"values": [0]}, "scale": scale | {"domainMax": 1}}
+    if unit in _DURATIONS_MS:
         step = round_step(top * _DURATIONS_MS[unit]) / _DURATIONS_MS[unit]
         marks = [step * place for place in range(ceil(top / step) + 1)]
         return {"axis": axis(column) | {"values": marks}, "scale": scale | {"domainMax": marks[-1], "nice": False}}
@@ -84,12 +86,18 @@ def in_units(steps: Sequence[tuple[str, float]]) -> str:
 
 def time_axis(step: str) -> dict[str, Any]:
     formats = {"hour": "%-d %b %H:%M", "day": "%-d %b", "week": "%-d %b", "month": "%b %Y", "moment": "%-d %b %H:%M"}
-    return {"format": formats[step], "grid": False, "labelAngle": 0, "labelOverlap": "greedy", "tickCount": 6}
+    return {
+        "format": formats[step],
+        "grid": False,
+        "labelAngle": 0,
+        "labelOverlap": "greedy",
+        "labelSeparation": 8,
+        "tickCount": 6,
+    }
 
 
-def told_step(step: str, values: Sequence[Mapping[str, Any]]) -> str:
-    """What an axis tells: over many days no hours."""
-    times = [value["x"] for value in values]
+def told_step(step: str, times: Sequence[datetime]) -> str:
+    """What an axis of these times tells: over many days no hours."""
     many_days = bool(times) and max(times) - min(times) > timedelta(days=3)
     return "day" if step in ("moment", "hour") and many_days else step
 

@@ -161,7 +161,7 @@ def _over_time(
         "x": {
             "field": "x",
             "type": "temporal",
-            "axis": axes.time_axis(axes.told_step(step, values)),
+            "axis": axes.time_axis(axes.told_step(step, [value["x"] for value in values])),
             "title": None,
             "scale": {"type": "utc"} if ends is None else {"type": "utc", "domain": axes.domain(step, ends, mark)},
         },

@@ -179,7 +179,7 @@ def _shape(request: Req, choice: Choice, told: dict[str, Any]) -> dict[str, Any]
         narrowed = narrowed.with_value("error_hash", one)
     services = services_of(request)
     shape = found.shape(services, narrowed, caller_of(request).sight, services.config.query_timeout_ms)
-    return {**event_shape.shaped(shape), "drill": f"/events{narrowed.address()}"}
+    return {**event_shape.shaped(shape, choice), "drill": f"/events{narrowed.address()}"}
 
 
 def _others(services: Services, since: datetime, until: datetime, group: str) -> list[dict[str, Any]]:

@@ -97,7 +97,7 @@ async def shape(request: Req) -> Response[bytes]:
     services = services_of(request)
     timeout_ms = services.config.query_timeout_ms
     told = await services.call(found.shape, services, choice, caller_of(request).sight, timeout_ms)
-    return frame.fragment("events_shape.html", drill="", **event_shape.shaped(told))
+    return frame.fragment("events_shape.html", drill="", **event_shape.shaped(told, choice))
 
 
 async def detail(request: Req) -> Response[bytes]:

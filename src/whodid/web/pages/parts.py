@@ -125,7 +125,7 @@ async def shape(request: Req, choice: Choice, subject: Subject, cursor: str) -> 
         seen, timeout_ms = caller_of(request).sight, services.config.query_timeout_ms
         told = await services.call(found.shape, services, narrowed(choice, subject), seen, timeout_ms)
     return frame.text(
-        "events_shape.html", drill=f"/events?{urlencode({'node': subject['node']})}", **event_shape.shaped(told)
+        "events_shape.html", drill=f"/events?{urlencode({'node': subject['node']})}", **event_shape.shaped(told, choice)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +16,7 @@ from whodid.reading.output import rows as rows_of
 from whodid.stores.base import StoreStats
 from whodid.web import replaying, words
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
-from whodid.web.pages.settings.common import asked, by, many, segment, sent, show, to
+from whodid.web.pages.settings.common import asked, by, many, moment_item, segment, sent, show, to
 from whodid.web.receivers import problems_of_receivers
 from whodid.web.requests import Req, services_of
 from whodid.web.services import Services
@@ -25,6 +26,8 @@ HERE: Final = "/settings/status"
 LAG_S_NOTED: Final = 30.0
 DISK_SHARE_NOTED: Final = 2.0
 REJECTS_SHOWN: Final = 20
+# Of what was rejected, so many characters are shown.
+RAW_MAX: Final = 120
 
 
 async def status(request: Req) -> Response[bytes]:
@@ -226,6 +229,10 @@ def _receivers(receivers: list[dict[str, Any]]) -> Table:
     return Table("Receivers", head, rows, "None.", "Each has its own journal; all share this store.")
 
 
+def _short(raw: str) -> str:
+    return raw if len(raw) <= RAW_MAX else f"{raw[: RAW_MAX - 1]}…"
+
+
 async def _rejects(request: Req) -> list[Block]:
     services = services_of(request)
     try:
@@ -237,8 +244,8 @@ async def _rejects(request: Req) -> list[Block]:
         [
             Item(str(one["code"])),
             Item(str(one["message"])),
-            Item(str(one["raw"] or "")[:120]),
-            Item(str(one["received_at"]), kind="time"),
+            Item(_short(str(one["raw"] or ""))),
+            moment_item(datetime.fromisoformat(one["received_at"]), request),
         ]
         for one in found
     ]
