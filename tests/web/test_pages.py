@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 
 import httpx
 import pytest
@@ -84,6 +85,18 @@ def test_a_page_of_nothing_says_what_to_do(server: WebServer) -> None:
     page = server.client.get("/?full=1&since=2001-01-01&until=2001-01-02").text
     assert "Nothing here in this time" in page
     assert "Choose a longer range" in page
+
+
+def test_an_instance_without_events_says_what_to_do_first(tmp_path: Path) -> None:
+    running = WebServer(tmp_path / "data")
+    try:
+        for path in ("/", "/users", "/events"):
+            page = running.client.get(path).text
+            assert f"curl {running.url}/v1/events" in page and "whodid import" in page, "looking is no beginning"
+        running.store([event("query-start", at=datetime.now(UTC), user="erika")])
+        assert "Nothing has been sent yet" not in running.client.get("/").text
+    finally:
+        running.close()
 
 
 def test_pages_of_a_reader_say_that_they_are_made_of_what_the_reader_may_see(server: WebServer) -> None:

@@ -16,7 +16,7 @@ from whodid.receive.access import Caller
 from whodid.web.answers import json_answer
 from whodid.web.browsers import address_of, end, form_of, goes_on, happened, session_of
 from whodid.web.pages.frame import page
-from whodid.web.requests import Req, body_of, caller_of, name_of, one, query_of, segments, services_of
+from whodid.web.requests import Req, address_here, body_of, caller_of, name_of, one, query_of, segments, services_of
 from whodid.web.services import Services
 from whodid.web.sign_in import repeated
 
@@ -119,8 +119,7 @@ async def password_link_of(request: Req, login: str) -> str:
     """Make such a link; an event tells of it. Raises not_found for an unknown user."""
     services = services_of(request)
     token = await services.call(_password_token, services, login, name_of(caller_of(request)))
-    base = services.config.public_url.rstrip("/") or str(request.base_url).rstrip("/")
-    return f"{base}/password?token={token}"
+    return f"{address_here(request)}/password?token={token}"
 
 
 def _password_token(services: Services, login: str, by: str) -> str:

@@ -21,6 +21,7 @@ from whodid.web.answers import error_answer, request_id_of, told_of
 from whodid.web.browsers import is_https
 from whodid.web.pages.answers import Memory
 from whodid.web.pages.audit import Looks
+from whodid.web.pages.first_steps import Beginning
 from whodid.web.pages.frame import error_page, wants_page
 from whodid.web.pages.known import Known
 from whodid.web.pages.turns import Turns
@@ -64,6 +65,7 @@ def create_app(services: Services) -> Litestar:
         "answers": Memory(),
         "known": Known(),
         "turns": Turns(),
+        "beginning": Beginning(),
         "looks": Looks(),
         "warmth": Warmth(Path(services.config.data) / "cache"),
         "running": {},

@@ -32,6 +32,11 @@ def services_of(request: Req) -> Services:
     return services
 
 
+def address_here(request: Req) -> str:
+    """The address of this server as others reach it, without a slash at its end."""
+    return services_of(request).config.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+
+
 def caller_of(request: Req) -> Caller:
     """Who asks; the guard has let them in."""
     caller: Caller = request.state.caller

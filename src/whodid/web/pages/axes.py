@@ -43,7 +43,7 @@ def upright(column: Column, values: Sequence[Mapping[str, Any]], *, stacked: boo
         return {"axis": {"values": list(range(int(top) + 1)), "format": "d", "grid": True}, "scale": scale}
     unit = column.unit or ""
     if top <= 0:
-        return {"axis": axis(column) | {"values": [0]}, "scale": scale | {"domainMax": 1}}
+        return {"axis": {"values": [0], "format": "d", "grid": True}, "scale": scale | {"domainMax": 1}}
     if unit in _DURATIONS_MS:
         step = round_step(top * _DURATIONS_MS[unit]) / _DURATIONS_MS[unit]
         marks = [step * place for place in range(ceil(top / step) + 1)]

@@ -11,7 +11,7 @@ from whodid.errors import WhodidError
 from whodid.event import LEVELS
 from whodid.reading import read
 from whodid.web.answers import told_of
-from whodid.web.pages import event_shape, found, frame, search
+from whodid.web.pages import event_shape, first_steps, found, frame, search
 from whodid.web.pages.audit import note
 from whodid.web.pages.choice import ADDRESS_NAMES, FIELDS, Choice, choice_of
 from whodid.web.pages.event import shown_event
@@ -65,6 +65,7 @@ async def page(request: Req) -> Response[bytes]:
         search=one(given, "q") if problem and "q" in given else search.written(choice),
         problem=problem,
         sentence=sentence(choice, caller_of(request).sight),
+        first_steps=await first_steps.address(request),
         full=full,
         full_address=f"/events{choice.address(full=1)}",
         sources={name: f"/events/{name}{choice.address()}" for name in ("rows", "facets", "shape")},

@@ -20,7 +20,7 @@ from whodid.reading.sight import Sight
 from whodid.reports import Report
 from whodid.web import words
 from whodid.web.answers import told_of
-from whodid.web.pages import answers, charts, found, frame, graph, links, multiples, parts
+from whodid.web.pages import answers, charts, first_steps, found, frame, graph, links, multiples, parts
 from whodid.web.pages.audit import note
 from whodid.web.pages.catalogue import PAGES, page_of
 from whodid.web.pages.cells import Grid, grid, meant, number_text
@@ -97,6 +97,7 @@ async def _page(page: Page, request: Req) -> Response[bytes]:
         subject=subject,
         title=page.title.format_map(subject) if subject else page.title,
         sentence=sentence(choice, caller_of(request).sight, about),
+        first_steps=await first_steps.address(request),
         count_source=framed(page, COUNT, choice, subject).source if page.counted else "",
         tiles=tiles,
         full=full,
