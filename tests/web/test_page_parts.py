@@ -25,7 +25,7 @@ from whodid.web.pages.found import Shape
 from whodid.web.pages.graph import NODE_WIDTH, graph
 from whodid.web.pages.known import KNOWN_MAX, Known
 from whodid.web.pages.multiples import HEIGHT, multiples
-from whodid.web.pages.rows import Tile
+from whodid.web.pages.rows import Tile, without_holes
 from whodid.web.pages.spans import day_words, span_of
 from whodid.web.pages.tiles import framed
 from whodid.web.words import of_json
@@ -252,6 +252,22 @@ def test_distributions_stand_side_by_side_under_one_scale() -> None:
     )
     assert [(bar.reference, bar.current) for bar in chart.bars] == [(24.0, 48.0), (float(HEIGHT), 48.0)]
     assert (chart.first, chart.last, chart.top) == ("below 30", "30 and above", "75.0 %")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "filled"),
+    [
+        ("third third third half half", "third third third half half"),
+        ("third half half", "third two-thirds whole"),
+        ("half third whole two-thirds", "half half whole whole"),
+        ("third", "whole"),
+    ],
+)
+def test_what_a_reader_may_not_see_leaves_no_holes(sizes: str, filled: str) -> None:
+    tiles = [Tile("one", "types", size=size) for size in sizes.split()]  # type: ignore[arg-type]
+    assert [tile.size for tile in without_holes(tiles)] == filled.split()
+    tall = [Tile("history", "history", "part", "half", 5), Tile("days", "activity"), Tile("types", "types")]
+    assert without_holes([*tall, tiles[0]])[:3] == tall, "two are beside it"
 
 
 def test_what_was_known_longest_ago_is_forgotten_first() -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 Form = Literal["numbers", "chart", "table", "graph", "multiples", "part"]
 Size = Literal["third", "half", "two-thirds", "whole"]
+
+_WIDTHS: Final[dict[Size, int]] = {"third": 4, "half": 6, "two-thirds": 8, "whole": 12}
+_SIZES: Final = {width: size for size, width in _WIDTHS.items()}
+_ROOM: Final = 12
+_TWO_ROWS: Final = 5
 
 # Rows that a tile shows before "show all", by its height.
 HEIGHT_USUAL: Final = 3
@@ -61,6 +67,26 @@ class Tile(NamedTuple):
     wraps: bool = False
     events: tuple[tuple[str, str], ...] = ()
     empty: str = ""
+
+
+def without_holes(tiles: Sequence[Tile]) -> list[Tile]:
+    """Tiles of a page of which some were left out: the last of each row is as wide as there is room."""
+    found: list[Tile] = []
+    room = _ROOM
+    beside = 0
+    for place, tile in enumerate(tiles):
+        if beside or tile.height == _TWO_ROWS:
+            # A tile over two rows has two beside it.
+            beside = 2 if tile.height == _TWO_ROWS else beside - 1
+            found.append(tile)
+            continue
+        room -= _WIDTHS[tile.size]
+        following = tiles[place + 1] if place + 1 < len(tiles) else None
+        if following is None or following.height == _TWO_ROWS or _WIDTHS[following.size] > room:
+            tile = tile._replace(size=_SIZES[_WIDTHS[tile.size] + room])
+            room = _ROOM
+        found.append(tile)
+    return found
 
 
 class Page(NamedTuple):

@@ -26,7 +26,7 @@ from whodid.web.pages.catalogue import PAGES, page_of
 from whodid.web.pages.cells import Grid, grid, meant, number_text
 from whodid.web.pages.choice import ADDRESS_NAMES, COMMON, FIELDS, Choice, choice_of
 from whodid.web.pages.known import Known
-from whodid.web.pages.rows import Page, Tile
+from whodid.web.pages.rows import Page, Tile, without_holes
 from whodid.web.pages.spans import day_words
 from whodid.web.pages.turns import Turns
 from whodid.web.pages.warm import Warmth
@@ -77,10 +77,11 @@ async def _page(page: Page, request: Req) -> Response[bytes]:
     warmth.analysis()
     full = "full" in given
     known: Known = request.app.state.known
+    seen = [one for one in page.tiles if _may_see(request, one)]
+    seen = seen if len(seen) == len(page.tiles) else without_holes(seen)
     tiles = [
         framed(page, one, choice, subject)._replace(rows=known.rows(_look(request, page, one, choice, subject)))
-        for one in page.tiles
-        if _may_see(request, one)
+        for one in seen
     ]
     if full:
         turns: Turns = request.app.state.turns
