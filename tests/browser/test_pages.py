@@ -24,6 +24,7 @@ from whodid.demo.story import (
 )
 
 SHIFT_MAX = 0.05
+PAPER = {"width": 720, "height": 1000}
 PAGES = {
     "overview": "/",
     "users": "/users",
@@ -81,6 +82,18 @@ def test_a_page_is_sound_in_light_and_dark_on_desk_and_phone(
     assert not page.locator(".failed").all_inner_texts()
     if name != "no-such-page":
         assert not watched.complaints
+
+
+def test_a_printed_page_has_its_tiles_one_under_the_other(visit: Callable[..., Watched]) -> None:
+    page = (watched := visit()).open(PAGES["entity"])
+    page.emulate_media(media="print")
+    page.set_viewport_size(PAPER)  # type: ignore[arg-type]
+    watched.settle()
+    fits(page)
+    wide = [box["width"] for one in page.locator(".tile").all() if (box := one.bounding_box())]
+    assert len(set(wide)) == 1, "one under the other"
+    chart = page.locator("#tile-days").bounding_box()
+    assert chart and chart["height"] < PAPER["height"] / 3
 
 
 def test_long_texts_of_tables_give_way(visit: Callable[..., Watched], story: ServerProcess) -> None:
