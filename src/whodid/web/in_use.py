@@ -24,12 +24,11 @@ def uses_of_webhook(services: Services, name: str) -> list[str]:
 
 
 def uses_of_group(services: Services, which: str) -> list[str]:
-    """The roles that a group gives, and what is for its members only. Raises not_found."""
+    """What is for a group's members only; its roles go with it. Raises not_found."""
     group = services.directory.group(which)
     called = {group.name, group.id}
     alerts = services.beside.alerts.all()
     return [
-        *_named("role", [one.role for one in services.directory.grants() if one.group == group.name]),
         *_named("policy rule", [rule.name for rule in services.policies.rules.read().items if rule.group in called]),
         *_named("capture", [one.name for one in services.policies.captures.all()
                            if one.is_running and one.group in called]),

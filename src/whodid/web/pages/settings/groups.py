@@ -216,8 +216,10 @@ def _roles(grants: list[Grant], here: str) -> Table:
 
 def _consequences(directory: Directory, which: str) -> tuple[Group, list[str]]:
     found = directory.group(which)
+    roles = [one for one in directory.grants() if one.group == found.name]
     members, people = directory.members(found.id), directory.group_logins(found.id)
     return found, [
-        f"{many(len(members), 'member')} with {many(len(people), 'person', 'people')} stay.",
+        f"{many(len(members), 'member')} with {many(len(people), 'person', 'people')} stay, but lose"
+        f" {many(len(roles), 'role')} that the group gives.",
         "This cannot be taken back.",
     ]
