@@ -84,7 +84,7 @@ def test_importing_twice_says_what_was_known(data: Path, capsys: Captured) -> No
 
 def test_standard_input_is_called_so(data: Path) -> None:
     command = [sys.executable, "-m", "whodid", "import", "-", "--data", str(data)]
-    done = subprocess.run(command, input=b"[]\n", capture_output=True)
+    done = subprocess.run(command, input=b"a,b\n1,2\n", capture_output=True)
     assert b"Not read to its end: standard input: standard input looks like no format" in done.stdout
 
 
