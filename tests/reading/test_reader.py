@@ -74,9 +74,15 @@ def test_times_may_be_those_of_python(reader: Reader) -> None:
     for since in (timedelta(days=1), now - timedelta(days=1), (now - timedelta(days=1)).replace(tzinfo=None),
                   (now - timedelta(days=1)).date()):  # fmt: skip
         assert len(reader.events(type="chart-drawn", since=since)) == 30
-    assert len(reader.events(type="chart-drawn", since=timedelta(minutes=10, seconds=30), until=now)) == 10
-    assert len(reader.activity(user="otto", since=timedelta(minutes=10, seconds=30))) == 3
-    (row,) = reader.report("types", types="chart-drawn", since=timedelta(minutes=10, seconds=30))
+    tenth = datetime.fromisoformat(list(reader.events(type="chart-drawn"))[9]["time"])
+
+    def span() -> timedelta:
+        """From this moment back to between the tenth event and the eleventh, a minute before it."""
+        return datetime.now(UTC) - tenth + timedelta(seconds=30)
+
+    assert len(reader.events(type="chart-drawn", since=span(), until=now)) == 10
+    assert len(reader.activity(user="otto", since=span())) == 3
+    (row,) = reader.report("types", types="chart-drawn", since=span())
     assert row["events"] == 10
 
 
