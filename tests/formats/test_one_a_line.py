@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whodid.formats.one_a_line import OneALine, open_stream
+from whodid.formats.one_a_line import BREAKS_MAX, OneALine, open_stream
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet='ab"\\[]{},:\n\r é😀', max_size=8),
@@ -78,3 +78,8 @@ def test_an_event_is_in_the_line_in_which_it_began(events: list[Any]) -> None:
 )
 def test_what_is_between_events_goes(text: bytes, made: bytes) -> None:
     assert open_stream(io.BytesIO(text)).read() == made
+
+
+def test_an_event_of_very_many_lines_leaves_no_more_of_them_empty() -> None:
+    made = lines(b"[[" + b"\n" * (BREAKS_MAX + 9) + b'],{"a":1}]')
+    assert (made.count(b"\n"), made.endswith(b'\n{"a":1}\n')) == (BREAKS_MAX + 1, True)

@@ -14,6 +14,8 @@ from typing import BinaryIO, Final, cast
 from whodid.formats.pieces import Pieces
 from whodid.formats.text import BYTE_ORDER_MARK
 
+# An event whose bracket is closed much later does not fill the memory: what follows it has other lines then.
+BREAKS_MAX: Final = 100_000
 _CHUNK_BYTES: Final = 256 * 1024
 _STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
 # Up to the next sign that matters; within events commas do not.
@@ -116,7 +118,7 @@ class OneALine:
             self._is_ended = False
         else:
             self._found.append(b" ")
-            self._breaks += 1
+            self._breaks = min(self._breaks + 1, BREAKS_MAX)
 
     def _open(self, sign: bytes) -> None:
         if self._depth == 0 and sign == b"[":

@@ -14,6 +14,8 @@ from whodid.web.services import Services
 
 # What whodid notes of itself, such as looks at these pages.
 _OWN: Final = "whodid"
+# No page waits longer to know.
+_TIMEOUT_MS: Final = 1_000
 
 
 class Beginning:
@@ -28,9 +30,7 @@ class Beginning:
             own = [f"{NOT}{entry.name}" for entry in catalogue.entries().values() if entry.family == _OWN]
             wanted = make_filter(type=own, limit=1)
             try:
-                rows, _ = await services.call(
-                    found.page, services, wanted, EVERYTHING, services.config.query_timeout_ms
-                )
+                rows, _ = await services.call(found.page, services, wanted, EVERYTHING, _TIMEOUT_MS)
             except WhodidError:
                 return True
             self._is_over = bool(rows)
