@@ -25,13 +25,6 @@ def shared() -> Iterator[DecodingProcess]:
         yield process
 
 
-@pytest.fixture
-def checkpoints(tmp_path: Path) -> Iterator[Checkpoints]:
-    opened = Checkpoints(tmp_path / "files.db")
-    yield opened
-    opened.close()
-
-
 def run(
     sink: KeptSink, checkpoints: Checkpoints | None, process: DecodingProcess | None, *paths: Path
 ) -> tuple[Summary, list[Draft]]:

@@ -54,13 +54,6 @@ def wait_until(reached: Callable[[], bool], state: Callable[[], str]) -> None:
 
 
 @pytest.fixture
-def checkpoints(tmp_path: Path) -> Iterator[Checkpoints]:
-    opened = Checkpoints(tmp_path / "state" / "files.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def follow(checkpoints: Checkpoints) -> Iterator[Callable[..., Following]]:
     started: list[Following] = []
 

@@ -13,7 +13,11 @@ from typing import Any
 import msgspec
 import zstandard
 
+from whodid.datasets import sources
+from whodid.datasets.checkpoint import Checkpoints
+from whodid.datasets.importer import Importer
 from whodid.datasets.sinks import Outcome
+from whodid.datasets.summary import Summary
 from whodid.event import Event, Rejection
 from whodid.journal.base import Draft
 
@@ -96,3 +100,11 @@ class KeptSink:
             parameters = msgspec.json.decode(event.parameters)
             found.append(parameters["n"])
         return sorted(found)
+
+
+def run(sink: KeptSink, checkpoints: Checkpoints | None, *paths: Path, again: bool = False) -> Summary:
+    """Import files into a sink, one after another."""
+    with Importer(sink, checkpoints, again=again) as importer:
+        for source in sources.find([str(path) for path in paths]).sources:
+            importer.read(source)
+        return importer.finish()

@@ -154,12 +154,10 @@ def _unexpected(error: Exception) -> WhodidError:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return WhodidError("internal", f"{where}{error.strerror}.")
-    if isinstance(error, UnicodeEncodeError) and (byte := ord(error.object[error.start]) - 0xDC00) in range(
-        0x80, 0x100
-    ):
-        return WhodidError(
-            "invalid", f"A text that was given is not UTF-8: it holds the byte {byte:#x}.", "Give UTF-8."
-        )
+    if isinstance(error, UnicodeEncodeError) and "\udc80" <= (sign := error.object[error.start]) <= "\udcff":
+        # So Python keeps a byte that is not UTF-8.
+        message = f"A text that was given is not UTF-8: it holds the byte {ord(sign) - 0xDC00:#x}."
+        return WhodidError("invalid", message, "Give UTF-8.")
     hint = "This should not happen: WHODID_DEBUG=1 shows where it does."
     return WhodidError("internal", f"{type(error).__name__}: {error}", hint)
 
