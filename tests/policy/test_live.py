@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from whodid.directory.database import now
 from whodid.errors import WhodidError
 from whodid.event import Event, parameters_of
 from whodid.policy.captures import NewCapture
+from whodid.policy.counts import Count
 from whodid.policy.live import Policies
 from whodid.policy.rule import RuleFields
 from whodid.policy.rules import Place
@@ -241,6 +243,33 @@ def test_counts_outlive_the_process_and_the_rule(directory: Directory, policies:
     again = Policies(directory).count(rule.id)
     assert again.events == 4 and again.bytes > 400
     assert again.first_at is not None and again.last_at is not None
+
+
+def test_who_asks_while_counts_are_written_down_misses_none(
+    policies: Policies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = policies.create("quiet", fields())
+    current = policies.gate.current
+    assert current is not None
+    policies.gate.settle(sift(current, [event()], gate=policies.gate))
+    told: list[Count] = []
+
+    def asks() -> None:
+        policies.write_counts()
+        told.append(policies.count(rule.id))
+
+    asker, write = threading.Thread(target=asks), policies.counts.add
+
+    def writes_slowly(more: Mapping[str, tuple[int, int]]) -> None:
+        if not asker.ident:
+            asker.start()
+            asker.join(0.2)
+        write(more)
+
+    monkeypatch.setattr(policies.counts, "add", writes_slowly)
+    policies.write_counts()
+    asker.join(10)
+    assert [count.events for count in told] == [1]
 
 
 def test_hashes_are_the_same_after_a_restart(directory: Directory, policies: Policies) -> None:

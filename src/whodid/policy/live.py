@@ -44,6 +44,7 @@ class Policies:
         self._directory = self.directory = directory
         self._snapshot: Any = None
         self._refreshing = threading.Lock()
+        self._writing_counts = threading.Lock()
         self._running: list[Capture] = []
         self._known: tuple[list[Rule], list[Capture]] = ([], [])
         self._written: dict[str, int] = {}
@@ -157,22 +158,27 @@ class Policies:
             _log.warning("Counts of filtered events could not be written: %s", error.message)
 
     def write_counts(self) -> None:
-        """Write down what was counted since the last time. Raises WhodidError("unavailable"); then nothing is lost."""
-        taken = self.gate.take_counts()
-        rows = dict(taken.filtered) | {name: (events, 0) for name, events in taken.captured.items()}
-        try:
-            self.counts.add(rows)
-        except BaseException:
-            self.gate.give_back(taken)
-            raise
-        for name, events in taken.captured.items():
-            self._written[name] = self._written.get(name, 0) + events
+        """Write down what was counted since the last time. Raises WhodidError("unavailable"); then nothing is lost.
+
+        When this returns all of it is written, also what another thread is at.
+        """
+        with self._writing_counts:
+            taken = self.gate.take_counts()
+            rows = dict(taken.filtered) | {name: (events, 0) for name, events in taken.captured.items()}
+            try:
+                self.counts.add(rows)
+            except BaseException:
+                self.gate.give_back(taken)
+                raise
+            for name, events in taken.captured.items():
+                self._written[name] = self._written.get(name, 0) + events
 
     def end_captures(self) -> None:
         """End the captures whose time is over or that are full; tell the gate how many events the others may take."""
         if not self._running:
             return
-        at, counts = now(), self.counts.all()
+        with self._writing_counts:
+            at, counts, written = now(), self.counts.all(), dict(self._written)
         limits: dict[str, int] = {}
         for capture in self._running:
             total = counts.get(capture.id, Count()).events
@@ -182,7 +188,7 @@ class Policies:
                 self._end(capture, "events", at, total)
             else:
                 # What other servers took; this one counts its own as it takes them.
-                limits[capture.id] = capture.events_max - (total - self._written.get(capture.id, 0))
+                limits[capture.id] = capture.events_max - (total - written.get(capture.id, 0))
                 if self._shown.get(capture.id, 0) != total:
                     write_row(self._directory, capture, total)
                     self._shown[capture.id] = total
