@@ -257,7 +257,10 @@ def test_a_group_of_errors_is_explained_and_its_state_is_set(visit: Callable[...
     page.wait_for_selector("text=Why these are one group")
     watched.settle()
     assert page.locator(".frames.own").count() > 0
-    page.select_option('select[name="state"]', "muted")
+    until, version = (page.locator(f'form[action$="/state"] input[name="{name}"]') for name in ("until", "version"))
+    for state, asked in (("open", [False, False]), ("resolved", [False, True]), ("muted", [True, False])):
+        page.select_option('select[name="state"]', state)
+        assert [until.is_visible(), version.is_visible()] == asked, state
     page.fill('form[action$="/state"] input[name="until"]', "2099-01-01T00:00")
     page.click('form[action$="/state"] button')
     page.wait_for_selector("dd >> text=muted")

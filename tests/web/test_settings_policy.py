@@ -12,6 +12,7 @@ import pytest
 from support.reading import event
 from support.web import WebServer
 from web.test_settings_pages import admin, done, posted
+from whodid.web.pages.frame import ZONE_COOKIE
 
 __all__ = ["admin"]
 
@@ -27,6 +28,16 @@ def rules(server: WebServer) -> Iterator[None]:
     yield
     for rule in server.engine.policies.rules.read().items:
         server.engine.policies.delete(rule.id, by="test")
+
+
+def test_what_was_tried_is_told_in_the_time_zone_of_the_reader(admin: httpx.Client) -> None:
+    zone = "Asia/Kathmandu"
+    admin.cookies.set(ZONE_COOKIE, zone)
+    try:
+        page = posted(admin, "/settings/add/policy", name="quiet", level="verbose", since="7d", do="test")
+    finally:
+        admin.cookies.delete(ZONE_COOKIE)
+    assert f"({zone}) it would have dropped" in page.text
 
 
 def test_a_rule_is_tried_before_it_is_switched_on(admin: httpx.Client, server: WebServer, rules: None) -> None:

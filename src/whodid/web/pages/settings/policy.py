@@ -12,6 +12,7 @@ from whodid.policy.rule import TIMEOUTS, RuleFields
 from whodid.policy.rules import Place
 from whodid.web import words
 from whodid.web.events import record
+from whodid.web.pages import frame
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Table, Text
 from whodid.web.pages.forms import Field, Problems, kept, shown
 from whodid.web.pages.settings.captures import listed
@@ -97,7 +98,7 @@ async def try_rules(request: Req) -> Response[bytes]:
     """What the rules as they are would have dropped of the last 7 days."""
     asked(request)
     trial = await _trial(request, RuleTest(since="7d"))
-    return show(request, "The rules on the last 7 days", told_trial(trial), back=(HERE, "Policy"))
+    return show(request, "The rules on the last 7 days", told_trial(trial, frame.zone(request)), back=(HERE, "Policy"))
 
 
 async def new_rule(
@@ -106,7 +107,7 @@ async def new_rule(
     """The form of a rule."""
     asked(request)
     form = ask(failed, "rule", ADD, FIELDS, _submits(trial), {"level": "standard", "since": "7d"})
-    blocks: list[Block] = [*(told_trial(trial) if trial else []), form]
+    blocks: list[Block] = [*(told_trial(trial, frame.zone(request)) if trial else []), form]
     return show(request, "Add a rule", blocks, back=(HERE, "Policy"), status=failed.status if failed else 200)
 
 
@@ -150,7 +151,7 @@ async def rule(request: Req, failed: Failed | None = None, trial: Mapping[str, A
         else Button("Try it, then switch it on", f"{here}/switch-on", kind="main")
     )
     form = ask(failed, "rule", here, FIELDS, _changes(trial), values, title="What it says")
-    blocks: list[Block] = [facts, *(told_trial(trial) if trial else []), form]
+    blocks: list[Block] = [facts, *(told_trial(trial, frame.zone(request)) if trial else []), form]
     blocks.append(Doing([switch, Button("Delete", f"{here}/delete", kind="danger")]))
     return show(request, found["name"], blocks, back=(HERE, "Policy"), status=failed.status if failed else 200)
 
@@ -192,7 +193,7 @@ async def confirm_switch_on(request: Req) -> Response[bytes]:
     here = f"{HERE}/{segment(found['name'])}"
     trial = await _trial(request, RuleTest(since="7d", which=which, enabled=True))
     button = Button("Switch it on", f"{here}/enabled", True, kind="main", fields={"enabled": "1"})
-    blocks: list[Block] = [*told_trial(trial), Doing([button, Button("No, go back", here)])]
+    blocks: list[Block] = [*told_trial(trial, frame.zone(request)), Doing([button, Button("No, go back", here)])]
     return show(request, f"Switch {found['name']} on?", blocks, back=(here, found["name"]))
 
 

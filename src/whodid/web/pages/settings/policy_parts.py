@@ -50,12 +50,12 @@ def said(rule: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def told_trial(trial: Mapping[str, Any]) -> list[Block]:
-    """What was tried, by rule, in events and bytes."""
+def told_trial(trial: Mapping[str, Any], zone: str) -> list[Block]:
+    """What was tried, by rule, in events and bytes; its times in the reader's zone."""
     events, dropped = trial["events"], trial["dropped_events"]
     head = (
-        f"Of {many(events, 'event')} ({words.size(trial['bytes'])}) from {trial['since']:%-d %b %H:%M} to"
-        f" {trial['until']:%-d %b %H:%M} UTC it would have dropped {dropped:,}"
+        f"Of {many(events, 'event')} ({words.size(trial['bytes'])}) from {words.stamp(trial['since'], zone)} to"
+        f" {words.stamp(trial['until'], zone)} ({zone}) it would have dropped {dropped:,}"
         f" ({words.percent(dropped, events)}), {words.size(trial['dropped_bytes'])}."
     )
     rows = [
