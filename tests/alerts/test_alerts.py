@@ -12,6 +12,7 @@ from support.beside import Clock, House
 from support.reading import event
 from support.webhooks import Receiver
 from whodid.analysis.group_settings import set_state
+from whodid.directory.nodes import NodeSeen
 
 
 def test_failed_logins_beyond_a_number_are_told_once_and_end_by_themselves(
@@ -149,6 +150,19 @@ def test_a_silent_node_is_told_until_it_is_back(house: House, clock: Clock, hook
     look(house)
     assert hook.posted[-1].json["state"] == "ended"
     assert house.beside.alerts.firings.found() == []
+
+
+def test_a_node_that_was_silent_before_the_alert_was_made_is_told(house: House, clock: Clock, hook: Receiver) -> None:
+    directory, long_ago = house.engine.directory, datetime.now(UTC) - timedelta(hours=1)
+    directory.note_nodes([NodeSeen(node="api-1", at=long_ago), NodeSeen(node="design-1", at=long_ago)])
+    assert directory.tell_silent(0, 60) == ["api-1", "design-1"]
+    directory.note_nodes([NodeSeen(node="api-1", at=datetime.now(UTC))])
+    house.engine.flush()
+    clock.turn(minutes=5)
+    rule(house, "node-silent")
+    look(house)
+    look(house)
+    assert [posted.json["title"] for posted in hook.posted] == ["Node design-1 is silent"]
 
 
 def test_a_user_who_fades_is_told(house: House, clock: Clock, hook: Receiver) -> None:

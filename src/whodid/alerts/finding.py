@@ -194,25 +194,29 @@ def _key_of(row: Mapping[str, Any], per: str) -> str:
 
 
 def silent_nodes(look: Look) -> Found:
-    """Nodes that fell silent, until they are back."""
+    """Nodes that are silent, until they are back: at the first look also those that fell silent before."""
     rows, mark = _fresh(look, "e.type IN ('node-silent', 'node-back')")
     wanted = look.options["nodes"]
-    last: dict[str, dict[str, Any]] = {}
+    last: dict[str, dict[str, Any]] = {} if look.mark else _silent_before(look.directory)
     for row in sorted(rows, key=lambda row: row["last"]):
-        node = row["entity_id"] or row["node"]
-        if node and (not wanted or node in wanted):
-            last[node] = row
+        last[row["entity_id"] or row["node"]] = row
+    told = {node: row for node, row in last.items() if node and (not wanted or node in wanted)}
     findings = [
         Finding(
             node,
             f"Node {node} is silent",
             f"Nothing of node {node} arrives any more, noticed at {row['last']:%Y-%m-%d %H:%M} UTC.",
-            {"node": node, "event": row["id"]},
+            {"node": node, "event": row["id"]} if row["id"] else {"node": node},
         )
-        for node, row in last.items()
+        for node, row in told.items()
         if row["type"] == "node-silent"
     ]
-    return Found(findings, mark, tuple(node for node, row in last.items() if row["type"] == "node-back"))
+    return Found(findings, mark, tuple(node for node, row in told.items() if row["type"] == "node-back"))
+
+
+def _silent_before(directory: Directory) -> dict[str, dict[str, Any]]:
+    silent = {one.node: one.silent_at for one in directory.nodes() if one.silent_at}
+    return {node: {"type": "node-silent", "last": at, "id": None} for node, at in silent.items()}
 
 
 def new_errors(look: Look) -> Found:
