@@ -108,7 +108,9 @@ def asked_by(page: str, tile: str) -> dict[str, Any]:
     assert found is not None
     shown = found.tile(tile)
     assert shown is not None
-    return answers.parameters(reports.report(shown.report), shown, choice_of({}, "UTC"), {"login": "ann"})
+    return answers.parameters(
+        reports.report(shown.report), shown, choice_of({}, "UTC"), {"login": "ann", "service": "churn"}
+    )
 
 
 def test_sessions_are_counted_only_where_they_are_shown() -> None:
@@ -116,6 +118,12 @@ def test_sessions_are_counted_only_where_they_are_shown() -> None:
     assert asked_by("overview", "people")["sessions"] == "no"
     assert asked_by("overview", "days")["sessions"] == "no"
     assert asked_by("errors", "numbers")["sessions"] == "no"
+
+
+@pytest.mark.parametrize("page", ["api-nodes", "api-service"])
+@pytest.mark.parametrize("tile", ["numbers", "days"])
+def test_what_really_happened_is_no_query(page: str, tile: str) -> None:
+    assert asked_by(page, tile)["types"] == ["!ground-truth"]
 
 
 @pytest.mark.parametrize(

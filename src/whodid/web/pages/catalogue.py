@@ -12,7 +12,9 @@ _ENTITY: Final = (("entities", "{type}:{id}"),)
 _FUNCTION: Final = (("function", "{function}"),)
 _SERVICE: Final = (("service", "{service}"),)
 _OF_SERVICE: Final = (("entities", "api-service:{service}"),)
-_QUERIES: Final = (("topics", "apinode-query"),)
+# What really happened is told on the topic of queries, too.
+_ASKED: Final = (("types", "!ground-truth"),)
+_QUERIES: Final = (("topics", "apinode-query"), *_ASKED)
 _BY_DAY: Final = (("by", "day"),)
 # Of all services together; the page of one looks at more.
 _AT_A_GLANCE: Final = (("sample", "1000"),)
@@ -245,8 +247,8 @@ PAGES: Final[tuple[Page, ...]] = (
     ), under="/functions", counted=False),
     Page("api-service", "/api-nodes/{service}", "{service}", (
         Tile("numbers", "overview", "numbers", "third", 1, title="How much is asked",
-             parameters=_OF_SERVICE, columns=("events", "errors")),
-        Tile("days", "activity", "chart", "two-thirds", 2, title="Queries a day", parameters=_OF_SERVICE,
+             parameters=(*_OF_SERVICE, *_ASKED), columns=("events", "errors")),
+        Tile("days", "activity", "chart", "two-thirds", 2, title="Queries a day", parameters=(*_OF_SERVICE, *_ASKED),
              chart="bar x=period y=events"),
         Tile("versions", "api-services", size="whole", title="How its endpoints and versions answer",
              parameters=_OF_SERVICE,
