@@ -181,3 +181,11 @@ def test_accounts_and_those_that_only_events_mention_are_listed_apart(admin: htt
     assert "root" in listed("") and "erika" not in listed("")
     assert "erika" in listed("?seen=1") and "root" not in listed("?seen=1")
     assert listed("?text=erik") == {"erika"} and listed("?text=roo") == {"root"}
+
+
+def test_whoever_has_a_role_is_listed_with_the_accounts(admin: httpx.Client, server: WebServer) -> None:
+    grant = server.engine.directory.grant("auditor", user="erika", by="test")
+    assert '"/settings/users/erika"' in admin.get("/settings/users").text
+    assert '"/settings/users/erika"' not in admin.get("/settings/users?seen=1").text
+    server.engine.directory.revoke_grant(grant.id, by="test")
+    assert '"/settings/users/erika"' not in admin.get("/settings/users").text

@@ -99,14 +99,24 @@ class Users(Watched):
             return self._user(connection, which)
 
     def users(
-        self, *, text: str | None = None, made: bool | None = None, limit: int = 1_000, offset: int = 0
+        self,
+        *,
+        text: str | None = None,
+        made: bool | None = None,
+        with_roles: bool = False,
+        limit: int = 1_000,
+        offset: int = 0,
     ) -> list[User]:
         """Users by login; `text` is looked for in login, names and e-mail. `made` True for those that somebody or an
-        identity provider made, False for those that only events mention, None for all."""
+        identity provider made, False for those that only events mention, None for all. `with_roles` counts whoever has
+        a role of their own as made."""
         columns = tables.users.c
         found = select_users().order_by(columns.login).limit(limit).offset(offset)
         if made is not None:
-            accounts = select(tables.known_users.c.user_id).where(tables.known_users.c.made.is_(True))
+            accounts: Any = select(tables.known_users.c.user_id).where(tables.known_users.c.made.is_(True))
+            if with_roles:
+                roles = tables.grants.c.user_id
+                accounts = accounts.union(select(roles).where(roles.is_not(None)))
             found = found.where(columns.id.in_(accounts) if made else columns.id.not_in(accounts))
         if text:
             fields = (columns.login, columns.friendly_name, columns.first_name, columns.last_name, columns.email)

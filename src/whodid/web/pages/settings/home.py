@@ -15,7 +15,9 @@ from whodid.web.services import Services
 
 # What is said of a part in a few words, by its address.
 _SAID: Final[dict[str, Callable[[Services], str]]] = {
-    "/settings/users": lambda services: many(len(services.directory.users(made=True, limit=10_000)), "account"),
+    "/settings/users": lambda services: many(
+        len(services.directory.users(made=True, with_roles=True, limit=10_000)), "account"
+    ),
     "/settings/groups": lambda services: many(len(services.directory.groups()), "group"),
     "/settings/keys": lambda services: f"{many(len(services.directory.keys()), 'key')} that count",
     "/settings/policy": lambda services: many(len(services.policies.rules.read().items), "rule"),

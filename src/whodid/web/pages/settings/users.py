@@ -59,13 +59,14 @@ GROUP: Final = (Field("group", "Group", required=True, suggest="group"),)
 
 
 async def users(request: Req) -> Response[bytes]:
-    """The users by login: accounts, and with `seen` those that only events mention."""
+    """The users by login: accounts and who has a role; with `seen` those that only events mention."""
     given, services = asked(request, "text", "offset", "seen"), services_of(request)
     offset = max(0, number("offset", given["offset"] or "0"))
     directory: Directory = services.directory
     # A search looks everywhere.
     made = None if given["text"] else given["seen"] != "1"
-    wanted: dict[str, Any] = {"text": given["text"] or None, "made": made, "limit": ROWS + 1, "offset": offset}
+    wanted: dict[str, Any] = {"text": given["text"] or None, "made": made, "with_roles": True}
+    wanted |= {"limit": ROWS + 1, "offset": offset}
     found = await services.call(directory.users, **wanted)
     grants = await services.call(directory.grants)
     rows = [
