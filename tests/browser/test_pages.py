@@ -86,6 +86,22 @@ def test_a_page_is_sound_in_light_and_dark_on_desk_and_phone(
         assert not watched.complaints
 
 
+def test_on_a_phone_a_timeline_has_room_for_words(visit: Callable[..., Watched], story: ServerProcess) -> None:
+    _, found = story.request("GET", "/v1/events?type=query-start&limit=1&format=json")
+    page = visit(viewport=PHONE).open(f"/requests/{found['events'][0]['request_id']}")
+    heads = [one.bounding_box() for one in page.locator(".timeline th").all() if one.is_visible()]
+    client, server = heads[1], heads[2]
+    assert client and server and min(client["width"], server["width"]) > 120
+    fits(page)
+
+
+def test_on_a_phone_all_sections_of_the_settings_are_seen(visit: Callable[..., Watched]) -> None:
+    page = visit(viewport=PHONE).open("/settings/status")
+    for link in page.locator(".sections a").all():
+        box = link.bounding_box()
+        assert box and box["x"] + box["width"] <= PHONE["width"], link.inner_text()
+
+
 def test_a_printed_page_has_its_tiles_one_under_the_other(visit: Callable[..., Watched]) -> None:
     page = (watched := visit()).open(PAGES["entity"])
     page.emulate_media(media="print")
