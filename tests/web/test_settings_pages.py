@@ -123,6 +123,21 @@ def test_a_keys_secret_is_shown_once_and_it_counts_until_it_is_revoked(admin: ht
     assert server.engine.directory.key(key.id).revoked_at is not None
 
 
+def test_a_key_says_what_it_is_bound_to(admin: httpx.Client, server: WebServer) -> None:
+    form = {"name": "of-nodes", "scopes.write": "1", "topics": "generic", "node_type": "design"}
+    made = posted(admin, "/settings/add/keys", **form)
+    assert made.status_code == 201
+    key = server.engine.directory.key("of-nodes")
+    assert (key.topics, key.node_type) == (("generic",), "design")
+    page = re.sub(r"<[^>]+>|\s+", " ", admin.get(f"/settings/keys/{key.id}").text)
+    assert re.search(r"Only topics +generic", page) and re.search(r"Only type of node +design", page)
+
+
+def test_a_key_for_an_identity_provider_is_made(admin: httpx.Client, server: WebServer) -> None:
+    assert posted(admin, "/settings/add/keys", **{"name": "okta", "scopes.scim": "1"}).status_code == 201
+    assert server.engine.directory.key("okta").scopes == ("scim",)
+
+
 def test_links_of_other_sites_put_no_words_into_a_page(admin: httpx.Client) -> None:
     link = "/settings/users?done=Call+this+number"
     assert "Call this number" in admin.get(link).text

@@ -41,12 +41,18 @@ FIELDS: Final = (
         "May",
         "checks",
         required=True,
-        choices=(("write", "write events"), ("read", "read everything"), ("admin", "administer")),
+        choices=(
+            ("write", "write events"),
+            ("read", "read everything"),
+            ("admin", "administer"),
+            ("scim", "provision users and groups (SCIM)"),
+        ),
     ),
     Field("expires_at", "Until", "time", "It counts no more from then on; empty: until it is revoked."),
     Field("user", "Person", help="Whose key it is: events without a user are this login's.", more=True, suggest="user"),
     Field("topics", "Only topics", "list", "It writes only these; empty: any.", more=True, placeholder="apinode-query"),
     Field("nodes", "Only nodes", "list", "It writes only as these; a key of one node sets it.", more=True),
+    Field("node_type", "Only type of node", help="It writes only as nodes of this type, and sets it.", more=True),
     Field("routing_keys", "Only routing keys", "list", "It writes only these; empty: any.", more=True),
 )
 
@@ -167,6 +173,8 @@ def _facts(key: Key, request: Req) -> Facts:
     bound = [
         (f"Only {name.replace('_', ' ')}", ", ".join(getattr(key, name)), "") for name in _BOUND if getattr(key, name)
     ]
+    if key.node_type:
+        bound.append(("Only type of node", key.node_type, ""))
     return Facts(
         [
             ("Begins with", f"{key.prefix}…", ""),
