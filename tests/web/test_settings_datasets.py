@@ -50,7 +50,9 @@ def test_from_a_connection_to_imported_events(admin: httpx.Client, server: WebSe
         "partitioning": "/%Y-%M-%D/.*",
     }
     rows = admin.get(done(posted(admin, "/settings/add/datasets", **fields))).text
-    assert "from-files" in rows and "&lt;b&gt;&amp;" in rows and "2 partitions of 2 files; 1 files do not match" in rows
+    assert (
+        "from-files" in rows and "&lt;b&gt;&amp;" in rows and "2 partitions of 2 files; 1 file does not match" in rows
+    )
     assert "2026-03-02" in admin.get("/settings/datasets/days/partitions").text
     job = done(posted(admin, "/settings/datasets/days/imports", partition="2026-03-01"))
     deadline = time.monotonic() + 30
@@ -63,6 +65,29 @@ def test_from_a_connection_to_imported_events(admin: httpx.Client, server: WebSe
     done(posted(admin, "/settings/datasets/days/delete"))
     done(posted(admin, "/settings/connections/archive/delete"))
     assert admin.get("/settings/connections/archive").status_code == 404
+
+
+def test_an_import_that_could_not_read_a_file_does_not_look_whole(admin: httpx.Client, tmp_path: Path) -> None:
+    (tmp_path / "good.json").write_text('{"type":"of-one","time":"2026-03-01T10:00:00Z"}\n')
+    (tmp_path / "odd.json").write_text('{"of": "no format that is known"}\n')
+    done(posted(admin, "/settings/add/connections/folder", name="mixed", option_path=str(tmp_path)))
+    fields = {"name": "both", "connection": "mixed", "format": "json", "charset": "utf8"}
+    done(posted(admin, "/settings/add/datasets", **fields))
+    page = admin.get(imported(admin, "both")).text
+    assert '<dd class="bad">done, but not all of it could be read</dd>' in page
+    assert "What could not be read" in page and "odd.json" in page
+    done(posted(admin, "/settings/datasets/both/delete"))
+    done(posted(admin, "/settings/connections/mixed/delete"))
+
+
+def imported(admin: httpx.Client, dataset: str) -> str:
+    """The page of an import of all of a dataset, once it is over."""
+    job = done(posted(admin, f"/settings/datasets/{dataset}/imports", all="1"))
+    deadline = time.monotonic() + 30
+    while "data-watch" in admin.get(job).text:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return job
 
 
 def test_secrets_of_connections_are_never_shown_and_stay_when_left_empty(

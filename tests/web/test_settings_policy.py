@@ -63,6 +63,7 @@ def test_a_draft_counts_once_it_was_tried_and_switched_on(admin: httpx.Client, s
     (rule,) = server.engine.policies.rules.read().items
     assert rule.enabled and rule.sampling == {"click": 0.5}
     assert "click = 50%" in admin.get("/settings/policy/half").text
+    assert "50 % of click" in admin.get("/settings/policy").text
 
 
 def test_rules_are_moved_changed_and_deleted(admin: httpx.Client, server: WebServer, rules: None) -> None:

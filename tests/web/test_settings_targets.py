@@ -61,6 +61,7 @@ def test_secrets_are_written_and_never_shown(admin: httpx.Client, server: WebSer
     assert row.options["access_key_id"] == "AKIA999" and row.options["secret_access_key"] == sealed
     listed = admin.get("/settings/targets").text
     assert "Amazon CloudWatch" in listed and "eu-central-1" in listed and ">ADD<" in listed
+    assert "No others." in listed and "events stay in the store" not in listed
     done(posted(admin, "/settings/targets/clouds/delete"))
 
 

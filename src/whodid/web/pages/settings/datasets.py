@@ -10,6 +10,7 @@ from litestar import Response
 
 from whodid.datasets import records
 from whodid.datasets.dataset import CHARSETS, DEPTH, FORMATS, Dataset
+from whodid.datasets.listing import Listing
 from whodid.errors import WhodidError
 from whodid.event import new_id
 from whodid.reading.cells import text_columns
@@ -145,8 +146,7 @@ async def preview(request: Req) -> Response[bytes]:
     texts = text_columns(read.table)
     rows = [[_value(value) for value in values] for values in zip(*texts, strict=True)]
     files = sum(len(partition.files) for partition in listing.partitions)
-    lead = f"{many(len(listing.partitions), 'partition')} of {many(files, 'file')}; {len(listing.outside):,} files do"
-    lead += " not match the pattern."
+    lead = f"{many(len(listing.partitions), 'partition')} of {many(files, 'file')}; {_outside(listing)}"
     blocks: list[Block] = [Table("", [one["name"] for one in columns], rows, "There are no rows.",
                                  f"The first {len(rows):,} rows." if read.truncated else "")]  # fmt: skip
     if read.passed_over:
@@ -185,7 +185,7 @@ async def partitions(request: Req, failed: str = "") -> Response[bytes]:
     size = words.size(sum(one.size_bytes for one in parts))
     every = Button(f"Import all: {size}", f"{here}/imports", True, kind="main", fields={"all": "1"})
     buttons = [*([every] if parts else []), Button("Look again", f"{here}/partitions?refresh=true")]
-    lead = f"{len(listing.outside):,} files do not match the pattern. An import stores nothing twice."
+    lead = f"{_outside(listing)} An import stores nothing twice."
     return show(request, f"{found.name}: partitions", blocks, buttons=buttons, back=(here, found.name), lead=lead)
 
 
@@ -211,9 +211,11 @@ async def show_import(request: Req) -> Response[bytes]:
     services, (_, _, name, _, which) = services_of(request), segments(request)
     job = services.dataset_imports.job(which)
     share = words.percent(job.bytes_done, job.size_bytes)
+    is_partly = bool(job.error) and job.state == "done"
+    state = "done, but not all of it could be read" if is_partly else job.state
     facts = Facts(
         [
-            ("State", job.state, _STATES[job.state]),
+            ("State", state, "bad" if job.error else _STATES[job.state]),
             ("Read", f"{words.size(job.bytes_done)} of {words.size(job.size_bytes)} ({share})", ""),
             ("Files", f"{job.files_done:,} of {job.files:,}", ""),
             ("Events", words.count(job.events), ""),
@@ -222,7 +224,7 @@ async def show_import(request: Req) -> Response[bytes]:
     )
     blocks: list[Block] = [facts]
     if job.error:
-        blocks.append(Text([job.error], "Why it failed", "bad"))
+        blocks.append(Text([job.error], "What could not be read" if is_partly else "Why it failed", "bad"))
     if job.summary is not None:
         blocks.append(_summary(job.summary))
     buttons = [Button("Look again", request.url.path)] if job.state == "running" else []
@@ -262,6 +264,11 @@ async def _fields(request: Req, *, is_new: bool) -> tuple[Field, ...]:
 
 def _values(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, "path": values["path"] or "", "max_depth": values["max_depth"] or DEPTH}
+
+
+def _outside(listing: Listing) -> str:
+    count = len(listing.outside)
+    return f"{many(count, 'file')} {'does' if count == 1 else 'do'} not match the pattern."
 
 
 def _value(text: str | None) -> Item:

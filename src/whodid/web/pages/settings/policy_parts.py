@@ -46,7 +46,7 @@ def said(rule: Mapping[str, Any]) -> str:
     ):
         if rule[name]:
             parts.append(phrase.format(", ".join(rule[name])))
-    parts += [f"{share:.4g} of {name}".replace("0.", ".") for name, share in rule["sampling"].items()]
+    parts += [f"{100 * share:.4g} % of {name}" for name, share in rule["sampling"].items()]
     return "; ".join(parts)
 
 

@@ -45,7 +45,8 @@ async def targets(request: Req) -> Response[bytes]:
     known = await services.call(kinds)
     others = [one for one in found if one["kind"] not in BLOCKS]
     heads = ("Target", "Kind", "State", "#Waiting", "#Oldest", "#Events/s", "#Sent", "Last error", "")
-    blocks: list[Block] = [Table("Targets", heads, [row(one) for one in others], "None yet: events stay in the store.")]
+    none = "No others." if found else "None yet: events stay in the store."
+    blocks: list[Block] = [Table("Targets", heads, [row(one) for one in others], none)]
     for kind, (title, options) in BLOCKS.items():
         mine = [one for one in found if one["kind"] == kind]
         names = tuple(name.replace("_", " ").capitalize() for name in options)
