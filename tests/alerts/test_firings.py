@@ -9,7 +9,7 @@ from support.beside import Clock, House
 from support.mail import MailBox
 from support.reading import event
 from support.webhooks import Receiver
-from whodid.alerts.row import NewAlert
+from whodid.alerts.row import AlertFields, NewAlert
 from whodid.errors import WhodidError
 
 
@@ -36,6 +36,19 @@ def test_a_muted_rule_notes_what_it_finds_and_tells_nobody(house: House, clock: 
     assert hook.posted == [] and len(house.beside.alerts.firings.found()) == 1
     look(house, minutes=61)
     assert [posted.json["what"] for posted in hook.posted] == ["again"]
+
+
+def test_a_rule_that_names_nobody_has_told_nobody(house: House, clock: Clock, hook: Receiver) -> None:
+    rule(house, "failed-logins", options={"above": 3, "window_minutes": 600}, webhooks=[])
+    house.store(failures(clock, "admin", 5))
+    look(house)
+    (firing,) = house.beside.alerts.firings.found()
+    assert firing.told_at is None and len(house.recorded("alert-fired")) == 1
+    house.beside.alerts.change("it", AlertFields(webhooks=["ops"]), by="admin")
+    look(house)
+    look(house)
+    assert len(hook.posted) == 1
+    assert house.beside.alerts.firings.found()[0].told_at is not None
 
 
 def test_what_was_resolved_while_it_lasts_is_new_only_after_it_was_over(

@@ -41,6 +41,21 @@ def test_what_makes_no_sense_is_refused(
     assert house.beside.alerts.all() == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "told"),
+    [
+        ("failed-logins", {"window_minutes": 43_200}, "It takes whole numbers from 1 to 1,440."),
+        ("failed-logins", {"at_least": 0}, "It takes whole numbers from 1 on."),
+        ("report", {"report": "users", "column": "events", "value": "many"}, "It takes numbers."),
+    ],
+)
+def test_who_gives_a_number_out_of_bounds_is_told_the_bounds(
+    house: House, kind: str, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(WhodidError, check=lambda error: error.hint == told):
+        rule(house, kind, options=options)
+
+
 def test_no_secret_is_in_events_settings_or_answers(house: House, clock: Clock, hook: Receiver) -> None:
     rule(house, "failed-logins", options={"above": 3})
     house.store(failures(clock, "admin", 5))

@@ -178,7 +178,7 @@ class FiringBook:
             findings=finding.times,
             first_at=at,
             last_at=at,
-            told_at=None if rule.is_muted(at) else at,
+            told_at=None if rule.tells_nobody(at) else at,
             muted_until=None,
             ended_at=None,
             ended_by=None,
@@ -197,7 +197,7 @@ class FiringBook:
             "message": finding.message[:MESSAGE_MAX],
             "details": dict(finding.details),
         }
-        quiet = before.state != "firing" or before.is_muted(at) or rule.is_muted(at)
+        quiet = before.state != "firing" or before.is_muted(at) or rule.tells_nobody(at)
         told = before.told_at
         waited_s = (at - told).total_seconds() if told is not None else None
         again = not quiet and (waited_s is None or 0 < rule.renotify_minutes * 60 <= waited_s)

@@ -11,6 +11,9 @@ VALUES_MAX: Final = 100
 LENGTH_MAX: Final = 500
 
 
+_BOUNDLESS: Final = 1e15
+
+
 class Option(NamedTuple):
     """An option of a kind. `kind` is whole, number, text, texts, choice or map; a default of None is needed."""
 
@@ -21,7 +24,7 @@ class Option(NamedTuple):
     unit: str = ""
     choices: tuple[str, ...] = ()
     least: float = 0
-    most: float = 1e15
+    most: float = _BOUNDLESS
 
 
 class Kind(NamedTuple):
@@ -125,7 +128,7 @@ KINDS: Final[dict[str, Kind]] = {
                 Option("parameters", "map", {}, "what it is asked with"),
                 Option("column", "text", None, "the column, a number"),
                 Option("comparison", "choice", "above", "how", choices=("above", "below", "equal", "not-equal")),
-                Option("value", "number", None, "the number to compare with", least=-1e15),
+                Option("value", "number", None, "the number to compare with", least=-_BOUNDLESS),
                 Option("every_minutes", "whole", 60, "how often it is asked", "min", least=1, most=10_080),
                 Option("as_user", "text", "", "whose rights it has; empty: it sees everything"),
             ),
@@ -181,13 +184,22 @@ def _value(kind: Kind, option: Option, given: Any) -> Any:
         raise WhodidError(
             "invalid",
             f"{option.name} is {str(given)[:100]!r}.",
-            _choices(option) or f"{option.name}: {option.help}.",
+            _choices(option) or _bounds(option) or f"{option.name}: {option.help}.",
             field=option.name,
         ) from None
 
 
 def _choices(option: Option) -> str | None:
     return f"It is one of: {', '.join(option.choices)}." if option.choices else None
+
+
+def _bounds(option: Option) -> str | None:
+    if option.kind not in ("whole", "number"):
+        return None
+    what = "whole numbers" if option.kind == "whole" else "numbers"
+    least = f" from {option.least:,g}" if option.least > -_BOUNDLESS else ""
+    most = f" to {option.most:,g}" if option.most < _BOUNDLESS else " on" if least else ""
+    return f"It takes {what}{least}{most}."
 
 
 def _text(_option: Option, given: Any) -> str:

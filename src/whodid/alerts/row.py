@@ -50,6 +50,10 @@ class Rule(Struct, kw_only=True, frozen=True):
     def is_muted(self, at: datetime) -> bool:
         return self.muted_until is not None and at < self.muted_until
 
+    def tells_nobody(self, at: datetime) -> bool:
+        """Whether nobody hears of what it finds: it is muted, or nobody is named."""
+        return self.is_muted(at) or not (self.mail or self.webhooks)
+
 
 class NewAlert(Struct, kw_only=True, forbid_unknown_fields=True):
     """What is given to make one."""
