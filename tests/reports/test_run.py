@@ -130,6 +130,7 @@ def test_parameters_may_be_text_as_in_an_address(store: Store, told: list[Event]
         ("overvew", {}, "not_found", "overview"),
         ("types", {"colour": "red"}, "invalid", "colour"),
         ("types", {"since": "yesterdayish"}, "invalid", "since"),
+        ("types", {"since": "2026-11-02", "until": "2026-11-01"}, "invalid", "lies after until"),
         ("types", {"limit": "0"}, "invalid", "limit"),
         ("unknown-types", {"known": "a"}, "invalid", "known"),
     ],

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx
 import pyarrow.parquet as parquet
 import pytest
 
+from support.reading import event
 from support.web import WebServer
 from whodid.directory.sign_in import COOKIE
 from whodid.web.pages.console.examples import EXAMPLES
@@ -43,6 +45,15 @@ def test_a_statement_is_answered_as_a_table_without_scripts(auditor: httpx.Clien
 def test_examples_run_as_they_are(auditor: httpx.Client, example: object) -> None:
     answer = auditor.post("/console/answer", data={"sql": example.sql})  # type: ignore[attr-defined]
     assert "cannot be answered" not in answer.text and " in " in answer.text
+
+
+def test_the_example_counts_people_as_reports_do(auditor: httpx.Client, server: WebServer) -> None:
+    at = datetime.now(UTC)
+    server.store([event("script-start", at=at, user=user) for user in ("api:etl", "api:crm", "no:auth")])
+    (people,) = (one for one in EXAMPLES if one.title == "People a day")
+    counted = auditor.post("/v1/query", json={"sql": people.sql}).json()["rows"]
+    reported = auditor.get("/v1/reports/activity?since=30d").json()["rows"]
+    assert [row["people"] for row in counted] == [row["users"] for row in reported if row["users"]]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ QUERY_MS_MAX: Final = 20_000
 REPORT_MS_MAX: Final = 60_000
 # Events that come in later than this after they happened are not told any more.
 LATE: Final = timedelta(days=1)
-BASELINE: Final = "90d"
+BASELINE: Final = timedelta(days=90)
 _TEXT_MAX: Final = 300
 _SAID: Final = re.compile(r"\$(\w+)")
 
@@ -267,7 +267,7 @@ def _known_groups(look: Look) -> list[str]:
     }
     answer = reports.run(
         look.store, "error-groups", directory=look.directory, timeout_ms=REPORT_MS_MAX,
-        since=BASELINE, until=look.rule.since, limit=KNOWN_MAX, **given,
+        since=look.rule.since - BASELINE, until=look.rule.since, limit=KNOWN_MAX, **given,
     )  # fmt: skip
     return list(answer.table.column("group").to_pylist())
 

@@ -64,7 +64,7 @@ def values_of(chosen: Report, given: dict[str, Any], directory: Groups | None) -
     Raises
     ------
     WhodidError("invalid")
-        It has no such parameter, or a value cannot be read.
+        It has no such parameter, a value cannot be read, or the time begins after its end.
     """
     asked = {parameter.name: parameter for parameter in chosen.parameters if not parameter.is_derived}
     unknown = [name for name in given if name not in asked]
@@ -77,6 +77,9 @@ def values_of(chosen: Report, given: dict[str, Any], directory: Groups | None) -
     named = {name for name, parameter in asked.items() if parameter.type == "time" and str(said[name]) in NAMED_TIMES}
     values = {name: _value(parameter, said[name], now) for name, parameter in asked.items() if name not in named}
     values |= {name: NAMED_TIMES[str(said[name])](values) for name in named}
+    if values["since"] > values["until"]:
+        told = f"since ({values['since']}) lies after until ({values['until']})."
+        raise WhodidError("invalid", told, "Turn them round.", field="since")
     for parameter in chosen.parameters:
         if parameter.is_derived:
             values[parameter.name] = DERIVED[parameter.default](values, directory)

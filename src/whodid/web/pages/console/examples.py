@@ -15,9 +15,10 @@ class Example(NamedTuple):
 EXAMPLES: Final[tuple[Example, ...]] = (
     Example(
         "People a day",
-        """SELECT date_trunc('day', time) AS day, count(DISTINCT "user") AS people
+        """SELECT date_trunc('day', time) AS day, count(DISTINCT coalesce(acting_for, "user")) AS people
 FROM events
 WHERE time >= CAST(now() AS timestamp) - INTERVAL '30 days'
+    AND coalesce(acting_for, "user") NOT LIKE 'api:%' AND coalesce(acting_for, "user") NOT LIKE 'no:auth%'
 GROUP BY 1
 ORDER BY 1""",
     ),
@@ -32,9 +33,9 @@ LIMIT 20""",
     ),
     Example(
         "Errors by message",
-        """SELECT error_message, count(*) AS errors, count(DISTINCT "user") AS people, max(time) AS last
+        """SELECT error_message, count(*) AS errors, count(DISTINCT "user") AS logins, max(time) AS last
 FROM events
-WHERE level = 'error' AND time >= CAST(now() AS timestamp) - INTERVAL '7 days'
+WHERE (level = 'error' OR error_message IS NOT NULL) AND time >= CAST(now() AS timestamp) - INTERVAL '7 days'
 GROUP BY 1
 ORDER BY 2 DESC
 LIMIT 50""",
