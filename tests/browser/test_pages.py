@@ -102,6 +102,13 @@ def test_on_a_phone_all_sections_of_the_settings_are_seen(visit: Callable[..., W
         assert box and box["x"] + box["width"] <= PHONE["width"], link.inner_text()
 
 
+def test_an_empty_picture_of_origin_leaves_no_hole(visit: Callable[..., Watched]) -> None:
+    page = visit().open("/entities/project/SALES?range=90d")
+    assert "No run is known" in page.inner_text("#tile-origin")
+    box = page.locator("#tile-origin").bounding_box()
+    assert box and box["height"] < 200
+
+
 def test_a_printed_page_has_its_tiles_one_under_the_other(visit: Callable[..., Watched]) -> None:
     page = (watched := visit()).open(PAGES["entity"])
     page.emulate_media(media="print")
