@@ -124,9 +124,13 @@ def told(kind: str, session: BrowserSession, **more: Any) -> Event:
     return happened(kind, session.user or "signed-in browser", address=session.address, session=session.id, **more)
 
 
-def happened(kind: str, user: str | None, *, session: str | None = None, **more: Any) -> Event:
+def happened(
+    kind: str, user: str | None, *, session: str | None = None, address: str | None = None, **more: Any
+) -> Event:
     """An event about signing in. Never give it a password, a token or a cookie."""
-    parameters: Mapping[str, Any] = {name: value for name, value in more.items() if value is not None}
+    # Reports and alerts look for the address under this name.
+    told = {"ip": address, **more}
+    parameters: Mapping[str, Any] = {name: value for name, value in told.items() if value is not None}
     return Event(
         id=new_id(),
         time=datetime.now(UTC),

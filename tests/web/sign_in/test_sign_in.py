@@ -65,6 +65,22 @@ def test_what_is_wrong_is_refused_without_saying_which_and_told_without_secrets(
     assert "my secret password" not in json.dumps(failures, default=str)
 
 
+def test_reports_know_from_which_address_somebody_signed_in_or_tried_to(
+    server: WebServer, browser: httpx.Client
+) -> None:
+    sign_in(browser, password="not the password")
+    sign_in(browser)
+    server.engine.flush()
+
+    def reported(name: str) -> list[dict[str, object]]:
+        rows: list[dict[str, object]] = browser.get(f"/v1/reports/{name}?users=ada").json()["rows"]
+        return rows
+
+    (logins,) = reported("logins")
+    assert (logins["addresses"], logins["failed_addresses"]) == (1, 1)
+    assert [row["address"] for row in reported("new-addresses")] == ["127.0.0.1"]
+
+
 @pytest.mark.parametrize(
     ("login", "password"),
     [("", ""), ("ada", ""), ("ada", "x" * 5000), ("ada\0", PASSWORD), ("a" * 3000, "x"), ("ada'--", "' OR 1=1"),
