@@ -173,6 +173,20 @@ def test_a_page_says_how_many_events_it_is_about(server: WebServer) -> None:
     assert told("node", "design-9", user="ada-of-counts") == "1 event", "the page has no numbers"
 
 
+@pytest.mark.parametrize(
+    ("login", "names", "shown"),
+    [
+        ("zed", {"name": "Zed Zulu"}, "Zed Zulu"),
+        ("zoe", {"first_name": "Zoe", "last_name": "Zorn"}, "Zoe Zorn"),
+        ("zac", {"name": "Zac Zola", "friendly_name": "Zac"}, "Zac"),
+        ("zen", {}, "zen"),
+    ],
+)
+def test_the_page_of_a_user_tells_the_name(server: WebServer, login: str, names: dict[str, str], shown: str) -> None:
+    server.engine.directory.create_user(login, **names)
+    assert f"<dt>name</dt><dd>{shown}</dd>" in server.client.get("/tiles/user/who", params={"about": login}).text
+
+
 def test_looking_at_a_page_is_an_event_and_its_tiles_are_no_further_one(server: WebServer) -> None:
     asked = {"user": "somebody-looked-for"}
     server.client.get("/users", params=asked)
