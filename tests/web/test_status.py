@@ -76,6 +76,10 @@ def test_ready_is_the_truth_about_the_directory(server: WebServer, monkeypatch: 
     monkeypatch.setattr(server.services.directory, "reading", away)
     assert "did not answer" in server.stranger.get("/readyz").json()["error"]["message"]
     assert server.stranger.get("/readyz?for=receiving").status_code == 200, "what is posted waits in the journal"
+    told = server.client.get("/metrics")
+    assert told.status_code == 200, "alerts have to see that something is wrong"
+    assert "whodid_ready 0" in told.text.splitlines()
+    assert "whodid_journal_backlog_bytes " in told.text
 
 
 @pytest.mark.parametrize("state", ["open", "sealed"])
