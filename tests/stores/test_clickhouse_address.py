@@ -43,6 +43,8 @@ def test_what_an_address_leaves_out_has_its_default() -> None:
         "clickhouse://db/x?secure=perhaps",
         "clickhouse://db/x?ttl_days=0",
         "clickhouse://secret@db:port/x",
+        "clickhouse://secret@db:65536/x",
+        "clickhouse://secret@db/x?secure=true&ca_cert=/no/such/file.pem",
     ],
 )
 def test_an_address_that_cannot_be_read_is_refused_without_its_secrets(url: str) -> None:

@@ -21,7 +21,7 @@ from whodid.journal.crash import point
 from whodid.stores import clickhouse_counting, clickhouse_forget, clickhouse_query, clickhouse_schema, guard
 from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
 from whodid.stores.clickhouse_address import Address, parse
-from whodid.stores.clickhouse_client import Clients, keeps_tables, told
+from whodid.stores.clickhouse_client import QUERY, Clients, keeps_tables, told
 from whodid.stores.clickhouse_counting import Counting
 from whodid.stores.clickhouse_load import Load, brought, loads
 from whodid.stores.clickhouse_params import bound, quoted
@@ -121,7 +121,7 @@ class ClickHouseStore:
         """See `Store.query`. Trusted statements are in the common dialect; others in ClickHouse's own."""
         if not trusted:
             guard.check(sql, "clickhouse")
-        with told("the query"), self._readers.one() as client:
+        with told(QUERY), self._readers.one() as client:
             statement = translated(sql, keeps_tables(client)) if trusted else sql
             if trusted and "$counted_days" in statement:
                 params = {**dict(params or {}), **self._counting.holding(functools.partial(rows_of, client))}

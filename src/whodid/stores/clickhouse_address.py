@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -84,7 +85,7 @@ def parse(url: str) -> Address:
         database=database,
         secure=secure,
         verify=_truth(options, "verify", True),
-        ca_cert=options.get("ca_cert"),
+        ca_cert=_file(options, "ca_cert"),
         cluster=cluster,
         ttl_days=_days(options),
         folder=parts.path if embedded else None,
@@ -103,7 +104,7 @@ def _options(query: str) -> dict[str, str]:
 
 def _host(text: str, port: int) -> tuple[str, int]:
     found = re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\[\]]*)(?::(\d{1,5}))?", text)
-    if found is None:
+    if found is None or not 0 < int(found[2] or port) < 65_536:
         raise WhodidError("invalid", "The store's address has a host that cannot be read.", "Write it as host:8123.")
     return found[1].strip("[]") or "localhost", int(found[2] or port)
 
@@ -113,6 +114,15 @@ def _truth(options: dict[str, Any], name: str, default: bool) -> bool:
     if text not in _YES:
         raise WhodidError("invalid", f"{name} is {text!r} in the store's address.", "It is true or false.")
     return _YES[text]
+
+
+def _file(options: dict[str, str], name: str) -> str | None:
+    path = options.get(name)
+    if path and not Path(path).is_file():
+        raise WhodidError(
+            "invalid", f"There is no file {path[:200]!r}.", f"It is {name} in the store's address: {OPTIONS[name]}."
+        )
+    return path
 
 
 def _days(options: dict[str, str]) -> int | None:

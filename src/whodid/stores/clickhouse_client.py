@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,9 @@ from clickhouse_connect.driver.client import Client
 from whodid.errors import WhodidError
 from whodid.stores.clickhouse_address import Address
 from whodid.stores.pool import Pool
+
+# Its words on a server that does not answer would stand before ours, and say less.
+logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
 
 CONNECT_TIMEOUT_S: Final = 10
 # Longer than any statement may take.
@@ -33,6 +37,9 @@ SETTINGS: Final[dict[str, Any]] = {
 # Common tables are worked out once for all who read them, by an engine that can.
 _KEEPS_TABLES: Final = "enable_materialized_cte"
 
+# What a question of somebody is called in errors.
+QUERY: Final = "the query"
+
 _CODE: Final = re.compile(r"[Cc]ode: (\d+)")
 _REASON: Final = re.compile(r"DB::Exception: (.*)", re.DOTALL)
 
@@ -43,7 +50,8 @@ _UNAVAILABLE: Final = frozenset(
 )
 _BUSY: Final = frozenset({202, 203, 439})
 _TIMEOUT: Final = frozenset({159, 160, 394})
-_FORBIDDEN: Final = frozenset({164, 192, 193, 194, 291, 482, 495, 497, 516})
+_UNKNOWN_USER: Final = frozenset({192, 193, 194, 516})
+_FORBIDDEN: Final = frozenset({164, 291, 482, 495, 497})
 _TOO_LARGE: Final = frozenset({158, 191, 241, 307, 396})
 _FULL: Final = frozenset({243, 373, 375})
 # The engine cannot read a value that it was given.
@@ -165,7 +173,7 @@ def translated(problem: Exception, what: str) -> WhodidError:
         return WhodidError(
             "unavailable",
             f"ClickHouse does not answer while {what} ({type(problem).__name__}).",
-            "Look at its log and at the address.",
+            f"The reason: {_cause(problem)}. Look at its log and at the address.",
             retry_after_s=1,
         )
     if code == TOO_MANY_PARTS:
@@ -187,11 +195,24 @@ def translated(problem: Exception, what: str) -> WhodidError:
         return WhodidError("busy", f"ClickHouse is busy: {reason}.", "Try again soon.", retry_after_s=1)
     if code in _UNAVAILABLE:
         return WhodidError("unavailable", f"ClickHouse fails at {what}: {reason}.", "Try again soon.", retry_after_s=2)
+    if code in _UNKNOWN_USER:
+        return WhodidError(
+            "forbidden", f"ClickHouse refuses {what}: {reason}.", "Look at user and password in the store's address."
+        )
     if code in _FORBIDDEN:
-        return WhodidError("forbidden", f"ClickHouse refuses {what}: {reason}.", "Only the events can be read.")
+        hint = "Only the events can be read." if what == QUERY else "See 'Who may what' in docs/clickhouse.md."
+        return WhodidError("forbidden", f"ClickHouse refuses {what}: {reason}.", hint)
     if code in _TOO_LARGE:
         return WhodidError("too_large", f"ClickHouse gave up {what}: {reason}.", "Ask for fewer rows or columns.")
     return WhodidError("invalid", f"ClickHouse refuses {what}: {reason}.")
+
+
+def _cause(problem: BaseException) -> str:
+    """What the system said at last, else what the driver says."""
+    while (before := problem.__cause__ or problem.__context__) is not None:
+        problem = before
+    said = (problem.strerror if isinstance(problem, OSError) else None) or str(problem) or type(problem).__name__
+    return said.splitlines()[0][:200].rstrip(".")
 
 
 def _is_of_connection(problem: BaseException) -> bool:

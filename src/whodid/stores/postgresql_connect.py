@@ -104,7 +104,19 @@ def translated(problem: psycopg.Error, what: str) -> WhodidError:
         return WhodidError(
             "unavailable",
             f"PostgreSQL does not answer while {what} ({type(problem).__name__}).",
-            "Look at its log and at the address.",
+            f"The reason: {_reason(message)}. Look at its log and at the address.",
             retry_after_s=1,
         )
-    return WhodidError("invalid", f"PostgreSQL refuses {what}: {message}.", problem.diag.message_hint)
+    return WhodidError("invalid", f"PostgreSQL refuses {what}: {_readable(message)}.", problem.diag.message_hint)
+
+
+def _reason(message: str) -> str:
+    """What the server or the system said, without the way there, which whoever reads it knows."""
+    return message.rpartition("failed: ")[2].removeprefix("FATAL:").strip().rstrip(".")
+
+
+def _readable(message: str) -> str:
+    """Without what may be a part of the address's password."""
+    if message.startswith("invalid percent-encoded token"):
+        return "the address has a % that begins no sign; write % itself as %25"
+    return message

@@ -1,0 +1,75 @@
+"""What an administrator is told when a ClickHouse does not let whodid in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from whodid.errors import WhodidError
+from whodid.stores.clickhouse_address import parse
+from whodid.stores.clickhouse_client import QUERY, connect, told
+
+WRONG_PASSWORD = "Code: 516. DB::Exception: ann: Authentication failed: password is incorrect. (AUTHENTICATION_FAILED)"
+NO_RIGHT = "Code: 497. DB::Exception: ann: Not enough privileges. (ACCESS_DENIED)"
+
+
+@contextmanager
+def refusing(said: str) -> Iterator[str]:
+    """The address of a server that refuses whatever it is asked."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            self.send_response(403)
+            self.send_header("X-ClickHouse-Exception-Code", said.split()[1].strip("."))
+            self.send_header("content-length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said.encode())
+
+        do_GET = do_POST
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"clickhouse://ann:secret@127.0.0.1:{server.server_port}/whodid"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("said", "hint"), [(WRONG_PASSWORD, "user and password"), (NO_RIGHT, "Who may what")])
+def test_whom_the_server_does_not_let_in_hears_what_to_mend(said: str, hint: str) -> None:
+    with refusing(said) as url, pytest.raises(WhodidError) as refused:
+        connect(parse(url))
+    assert refused.value.code == "forbidden"
+    assert hint in str(refused.value.hint)
+
+
+def test_whoever_asks_for_what_is_no_event_hears_what_can_be_read() -> None:
+    with pytest.raises(WhodidError) as refused, told(QUERY):
+        raise DatabaseError(NO_RIGHT)
+    assert refused.value.hint == "Only the events can be read."
+
+
+@pytest.mark.parametrize(("host", "reason"), [("127.0.0.1:1", "Connection refused"), ("no.such.invalid", "not known")])
+def test_a_server_that_is_away_is_told_with_the_reason(host: str, reason: str) -> None:
+    with pytest.raises(WhodidError) as refused:
+        connect(parse(f"clickhouse://{host}/whodid"))
+    assert refused.value.code == "unavailable"
+    assert reason in str(refused.value.hint)
+
+
+def test_of_a_server_that_is_away_nobody_but_whodid_speaks(tmp_path: Path) -> None:
+    asked = [sys.executable, "-m", "whodid", "status", "--data", str(tmp_path), "--store", "clickhouse://127.0.0.1:1/x"]
+    said = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+    assert said.stderr.startswith("whodid: ClickHouse does not answer")
