@@ -156,7 +156,7 @@ class Engine:
             opened.append(journal.close)
             store = open_store(config, bulk=bulk)
             opened.append(store.close)
-            directory = Directory.open(directory_url(config))
+            directory = open_directory(config)
             opened.append(directory.close)
             engine = cls(config, lock, journal, store, directory, _BULK_SETTLE_S if bulk else 0.0)
             directory.on_change = engine.record
@@ -285,6 +285,15 @@ def store_kind(config: Config) -> str:
     """`duckdb`, `postgresql` or `clickhouse`: the scheme of `config.store`."""
     scheme = str(config.store).partition("://")[0]
     return {"postgres": "postgresql", "chdb": "clickhouse"}.get(scheme, scheme)
+
+
+def open_directory(config: Config) -> Directory:
+    """The directory of `directory_url`, its tables made where a PostgreSQL holds nothing but settings."""
+    url = directory_url(config)
+    if config.directory and url != str(config.store) and url.startswith("postgres"):
+        # It shares tables with the store of that engine, whose migrations make them.
+        load(STORES, "postgresql")(url).close()
+    return Directory.open(url)
 
 
 def directory_url(config: Config) -> str:
