@@ -39,6 +39,7 @@ def test_what_an_address_leaves_out_has_its_default() -> None:
         "mysql://db/x",
         "clickhouse://db/x;drop",
         "clickhouse://db/x?cluster=a'b",
+        "clickhouse://db/x?cluster=",
         "clickhouse://db/x?clutser=a",
         "clickhouse://db/x?secure=perhaps",
         "clickhouse://db/x?ttl_days=0",

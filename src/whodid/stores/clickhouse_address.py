@@ -73,7 +73,7 @@ def parse(url: str) -> Address:
     database = options.get("database") or ("" if embedded else unquote(parts.path.strip("/"))) or DATABASE
     if not _NAME.fullmatch(database):
         raise WhodidError("invalid", f"{database!r} is no name of a database.", "Letters, digits and _ make one.")
-    cluster = options.get("cluster") or None
+    cluster = options.get("cluster")
     if cluster is not None and not _CLUSTER.fullmatch(cluster):
         raise WhodidError("invalid", f"{cluster!r} is no name of a cluster.")
     userinfo, _, hosts = parts.netloc.rpartition("@")
