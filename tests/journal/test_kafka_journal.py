@@ -270,6 +270,16 @@ def test_brokers_that_are_not_there_are_told_at_the_start(tmp_path: Path, monkey
     with pytest.raises(WhodidError) as refused:
         Engine.open(Config(data=str(tmp_path), journal=nowhere))
     assert refused.value.code == "unavailable" and "hush" not in str(refused.value)
+    assert "127.0.0.1:1" in str(refused.value.hint) and "Connection refused" in str(refused.value.hint)
+
+
+def test_brokers_that_speak_in_clear_are_told_to_whoever_asks_for_tls(
+    kafka: KafkaCluster, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("whodid.journal.kafka.START_S_MAX", 1.0)
+    with pytest.raises(WhodidError) as refused:
+        Engine.open(Config(data=str(tmp_path), journal=f"kafka://{kafka.bootstrap}/{topic}"))
+    assert "PLAINTEXT" in str(refused.value.hint) and "security" in str(refused.value.hint)
 
 
 def test_who_is_not_let_in_hears_so_at_once(kafka: KafkaCluster, topic: str, tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ def test_credentials_may_stand_before_the_brokers() -> None:
         ("kafka://a:1/au dit", "'au dit'"),
         ("kafka://a:1/..", "no topic"),
         ("kafka://a:1/audit?color=red", "'color'"),
-        ("kafka://a:1/audit?partitions=many", "partitions is no partitions"),
+        ("kafka://a:1/audit?partitions=many", "partitions is 'many'; it is a number of partitions"),
         ("kafka://a:1/audit?min_insync=0", "min_insync is 0"),
-        ("kafka://a:1/audit?writer=perhaps", "writer is no flag"),
+        ("kafka://a:1/audit?writer=perhaps", "writer is 'perhaps'; it is yes or no"),
         ("kafka://a:1/audit?compression=rar", "no compression 'rar'"),
     ],
 )
@@ -46,6 +46,12 @@ def test_what_makes_no_sense_is_named(url: str, told: str) -> None:
     with pytest.raises(WhodidError) as refused:
         parse(url)
     assert refused.value.code == "invalid" and told in refused.value.message
+
+
+def test_a_wrong_choice_is_told_with_the_choices() -> None:
+    with pytest.raises(WhodidError) as refused:
+        parse("kafka://a:1/audit?security=plain")
+    assert refused.value.hint == "Choose of: ssl, sasl_ssl, plaintext, sasl_plaintext."
 
 
 def test_a_secret_is_never_told() -> None:

@@ -128,10 +128,18 @@ def _value(option: Option, text: str | None) -> Any:
             return _FLAGS[text.lower()]
         value: Any = int(text) if isinstance(option.default, int) else text
     except (ValueError, KeyError):
-        raise WhodidError("invalid", f"{option.name} is no {option.unit}.", option.help) from None
+        raise WhodidError(
+            "invalid", f"{option.name} is {text[:80]!r}; it is {_kind(option)}.", f"It means: {option.help}."
+        ) from None
     choices = CHOICES.get(option.name)
     if choices is not None and value not in choices:
-        raise WhodidError("invalid", f"There is no {option.name} {value!r}.", f"Choose of: {', '.join(choices)}.")
+        raise WhodidError(
+            "invalid", f"There is no {option.name} {value!r}.", f"Choose of: {', '.join(filter(None, choices))}."
+        )
     if option.name in LEAST and value < LEAST[option.name]:
         raise WhodidError("invalid", f"{option.name} is {value:,}; {LEAST[option.name]:,} is the least.", option.help)
     return value
+
+
+def _kind(option: Option) -> str:
+    return "yes or no" if isinstance(option.default, bool) else f"a number of {option.unit}"

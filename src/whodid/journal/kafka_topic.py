@@ -167,8 +167,8 @@ class Topic:
         if replication < url.min_insync:
             raise WhodidError(
                 "conflict",
-                f"The topic {self.name} is missing, and there are {brokers} brokers: too few for min_insync="
-                f"{url.min_insync}.",
+                f"The topic {self.name} is missing, and the cluster has {counted(brokers, 'broker')}: too few for "
+                f"min_insync={url.min_insync}.",
                 "Start more brokers; or, where events may be lost with a broker, add min_insync=1 to the URL.",
             )
         config = {
@@ -229,7 +229,14 @@ class Topic:
         """What an error means, or the one that lies behind it: a wrong password looks like brokers that are away."""
         self._admin.poll(0)
         behind = self._met.telling
-        return errors.explained(behind if behind is not None and errors.is_end(behind) else error, doing, HINTS)
+        if behind is None:
+            return errors.explained(error, doing, HINTS)
+        if errors.is_end(behind):
+            return errors.explained(behind, doing, HINTS)
+        reason = (
+            f"The reason: {behind.str()[:300].rstrip('.')}. Look at the brokers, and at security in the journal's URL."
+        )
+        return errors.explained(error, doing, {**HINTS, "passing": reason})
 
 
 def _as_shown(topic_id: str) -> str:
