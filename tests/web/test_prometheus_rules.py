@@ -75,6 +75,8 @@ def metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set[
             found.setdefault(name, set()).update(re.findall(r"(\w+)=\"", labels or ""))
     # The clocks of a server and of its own database are one.
     found["whodid_receiver_clock_ahead_seconds"] = found["whodid_receiver_silent"]
+    # A journal on disk loses none.
+    found["whodid_journal_lost_records_total"] = set()
     yield found
     server.close()
 
@@ -100,10 +102,21 @@ def test_a_rule_says_what_is_wrong_and_what_to_do(rule: Rule) -> None:
 def test_what_has_to_be_noticed_is_noticed() -> None:
     named = {name for rule in rules() for name in rule.metrics}
     assert {
-        "whodid_ready", "whodid_lag_seconds", "whodid_rejected_events_total", "whodid_target_dead_letters",
+        "whodid_ready", "whodid_lag_seconds", "whodid_rejected_events_total", "whodid_target_refused_events_total",
         "whodid_disk_free_bytes", "whodid_receiver_clock_ahead_seconds", "whodid_node_clock_ahead_seconds",
         "whodid_receiver_silent", "whodid_receiver_lost_events", "whodid_journal_quarantined",
+        "whodid_journal_lost_records_total", "whodid_poisoned_batches_total", "whodid_missing_batches_total",
     } <= named  # fmt: skip
+
+
+def test_dead_letters_are_noticed_when_they_come_not_when_they_go() -> None:
+    (rule,) = (rule for rule in rules() if rule.name == "WhodidDeadLetters")
+    assert all(name.endswith("_total") for name in rule.metrics), "what falls looks to increase() like a new beginning"
+
+
+def test_a_journal_that_is_full_and_grows_no_more_is_noticed() -> None:
+    (rule,) = (rule for rule in rules() if rule.name == "WhodidJournalFilling")
+    assert ">= whodid_journal_backlog_bytes_max" in rule.expression
 
 
 @pytest.mark.parametrize("verb", sorted(set(re.findall(r"whodid (\w+)", " ".join(rule.text for rule in rules())))))
