@@ -70,6 +70,12 @@ def _outermost(tree: exp.Query) -> exp.Query:
 
 
 @every_engine
+@every_report
+def test_patterns_have_no_marks_which_trino_does_not_know(report: reports.Report, engine: str) -> None:
+    assert "'g')" not in said(report, engine)
+
+
+@every_engine
 @pytest.mark.parametrize("name", sorted(NOT_IN_THE_LAKE))
 def test_what_is_not_in_the_lake_is_said(name: str, engine: str) -> None:
     with pytest.raises(WhodidError, match="not in the lake") as caught:

@@ -330,6 +330,12 @@ def _windowed(node: exp.Window, _words: Words) -> exp.Expr:
     return node
 
 
+def _replaced(node: exp.RegexpReplace, _words: Words) -> exp.Expr:
+    """Every match gives way, as the mark `g` asks: engines do that by themselves, and Trino takes no marks."""
+    node.set("modifiers", None)
+    return node
+
+
 def _cast(node: exp.Cast, words: Words) -> exp.Expr:
     if node.to.this in (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPNTZ) and not node.to.expressions:
         node.set("to", words.time_type())
@@ -352,6 +358,7 @@ _SAYS: Final[tuple[tuple[type[exp.Expr], Callable[[Any, Words], exp.Expr]], ...]
     (exp.TryCast, _number),
     (exp.Contains, lambda node, words: words.contains(node.this, node.expression)),
     (exp.Cast, _cast),
+    (exp.RegexpReplace, _replaced),
     (exp.Window, _windowed),
     (exp.PercentileCont, lambda node, words: words.percentile(node.expression, node.this) if node.expression else node),
     (exp.WithinGroup, lambda node, words: words.percentile(node.this.this, node.expression.expressions[0].this)),
