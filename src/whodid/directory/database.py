@@ -26,6 +26,13 @@ from whodid.event import Entity, Event, new_id
 VERSION: Final = 1
 BUSY_TIMEOUT_MS: Final = 10_000
 CONNECT_TIMEOUT_S: Final = 10
+# As the store does: a server whose machine is gone without a word is noticed in half a minute.
+NOTICED: Final[dict[str, Any]] = {
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 Dialect = Literal["sqlite", "postgresql"]
@@ -157,7 +164,7 @@ def _postgresql(url: str) -> Engine:
     import psycopg
 
     def connect() -> psycopg.Connection[Any]:
-        return psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S)
+        return psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S, **NOTICED)
 
     # psycopg reads the URL itself, so that it means exactly what it means to the store.
     engine = create_engine("postgresql+psycopg://", creator=connect, pool_pre_ping=True)
