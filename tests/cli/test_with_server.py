@@ -155,3 +155,12 @@ def test_a_reader_that_goes_away_ends_it_quietly(server: Server, tmp_path: Path)
         child.stdout.close()
         assert child.stderr.read() == b""
         assert child.wait(DEADLINE_S) == cli.DONE
+
+
+def test_a_receiver_is_shown_line_by_line_with_what_it_says_of_itself(server: Server, capsys: Captured) -> None:
+    name = server.engine.directory.receivers()[0].name
+    assert cli.main(["receiver", "show", name, "--output", "table", *where(server)]) == 0
+    shown = dict(re.split(r"  +", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert shown["unsettled_events"] == "0"
+    assert (shown["ready"], shown["targets"]) == ("True", "–")
+    assert "standing" not in shown

@@ -130,6 +130,7 @@ def test_a_name_that_several_have_does_not_do(known: Known) -> None:
     with pytest.raises(WhodidError) as conflict:
         known.one.receiver("a")
     assert conflict.value.code == "conflict"
+    assert f"{first.receiver} (serving)" in str(conflict.value.hint)
     assert known.one.receiver(second.receiver).receiver == second.receiver
     with pytest.raises(WhodidError) as missing:
         known.one.receiver("b")

@@ -52,7 +52,15 @@ def show(receiver: str, *, place: Place = ANYWHERE, output: Output = AS_SUITS) -
     from whodid.cli.backend import backend_of
 
     with backend_of(place) as backend:
-        show_one(backend.ask("GET", "receivers", receiver), output)
+        told = backend.ask("GET", "receivers", receiver)
+    show_one(_in_lines(told) if output.format() == "table" else told, output)
+
+
+def _in_lines(told: dict[str, Any]) -> dict[str, Any]:
+    """A receiver with what it said of itself as lines of their own, and what targets wait for in words."""
+    said = dict(told["standing"])
+    waiting = [f"{one['name']}: {one['waiting_events']:,} events wait" for one in said.pop("targets", ())]
+    return {**{name: value for name, value in told.items() if name != "standing"}, **said, "targets": waiting}
 
 
 @app.command

@@ -144,7 +144,7 @@ class Receivers(Database):
         if not found:
             raise WhodidError("not_found", f"There is no receiver {which[:200]!r}.", "See: whodid receiver list")
         if len(found) > 1:
-            ids = ", ".join(one.receiver for one in found)
+            ids = ", ".join(f"{one.receiver} ({one.now_is})" for one in found)
             raise WhodidError("conflict", f"{len(found)} receivers are called {which!r}.", f"Name one by its id: {ids}")
         return found[0]
 
