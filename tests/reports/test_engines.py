@@ -177,3 +177,17 @@ def test_the_command_says_what_is_missing(
 ) -> None:
     assert main(["report", "types", "--data", str(tmp_path), *words]) != 0
     assert told in capsys.readouterr().err
+
+
+def test_a_master_that_does_not_answer_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = pytest.importorskip("pyspark.sql").SparkSession
+    protocol = pytest.importorskip("py4j.protocol")
+
+    def given_up(_: object) -> None:
+        raise protocol.Py4JError("Cannot call methods on a stopped SparkContext.")
+
+    monkeypatch.setattr(session.Builder, "getOrCreate", given_up)
+    with pytest.raises(WhodidError) as refused:
+        engines.open_engine("spark", "spark://127.0.0.1:1", TABLE, {})
+    assert refused.value.code == "unavailable"
+    assert "stopped SparkContext" in refused.value.message

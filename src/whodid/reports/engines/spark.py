@@ -19,6 +19,12 @@ from whodid.stores.base import Result
 if TYPE_CHECKING:
     import pyarrow as pa
 
+try:
+    from py4j.protocol import Py4JError
+except ImportError:
+    # A client of Spark Connect alone has no Java beside it.
+    Py4JError = PySparkException
+
 _SETTINGS: Final = {
     "spark.sql.session.timeZone": "UTC",
     # What is no number is NULL.
@@ -55,8 +61,12 @@ class SparkEngine:
             for name, value in settings.items():
                 builder = builder.config(name, value)
             return cls(builder.getOrCreate(), table)
-        except (PySparkException, RuntimeError, OSError) as error:
-            raise WhodidError("unavailable", f"Spark at {url} cannot be reached: {_told(error)}") from error
+        except (PySparkException, Py4JError, RuntimeError, OSError) as error:
+            raise WhodidError(
+                "unavailable",
+                f"Spark at {url} cannot be reached: {_told(error)}",
+                "Look at the master's log and at the address.",
+            ) from error
 
     def query(
         self,
