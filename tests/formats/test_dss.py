@@ -37,6 +37,17 @@ def test_envelope_c() -> None:
     assert parameters_of(event)["context"] == {"who": "x"}
 
 
+def test_queries_as_the_documented_layout_of_an_api_node_writes_them_are_read_together() -> None:
+    layout = b'{"timestamp" : "2020/02/19-16:05:02.44%dZ", "logger": "%b", "severity" : "INFO", "message" : %b}'
+    message = {"msgType": "prediction-query", "serviceId": "churn", "features": {"a": 1}}
+    lines = [layout % (number, b"dku.apinode.audit.queries", line(message)) for number in range(3)]
+    decoded = decode("dss-apinode", *lines)
+    assert [event.topic for event in decoded.events] == ["apinode-query"] * 3
+    told = {"timestamp": "2020/02/19-16:05:02.440Z", "logger": "dku.apinode.audit.queries", "severity": "INFO"}
+    assert parameters_of(decoded.events[0]) == {**message, "dss": told}
+    assert len(decoded.parts) == 1
+
+
 def test_envelope_d() -> None:
     event = one(line(BARE), "dss-bare")
     assert event.time == datetime(2020, 2, 19, 15, 5, 2, 441000, tzinfo=UTC)
@@ -155,6 +166,12 @@ def test_an_api_key_acts_for_nobody() -> None:
         ({"msgType": "x"}, {"logger": "dku.audit.apicalls"}, "apicalls", "usage", None),
         ({"msgType": "login-failure"}, {"logger": None}, "authfail", "audit", "failed"),
         ({"msgType": "x"}, {"logger": "other"}, "other", "audit", None),
+        ({"msgType": "x"}, {"logger": "dku.apinode.audit.queries"}, "apinode-query", "usage", None),
+        ({"msgType": "x"}, {"logger": "dku.apinode.audit.auth"}, "authfail", "audit", "denied"),
+        ({"msgType": "x"}, {"logger": "dku.apinode.audit.admin"}, "generic", "audit", None),
+        ({"msgType": "x"}, {"logger": "dku.apinode.audit.allcalls"}, "apicalls", "usage", None),
+        ({"msgType": "prediction-query"}, {"logger": "dku.audit.generic"}, "apinode-query", "usage", None),
+        ({"msgType": "prediction-query"}, {"topic": "generic"}, "generic", "usage", None),
     ],
 )
 def test_topic_level_and_status(

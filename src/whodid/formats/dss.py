@@ -53,11 +53,13 @@ _FIELDS: Final = msgspec.json.Decoder(dict[str, Raw])
 
 
 _ENVELOPES: Final[dict[str, tuple[Any, bytes]]] = {
-    "dss-log4j": (_LOG4J, b'"message":'),
-    "dss-apinode": (_LOG4J, b'"message":'),
-    "dss-event-server": (_EVENT_SERVER, b'"clientEvent":'),
+    "dss-log4j": (_LOG4J, b'"message"'),
+    "dss-apinode": (_LOG4J, b'"message"'),
+    "dss-event-server": (_EVENT_SERVER, b'"clientEvent"'),
     "dss-bare": (None, b""),
 }
+# As DSS writes them, the layout of an API node's queries, and what was written again by Python.
+_COLONS: Final = (b":", b" : ", b": ")
 
 
 class DssDecoder:
@@ -66,7 +68,8 @@ class DssDecoder:
     def __init__(self, name: str):
         self.name = name
         self._repeats = Repeats()
-        self._envelopes, self._key = _ENVELOPES[name]
+        self._envelopes, key = _ENVELOPES[name]
+        self._keys = [key + colon for colon in _COLONS]
 
     def decode(self, lines: bytes, *, first_line: int = 1) -> Decoded:
         """Events and rejections of whole lines; see `Decoder.decode`."""
@@ -123,7 +126,7 @@ class DssDecoder:
                 envelopes = self._envelopes.decode_lines(lines)
                 raws = [envelope.message for envelope in envelopes]
                 messages = _MESSAGES.decode(b"[%b]" % b",".join(raws))
-                parameters = spliced_parameters(texts, self._key, raws)
+                parameters = spliced_parameters(texts, self._key_in(texts[0]), raws)
             if parameters is None or [one for one in messages if one.dss is not None]:
                 return None
             if not lines_are_plain(texts, lines) and not parameters_are_strict(
@@ -133,6 +136,9 @@ class DssDecoder:
             return elements(envelopes, messages, digests, parameters, span)
         except (ValueError, RecursionError, TypeError, Unreadable):
             return None
+
+    def _key_in(self, line: bytes) -> bytes:
+        return next((key for key in self._keys if key in line), self._keys[0])
 
 
 class _Run:

@@ -21,6 +21,13 @@ from whodid.formats.dss_fields import (
 _KEEP_MAX: Final = 20_000
 _DURATION_MS_MAX: Final = 10**15
 _TOPIC_OF_LOGGER: Final = "dku.audit."
+# Loggers of API nodes, as DSS documents them.
+_TOPICS_OF_API_NODES: Final = {
+    "dku.apinode.audit.queries": "apinode-query",
+    "dku.apinode.audit.auth": "authfail",
+    "dku.apinode.audit.admin": "generic",
+    "dku.apinode.audit.allcalls": "apicalls",
+}
 
 K = TypeVar("K", bound=Hashable)
 
@@ -50,16 +57,21 @@ def _pairs(**values: Any) -> bytes:
 def _kind(key: tuple[Any, ...]) -> bytes:
     (custom_type, message_type, audit_topic), (envelope_topic, logger) = key
     name = _name(custom_type) or _name(message_type) or "apicall"
-    topic = _name(audit_topic) or _name(envelope_topic) or topic_of_logger(logger) or catalogue.topic_of(name)
+    topic = _name(audit_topic) or _name(envelope_topic) or _topic_by_logger(logger, name)
     ending = next((status for ending, status in STATUS_ENDINGS if name.endswith(ending)), None)
     name, topic = name[:200], topic[:200]
     head = _pairs(type=name, level=catalogue.level_of(name, topic), topic=topic, source="server")
     return head + _pairs(status=STATUS_OF_TOPIC.get(topic) or ending)
 
 
-def topic_of_logger(logger: Any) -> str | None:
-    """The topic of a logger's name: what follows `dku.audit.`, else the whole name."""
-    return logger.removeprefix(_TOPIC_OF_LOGGER)[:200] or None if isinstance(logger, str) else None
+def _topic_by_logger(logger: Any, name: str) -> str:
+    """The topic of a logger's name: what follows `dku.audit.`, else the whole name; without one that of the type."""
+    told = logger.removeprefix(_TOPIC_OF_LOGGER) if isinstance(logger, str) else ""
+    known = catalogue.topic_of(name)
+    # An API node writes its file of queries by the logger of what is generic.
+    if not told or (told == "generic" and known == "apinode-query"):
+        return known
+    return _TOPICS_OF_API_NODES.get(told, told)
 
 
 def _name(value: Any) -> str | None:
