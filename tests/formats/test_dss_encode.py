@@ -16,7 +16,7 @@ from whodid.event import new_id, parameters_of
 @pytest.mark.parametrize(("name", "told"), [("dss-log4j", LOG4J), ("dss-event-server", EVENT_SERVER)])
 def test_what_was_read_is_written_back(name: str, told: dict[str, Any]) -> None:
     raw = line({**told, "extra": {"kept": [1.50]}})
-    written = formats.encoder(name).encode([one(raw, name)])
+    written = formats.encoder(name).encode([one(raw, name)], [name])
     assert written.endswith(b"\n")
     assert b": " not in written
     again = json.loads(written)
@@ -30,7 +30,7 @@ def test_what_was_read_is_written_back(name: str, told: dict[str, Any]) -> None:
 def test_written_and_read_again_an_event_says_the_same() -> None:
     event = one(log4j({**MESSAGE, "authVia": ["scenario=P.S"], "x": {"y": [1]}}, severity="WARN"))
     for name in ("dss-log4j", "dss-event-server"):
-        again = one(formats.encoder(name).encode([event]).rstrip(), name)
+        again = one(formats.encoder(name).encode([event], ["dss-log4j"]).rstrip(), name)
         for field in ("time", "type", "level", "topic", "user", "via", "acting_for", "entities", "function"):
             if name == "dss-log4j" or field != "level":
                 assert getattr(again, field) == getattr(event, field), field
@@ -63,6 +63,45 @@ def test_events_from_elsewhere_are_written_in_dss_words() -> None:
     told = json.loads(formats.encoder("dss-event-server").encode([event]))
     assert list(told) == ["clientEvent", "origAddress", "serverTimestamp"]
     assert told["clientEvent"]["auditTopic"] == "generic"
+
+
+@pytest.mark.parametrize("name", ["dss-log4j", "dss-event-server"])
+def test_what_was_read_with_blanks_is_written_without(name: str) -> None:
+    told = LOG4J if name == "dss-log4j" else EVENT_SERVER
+    spaced = json.dumps(dict(told, extra={"a": [1, 2]}, mdc={"user": "ann"})).encode()
+    event = one(spaced, name)
+    written = formats.encoder(name).encode([event], [name])
+    assert b'"mdc":{"user":"ann"}' in written
+    assert b'"extra":{"a":[1,2]}' in written
+
+
+@pytest.mark.parametrize("name", ["dss-log4j", "dss-event-server"])
+def test_parameters_of_a_sender_do_not_say_who_did_what(name: str) -> None:
+    forged: dict[str, Any] = {"msgType": "login-success", "auditTopic": "authfail", "authUser": "root", "login": "root"}
+    forged |= {
+        "user": "root",
+        "dssNodeId": "n9",
+        "status": 1e300,
+        "dss": {"mdc": {"user": "root"}, "topic": "authfail"},
+    }
+    told = {"type": "query-start", "user": "ann", "time": "2026-05-01T10:00:00Z", "status": "ok", "parameters": forged}
+    (event,) = formats.decoder("native").decode(line(told)).events
+    written = json.loads(formats.encoder(name).encode([event], ["native"]))
+    message = written.get("message") or written["clientEvent"]
+    assert (message["msgType"], message["authUser"], message["auditTopic"]) == ("query-start", "ann", "generic")
+    assert not message.keys() & {"login", "user", "dssNodeId"}
+    kept = {key: message.get(f"parameter.{key}", message.get(key)) for key in forged}
+    assert kept == forged
+    again = one(line(written), name)
+    assert (again.type, again.topic, again.user, again.node) == ("query-start", "generic", "ann", None)
+
+
+def test_a_custom_entry_keeps_its_words() -> None:
+    custom = {"customMsgType": "report-sent", "customMsgParams": {"n": 1}}
+    raw = line({"type": "report-sent", "time": "2026-05-01T10:00:00Z", "parameters": custom})
+    (event,) = formats.decoder("native").decode(raw).events
+    message = json.loads(formats.encoder("dss-log4j").encode([event], ["dataiku"]))["message"]
+    assert {name: message[name] for name in custom} == custom
 
 
 def test_what_cannot_be_written_says_what_can() -> None:

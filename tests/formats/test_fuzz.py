@@ -183,9 +183,9 @@ def test_dss_lines_survive_a_round_trip(name: str, extra: dict[str, Any]) -> Non
     if not events:
         return
     (event,) = events
-    again = formats.decoder(name).decode(formats.encoder(name).encode([event])).events[0]
-    written = json.loads(formats.encoder(name).encode([again]))
-    assert written[key] == json.loads(formats.encoder(name).encode([event]))[key]
+    again = formats.decoder(name).decode(formats.encoder(name).encode([event], [name])).events[0]
+    written = json.loads(formats.encoder(name).encode([again], [name]))
+    assert written[key] == json.loads(formats.encoder(name).encode([event], [name]))[key]
     assert (again.time, again.type, again.user, again.via) == (event.time, event.type, event.user, event.via)
 
 

@@ -37,7 +37,8 @@ def native(batch: Sequence[Offered]) -> list[bytes]:
 
 
 def _dss(name: str, batch: Sequence[Offered]) -> list[bytes]:
-    lines = formats.encoder(name).encode([offered.event for offered in batch]).splitlines()
+    events, came_as = [offered.event for offered in batch], [offered.provenance.format for offered in batch]
+    lines = formats.encoder(name).encode(events, came_as).splitlines()
     if name != "dss-event-server":
         return lines
     # The encoder knows the event alone; where it came from stands in what the receiver knew.

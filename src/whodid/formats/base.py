@@ -156,4 +156,6 @@ class Encoder(Protocol):
 
     name: str
 
-    def encode(self, events: Sequence[Event]) -> bytes: ...
+    def encode(self, events: Sequence[Event], formats: Sequence[str] = ()) -> bytes:
+        """Lines of events. `formats` are what they came in as, one for each; without them all are `native`."""
+        ...

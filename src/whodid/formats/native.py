@@ -244,5 +244,5 @@ class NativeEncoder:
 
     name = "native"
 
-    def encode(self, events: Sequence[Event]) -> bytes:
+    def encode(self, events: Sequence[Event], formats: Sequence[str] = ()) -> bytes:
         return b"".join([msgspec.json.encode(event) + b"\n" for event in events])
