@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -55,7 +56,15 @@ def test_importing_twice_says_what_was_known(data: Path, capsys: Captured) -> No
 def test_standard_input_is_called_so(data: Path) -> None:
     command = [sys.executable, "-m", "whodid", "import", "-", "--data", str(data)]
     done = subprocess.run(command, input=b"a,b\n1,2\n", capture_output=True)
-    assert b"Not read to its end: standard input: standard input looks like no format" in done.stdout
+    assert b"\nNot read: standard input looks like no format" in done.stdout
+
+
+def test_a_file_that_breaks_off_was_not_read_to_its_end(data: Path, capsys: Captured) -> None:
+    whole = gzip.compress(native_lines(range(20_000)), 1)
+    log = data.parent / "a.log.gz"
+    log.write_bytes(whole[: len(whole) // 2])
+    assert cli.main(["import", str(log), "--data", str(data)]) == cli.DONE_IN_PART
+    assert f"Not read to its end: {log}: The data is no whole gzip" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [["/no/such/file"], [], ["/no/such/*.log"]])
@@ -67,8 +76,8 @@ def test_import_of_nothing_is_an_error_with_a_hint(arguments: list[str], data: P
 def test_an_unknown_format_names_the_known_ones(data: Path, capsys: Captured) -> None:
     log = data.parent / "a.log"
     log.write_bytes(native_line(0))
-    assert cli.main(["import", str(log), "--format", "nope", "--data", str(data)]) != cli.DONE
-    assert "dss-log4j" in capsys.readouterr().out
+    assert cli.main(["import", str(log), "--format", "nope", "--data", str(data)]) == cli.WRONG_USE
+    assert "dss-log4j" in capsys.readouterr().err
 
 
 def test_import_reads_standard_input(data: Path, tmp_path: Path, capsys: Captured) -> None:

@@ -56,6 +56,7 @@ def import_(
     known again after they were renamed or compressed, and only their new part is read. Input that is no event is
     kept with its reason (whodid replay). Exit code 3 says that there was such input, or files that could not be read.
     """
+    from whodid import formats
     from whodid.cli.import_summary import print_summary
     from whodid.cli.sink import sink_later, state_folder
     from whodid.datasets import sources
@@ -71,6 +72,8 @@ def import_(
             raise WhodidError("invalid", "One of the paths is empty.", "Is a variable not set? This folder is .")
         if path.startswith("-") and path != "-" and not os.path.lexists(path):
             raise WhodidError("invalid", f"There is no option {path}.", "See: whodid import --help")
+    if format is not None:
+        formats.decoder(format)
     found = sources.find(paths, endpoint=endpoint)
     if not follow:
         sources.require_any(found)

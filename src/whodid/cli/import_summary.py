@@ -9,7 +9,7 @@ import msgspec
 
 from whodid.amounts import counted
 from whodid.datasets.sources import Problem
-from whodid.datasets.summary import Summary
+from whodid.datasets.summary import FileDone, Summary
 from whodid.reading.printable import printable
 
 
@@ -38,9 +38,15 @@ def _lines(summary: Summary, problems: Sequence[Problem]) -> Iterator[str]:
         yield f"{counted(skipped, 'file')} had been read before (--again reads them anyway)."
     for file in summary.files:
         if file.outcome == "failed":
-            yield f"Not read to its end: {file.name}: {file.reason}"
+            yield _failed(file)
     for problem in problems:
         yield f"Not read: {problem.name}: {problem.message}"
+
+
+def _failed(file: FileDone) -> str:
+    what = "Not read to its end" if file.events or file.rejected else "Not read"
+    reason = file.reason or ""
+    return f"{what}: {reason}" if reason.startswith(file.name) else f"{what}: {file.name}: {reason}"
 
 
 def _topics(summary: Summary) -> Iterator[str]:
