@@ -95,6 +95,20 @@ def test_compressed_bodies_are_read(receiver: Receiver, encoding: str) -> None:
     assert receiver.post(packed, headers={"Content-Encoding": encoding}).json["accepted"] == 200
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_a_packed_body_is_known_by_its_first_bytes_where_no_header_tells(receiver: Receiver, encoding: str) -> None:
+    packed = PACK[encoding](json.dumps([event() for _ in range(3)]).encode())
+    assert receiver.post(packed).json["accepted"] == 3
+    bomb = PACK[encoding](b" " * (REQUEST_BYTES_MAX + 1))
+    assert_error(receiver.post(bomb), "too_large")
+
+
+@pytest.mark.parametrize("body", [b"", b" \n", b"\xef\xbb\xbf"])
+def test_an_empty_body_is_called_empty_and_not_kept(receiver: Receiver, body: bytes) -> None:
+    assert assert_error(receiver.post(body), "invalid")["message"] == "The body is empty."
+    assert receiver.ingest.rejected == 0
+
+
 def test_large_compressed_bodies_are_read(receiver: Receiver) -> None:
     noise = [event(description="".join(chr(97 + (n * k * 7919) % 26) for k in range(3_000))) for n in range(1_500)]
     packed = gzip.compress(json.dumps(noise).encode(), 1)

@@ -129,6 +129,11 @@ def test_whatever_goes_wrong_is_told_in_one_shape(
     assert error["request_id"] == answer.headers["x-request-id"] == "mine-1"
 
 
+def test_who_is_refused_a_method_is_told_of_post_where_events_are_taken_in(server: WebServer) -> None:
+    assert server.client.put("/v1/events").headers["allow"] == "GET, OPTIONS, POST"
+    assert "POST" not in server.client.put("/v1/status").headers["allow"]
+
+
 def test_every_answer_has_a_request_id_and_forbids_to_guess_its_type(server: WebServer) -> None:
     ids = set()
     for path in ("/v1/events", "/healthz", "/nothing", "/", "/static/whodid.css"):

@@ -59,6 +59,8 @@ def decode_body(body: bytes, media: Media, *, received_at: datetime | None = Non
     ------
     WhodidError("too_large")
         More than `REQUEST_EVENTS_MAX` events: permanent, send them in parts.
+    WhodidError("invalid")
+        There is nothing in a body that says it is JSON.
     """
     payload = array_of(body, media)
     if payload is not None and not looked_at and len(payload) > _LARGE_BYTES_MIN:
@@ -70,7 +72,10 @@ def decode_body(body: bytes, media: Media, *, received_at: datetime | None = Non
     if read is not None and len(distinct := set(read.ids)) == len(read.ids):
         _check_count(len(distinct))
         return Decoded(events=read.events, payload=payload, ids=distinct)
-    pieces = list(_pieces(_bare(body), media))
+    bare = _bare(body)
+    if not bare and media == "json":
+        raise WhodidError("invalid", "The body is empty.", "Send an event, an array of events, or one event a line.")
+    pieces = list(_pieces(bare, media))
     _check_count(len(pieces))
     return decode_pieces(pieces, received_at=received_at)
 

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 from whodid.errors import WhodidError
 from whodid.event import REQUEST_BYTES_MAX, REQUEST_EVENTS_MAX
 from whodid.formats.base import Decoded
-from whodid.formats.compression import decompress
+from whodid.formats.compression import compression_of, decompress
 from whodid.formats.native import Media, array_of, decode_body
 from whodid.journal.base import Draft, Intake, Outcome
 from whodid.policy.gate import Gate
@@ -263,8 +263,8 @@ class Ingest:
             if message.get("more_body", False):
                 body = await self._whole_body(body, receive)
                 held_bytes = len(body)
-            if b"content-encoding" in headers:
-                body = await _decompressed(body, headers[b"content-encoding"].decode("latin-1"))
+            if (encoding := _encoding_of(body, headers)) is not None:
+                body = await _decompressed(body, encoding)
                 self.in_flight.take(len(body))
                 held_bytes += len(body)
         except BaseException:
@@ -333,6 +333,12 @@ class Ingest:
             if len(self._media) < 100:
                 self._media[content_type] = media
         return media
+
+
+def _encoding_of(body: bytes, headers: Mapping[bytes, bytes]) -> str | None:
+    """How a body is packed: what its sender says, else what its first bytes tell, with which no JSON begins."""
+    told = headers.get(b"content-encoding")
+    return compression_of(body) if told is None else told.decode("latin-1")
 
 
 async def _decompressed(body: bytes, encoding: str) -> bytes:

@@ -70,8 +70,8 @@ def error_answer(request: Req, error: Exception) -> Response[bytes]:
         headers["retry-after"] = str(told.retry_after_s or 1)
     if told.code == "unauthorized":
         headers["www-authenticate"] = "Bearer"
-    if isinstance(error, HTTPException) and error.headers and "allow" in {name.lower() for name in error.headers}:
-        headers |= {"allow": next(value for name, value in error.headers.items() if name.lower() == "allow")}
+    if told.code == "method_not_allowed" and (allowed := _allowed(request, error)):
+        headers["allow"] = ", ".join(allowed)
     identifier = request_id_of(request)
     if told.code == "internal":
         _log.error("request %s: %s", identifier.decode(), "".join(traceback.format_exception(error)))
@@ -105,6 +105,17 @@ def told_of(error: Exception) -> WhodidError:
 
 def _is_lost(error: Exception) -> bool:
     return isinstance(error, HTTPException) and error.status_code in (404, 405)
+
+
+def _allowed(request: Req, error: Exception) -> list[str]:
+    """The methods that an address takes; doors are not known to what refuses others."""
+    from whodid.web.openapi_doors import DOORS
+
+    given = (error.headers or {}) if isinstance(error, HTTPException) else {}
+    methods = {method.strip() for name in given if name.lower() == "allow" for method in given[name].split(",")}
+    if request.scope["path"] in {door.path for door in DOORS}:
+        methods.add("POST")
+    return sorted(methods)
 
 
 def _beside_a_door(request: Req) -> WhodidError | None:
