@@ -156,6 +156,20 @@ def test_reading_where_nothing_is_names_the_folder(data: Path, capsys: Captured)
     assert not data.exists()
 
 
+def test_a_table_of_keys_has_words_and_whole_times(tmp_path: Path, capsys: Captured) -> None:
+    where = ["--data", str(tmp_path / "data")]
+    bound = ["--topic", "authfail", "--topic", "generic", "--expires", "2099-01-31T00:00:00.5Z"]
+    assert cli.main(["key", "create", "etl", "--scope", "write", *bound, *where, "-o", "table"]) == cli.DONE
+    assert "topics      authfail, generic" in capsys.readouterr().out
+    assert cli.main(["key", "create", "any", "--scope", "read", "--scope", "write", *where]) == cli.DONE
+    capsys.readouterr()
+    assert cli.main(["key", "list", *where, "-o", "table"]) == cli.DONE
+    shown = capsys.readouterr().out
+    assert "2099-01-31T00:00:00Z" in shown
+    assert "write, read" in shown
+    assert "[" not in shown
+
+
 def test_keys_are_made_listed_and_revoked(data: Path, capsys: Captured) -> None:
     where = ["--data", str(data)]
     assert cli.main(["key", "create", "etl", "--scope", "write", "--topic", "generic", "--node", "n1", *where]) == 0

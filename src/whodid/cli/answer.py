@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 from whodid.cli.options import Output
 from whodid.cli.terminal import note
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from whodid.reading import Answer
+
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 
 
 def show(answer: Answer, output: Output, *, columns: Sequence[str] | None = None) -> None:
@@ -61,7 +65,8 @@ def show_rows(rows: Sequence[dict[str, Any]], output: Output, *, columns: Sequen
     if not rows and output.format() == "table":
         note("There are none.")
         return
-    table = _table(rows) if rows else pa.table({name: pa.array([], pa.string()) for name in columns})
+    told = _worded(rows) if output.format() == "table" else rows
+    table = _table(told) if rows else pa.table({name: pa.array([], pa.string()) for name in columns})
     filled = [name for name in columns if any(row.get(name) not in (None, [], "") for row in rows)]
     show_table(table, output, columns=filled)
 
@@ -83,6 +88,22 @@ def _table(rows: Sequence[dict[str, Any]]) -> pa.Table:
         fields.append(pa.field(name, array.type, metadata=JSON_MARK if has_parts else None))
         arrays.append(array)
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _worded(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as people read them: lists as their words, and times as such, that a table does not cut."""
+    columns = {name: [_words(row.get(name)) for row in rows] for name in rows[0]}
+    for name, values in columns.items():
+        told = [value for value in values if value is not None]
+        if told and all(isinstance(value, str) and _TIME.fullmatch(value) for value in told):
+            columns[name] = [value and datetime.fromisoformat(value) for value in values]
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _words(value: Any) -> Any:
+    if not isinstance(value, list) or _has_parts(value):
+        return value
+    return ", ".join(map(str, value)) or None
 
 
 def _has_parts(value: Any) -> bool:

@@ -29,6 +29,8 @@ _COLUMNS = (
     "expires_at",
     "last_used_at",
 )
+# Of a key that was made.
+_TOLD = ("name", "scopes", "topics", "nodes", "routing_keys", "node_type", "user", "expires_at", "secret")
 Names = list[str] | None
 
 
@@ -67,7 +69,7 @@ def create(
     with backend_of(place, make=True) as backend:
         key = backend.ask("POST", "keys", body=body)
     warning = key.pop("warning", None)
-    shown = {"name": key["name"], "scopes": key["scopes"], "secret": key["secret"]}
+    shown = {name: key[name] for name in _TOLD if name in ("name", "scopes", "secret") or key[name]}
     show_one(shown if output.format() == "table" else key, output)
     note("The secret cannot be shown again.")
     if warning:
