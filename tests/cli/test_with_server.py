@@ -54,6 +54,20 @@ def test_the_owner_of_the_folder_is_asked_instead_of_opening_it(
     assert "had been read before" in capsys.readouterr().out
 
 
+def test_what_a_server_may_have_had_is_not_called_new(server: Server, tmp_path: Path, capsys: Captured) -> None:
+    log = tmp_path / "audit.log"
+    log.write_bytes(dss_lines(range(5)))
+    again = ["import", str(log), "--again", *where(server)]
+    assert cli.main(again) == cli.DONE
+    capsys.readouterr()
+    assert cli.main(again) == cli.DONE
+    shown = capsys.readouterr().out
+    assert "the server has them, and stores none twice." in shown
+    assert "new" not in shown
+    assert cli.main([*again, "-o", "json"]) == cli.DONE
+    assert json.loads(capsys.readouterr().out)["new_are_told"] is False
+
+
 def test_a_server_elsewhere_is_talked_to_with_a_key(
     server: Server, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,10 +26,10 @@ def _lines(summary: Summary, problems: Sequence[Problem]) -> Iterator[str]:
     read = [file for file in summary.files if file.outcome in ("read", "continued")]
     rate = summary.events / summary.seconds if summary.seconds else 0.0
     taken = f"{counted(summary.events, 'event')} from {counted(len(read), 'file')}"
-    yield (
-        f"{taken} in {summary.seconds:.1f} s ({rate:,.0f}/s): "
-        f"{summary.stored:,} new, {summary.duplicates:,} were known."
-    )
+    became = f"{summary.stored:,} new, {summary.duplicates:,} were known."
+    if not summary.new_are_told:
+        became = "the server has them, and stores none twice."
+    yield f"{taken} in {summary.seconds:.1f} s ({rate:,.0f}/s): {became}"
     yield from _topics(summary)
     yield from _span(summary)
     yield from _rejects(summary)

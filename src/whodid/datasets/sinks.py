@@ -33,11 +33,15 @@ class Writer(Protocol):
 
 
 class Outcome(NamedTuple):
-    """What the store made of the events sent: new ones, and ones that it had; whether rejections are kept too."""
+    """What the store made of the events sent: new ones, and ones that it had; whether rejections are kept too.
+
+    new_are_told  False where `stored` may hold events that the store had: a server finds them only later.
+    """
 
     stored: int
     duplicates: int
     rejects_kept: bool = True
+    new_are_told: bool = True
 
 
 class Sink(Protocol):
@@ -147,8 +151,8 @@ class ServerSink:
         self._duplicates += told.get("duplicates", 0)
 
     def finish(self, timeout_s: float) -> Outcome:
-        """What the server said. It finds out only later which events it had stored long ago: these count as new."""
-        return Outcome(self._accepted, self._duplicates, self._rejects_kept)
+        """What the server said. It finds out only later which events it had stored long ago: these count as stored."""
+        return Outcome(self._accepted, self._duplicates, self._rejects_kept, new_are_told=False)
 
     def close(self) -> None:
         self._client.close()

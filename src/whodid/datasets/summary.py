@@ -46,6 +46,7 @@ class Summary(Struct, kw_only=True):
     events      events read from the files.
     stored      events that were not in the store before.
     duplicates  events that were.
+    new_are_told  whether these two are so; a server takes events in, and finds out later which of them it had.
     rejected    pieces of input that are no events; `rejects` are the first of them.
     rejects_kept  whether all of them are kept in the store; a server's key that is bound cannot hand them over.
     gaps        stretches of the span without events, longest first.
@@ -57,6 +58,7 @@ class Summary(Struct, kw_only=True):
     duplicates: int
     rejected: int
     rejects_kept: bool
+    new_are_told: bool
     topics: dict[str, int]
     oldest: datetime | None
     newest: datetime | None
@@ -114,6 +116,7 @@ class Tally:
             duplicates=outcome.duplicates,
             rejected=self.rejected,
             rejects_kept=outcome.rejects_kept,
+            new_are_told=outcome.new_are_told,
             topics=dict(self._topics.most_common()),
             oldest=self._span.oldest,
             newest=self._span.newest,
