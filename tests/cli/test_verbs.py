@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.imports import dss_lines, native_line, native_lines
+from support.journals import draft, open_journal
 from whodid import cli
 
 Captured = pytest.CaptureFixture[str]
@@ -96,6 +98,9 @@ def test_activity_and_usage(filled: Path, capsys: Captured) -> None:
     assert len(rows_of(capsys)) == 50
     assert cli.main(["usage", "entity", "project:SALES", *since]) == cli.DONE
     assert json.loads(capsys.readouterr().out)["numbers"]["events"] == 50
+    until = ["--until", "2026-04-01T12:00:00.25Z", "-o", "table"]
+    assert cli.main(["usage", "entity", "project:SALES", *since, *until]) == cli.DONE
+    assert capsys.readouterr().out.startswith("From 2026-01-01 00:00 to 2026-04-01 12:00 UTC\n")
     assert cli.main(["usage", "entity", "project:SALES", "--part", "by_day", "-o", "csv", *since]) == cli.DONE
     assert capsys.readouterr().out.splitlines()[1].startswith("2026-03-01,50,")
     assert cli.main(["usage", "user", "user1", "-o", "parquet", *since]) == cli.WRONG_USE
@@ -168,6 +173,18 @@ def test_a_table_of_keys_has_words_and_whole_times(tmp_path: Path, capsys: Captu
     assert "2099-01-31T00:00:00Z" in shown
     assert "write, read" in shown
     assert "[" not in shown
+
+
+def test_status_tells_what_of_the_journal_is_damaged(data: Path, capsys: Captured) -> None:
+    with contextlib.closing(open_journal(data / "journal")) as journal:
+        ends = [journal.append_blocking(draft()).offset_bytes for _ in range(3)]
+    segment = data / "journal" / "000000000001.sealed"
+    damaged = bytearray(segment.read_bytes())
+    damaged[ends[0] + 100] ^= 1
+    segment.write_bytes(damaged)
+    assert cli.main(["status", "--data", str(data)]) == cli.DONE
+    shown = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("damaged"))
+    assert f"bytes of segment 1, from byte {ends[0]:,} on; put aside in " in shown
 
 
 def test_keys_are_made_listed_and_revoked(data: Path, capsys: Captured) -> None:

@@ -109,7 +109,8 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if told.get("missing"):
         yield "", "import what that store has, or put it back: docs/retention.md"
     for item in journal["quarantine"]:
-        yield "put aside", printable(", ".join(f"{name} {value}" for name, value in item.items()))
+        what = f"{_size(item['size_bytes'])} of segment {item['segment']:,}, from byte {item['offset_bytes']:,} on"
+        yield "damaged", printable(f"{what}; put aside in {item['path']}")
 
 
 def _disk(journal: dict[str, Any]) -> Iterator[tuple[str, str]]:

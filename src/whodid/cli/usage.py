@@ -59,9 +59,13 @@ def _show_all(found: UsageAnswer, output: Output) -> None:
     if output.output == "json" or output.format() != "table":
         written(msgspec.json.encode(found.plain()) + b"\n", output)
         return
-    print(f"From {found.since} to {found.until}")
+    print(f"From {_to_the_minute(found.since)} to {_to_the_minute(found.until)} UTC")
     for name, answer in found.parts.items():
         if len(answer):
             print(f"\n{name.replace('_', ' ').capitalize()}")
             sys.stdout.flush()
             show(answer, Output(output="table"))
+
+
+def _to_the_minute(time: str) -> str:
+    return time[:16].replace("T", " ")
