@@ -159,8 +159,9 @@ def types(client: httpx.Client, **given: str) -> set[str]:
 def test_a_reader_sees_its_projects_its_entities_in_any_role_and_itself(browsers: dict[str, httpx.Client]) -> None:
     seen = types(browsers["reader"])
     assert {"mine", "for-me", "query-run", "job-run", "recipe-run"} <= seen
-    assert seen <= {"mine", "for-me", "query-run", "job-run", "recipe-run", "audit-read", "audit-exported"}
-    assert "secret" in types(browsers["auditor"])
+    own = {"mine", "for-me", "audit-read", "audit-exported", "access-refused"}
+    assert seen <= {"query-run", "job-run", "recipe-run", *own}
+    assert "secret" in types(browsers["auditor"], type="secret")
 
 
 @pytest.mark.parametrize(
@@ -215,6 +216,29 @@ def test_an_event_that_a_reader_may_not_see_is_as_good_as_none(
     assert {**answer.json()["error"], "request_id": "", "message": ""} == {
         **missing.json()["error"], "request_id": "", "message": "",
     }  # fmt: skip
+
+
+def test_who_is_refused_leaves_an_event_once(server: WebServer) -> None:
+    server.engine.directory.create_user("nosy", by="test")
+    _, secret = server.engine.directory.open_browser("nosy", way="password")
+    with httpx.Client(base_url=server.url, cookies={COOKIE: secret}) as client:
+        for path in ("/v1/users?text=secret-words", "/v1/users", "/settings/keys"):
+            assert client.get(path).status_code == 403
+    refused = [row for row in server.recorded("access-refused") if row["user"] == "nosy"]
+    told = [json.loads(row["parameters"]) for row in refused]
+    assert [(one["method"], one["path"]) for one in told] == [("GET", "/v1/users"), ("GET", "/settings/keys")]
+    assert told[0]["ip"] == "127.0.0.1" and told[0]["reason"].startswith("nosy may not")
+    assert {(row["topic"], row["level"], row["status"]) for row in refused} == {("authfail", "audit", "denied")}
+    found = server.client.get("/v1/reports/refusals", params={"users": "nosy"}).json()
+    assert [(row["person"], row["type"], row["refusals"]) for row in found["rows"]] == [("nosy", "access-refused", 2)]
+
+
+def test_strangers_leave_no_event(server: WebServer) -> None:
+    server.engine.directory.create_key("closes the door", ["write"], by="test")
+    before = len(server.recorded("access-refused"))
+    assert httpx.get(f"{server.url}/v1/users").status_code == 401
+    assert httpx.get(f"{server.url}/v1/users", headers={"authorization": "Bearer whodid_no"}).status_code == 401
+    assert len(server.recorded("access-refused")) == before
 
 
 def test_a_role_counts_as_soon_as_it_is_given_and_no_longer_than_it_is(server: WebServer) -> None:

@@ -19,13 +19,14 @@ from whodid.receive.answer import request_id, send_error
 from whodid.web import security
 from whodid.web.answers import error_answer, request_id_of, told_of
 from whodid.web.browsers import is_https
+from whodid.web.lately import Lately
 from whodid.web.pages.answers import Memory
-from whodid.web.pages.audit import Looks
 from whodid.web.pages.first_steps import Beginning
 from whodid.web.pages.frame import error_page, wants_page
 from whodid.web.pages.known import Known
 from whodid.web.pages.turns import Turns
 from whodid.web.pages.warm import Warmth
+from whodid.web.refusals import tell_refusal
 from whodid.web.requests import Req, routed_path, segments
 from whodid.web.rights import Right, admitted
 from whodid.web.routes import ROUTES, Route
@@ -66,7 +67,8 @@ def create_app(services: Services) -> Litestar:
         "known": Known(),
         "turns": Turns(),
         "beginning": Beginning(),
-        "looks": Looks(),
+        "looks": Lately(),
+        "refusals": Lately(),
         "warmth": Warmth(Path(services.config.data) / "cache"),
         "running": {},
     }
@@ -98,12 +100,18 @@ def _handler(route: Route) -> HTTPRouteHandler:
     )(answer)
 
 
-def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     right = handler.opt.get("right")
     if right is None:
         raise WhodidError("forbidden", "There is no rule who may do this.", "Add one to web/routes.py.")
     services: Services = connection.app.state.services
-    caller = admitted(services.access, right, connection.scope, segments(Req(connection.scope)))
+    request = Req(connection.scope)
+    try:
+        caller = admitted(services.access, right, connection.scope, segments(request))
+    except WhodidError as refused:
+        if refused.code == "forbidden":
+            await tell_refusal(request, refused)
+        raise
     if caller is not None:
         connection.state.caller = caller
 
