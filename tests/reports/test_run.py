@@ -124,6 +124,12 @@ def test_parameters_may_be_text_as_in_an_address(store: Store, told: list[Event]
     )
 
 
+def test_who_says_only_until_when_is_told_of_the_usual_time_before_it(duckdb_store: Store, told: list[Event]) -> None:
+    until = END - timedelta(days=1)
+    usual = rows(reports.run(duckdb_store, "types", until=until))
+    assert usual and usual == rows(reports.run(duckdb_store, "types", since=until - timedelta(days=30), until=until))
+
+
 @pytest.mark.parametrize(
     ("name", "given", "code", "named"),
     [

@@ -75,7 +75,14 @@ def values_of(chosen: Report, given: dict[str, Any], directory: Groups | None) -
     now = datetime.now(UTC)
     said = {name: parameter.default if given.get(name) is None else given[name] for name, parameter in asked.items()}
     named = {name for name, parameter in asked.items() if parameter.type == "time" and str(said[name]) in NAMED_TIMES}
-    values = {name: _value(parameter, said[name], now) for name, parameter in asked.items() if name not in named}
+    until = instant(said["until"], name="until", now=now)
+    # Who says only until when means the usual time before that.
+    known = {"since": until.replace(tzinfo=UTC)} if given.get("since") is None else {}
+    values = {
+        name: _value(parameter, said[name], known.get(name, now))
+        for name, parameter in asked.items()
+        if name not in named
+    }
     values |= {name: NAMED_TIMES[str(said[name])](values) for name in named}
     if values["since"] > values["until"]:
         told = f"since ({values['since']}) lies after until ({values['until']})."

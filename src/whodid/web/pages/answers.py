@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Coroutine, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil, inf
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +16,7 @@ from whodid import reports
 from whodid.reading.cells import python_rows
 from whodid.reading.filters import NOT, literal
 from whodid.reading.sight import Sight
+from whodid.reading.times import instant
 from whodid.reports import Report, Reported
 from whodid.web.pages.choice import COMMON, FIELDS, Choice
 from whodid.web.pages.rows import Tile
@@ -125,6 +126,8 @@ def parameters(report: Report, tile: Tile, choice: Choice, subject: Mapping[str,
     for name, value in tile.parameters:
         text = value.format_map(_Literal(subject))
         given[name] = _narrowed(given.get(name, []), value, text) if name in _FILTERS else text
+        if name == "since":
+            given[name] = instant(text, name=name, now=until.replace(tzinfo=UTC))
     if rows:
         given["limit"] = rows
     if by_the_hour(report, tile, choice):
