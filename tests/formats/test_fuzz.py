@@ -18,6 +18,7 @@ from whodid.formats.careful import careful_event
 from whodid.formats.compression import open_stream
 from whodid.formats.native import decode_body
 from whodid.formats.strict import strict_events
+from whodid.formats.text import BYTE_ORDER_MARK
 
 SETTINGS = settings(
     max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
@@ -152,7 +153,11 @@ def test_fields_of_any_kind(name: str, changes: dict[int, object], extra: str) -
 @given(data=st.binary(max_size=200), media=st.sampled_from(["json", "ndjson"]))
 @SETTINGS
 def test_arbitrary_bodies(data: bytes, media: Any) -> None:
-    check(decode_body(data, media))
+    try:
+        check(decode_body(data, media))
+    except WhodidError as empty:
+        assert empty.message == "The body is empty."
+        assert media == "json" and not data.removeprefix(BYTE_ORDER_MARK).strip(b" \t\r\n")
     check(decode_body(b"[" + data, media))
     check(decode_body(b"[" + neighbour("native", 1) + b"," + data, media))
 
