@@ -94,6 +94,11 @@ def test_a_group_gets_members_roles_and_goes_again(admin: httpx.Client, server: 
     done(posted(admin, "/settings/add/groups", name="Chemistry", description="All chemists"))
     done(posted(admin, "/settings/groups/Chemistry/members", user="mary", is_admin="1"))
     assert directory.group_logins("Chemistry") == ["mary"]
+    page = admin.get("/settings/groups/Chemistry").text
+    assert '<th scope="col">May</th>' in page and "look after the group</td>" in page
+    directory.create_group("Physics", by="test")
+    directory.add_member("Physics", user="mary", by="test")
+    assert '<th scope="col">May</th>' not in admin.get("/settings/groups/Physics").text
     assert posted(admin, "/settings/groups/Chemistry/members", user="nobody-there").status_code == 404
     done(posted(admin, "/settings/groups/Chemistry/roles", role="auditor"))
     assert "1 member with 1 person stay, but lose 1 role" in admin.get("/settings/groups/Chemistry/delete").text

@@ -186,6 +186,7 @@ def _listed(directory: Directory) -> list[list[Item]]:
 
 def _members(members: list[Member], here: str) -> Table:
     rows = []
+    some_may = any(member.is_admin for member in members)
     for member in members:
         one = member.group
         kind, place = ("user", "users") if one.personal else ("group", "groups")
@@ -194,11 +195,12 @@ def _members(members: list[Member], here: str) -> Table:
             [
                 Item(one.name, f"/settings/{place}/{segment(one.name)}"),
                 Item(kind),
-                Item("looks after it" if member.is_admin else ""),
+                *([Item("look after the group" if member.is_admin else "")] if some_may else []),
                 Item(buttons=[out]),
             ]
         )
-    return Table("Members", ("Who", "What", "", ""), rows, "Nobody is in it yet.")
+    heads = ("Who", "What", *(["May"] if some_may else []), "")
+    return Table("Members", heads, rows, "Nobody is in it yet.")
 
 
 def _roles(grants: list[Grant], here: str) -> Table:
