@@ -316,12 +316,14 @@ _DOES: Final = {
 }  # fmt: skip
 
 
-def may_not(caller: Caller, wanted: str) -> WhodidError:
-    """Why a caller is refused, and what can be done about it."""
+def may_not(caller: Caller, wanted: str, *, reading: bool = False) -> WhodidError:
+    """Why a caller is refused, and what can be done about it; `reading` when nothing would have been changed."""
     hint = f"Make a key for it: whodid key create NAME --scope {wanted}"
     if caller.user is not None and caller.key_id is None:
         hint = "An administrator can give you a role: whodid role grant --help"
     does = "see that, only some events" if wanted == "read" and caller.limited != NOTHING else _DOES[wanted]
+    if wanted == "admin" and reading:
+        does = "read these settings"
     return WhodidError("forbidden", f"{caller.name} may not {does}.", hint)
 
 

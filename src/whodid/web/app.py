@@ -28,7 +28,7 @@ from whodid.web.pages.turns import Turns
 from whodid.web.pages.warm import Warmth
 from whodid.web.refusals import tell_refusal
 from whodid.web.requests import Req, routed_path, segments
-from whodid.web.rights import Right, admitted
+from whodid.web.rights import Doors, Right, admitted
 from whodid.web.routes import ROUTES, Route
 from whodid.web.scim.answers import scim_error
 from whodid.web.services import Services
@@ -71,6 +71,7 @@ def create_app(services: Services) -> Litestar:
         "refusals": Lately(),
         "warmth": Warmth(Path(services.config.data) / "cache"),
         "running": {},
+        "doors": Doors((route.path, _right(route)) for route in ROUTES if route.method == "GET"),
     }
     return Web(
         route_handlers=[_handler(route) for route in ROUTES],
@@ -96,8 +97,12 @@ def _handler(route: Route) -> HTTPRouteHandler:
         http_method=route.method,
         # Answers without a body say so themselves.
         status_code=route.status if route.status != 204 else 200,
-        opt={"right": Right(route.scope, route.limited, route.pane)},
+        opt={"right": _right(route)},
     )(answer)
+
+
+def _right(route: Route) -> Right:
+    return Right(route.scope, route.limited, route.pane)
 
 
 async def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from whodid.errors import WhodidError
@@ -30,6 +31,24 @@ class Right:
         self.pane = pane
 
 
+class Doors:
+    """Which addresses are open to whom: so that pages show no link or button that would only be refused.
+
+    routes  path and right of what is asked by GET.
+    """
+
+    def __init__(self, routes: Iterable[tuple[str, Right]]):
+        # A name is found before a parameter in its place, as when it is asked for.
+        ordered = sorted(routes, key=lambda route: route[0].count("{"))
+        self._rights = [(re.compile(re.sub(r"{\w+}", "[^/]+", path)), right) for path, right in ordered]
+
+    def open_to(self, caller: Caller, address: str) -> bool:
+        """Whether a caller may open an address of this server."""
+        path = address.partition("?")[0]
+        right = next((right for pattern, right in self._rights if pattern.fullmatch(path)), None)
+        return right is not None and (right.rule == "public" or _may(caller, right))
+
+
 def admitted(access: Access, right: Right, scope: Mapping[str, Any], names: list[str]) -> Caller | None:
     """Who asks; None for a stranger at a public route.
 
@@ -50,7 +69,7 @@ def admitted(access: Access, right: Right, scope: Mapping[str, Any], names: list
         return _pane_caller(right, claims, names)
     caller = access.caller(scope, headers)
     if not _may(caller, right):
-        raise may_not(caller, right.rule)
+        raise may_not(caller, right.rule, reading=scope["method"] in SAFE_METHODS)
     if caller.session_id is not None and scope["method"] not in SAFE_METHODS:
         access.refuse_forged(headers)
     return caller

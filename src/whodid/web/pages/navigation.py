@@ -38,7 +38,7 @@ NAVIGATION: Final[tuple[Stop, ...]] = (
     Stop("/compute", "Compute", "compute"),
     Stop("/events", "Events", "events"),
     Stop("/console", "Console", "console", limited=False, keeps=False),
-    Stop("/settings", "Settings", "settings", "admin", limited=False, keeps=False),
+    Stop("/settings", "Settings", "settings", limited=False, keeps=False),
 )
 
 

@@ -13,7 +13,9 @@ from whodid.web import browsers, words
 from whodid.web.pages import forms, frame
 from whodid.web.pages.blocks import Asked, Block, Button, Item, Text
 from whodid.web.pages.forms import Field, Form, Problems
+from whodid.web.pages.settings import allowed
 from whodid.web.requests import Req, caller_of, name_of, one, query_of, services_of
+from whodid.web.rights import Doors
 from whodid.web.unknown_users import warning_of
 
 FIELDS_MAX: Final = 200
@@ -61,6 +63,22 @@ def section_of(path: str) -> Section:
     return next((one for one in SECTIONS if path == one.path or path.startswith(f"{one.path}/")), SECTIONS[0])
 
 
+def may_change(request: Req) -> bool:
+    """Whether the caller may change settings, or only reads some."""
+    return "admin" in caller_of(request).scopes
+
+
+def opens(request: Req, address: str) -> bool:
+    """Whether the caller may open an address."""
+    doors: Doors = request.app.state.doors
+    return doors.open_to(caller_of(request), address)
+
+
+def sections_for(request: Req) -> list[Section]:
+    """The parts of the settings that the caller may open."""
+    return [one for one in SECTIONS if opens(request, one.path)]
+
+
 def show(
     request: Req,
     title: str,
@@ -78,9 +96,14 @@ def show(
     back    where it belongs to: address and words.
     search  what is looked for in the list; None when it cannot be searched.
     watched whether something goes on that the page follows.
-    What was done, by `done` of the address, is its notice.
+    What was done, by `done` of the address, is its notice. Forms, buttons and links that the caller may not use are
+    left out.
     """
     section = section_of(request.url.path)
+
+    def leads(address: str) -> bool:
+        return opens(request, address)
+
     return frame.page(
         request,
         "settings.html",
@@ -88,11 +111,12 @@ def show(
         at="/settings",
         title=title,
         section=section,
-        sections=SECTIONS,
-        blocks=blocks,
+        sections=sections_for(request),
+        may_change=may_change(request),
+        blocks=allowed.blocks_for(blocks, leads, may_change=may_change(request)),
         search=search,
         watched=watched,
-        buttons=buttons,
+        buttons=allowed.buttons_for(buttons, leads, may_change=may_change(request)),
         back=back,
         lead=lead,
         done=_notice(request),
@@ -198,7 +222,7 @@ def confirm(
         at="/settings",
         title=title,
         section=section_of(request.url.path),
-        sections=SECTIONS,
+        sections=sections_for(request),
         sentences=sentences,
         form=Asked(form),
         back=back,

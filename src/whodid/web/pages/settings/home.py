@@ -9,7 +9,7 @@ from litestar import Response
 
 from whodid.retention.rule import retention_of
 from whodid.web.pages import frame
-from whodid.web.pages.settings.common import SECTIONS, asked, many
+from whodid.web.pages.settings.common import asked, many, sections_for
 from whodid.web.requests import Req, services_of
 from whodid.web.services import Services
 
@@ -34,9 +34,9 @@ _SAID: Final[dict[str, Callable[[Services], str]]] = {
 async def home(request: Req) -> Response[bytes]:
     """Settings: what there is."""
     asked(request)
-    services = services_of(request)
-    said = await services.call(lambda: {one.path: _SAID[one.path](services) for one in SECTIONS if one.path in _SAID})
-    return frame.page(request, "settings_home.html", at="/settings", sections=SECTIONS, said=said)
+    services, sections = services_of(request), sections_for(request)
+    said = await services.call(lambda: {one.path: _SAID[one.path](services) for one in sections if one.path in _SAID})
+    return frame.page(request, "settings_home.html", at="/settings", sections=sections, said=said)
 
 
 def _kept(services: Services) -> str:

@@ -29,7 +29,7 @@ from whodid.web.pages.settings.common import (
     to,
     tried,
 )
-from whodid.web.pages.settings.policy_parts import HERE, row, told_trial
+from whodid.web.pages.settings.policy_parts import HERE, row, said, said_for, timeout, told_trial
 from whodid.web.policies import RuleTest, captures_of, overview_of, seen_by
 from whodid.web.policies import tried as tried_out
 from whodid.web.requests import Req, segments, services_of
@@ -56,8 +56,8 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("left_out", "Parameters left out", "list", "Taken out of every event.", more=True),
     Field("hashed", "Parameters hashed", "list", "A keyed hash stands for them: searchable, not readable.", more=True),
     Field("truncated", "Parameters cut", "map", "To so many characters: sql = 200.", more=True),
-    *(Field(name, f"Loggers: {name.removesuffix('_ms').replace('_', ' ')}", "whole", unit="ms", more=True,
-            help=f"{least:,} to {most:,}; empty: as they are.") for name, least, most in TIMEOUTS),
+    *(Field(name, timeout(name), "whole", unit="ms", more=True, help=f"{least:,} to {most:,}; empty: as they are.")
+      for name, least, most in TIMEOUTS),
     Field("note", "Note", "lines", "Why it is there.", more=True),
     Field("accept_unknown", "take types and users that nobody has sent yet", "flag", more=True),
     Field("since", "Try it on", "choice", "What it would have dropped of the events of this time.", choices=SPANS,
@@ -139,6 +139,10 @@ async def rule(request: Req, failed: Failed | None = None, trial: Mapping[str, A
     count = found["filtered"]
     facts = Facts(
         [
+            ("For", said_for(found), ""),
+            ("Logs", said(found), ""),
+            *((timeout(name), f"{found[name]:,} ms", "") for name, *_ in TIMEOUTS if found[name]),
+            *([("Note", found["note"], "")] if found["note"] else []),
             ("State", "on" if found["enabled"] else "a draft, off", "good" if found["enabled"] else "warning"),
             ("Place", f"{found['position']} of {len(services.policies.rules.read().items)}", ""),
             ("Left out", f"{many(count['events'], 'event')}, {words.size(count['bytes'])}", ""),

@@ -26,13 +26,18 @@ def row(rule: Mapping[str, Any], count: int) -> list[Item]:
         state = Item(rule["warning"], tag="bad")
     return [
         Item(f"{place}. {rule['name']}", here),
-        Item(rule["user"] or (rule["group"] and f"group {rule['group']}") or "everyone"),
+        Item(said_for(rule)),
         Item(said(rule)),
         Item(words.count(rule["filtered"]["events"]), kind="number"),
         Item(words.size(rule["filtered"]["bytes"]), kind="number"),
         state,
         Item(buttons=moves),
     ]
+
+
+def said_for(rule: Mapping[str, Any]) -> str:
+    """Whom a rule is for, in words."""
+    return rule["user"] or (rule["group"] and f"group {rule['group']}") or "everyone"
 
 
 def said(rule: Mapping[str, Any]) -> str:
@@ -42,12 +47,17 @@ def said(rule: Mapping[str, Any]) -> str:
         ("switched_off", "without {}"),
         ("left_out", "{} left out"),
         ("hashed", "{} hashed"),
-        ("truncated", "{} cut"),
     ):
         if rule[name]:
             parts.append(phrase.format(", ".join(rule[name])))
+    parts += [f"{name} cut to {most:,} characters" for name, most in rule["truncated"].items()]
     parts += [f"{100 * share:.4g} % of {name}" for name, share in rule["sampling"].items()]
     return "; ".join(parts)
+
+
+def timeout(name: str) -> str:
+    """A time that a rule sets for loggers, in words."""
+    return f"Loggers: {name.removesuffix('_ms').replace('_', ' ')}"
 
 
 def told_trial(trial: Mapping[str, Any], zone: str) -> list[Block]:

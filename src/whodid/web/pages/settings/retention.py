@@ -67,7 +67,7 @@ async def retention(request: Req, failed: Failed | None = None) -> Response[byte
     values |= {SESSIONS: str(kept.sessions)} if kept.sessions is not None else {}
     told = "Empty: for ever. Once a day, after 02:00 UTC, what is older goes for good, in short steps."
     blocks: list[Block] = [
-        Table("What is stored", ("Level", "#Events", "Oldest", "Kept"), rows),
+        Table("What is stored", ("Level", "#Events", "Oldest", "Kept"), rows, note=_sessions(kept)),
         ask(failed, "retention", HERE, FIELDS, "What would go?", values, title="How long it is kept", help=told),
         Table("Daily steps", ("When", "State", "Took away"), [_run(request, one) for one in runs], "None yet."),
     ]
@@ -119,6 +119,11 @@ def consequences(store: Store, wanted: Retention) -> list[str]:
     if gone := sum(counts.values()):
         sentences.append(f"{many(gone, 'event')} in all, for good: they are in no report, export or pane any more.")
     return sentences
+
+
+def _sessions(kept: Retention) -> str:
+    span = "for ever" if kept.sessions is None else f"for {many(kept.sessions, 'day')}"
+    return f"Sessions that have ended are kept {span}."
 
 
 def _run(request: Req, work: Work) -> list[Item]:

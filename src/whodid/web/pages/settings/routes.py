@@ -1,4 +1,7 @@
-"""The pages of settings and the forms on them: rows for the one table of routes. All of them are for administrators."""
+"""The pages of settings and the forms on them: rows for the one table of routes.
+
+They are for administrators, but for the pages that say `read`: what these tell, and their tables, auditors may see.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,7 @@ class SettingRoute(NamedTuple):
     path: str
     handler: Callable[[Req], Awaitable[Any]]
     query: tuple[str, ...] = ()
+    rule: Literal["read", "admin"] = "admin"
 
 
 _USER: Final = "/settings/users/{login}"
@@ -53,11 +57,11 @@ _DATASET: Final = "/settings/datasets/{name}"
 
 # fmt: off
 SETTINGS: Final[tuple[SettingRoute, ...]] = (
-    SettingRoute("GET", "/settings", home.home, (DONE,)),
-    SettingRoute("GET", "/settings/users", users.users, ("text", "offset", "seen", DONE)),
+    SettingRoute("GET", "/settings", home.home, (DONE,), "read"),
+    SettingRoute("GET", "/settings/users", users.users, ("text", "offset", "seen", DONE), "read"),
     SettingRoute("GET", "/settings/add/users", users.new_user, (DONE,)),
     SettingRoute("POST", "/settings/add/users", users.create_user),
-    SettingRoute("GET", _USER, users.user, (DONE,)),
+    SettingRoute("GET", _USER, users.user, (DONE,), "read"),
     SettingRoute("POST", _USER, users.change_user),
     SettingRoute("POST", f"{_USER}/roles", users.grant_role),
     SettingRoute("POST", f"{_USER}/groups", users.join_group),
@@ -68,10 +72,10 @@ SETTINGS: Final[tuple[SettingRoute, ...]] = (
     SettingRoute("POST", f"{_USER}/active", users.set_active),
     SettingRoute("GET", f"{_USER}/delete", users.confirm_action, (DONE,)),
     SettingRoute("POST", f"{_USER}/delete", users.delete_user),
-    SettingRoute("GET", "/settings/groups", groups.groups, (DONE,)),
+    SettingRoute("GET", "/settings/groups", groups.groups, (DONE,), "read"),
     SettingRoute("GET", "/settings/add/groups", groups.new_group, (DONE,)),
     SettingRoute("POST", "/settings/add/groups", groups.create_group),
-    SettingRoute("GET", _GROUP, groups.group, (DONE,)),
+    SettingRoute("GET", _GROUP, groups.group, (DONE,), "read"),
     SettingRoute("POST", _GROUP, groups.change_group),
     SettingRoute("POST", f"{_GROUP}/members", groups.add_member),
     SettingRoute("POST", f"{_GROUP}/remove", groups.remove_member),
@@ -85,11 +89,11 @@ SETTINGS: Final[tuple[SettingRoute, ...]] = (
     SettingRoute("GET", _KEY, keys.key, (DONE,)),
     SettingRoute("GET", f"{_KEY}/revoke", keys.confirm_revoke, (DONE,)),
     SettingRoute("POST", f"{_KEY}/revoke", keys.revoke_key),
-    SettingRoute("GET", "/settings/policy", policy.policy, (DONE,)),
+    SettingRoute("GET", "/settings/policy", policy.policy, (DONE,), "read"),
     SettingRoute("GET", "/settings/policy-test", policy.try_rules, (DONE,)),
     SettingRoute("GET", "/settings/add/policy", policy.new_rule, (DONE,)),
     SettingRoute("POST", "/settings/add/policy", policy.create_rule),
-    SettingRoute("GET", _RULE, policy.rule, (DONE,)),
+    SettingRoute("GET", _RULE, policy.rule, (DONE,), "read"),
     SettingRoute("POST", _RULE, policy.change_rule),
     SettingRoute("POST", f"{_RULE}/move", policy.move_rule),
     SettingRoute("GET", f"{_RULE}/switch-on", policy.confirm_switch_on, (DONE,)),
@@ -169,10 +173,10 @@ SETTINGS: Final[tuple[SettingRoute, ...]] = (
     SettingRoute("POST", "/settings/mail/test", mail.test),
     SettingRoute("GET", "/settings/mail/delete", mail.confirm_delete, (DONE,)),
     SettingRoute("POST", "/settings/mail/delete", mail.delete),
-    SettingRoute("GET", "/settings/retention", retention.retention, (DONE,)),
+    SettingRoute("GET", "/settings/retention", retention.retention, (DONE,), "read"),
     SettingRoute("POST", "/settings/retention", retention.change),
     SettingRoute("POST", "/settings/retention/run", retention.run),
-    SettingRoute("GET", "/settings/status", status.status, (DONE,)),
+    SettingRoute("GET", "/settings/status", status.status, (DONE,), "read"),
     SettingRoute("POST", "/settings/status/retire", status.retire_node),
     SettingRoute("POST", "/settings/status/replay", status.replay_rejects),
 )

@@ -7,7 +7,7 @@ from typing import Any, Final
 from litestar import Response
 
 from whodid.directory import Directory
-from whodid.directory.model import Grant, User
+from whodid.directory.model import Grant, Key, User
 from whodid.web import browsers
 from whodid.web.account import password_link_of
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
@@ -19,6 +19,7 @@ from whodid.web.pages.settings.common import (
     by,
     confirm,
     many,
+    may_change,
     moment_item,
     segment,
     sent,
@@ -161,20 +162,8 @@ async def user(request: Req, failed: Failed | None = None, made: Text | None = N
             "In no group.",
         ),
         ask(failed, "group", f"{here}/groups", GROUP, "Put into the group", title="Put into a group", open=False),
-        _sign_ins(request, sign_ins, here),
-        Table(
-            "Keys",
-            ("Key", "May", "Last used"),
-            [
-                [
-                    Item(key.name, f"/settings/keys/{key.id}"),
-                    Item(", ".join(key.scopes)),
-                    moment_item(key.last_used_at, request),
-                ]
-                for key in keys
-            ],
-            "No keys.",
-        ),
+        _sign_ins(request, sign_ins, here) if may_change(request) else None,
+        _keys(request, keys) if may_change(request) else None,
         Doing(_doings(found, here, has_password)),
     ]
     shown_blocks = [block for block in blocks if block is not None]
@@ -331,6 +320,18 @@ def _sign_ins(request: Req, found: list[Any], here: str) -> Table:
         for one in found
     ]
     return Table("Where it is signed in", ("Since", "Last seen", "Address", "Browser", ""), rows, "Nowhere.")
+
+
+def _keys(request: Req, found: list[Key]) -> Table:
+    rows = [
+        [
+            Item(key.name, f"/settings/keys/{key.id}"),
+            Item(", ".join(key.scopes)),
+            moment_item(key.last_used_at, request),
+        ]
+        for key in found
+    ]
+    return Table("Keys", ("Key", "May", "Last used"), rows, "No keys.")
 
 
 def _doings(found: User, here: str, has_password: bool) -> list[Button]:
