@@ -98,6 +98,7 @@ def test_a_key_is_made_used_and_revoked(visit: Callable[..., Watched], story: Se
     page = watched.open("/settings/add/keys")
     looked_at(watched, pictures, "settings-add-key")
     page.fill('input[name="name"]', "nightly loader")
+    page.check('input[name="scopes.write"]')
     press(page, "Make the key")
     page.wait_for_selector("pre")
     secret = page.locator("pre").first.inner_text().strip()

@@ -334,6 +334,7 @@ def test_ctrl_c_ends_a_question_without_a_word(filled: Path) -> None:
         (["demo", "--events", "-5"], "--events is -5."),
         (["events", "--to", "a.xlsx"], "No format is known by the ending .xlsx."),
         (["key", "create", "k", "--scope", "read", "--to", "key.txt"], "No format is known by the ending .txt."),
+        (["key", "create", "k", "--scope", "scim", "--scope", "read"], "A key that has scim has no other scope."),
         (["events", "foo"], "whodid events takes no 'foo'."),
         (["events", "--server", "nope"], "--server is 'nope', which is no URL."),
         (["status", "--server", "nope"], "--server is 'nope', which is no URL."),

@@ -58,6 +58,8 @@ def test_two_valid_keys_never_share_a_name(directory: Directory) -> None:
         ("x" * 201, ["write"], None),
         ("x", [], None),
         ("x", ["root"], None),
+        ("x", ["scim", "read"], None),
+        ("x", ["admin", "scim"], None),
         ("x", ["write"], datetime(2020, 1, 1, tzinfo=UTC)),
         ("x", ["write"], datetime(2120, 1, 1)),
     ],

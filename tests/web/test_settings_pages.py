@@ -138,7 +138,13 @@ def test_a_key_says_what_it_is_bound_to(admin: httpx.Client, server: WebServer) 
     assert re.search(r"Only topics +generic", page) and re.search(r"Only type of node +design", page)
 
 
-def test_a_key_for_an_identity_provider_is_made(admin: httpx.Client, server: WebServer) -> None:
+def test_a_key_for_an_identity_provider_is_made_and_may_nothing_else(admin: httpx.Client, server: WebServer) -> None:
+    form = admin.get("/settings/add/keys").text
+    assert "checked" not in form
+    both = posted(admin, "/settings/add/keys", **{"name": "okta", "scopes.scim": "1", "scopes.write": "1"})
+    assert both.status_code == 400 and "A key that has scim has no other scope." in both.text
+    answer = server.client.post("/v1/keys", json={"name": "okta", "scopes": ["read", "scim"]})
+    assert answer.status_code == 400 and answer.json()["error"]["hint"] == "Make two keys: one for scim alone."
     assert posted(admin, "/settings/add/keys", **{"name": "okta", "scopes.scim": "1"}).status_code == 201
     assert server.engine.directory.key("okta").scopes == ("scim",)
 

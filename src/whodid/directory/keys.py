@@ -40,7 +40,7 @@ class Keys(Watched):
         """Make a key. The first one ends access without a key.
 
         name          for people, 1 to 200 characters; no two valid keys share one.
-        scopes        of write, read, admin; admin includes the others.
+        scopes        of write, read, admin, or scim alone; admin includes the others.
         topics, nodes, routing_keys
                       what the key may write; empty: anything. A key of one node sets the node of its events.
         user          login of the person whose key it is.
@@ -151,6 +151,10 @@ def _scopes(scopes: Iterable[str]) -> tuple[str, ...]:
     if not wanted or wanted - set(SCOPES):
         told = ", ".join(sorted(wanted - set(SCOPES))) or "no scope"
         raise WhodidError("invalid", f"A key cannot have {told}.", f"Scopes are {', '.join(SCOPES)}.", field="scopes")
+    if "scim" in wanted and len(wanted) > 1:
+        raise WhodidError(
+            "invalid", "A key that has scim has no other scope.", "Make two keys: one for scim alone.", field="scopes"
+        )
     return tuple(scope for scope in SCOPES if scope in wanted)
 
 

@@ -40,6 +40,7 @@ FIELDS: Final = (
         "scopes",
         "May",
         "checks",
+        "Users and groups are provisioned by a key of their own.",
         required=True,
         choices=(
             ("write", "write events"),
@@ -83,7 +84,7 @@ async def keys(request: Req) -> Response[bytes]:
 async def new_key(request: Req, failed: Failed | None = None) -> Response[bytes]:
     """The form of a key."""
     asked(request)
-    blocks: list[Block] = [ask(failed, "key", ADD, FIELDS, "Make the key", {"scopes": ["write"]})]
+    blocks: list[Block] = [ask(failed, "key", ADD, FIELDS, "Make the key")]
     if not services_of(request).directory.has_keys_or_users():
         words = "The first user or key ends access without a key from this machine."
         blocks.insert(0, Text([words], kind="warning"))
