@@ -25,6 +25,9 @@ TIME_MAX: Final = datetime(2200, 1, 1, tzinfo=UTC)
 FOREIGN_IDS: Final = uuid.UUID("6f1d7a0e-5c1e-5e0b-9f5c-2f4f6d9b8a11")
 
 Level = Literal["audit", "usage", "error", "warning", "info", "debug"]
+# What the logins of programs begin with.
+PROGRAM_PREFIXES: Final = ("api:", "no:auth")
+
 LEVELS: Final[tuple[str, ...]] = ("audit", "usage", "error", "warning", "info", "debug")
 Source = Literal["client", "server"]
 
@@ -109,6 +112,11 @@ def parameters_of(event: Event) -> dict[str, Any]:
     """The parameters of an event as a dict. Integers beyond 64 bits stay exact; see `formats/native.py`."""
     decoded = msgspec.json.decode(event.parameters)
     return decoded if isinstance(decoded, dict) else {"value": decoded}
+
+
+def is_program(login: str) -> bool:
+    """Whether a login is that of a program: an API key, or no authentication at all."""
+    return login.startswith(PROGRAM_PREFIXES)
 
 
 def new_id(at_ms: int | None = None) -> str:

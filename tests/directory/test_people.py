@@ -90,6 +90,19 @@ def test_logins_that_others_have_are_refused(directory: Directory) -> None:
     assert directory.change_person(user.id, lambda person: profile("Ada")).user.login == "Ada"
 
 
+@pytest.mark.parametrize("login", ["api:etl", "api:owner of the data folder", "no:auth"])
+def test_nobody_is_given_the_login_of_a_program_but_events_may_mention_it(directory: Directory, login: str) -> None:
+    directory.observe(mentions(users=(login,)))
+    person = directory.make_person(profile("ada"))
+    with refused("invalid"):
+        directory.create_user(login)
+    with refused("invalid"):
+        directory.make_person(profile(login))
+    with refused("invalid"):
+        directory.change_person(person.user.id, partial(_profile, login))
+    assert directory.user(login).made is False
+
+
 def test_who_only_appeared_is_nobody_that_was_made(directory: Directory) -> None:
     directory.observe(mentions(users=("ada",)))
     with refused("not_found"):

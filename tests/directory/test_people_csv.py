@@ -90,14 +90,15 @@ def test_a_dry_run_says_the_same_and_does_nothing(directory: Directory, told: li
     directory.create_user("grace", name="Grace")
     directory.observe(mentions(users=("seen",)))
     before = len(told)
-    text = b"login,name,groups\ngrace,Amazing,new\nseen,,new;other\nada,,\n,x,\ngrace,twice,\n"
+    text = b"login,name,groups\ngrace,Amazing,new\nseen,,new;other\nada,,\n,x,\ngrace,twice,\napi:etl,,\n"
     done = import_users(directory, text, dry_run=True)
-    assert (done.dry_run, done.changed, done.made, done.groups_made, done.refused) == (True, 1, 2, 2, 2)
+    assert (done.dry_run, done.changed, done.made, done.groups_made, done.refused) == (True, 1, 2, 2, 3)
+    assert done.problems[-1].message.startswith("'api:etl' is the login of a program")
     assert len(told) == before
     assert directory.user("grace").name == "Grace"
     assert directory.groups() == []
     real = import_users(directory, text)
-    assert (real.changed, real.made, real.groups_made, real.refused) == (1, 2, 2, 2)
+    assert (real.changed, real.made, real.groups_made, real.refused) == (1, 2, 2, 3)
     assert directory.user("seen").made
 
 

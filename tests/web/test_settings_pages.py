@@ -66,6 +66,10 @@ def test_what_is_wrong_stands_beside_its_field_and_what_was_written_stays(admin:
     assert "&lt;script&gt;" in answer.text and NASTY not in answer.text
     answer = posted(admin, "/settings/add/users", login="root")
     assert answer.status_code == 409 and "f1-login-wrong" in answer.text
+    answer = posted(admin, "/settings/add/users", login="api:etl")
+    assert (
+        answer.status_code == 400 and 'id="f1-login-wrong">&#39;api:etl&#39; is the login of a program' in answer.text
+    )
 
 
 def test_a_password_link_is_shown_once_and_works(admin: httpx.Client, server: WebServer) -> None:

@@ -14,8 +14,8 @@ from whodid.directory.database import now, touch
 from whodid.directory.groups import Groups
 from whodid.directory.model import User
 from whodid.directory.users import (
-    LOGIN_MAX,
     add_user,
+    check_login,
     entity_of,
     is_uuid,
     note_change,
@@ -81,7 +81,8 @@ class People(Groups):
 
         Raises WhodidError("conflict") when somebody made it already, WhodidError("invalid").
         """
-        login = _checked(profile.login)
+        login = profile.login
+        check_login(login)
         with self.writing() as connection:
             same = select_users().where(func.lower(tables.users.c.login) == login.lower())
             there = [user_of(row) for row in connection.execute(same)]
@@ -109,7 +110,6 @@ class People(Groups):
         with self.writing() as connection:
             before = _person(connection, which, lock=True)
             profile = change(before)
-            _checked(profile.login)
             if _is(before, profile):
                 return before
             if profile.login != before.user.login:
@@ -147,6 +147,7 @@ class People(Groups):
 
     def _rename(self, connection: Connection, user: User, login: str) -> None:
         """Events of the former login still mean this user."""
+        check_login(login)
         users, former = tables.users, tables.former_logins
         refuse_other_case(connection, login, but=user.id)
         row = connection.execute(select_users().where(users.c.login == login)).first()
@@ -226,9 +227,3 @@ def _is(person: Person, profile: Profile) -> bool:
 
 def _told(person: Person) -> dict[str, Any]:
     return told_of(person.user) | ({"attributes": person.attributes} if person.attributes else {})
-
-
-def _checked(login: str) -> str:
-    if not 1 <= len(login) <= LOGIN_MAX:
-        raise WhodidError("invalid", f"A login has 1 to {LOGIN_MAX} characters.", "Give it as events name it.")
-    return login

@@ -11,7 +11,7 @@ from whodid.directory.csv_rows import Row, read_csv, written
 from whodid.directory.entities import Entities
 from whodid.directory.groups import NAME_MAX
 from whodid.directory.model import User
-from whodid.directory.users import LOGIN_MAX
+from whodid.directory.users import LOGIN_MAX, check_login
 from whodid.errors import WhodidError
 
 CELL_MAX: Final = 4_000
@@ -107,6 +107,8 @@ class _Users:
         fields: dict[str, str | None] = {name: row[name] for name in USER_FIELDS if name in row}
         active, names = _flag(row, "active"), _names(row.get("groups", ""))
         user = self._there(login)
+        if user is None:
+            check_login(login)
         outcome = "made" if user is None else self._change(user, fields, active)
         if user is None and not self.dry_run:
             user = self.directory.create_user(login, by=self.by, **fields)

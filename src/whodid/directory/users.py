@@ -13,7 +13,7 @@ from whodid.directory.database import now, touch
 from whodid.directory.model import User
 from whodid.directory.snapshot import Watched
 from whodid.errors import WhodidError
-from whodid.event import Entity, entity_uuid
+from whodid.event import PROGRAM_PREFIXES, Entity, entity_uuid, is_program
 
 LOGIN_MAX: Final = 200
 
@@ -33,10 +33,7 @@ class Users(Watched):
         Raises   WhodidError("conflict") when somebody made it already, WhodidError("invalid").
         """
         values = _checked(fields)
-        if not 1 <= len(login) <= LOGIN_MAX:
-            raise WhodidError(
-                "invalid", f"A login has 1 to {LOGIN_MAX} characters.", "Give it as events name it.", field="login"
-            )
+        check_login(login)
         with self.writing() as connection:
             found = connection.execute(select_users().where(tables.users.c.login == login)).first()
             if found is not None and found.made:
@@ -193,6 +190,21 @@ def refuse_other_case(connection: Connection, login: str, but: str | None = None
                 "Change it instead.",
                 field="login",
             )
+
+
+def check_login(login: str) -> None:
+    """Raises invalid for a login that nobody can be given; that of a program is known by events alone."""
+    if not 1 <= len(login) <= LOGIN_MAX:
+        raise WhodidError(
+            "invalid", f"A login has 1 to {LOGIN_MAX} characters.", "Give it as events name it.", field="login"
+        )
+    if is_program(login):
+        raise WhodidError(
+            "invalid",
+            f"{login!r} is the login of a program: reports would not count who has it as a person.",
+            f"Choose one that does not begin with {' or '.join(PROGRAM_PREFIXES)}; programs get a key.",
+            field="login",
+        )
 
 
 def user_uuid(login: str) -> str:

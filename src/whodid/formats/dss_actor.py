@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final, NamedTuple
 
-PROGRAM_PREFIXES: Final = ("api:", "no:auth")
+from whodid.event import is_program
 
 _KEY: Final = r"(?P<project>[^\s.:,]+)\.(?P<name>[^\s,]+)"
 
@@ -63,11 +63,6 @@ def _program_of(text: str) -> Program | None:
         full_name = f"{project}.{name}" if project else name
         return Program(f"{kind}:{full_name}"[:1000], kind, project, name, parts.get("login"))
     return None
-
-
-def is_program(login: str) -> bool:
-    """Whether a login is that of a program: an API key, or no authentication at all."""
-    return login.startswith(PROGRAM_PREFIXES)
 
 
 def actor(logins: tuple[Any, ...], auth_via: Any) -> Actor:

@@ -183,6 +183,7 @@ def test_logins_and_names_are_taken_in_any_case(provider: httpx.Client, users: d
     [
         {}, {"userName": ""}, {"userName": "  "}, {"userName": 7.5, "name": "x"}, {"userName": "x" * 201},
         {"userName": "a\0b"}, {"userName": "x", "active": "maybe"}, {"userName": "x", "emails": [[1]]},
+        {"userName": "api:etl"},
         {"userName": "x", "emails": [{"value": "a", "primary": True}, {"value": "b", "primary": True}]},
     ],
     ids=str,
