@@ -72,6 +72,7 @@ def test_an_alert_is_tried_made_fires_is_muted_and_resolved_on_its_pages(
         len(server.recorded(kind)) for kind in ("alert-fired", "alert-muted", "alert-unmuted", "alert-resolved")
     ] == [1] * 4
     assert "probes is quiet until" in done(admin, "/settings/alerts/probes/mute", until="1d")
+    assert re.search(r"muted until [-0-9]+ [:0-9]+ UTC<", admin.get("/settings/alerts").text)
     changed = {**LOGINS, "option_above": "9", "severity": "info", "enabled": "on"}
     assert "Kept." in done(admin, "/settings/alerts/probes", **changed)
     rule = server.services.beside.alerts.get("probes")

@@ -32,6 +32,10 @@ def posted(client: httpx.Client, path: str, **fields: str) -> httpx.Response:
     return client.post(path, data=fields)
 
 
+def cookies(client: httpx.Client) -> str:
+    return "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+
+
 def done(answer: httpx.Response) -> str:
     """Where a form that was taken leads to."""
     assert answer.status_code == 303, answer.text
@@ -176,6 +180,8 @@ def test_the_status_says_in_plain_words_that_all_is_well_or_what_is_wrong(
     admin: httpx.Client, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "All is well" in admin.get("/settings/status").text
+    in_tokyo = admin.get("/settings/status", headers={"cookie": f"whodid_zone=Asia/Tokyo; {cookies(admin)}"}).text
+    assert re.search(r"<dd[^>]*>[-0-9]+ [:0-9]+ Asia/Tokyo to [-0-9]+ [:0-9]+ Asia/Tokyo</dd>", in_tokyo)
     found = server.engine.writer.status()
     found.lag_seconds, found.lag_bytes = 95.0, 5_000_000
     monkeypatch.setattr(server.services.writer, "status", lambda: found)

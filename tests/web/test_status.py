@@ -115,6 +115,7 @@ def test_what_went_to_another_store_is_told(tmp_path: Path) -> None:
             told = running.client.get("/v1/status").json()
             assert told["ready"] and "went to another store" in told["missing"][0]["message"]
             page = running.client.get("/settings/status").text
+            assert re.search(r"Found [-0-9]+ [:0-9]+ UTC\.", page)
             assert "went to another store" in page and "Import what that store or a target has" in page
             assert "whodid_missing_batches_total" in running.client.get("/metrics").text
             running.store([Event(id=new_id(), time=datetime.now(UTC), type="login", user="bob")])

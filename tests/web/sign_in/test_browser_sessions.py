@@ -36,6 +36,14 @@ def test_sign_ins_are_listed_and_ended_ones_own_and_by_administrators_all(
     assert server.engine.directory.browser_session(foreign_secret) is None
 
 
+def test_the_page_of_the_account_tells_times_in_the_readers_zone(server: WebServer, browser: httpx.Client) -> None:
+    sign_in(browser)
+    assert " UTC</td>" in browser.get("/account").text
+    browser.cookies.set("whodid_zone", "Asia/Tokyo")
+    page = browser.get("/account").text
+    assert " Asia/Tokyo</td>" in page and "UTC" not in page
+
+
 def test_silence_ends_a_session_and_every_request_keeps_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     running = WebServer(tmp_path_factory.mktemp("data"), browser_idle_ms=1_500, browser_lifetime_ms=60_000)
     try:

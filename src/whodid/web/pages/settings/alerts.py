@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from litestar import Response
@@ -259,7 +260,7 @@ def _firings(request: Req, services: Services, firings: Sequence[Firing], title:
 def _row(request: Req, rule: dict[str, Any]) -> list[Item]:
     state = "looks" if rule["enabled"] else "rests"
     if rule["muted_until"] is not None and state == "looks":
-        state = f"muted until {str(rule['muted_until'])[:16].replace('T', ' ')} UTC"
+        state = f"muted until {moment(datetime.fromisoformat(str(rule['muted_until'])), frame.zone(request))}"
     return [
         Item(rule["name"], f"{HERE}/{segment(rule['name'])}"),
         Item(kind_of(rule["kind"]).title),

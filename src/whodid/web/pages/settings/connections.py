@@ -22,6 +22,7 @@ from whodid.web.pages.settings.common import (
     by,
     confirm,
     many,
+    moment_item,
     segment,
     sent,
     show,
@@ -162,7 +163,7 @@ async def files(request: Req) -> Response[bytes]:
         [
             Item(file.path),
             Item(words.size(file.size_bytes), kind="number"),
-            Item(words.ago(file.modified_at), title=words.moment(file.modified_at), kind="time"),
+            moment_item(file.modified_at, request, words.UNKNOWN),
         ]
         for file in listed[:FILES_SHOWN]
     ]

@@ -15,6 +15,7 @@ from whodid.reading import read
 from whodid.reading.output import rows as rows_of
 from whodid.stores.base import StoreStats
 from whodid.web import replaying, words
+from whodid.web.pages import frame
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
 from whodid.web.pages.settings.common import asked, by, many, moment_item, segment, sent, show, to
 from whodid.web.receivers import problems_of_receivers
@@ -33,17 +34,17 @@ RAW_MAX: Final = 120
 async def status(request: Req) -> Response[bytes]:
     """How the server stands."""
     asked(request)
-    services = services_of(request)
+    services, zone = services_of(request), frame.zone(request)
     parts = await services.call(parts_of, services)
     stats, reason = await _stats(services)
-    wrong = [*await problems_of(services, parts), *_wrong(parts, stats, reason), *await _missing(services)]
+    wrong = [*await problems_of(services, parts), *_wrong(parts, stats, reason), *await _missing(services, zone)]
     wrong += problems_of_receivers(parts["receivers"], services.presence.receiver)
     if wrong:
         head = Text(list(dict.fromkeys(wrong)), "What is wrong", "bad")
     else:
         head = Text(["Everything that is sent is taken, stored and can be found."], "All is well", "good")
     nodes = _nodes(request, parts["nodes"])
-    blocks: list[Block] = [head, _taking(parts), _storing(services, parts, stats), _targets(parts["targets"])]
+    blocks: list[Block] = [head, _taking(parts), _storing(services, parts, stats, zone), _targets(parts["targets"])]
     blocks += [_receivers(parts["receivers"])] if len(parts["receivers"]) > 1 else []
     blocks += [nodes, *await _rejects(request)]
     buttons = [
@@ -79,14 +80,14 @@ async def _stats(services: Services) -> tuple[StoreStats | None, str]:
         return None, error.message
 
 
-async def _missing(services: Services) -> list[str]:
+async def _missing(services: Services, zone: str) -> list[str]:
     """What the store was found to lack lately."""
     try:
         found = rows_of((await services.call(read.missing, services.store)).table)
     except WhodidError:
         return []
     return [
-        f"{gap['message']} Found {gap['found_at'][:16].replace('T', ' ')} UTC."
+        f"{gap['message']} Found {words.moment(datetime.fromisoformat(gap['found_at']), zone)}."
         " Import what that store or a target has, or put that store back."
         for gap in found
     ]
@@ -158,7 +159,7 @@ def _taking(parts: Mapping[str, Any]) -> Facts:
     )
 
 
-def _storing(services: Services, parts: Mapping[str, Any], stats: StoreStats | None) -> Facts:
+def _storing(services: Services, parts: Mapping[str, Any], stats: StoreStats | None, zone: str) -> Facts:
     writer = parts["writer"]
     behind = "nothing" if not writer["lag_batches"] else words.duration(writer["lag_seconds"] * 1_000)
     rows = [
@@ -171,7 +172,9 @@ def _storing(services: Services, parts: Mapping[str, Any], stats: StoreStats | N
         ),
     ]
     if stats is not None:
-        span = f"{words.moment(stats.oldest)} to {words.moment(stats.newest)}" if stats.oldest else "none yet"
+        span = (
+            f"{words.moment(stats.oldest, zone)} to {words.moment(stats.newest, zone)}" if stats.oldest else "none yet"
+        )
         rows += [
             ("Events", words.count(stats.events), ""),
             ("On disk", words.size(stats.size_bytes), ""),
