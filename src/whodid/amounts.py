@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 def counted(number: int, what: str) -> str:
     """`1 event`, `2,000 events`; `what` is one of them."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def rows_counted(told: Mapping[str, Any]) -> str:
+    """The rows of a report that was delivered: `5 rows`, or `5 of 113 rows (cut at its limit)`.
+
+    told  its `rows`, whether it is `truncated`, and the `total` that there are, where that is known.
+    """
+    cut, total = bool(told.get("truncated")), told.get("total")
+    if cut and total is not None:
+        return f"{told['rows']:,} of {counted(total, 'row')} (cut at its limit)"
+    return counted(told["rows"], "row") + (" (cut at its limit)" if cut else "")

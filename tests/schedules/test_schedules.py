@@ -130,6 +130,8 @@ def test_a_large_report_is_cut_in_the_mail_and_says_so(house: House, clock: Cloc
     assert "The report is cut at 300 rows of 402" in text
     (attached,) = box.mails[0].iter_attachments()
     assert str(attached.get_content()).count("\n") == 301
+    (run,) = house.beside.schedules.runs("weekly")
+    assert (run["rows"], run["total"], run["truncated"]) == (300, 402, True)
 
 
 def test_a_report_goes_into_object_storage_and_replaces_nothing_there(house: House, clock: Clock) -> None:

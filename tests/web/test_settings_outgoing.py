@@ -135,12 +135,18 @@ def test_a_schedule_is_tried_made_run_paused_and_deleted_on_its_pages(
     assert "lake:users/weekly_" in page(admin, "/settings/schedules/weekly")
     assert [path.suffix for path in (tmp_path / "users").iterdir()] == [".csv"]
     assert "would go to" in admin.post("/settings/schedules/weekly/dry-run").text
+    assert "Kept" in done(admin, "/settings/schedules/weekly", **{**form, "parameters": "since = 7d\nlimit = 1"})
+    assert re.search(
+        r"1 of \d rows \(cut at its limit\) would go to", admin.post("/settings/schedules/weekly/dry-run").text
+    )
+    assert re.search(r"1 of \d rows \(cut at its limit\) went to", done(admin, "/settings/schedules/weekly/run"))
+    assert re.search(r'number">1 <small class="quiet">of \d</small>', page(admin, "/settings/schedules/weekly"))
     assert "is paused" in done(admin, "/settings/schedules/weekly/pause")
     assert "goes on" in done(admin, "/settings/schedules/weekly/resume")
     answer = admin.post("/settings/schedules/weekly", data={**form, "cron": "every monday"})
     assert answer.status_code == 400 and 'id="f3-cron-wrong"' in answer.text
     assert "weekly" in page(admin, "/settings/schedules")
-    assert "the notes of 1 run are forgotten" in page(admin, "/settings/schedules/weekly/delete")
+    assert "the notes of 2 runs are forgotten" in page(admin, "/settings/schedules/weekly/delete")
     assert "is deleted" in done(admin, "/settings/schedules/weekly/delete")
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from whodid.amounts import rows_counted
 from whodid.cli.options import ANYWHERE, AS_SUITS, AS_SUITS_BESIDE_TO, Output, OutputBesideTo, Place, verb
 from whodid.errors import WhodidError
 
@@ -22,7 +23,7 @@ app = verb(
   whodid schedule pause weekly""",
 )
 _COLUMNS = ("name", "report", "to", "next", "last_run", "outcome")
-_RUNS = ("due", "state", "attempts", "rows", "to", "next_attempt_at", "by", "error")
+_RUNS = ("due", "state", "attempts", "rows", "total", "to", "next_attempt_at", "by", "error")
 Name = Annotated[str, Parameter(help="The schedule.")]
 Names = list[str] | None
 Report = Annotated[str | None, Parameter(help="See: whodid report")]
@@ -246,8 +247,7 @@ def _show_dry_run(told: dict[str, Any], output: Output) -> None:
     if output.format() != "table":
         show_one(told, output)
         return
-    cut = ", cut at its limit" if told["truncated"] else ""
-    print(f"{told['rows']:,} rows{cut} would go to {told['to']}.")
+    print(f"{rows_counted(told)} would go to {told['to']}.")
     if "text" in told:
         picture = "with a picture" if told["picture"] else "without a picture"
         print(f"Subject: {printable(told['subject'])} ({picture})\n")

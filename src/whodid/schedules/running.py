@@ -63,7 +63,7 @@ def made(parts: Parts, schedule: Schedule, due: datetime) -> Made:
 def run(parts: Parts, schedule: Schedule, due: datetime, on_call: Callable[[Call], object]) -> dict[str, Any]:
     """Run it and deliver; what was delivered, and where. Raises WhodidError."""
     found = made(parts, schedule, due)
-    told = {"rows": found.answer.table.num_rows, "truncated": found.answer.truncated}
+    told = _rows_of(found)
     if schedule.to.connection:
         data = file_of(found.answer, schedule.format)
         place = parts.connections.open(schedule.to.connection)
@@ -82,13 +82,18 @@ def run(parts: Parts, schedule: Schedule, due: datetime, on_call: Callable[[Call
 def dry_run(parts: Parts, schedule: Schedule, due: datetime) -> dict[str, Any]:
     """What a run would deliver; nothing leaves."""
     found = made(parts, schedule, due)
-    told = {"due": due, "rows": found.answer.table.num_rows, "truncated": found.answer.truncated, "asked": found.asked}
+    told = {"due": due, **_rows_of(found), "asked": found.asked}
     if schedule.to.connection:
         path = path_of(schedule, found.asked, due)
         return {**told, "bytes": len(file_of(found.answer, schedule.format)), "to": f"{schedule.to.connection}:{path}"}
     mail = mail_of(schedule, found.answer, found.asked, due)
     more = {"subject": mail.subject, "text": mail.text, "picture": bool(mail.pictures)}
     return {**told, "to": ", ".join(schedule.to.mail), **more}
+
+
+def _rows_of(found: Made) -> dict[str, Any]:
+    answer = found.answer
+    return {"rows": answer.table.num_rows, "total": answer.total, "truncated": answer.truncated}
 
 
 def path_of(schedule: Schedule, asked: dict[str, Any], due: datetime) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Response
 
 from whodid import reports
+from whodid.amounts import rows_counted
 from whodid.errors import WhodidError
 from whodid.schedules.row import Destination, NewSchedule, Schedule, ScheduleFields
 from whodid.web import words
@@ -138,7 +139,7 @@ async def run(request: Req) -> Response[bytes]:
         if error.code in ("not_found", "internal"):
             raise
         return await schedule(request, more=[Text([error.message, error.hint or ""], "It did not go", "bad")])
-    told = f"{many(done.get('rows', 0), 'row')} went to {done.get('to', '')}." if done else "Somebody runs it already."
+    told = f"{rows_counted(done)} went to {done['to']}." if "rows" in done else "Somebody runs it already."
     return to(f"{HERE}/{segment(name)}", told)
 
 
@@ -284,7 +285,6 @@ def _standing(request: Req, found: Schedule, told: Mapping[str, Any]) -> Facts:
 
 
 def _run(request: Req, one: Mapping[str, Any]) -> list[Item]:
-    rows = one.get("rows")
     again = one["next_attempt_at"]
     state = one["state"] if again is None else f"again {words.clock(again, frame.zone(request))}"
     return [
@@ -294,17 +294,25 @@ def _run(request: Req, one: Mapping[str, Any]) -> list[Item]:
             kind="time",
         ),
         Item(state, tag=_TAGS.get(one["state"], "warning" if again else "")),
-        Item("" if rows is None else f"{rows:,}", kind="number"),
+        _rows(one),
         Item(str(one.get("error") or one.get("to") or "")),
         Item(f"{one['attempts']}", kind="number"),
         Item(one["by"] or "the schedule"),
     ]
 
 
+def _rows(one: Mapping[str, Any]) -> Item:
+    """How many rows went; where they were cut, of how many."""
+    if one.get("rows") is None:
+        return Item(kind="number")
+    total = one.get("total")
+    note = "cut at its limit" if total is None else f"of {total:,}"
+    return Item(f"{one['rows']:,}", kind="number", note=note if one.get("truncated") else "")
+
+
 def _would_go(told: Mapping[str, Any]) -> list[Block]:
     """What a run at this moment would deliver."""
-    cut = ", cut at its limit" if told["truncated"] else ""
-    sentences = [f"{many(told['rows'], 'row')}{cut} would go to {told['to']}. Nothing left."]
+    sentences = [f"{rows_counted(told)} would go to {told['to']}. Nothing left."]
     if "text" in told:
         sentences.append(f"Subject: {told['subject']} ({'with' if told['picture'] else 'without'} a picture).")
     return [Text(sentences, "What would go", "good", str(told.get("text", "")))]
