@@ -45,8 +45,7 @@ def _lines(summary: Summary, problems: Sequence[Problem]) -> Iterator[str]:
 
 def _failed(file: FileDone) -> str:
     what = "Not read to its end" if file.events or file.rejected else "Not read"
-    reason = file.reason or ""
-    return f"{what}: {reason}" if reason.startswith(file.name) else f"{what}: {file.name}: {reason}"
+    return f"{what}: {file.told}"
 
 
 def _topics(summary: Summary) -> Iterator[str]:

@@ -22,6 +22,7 @@ from whodid.datasets.sinks import Sink
 from whodid.datasets.sources import Source
 from whodid.datasets.summary import Summary
 from whodid.errors import WhodidError
+from whodid.formats import FORMATS
 from whodid.places import File, Place
 
 _log = logging.getLogger(__name__)
@@ -29,6 +30,10 @@ _log = logging.getLogger(__name__)
 JOBS_KEPT: Final = 100
 FINISH_TIMEOUT_S: Final = 3_600.0
 CLOSE_TIMEOUT_S: Final = 10.0
+ADVICE: Final = (
+    f"What can be imported is text in UTF-8, compressed or not: {', '.join(FORMATS)}. Keep other files out by the path"
+    " or the partitions of the dataset."
+)
 
 
 class Job(Struct, kw_only=True):
@@ -121,7 +126,7 @@ class DatasetImports:
             job.summary = msgspec.to_builtins(summary)
             failed = [file for file in summary.files if file.outcome == "failed"]
             job.state = "failed" if failed and len(failed) == len(files) else "done"
-            job.error = f"{failed[0].name}: {failed[0].reason}" if failed else None
+            job.error = failed[0].told if failed else None
         except WhodidError as error:
             job.state, job.error = "failed", str(error)
         except Exception as error:
@@ -134,7 +139,7 @@ class DatasetImports:
     def _import(self, job: Job, place: Place, files: Sequence[File]) -> Summary:
         with (
             closing(Checkpoints(self._checkpoints)) as checkpoints,
-            Importer(self._sink(), checkpoints, progress=_Told(job)) as importer,
+            Importer(self._sink(), checkpoints, progress=_Told(job), advice=ADVICE) as importer,
         ):
             for file in files:
                 if self._closing:

@@ -63,6 +63,7 @@ class Importer:
     again        read files even if they were read before (nothing is stored twice).
     patient      wait as long as it takes when the disk is full or the server is away.
     decoding     decodes local files meanwhile; None decodes them in this process.
+    advice       how to mend a file that cannot be read, where that is not by an option of `whodid import`.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Importer:
         progress: Progress | None = None,
         patient: bool = False,
         decoding: DecodingProcess | None = None,
+        advice: str | None = None,
     ):
         self.tally = Tally()
         self._checkpoints = checkpoints
@@ -82,6 +84,7 @@ class Importer:
         self._again = again
         self._progress = progress or Progress()
         self._decoding = decoding
+        self._advice = advice
         # Nothing that leads back here: objects in a circle outlive the engine.
         self._sender = Sender(
             sink, partial(_save, checkpoints), depth=_DEPTH_BESIDE if decoding else _DEPTH, patient=patient
@@ -103,7 +106,8 @@ class Importer:
         except WhodidError as error:
             if error.code not in _FILE_ERRORS:
                 raise
-            done.outcome, done.reason = "failed", str(error)
+            mend = error.hint and (self._advice or error.hint)
+            done.outcome, done.reason = "failed", f"{error.message} {mend}" if mend else error.message
         self._progress.end(source)
         self.tally.end(done)
         return done

@@ -39,6 +39,12 @@ class FileDone(Struct, kw_only=True, omit_defaults=True):
     rejected: int = 0
     reason: str | None = None
 
+    @property
+    def told(self) -> str:
+        """Its name and the reason, which may begin with the name already."""
+        reason = self.reason or ""
+        return reason if reason.startswith(self.name) else f"{self.name}: {reason}"
+
 
 class Summary(Struct, kw_only=True):
     """What an import did.
