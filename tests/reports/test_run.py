@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, cast
@@ -87,6 +87,18 @@ def test_errors_are_grouped_by_hash_with_the_latest_message_and_version(store: S
     assert {str(row["error_hash"]): row["errors"] for row in found if row["error_hash"]} == counted
     release = [row for row in found if row["version"] == "2.4.0"]
     assert [row["message"].split(":")[0] for row in release] == ["NoSuchMethodError"]
+
+
+def test_the_first_of_an_error_is_the_first_in_the_time_and_the_report_says_so(store: Store, told: list[Event]) -> None:
+    firsts: dict[str, datetime] = {}
+    for event in in_span(told):
+        if event.error_hash:
+            firsts[event.error_hash] = min(event.time, firsts.get(event.error_hash, event.time))
+    found = rows(reports.run(store, "errors", **SPAN))
+    assert {str(row["error_hash"]): row["first"].replace(tzinfo=UTC) for row in found if row["error_hash"]} == firsts
+    told_of = {column.name: column.help for column in reports.report("errors").columns}
+    assert told_of["first"].startswith("first in this time;")
+    assert reports.report("errors").question.endswith("when first and last in this time?")
 
 
 def test_functions_tell_their_percentiles(store: Store, told: list[Event]) -> None:

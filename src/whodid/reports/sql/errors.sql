@@ -1,6 +1,6 @@
 -- family: errors
 -- title: Errors
--- question: Which errors happen, to how many, since when?
+-- question: Which errors happen, to how many, and when first and last in this time?
 -- parameter: since time = 30d | from when on
 -- parameter: until time = now | until when
 -- parameter: limit integer = 50 | rows at most
@@ -8,7 +8,7 @@
 -- column: message text | the message of the latest
 -- column: errors integer events | how many
 -- column: people integer people | persons who met it
--- column: first time | first in this time
+-- column: first time | first in this time; the report error-groups tells the first ever
 -- column: last time | last in this time
 -- column: version text | the latest version told with it
 -- chart: bar x=errors y=message
