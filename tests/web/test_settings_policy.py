@@ -86,6 +86,7 @@ def test_rules_are_moved_changed_and_deleted(admin: httpx.Client, server: WebSer
     ("fields", "field", "told"),
     [
         ({"sampling": "click = lots"}, "sampling", "is no share"),
+        ({"sampling": "click = 150%"}, "sampling", "is 150 %. More than 0 % and less than 100 % can be kept"),
         ({"sampling": "click"}, "sampling", "is no name = value"),
         ({"level": "custom"}, "level", "level custom without types"),
         ({"switched_off": "clikc"}, "switched_off", "Did you mean"),

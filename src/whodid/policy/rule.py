@@ -177,8 +177,8 @@ def _check_parameters(rule: Rule) -> None:
 def _check_numbers(rule: Rule) -> None:
     for pattern, share in rule.sampling.items():
         if not 0 < share < 1:
-            hint = "It lies between 0 and 1; to log none switch it off."
-            raise _refuse(rule, f"the share of {pattern!r} is {share}.", hint, "sampling")
+            hint = "More than 0 % and less than 100 % can be kept; to log none switch it off, to log all leave it out."
+            raise _refuse(rule, f"the share of {pattern!r} is {100 * share:.6g} %.", hint, "sampling")
     for name, least, most in TIMEOUTS:
         value = getattr(rule, name)
         if value is not None and not least <= value <= most:
