@@ -257,6 +257,7 @@ def test_the_console_asks_draws_sorts_stops_and_saves(visit: Callable[..., Watch
     page.wait_for_selector("#answer th:first-child >> text=type")
     page.wait_for_selector("#answer .chart svg")
     page.screenshot(path=pictures / "console-bars.png", full_page=True)
+    assert not [one for one in watched.complaints if "Dropping" in one]
     page.click("#answer th:first-child button")
     page.wait_for_selector('#answer th[aria-sort="ascending"]')
     names = page.locator("#answer tbody td:first-child").all_inner_texts()

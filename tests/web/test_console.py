@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from html import unescape
 
 import httpx
 import pyarrow.parquet as parquet
@@ -85,6 +88,16 @@ def test_times_become_lines_and_categories_bars(auditor: httpx.Client) -> None:
     answer = auditor.post("/console/answer", data={"sql": bars}).text
     assert "&#34;bar&#34;" in answer and "events by type" in answer
     assert "data-spec" not in auditor.post("/console/answer", data={"sql": "SELECT 1 AS one"}).text
+
+
+def test_bars_are_as_high_as_they_are_many_without_a_word_from_the_charts_library(auditor: httpx.Client) -> None:
+    sql = "SELECT * FROM (VALUES ('a', 3), ('b', 2), ('c', 1)) AS v (name, n)"
+    page = auditor.post("/console/answer", data={"sql": sql}).text
+    found = re.search(r'data-spec="([^"]+)"', page)
+    assert found
+    spec = json.loads(unescape(found[1]))
+    # With a height of steps, vega-lite drops what it was told of fitting, and warns of it.
+    assert (spec["autosize"]["type"], spec["height"]) == ("fit-x", 60)
 
 
 def test_the_answer_is_exported_in_each_format_and_that_is_told(auditor: httpx.Client, server: WebServer) -> None:

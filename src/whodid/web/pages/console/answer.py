@@ -19,6 +19,7 @@ from whodid.web.pages.specs import POINTS_MAX, SCHEMA
 SHOWN_MAX: Final = 1_000
 TEXT_MAX: Final = 500
 BARS_MAX: Final = 25
+BAR_HEIGHT: Final = 20
 _KINDS: Final = {
     "bigint": "integer",
     "double": "number",
@@ -120,7 +121,8 @@ def _bars(table: pa.Table, text: Column, number: Column) -> dict[str, Any]:
     return {
         "$schema": SCHEMA,
         "width": "container",
-        "height": {"step": 20},
+        # In all, not for each bar: what only fits its width may not be as high as it likes.
+        "height": BAR_HEIGHT * len(values),
         "autosize": {"type": "fit-x", "contains": "padding"},
         "data": {"values": values},
         "mark": {"type": "bar", "tooltip": True, "height": 14},
