@@ -9,11 +9,13 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
+from support.dss import line, log4j, one
 from support.policies import compile_rules, event, events, rule, rules, sift
 from whodid.client.message import Message
 from whodid.client.policy import Policy, sampled
 from whodid.event import Event, parameters_of
 from whodid.policy import plan as plans
+from whodid.policy.capture import make_anonymous
 from whodid.policy.gate import Gate, is_protected
 from whodid.policy.rule import Rule, noisy_types
 from whodid.policy.wire import wire_of
@@ -94,6 +96,53 @@ def test_what_hides_nothing_stays_as_the_sender_wrote_it() -> None:
     sent = event("query-start")
     sent.parameters = msgspec.Raw(b'{"a":  1.50, "b": "\\u00e4"}')
     assert not sift(compile_rules(rule(left_out=["secret"])), [sent]).changed
+
+
+def of_dss(**message: Any) -> Event:
+    """An event of DSS in which a webapp acts for grace, with ada's login."""
+    told = {
+        "msgType": "dataset-read-data",
+        "authUser": "ada",
+        "authVia": ["ticket:Standard webapp backend: SALES.x1,grace"],
+        "clientIP": "10.9.8.7",
+        "datasetName": "orders",
+        **message,
+    }
+    return one(log4j(told, mdc={"apiCall": "/api/datasets", "user": "ada"}, origAddress="10.9.8.7"))
+
+
+def test_what_a_dss_message_repeats_goes_the_way_of_the_parameter_that_says_it() -> None:
+    current = compile_rules(rule(hashed=["authUser"], left_out=["clientIP"]), key=b"k")
+    (kept,) = sift(current, [of_dss()], format="dss-log4j").kept
+    ada, grace, parameters = plans.hashed("ada", b"k"), plans.hashed("grace", b"k"), parameters_of(kept)
+    assert (parameters["authUser"], parameters["dss"]["mdc"]["user"]) == (ada, ada)
+    assert parameters["authVia"] == [f"ticket:Standard webapp backend: SALES.x1,{grace}"]
+    assert "clientIP" not in parameters and "origAddress" not in parameters["dss"]
+    assert parameters["dss"]["mdc"]["apiCall"] == "/api/datasets"
+    current = compile_rules(rule(truncated={"authUser": 1, "login": 2}))
+    (kept,) = sift(current, [of_dss()], format="dss-log4j").kept
+    assert parameters_of(kept)["dss"]["mdc"]["user"] == "a…"
+
+
+def test_a_dss_message_keeps_the_parameters_that_no_rule_names() -> None:
+    sent = of_dss(login="eve")
+    before = parameters_of(sent)
+    (kept,) = sift(compile_rules(rule(left_out=["secret", "datasetName"])), [sent], format="dss-log4j").kept
+    assert parameters_of(kept) == {name: value for name, value in before.items() if name != "datasetName"}
+    (kept,) = sift(compile_rules(rule(left_out=["authUser"])), [of_dss(login="eve")], format="dss-log4j").kept
+    assert parameters_of(kept)["login"] == "eve"
+
+
+def test_an_anonymous_event_of_dss_says_nowhere_who_and_from_where() -> None:
+    usage = {"id": "c", "context": {"authIdentifier": "mallory", "webappId": "x1"}}
+    who = {"sessionId": "s-1", "requestId": 7, "routingKey": "team-a", "originalIP": "10.9.8.6"}
+    sent = of_dss(**who, login="bob", xForwardedFor="10.9.8.5", computeResourceUsage=usage)
+    make_anonymous(sent, "dss-log4j")
+    told = line(parameters_of(sent))
+    for word in (b"ada", b"bob", b"mallory", b"grace", b"10.9.8", b"s-1", b"team-a", b"requestId"):
+        assert word not in told.replace(b"/api/datasets", b""), word
+    assert parameters_of(sent)["dss"]["mdc"] == {"apiCall": "/api/datasets"}
+    assert parameters_of(sent)["computeResourceUsage"]["context"] == {"webappId": "x1"}
 
 
 @settings(deadline=None)

@@ -61,9 +61,15 @@ def compile_rules(*rules: Rule, captures: Sequence[Any] = (), key: bytes = b"key
     return found
 
 
-def sift(current: Compiled, events: list[Event], user: str | None = None, gate: Gate | None = None) -> Sifted:
+def sift(
+    current: Compiled,
+    events: list[Event],
+    user: str | None = None,
+    gate: Gate | None = None,
+    format: str = "native",
+) -> Sifted:
     """What a gate makes of events; everything as it is where it does nothing."""
-    return (gate or Gate()).sift(current, events, user) or Sifted(events, False)
+    return (gate or Gate()).sift(current, events, user, format) or Sifted(events, False)
 
 
 @st.composite

@@ -216,11 +216,16 @@ def watched(data: Path, **options: Any) -> Iterator[Watched]:
 
 
 def delivery_of(
-    events: Sequence[Event], *, receiver: str = "receiver-a", first: int = 1, form: Form | None = None
+    events: Sequence[Event],
+    *,
+    receiver: str = "receiver-a",
+    first: int = 1,
+    form: Form | None = None,
+    came_as: str = "native",
 ) -> PartsDelivery:
     """A delivery of these events with ascending numbers from `first`, in the native format unless said otherwise."""
     provenance = Provenance(
-        received_at=datetime(2026, 5, 4, 10, tzinfo=UTC), receiver=receiver, orig_address="10.1.2.3"
+        received_at=datetime(2026, 5, 4, 10, tzinfo=UTC), receiver=receiver, orig_address="10.1.2.3", format=came_as
     )
     seqs = range(first, first + len(events))
     parts = [Part(provenance, seqs, [msgspec.json.encode(one) for one in events])]

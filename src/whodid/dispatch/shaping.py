@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec import Raw
 from whodid.dispatch.row import Shaping
 from whodid.errors import WhodidError
 from whodid.event import Entity, Event, Provenance, foreign_id
+from whodid.formats.dss_words import Change, is_dss_message, rewrite_words
 from whodid.policy.pattern import matches
 from whodid.policy.plan import hashed
 from whodid.targets.base import Offered
@@ -22,10 +24,10 @@ EVENT_FIELDS: Final = tuple(name for name in Event.__struct_fields__ if name not
 PROVENANCE_FIELDS: Final = ("key_id", "orig_address")
 # What has a fixed set of values, or is no text.
 NOT_TEXT: Final = frozenset({"level", "source", "duration_ms", "parameters"})
+# Such are UUIDs; one made of the hash still joins what belongs together.
+JOINED: Final = frozenset({"session", "error_hash"})
 _RAWS: Final = msgspec.json.Decoder(dict[str, Raw])
 _CUT: Final = "…"
-
-Change = Callable[[Any], Any]
 
 
 def check_name(name: str) -> None:
@@ -57,19 +59,27 @@ class Shaper:
             if self._only_parameters:
                 kept.add("parameters")
             self._fields = dict.fromkeys({*EVENT_FIELDS, *PROVENANCE_FIELDS} - kept)
+        self._words: dict[str, Change | None] = {}
+        """By field what becomes of a DSS message's words for it."""
         for name in shaping.left_out:
             self._add(name, None)
+        with_key = partial(hashed, key=key)
         for name in shaping.hashed:
-            self._add(name, lambda value: hashed(value, key))
+            self._add(name, with_key)
         for name, characters in shaping.truncated.items():
             self._add(name, _cutter(characters))
+        if "user" in self._words:
+            # Mostly the same login; who hides it wants it nowhere.
+            self._add("acting_for", self._words["user"])
 
     def shape(self, offered: Offered) -> Offered:
         """The event as it is to leave."""
         event, provenance = offered.event, offered.provenance
         changes = {name: _changed(event, name, change) for name, change in self._fields.items() if hasattr(event, name)}
-        if "parameters" not in changes and (self._parameters or self._only):
-            changes["parameters"] = self._shaped_parameters(event.parameters)
+        if "parameters" not in changes:
+            words = self._words if self._words and is_dss_message(event.parameters, provenance.format) else {}
+            if self._parameters or self._only or words:
+                changes["parameters"] = self._shaped_parameters(event.parameters, words)
         told = {
             name: change(value) if change else None
             for name, change in self._fields.items()
@@ -84,16 +94,19 @@ class Shaper:
     def _add(self, name: str, change: Change | None) -> None:
         if name.startswith(PARAMETERS):
             self._parameters.append((name.removeprefix(PARAMETERS), change))
-        elif name not in self._fields:
-            self._fields[name] = change
+            return
+        self._fields.setdefault(name, change)
+        self._words.setdefault(name, _joined(change) if change is not None and name in JOINED else change)
 
-    def _shaped_parameters(self, raw: Raw) -> Raw:
+    def _shaped_parameters(self, raw: Raw, words: Mapping[str, Change | None]) -> Raw:
         shaped: dict[str, Raw] = {}
-        for name, value in _RAWS.decode(raw).items():
+        parameters = _RAWS.decode(raw)
+        changed = rewrite_words(parameters, words) if words else {}
+        for name, value in parameters.items():
             if self._only and not any(matches(pattern, name) for pattern in self._only_parameters):
                 continue
             found = next((row for row in self._parameters if matches(row[0], name)), None)
-            if found is None:
+            if found is None or (found[1] is not None and found[1] is changed.get(name)):
                 shaped[name] = value
             elif found[1] is not None:
                 shaped[name] = Raw(msgspec.json.encode(found[1](msgspec.json.decode(value))))
@@ -112,10 +125,13 @@ def _changed(event: Event, name: str, change: Change | None) -> Any:
         return None
     if name == "entities":
         return [_entity(entity, change) for entity in value]
-    if name in ("session", "error_hash"):
-        # Such are UUIDs; one made of the hash still joins what belongs together.
-        return foreign_id(change(value))
+    if name in JOINED:
+        return _joined(change)(value)
     return value if name in NOT_TEXT else change(value)
+
+
+def _joined(change: Change) -> Change:
+    return lambda value: foreign_id(change(value))
 
 
 def _entity(entity: Entity, change: Change) -> Entity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from whodid.event import is_program
@@ -63,6 +64,21 @@ def _program_of(text: str) -> Program | None:
         full_name = f"{project}.{name}" if project else name
         return Program(f"{kind}:{full_name}"[:1000], kind, project, name, parts.get("login"))
     return None
+
+
+def with_login(entry: str, change: Callable[[str], Any] | None) -> str:
+    """An entry of `authVia` in which the login that a program says it acts for is changed; None takes it out."""
+    for pattern, _ in _PROGRAMS:
+        match = pattern.match(entry.strip())
+        if match is not None and match.groupdict().get("login"):
+            start, end = match.span("login")
+            before, after = match.string[:start], match.string[end:]
+            return (
+                before.removesuffix(",") + after
+                if change is None
+                else f"{before}{change(match['login'].strip())}{after}"
+            )
+    return entry
 
 
 def actor(logins: tuple[Any, ...], auth_via: Any) -> Actor:

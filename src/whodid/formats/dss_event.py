@@ -199,6 +199,11 @@ def _scalar(value: Any) -> str | None:
     return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
 
 
+def session_of(told: str) -> str:
+    """The session that a message's `sessionId` means."""
+    return canonical_uuid(told) or foreign_id(told)
+
+
 def _place(key: tuple[Any, ...]) -> bytes:
     node_id, node_name, node_type, routing_key, session, status, outcome, endpoint = key
     session_text = _scalar(session)
@@ -206,7 +211,7 @@ def _place(key: tuple[Any, ...]) -> bytes:
         node=_cut(_scalar(node_id) or _scalar(node_name), 200),
         node_type=_cut(_scalar(node_type), 200),
         routing_key=_cut(_scalar(routing_key), 200),
-        session=(canonical_uuid(session_text) or foreign_id(session_text)) if session_text else None,
+        session=session_of(session_text) if session_text else None,
         status=_cut(_scalar(status) or _scalar(outcome), 200),
         function=_cut(_scalar(endpoint), 1000),
     )

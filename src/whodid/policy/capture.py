@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from whodid.event import Event
+from whodid.formats.dss_words import is_dss_message, rewrite_words
 from whodid.policy.pattern import named
 
 SPAN_MAX: Final = timedelta(days=7)
@@ -24,6 +25,8 @@ _NAMES: Final = (
     "userAgent device_id $device_id"
 )
 IDENTIFYING: Final = frozenset(_NAMES.split())
+_TAKEN_OUT: Final = ("user", "acting_for", "session", "request_id", "routing_key", "via")
+_WORDS_TAKEN_OUT: Final = dict.fromkeys((*_TAKEN_OUT, "orig_address"))
 
 _RAWS: Final = msgspec.json.Decoder(dict[str, Raw])
 
@@ -78,18 +81,23 @@ def mark(event: Event, capture: Capture) -> None:
     event.parameters = Raw(msgspec.json.encode(found))
 
 
-def make_anonymous(event: Event) -> None:
+def make_anonymous(event: Event, format: str = "native") -> None:
     """Take out of an event who it was: user, session and request, and what its texts and parameters say of them.
 
-    Parameters go by their names (`IDENTIFYING`) and by their values; entities that are the user go too.
+    Parameters go by their names (`IDENTIFYING`) and by their values, and in events that came in from DSS wherever its
+    message says who and from where; entities that are the user go too.
     """
     known = {text for text in (event.user, event.acting_for, event.session, event.request_id) if text}
-    event.parameters = Raw(msgspec.json.encode(_unnamed(_RAWS.decode(event.parameters), known)))
+    parameters = _RAWS.decode(event.parameters)
+    if is_dss_message(event.parameters, format):
+        rewrite_words(parameters, _WORDS_TAKEN_OUT)
+    event.parameters = Raw(msgspec.json.encode(_unnamed(parameters, known)))
     event.entities = [each for each in event.entities if not ({each.id, each.name} & known or each.type == "user")]
     if event.description is not None:
         for text in sorted(known, key=len, reverse=True):
             event.description = event.description.replace(text, "…")
-    event.user = event.acting_for = event.session = event.request_id = event.routing_key = event.via = None
+    for name in _TAKEN_OUT:
+        setattr(event, name, None)
 
 
 def _unnamed(parameters: dict[str, Raw], known: set[str]) -> dict[str, Raw]:

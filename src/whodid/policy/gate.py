@@ -84,13 +84,16 @@ class Gate:
         self._limits: Mapping[str, int] = {}
         self._taken: dict[str, int] = {}
 
-    def sift(self, current: Compiled, events: Sequence[Event], user: str | None) -> Sifted | None:
+    def sift(
+        self, current: Compiled, events: Sequence[Event], user: str | None, format: str = "native"
+    ) -> Sifted | None:
         """What is to be kept of the events of a request; None for all of them as they are.
 
-        user  the login that events without one belong to: that of the key.
+        user    the login that events without one belong to: that of the key.
+        format  what the events came in as.
         """
         if current.captures:
-            return self._sift_captured(current, events, user)
+            return self._sift_captured(current, events, user, format)
         plans, everyone = current.plans, current.everyone
         kept: list[Event] = []
         dropped: list[Dropped] = []
@@ -104,14 +107,16 @@ class Gate:
                 if share < 1.0 and _is_left_out(event, share):
                     dropped.append(_dropped(plan, event))
                     continue
-                if plan.hides and _trim(plan, event):
+                if plan.hides and _trim(plan, event, format):
                     changed = True
             kept.append(event)
         if not dropped and not changed:
             return None
         return Sifted(kept, True, dropped)
 
-    def _sift_captured(self, current: Compiled, events: Sequence[Event], user: str | None) -> Sifted | None:
+    def _sift_captured(
+        self, current: Compiled, events: Sequence[Event], user: str | None, format: str
+    ) -> Sifted | None:
         """The same while captures run."""
         kept: list[Event] = []
         anonymous: list[Event] = []
@@ -127,12 +132,12 @@ class Gate:
             if plan is not None and left_out and capture is None:
                 dropped.append(_dropped(plan, event))
                 continue
-            if plan is not None and plan.hides and _trim(plan, event):
+            if plan is not None and plan.hides and _trim(plan, event, format):
                 changed = True
             if capture is not None:
                 captured[capture.id] = captured.get(capture.id, 0) + 1
                 if capture.anonymous:
-                    make_anonymous(event)
+                    make_anonymous(event, format)
                 mark(event, capture)
                 changed = True
             (anonymous if capture is not None and capture.anonymous else kept).append(event)
@@ -216,8 +221,8 @@ def _is_left_out(event: Event, share: float) -> bool:
     return event.topic != PROTECTED_TOPIC and (share <= 0.0 or not sampled(event.id, share))
 
 
-def _trim(plan: Plan, event: Event) -> bool:
-    trimmed = plan.trimmed(event.parameters)
+def _trim(plan: Plan, event: Event, format: str) -> bool:
+    trimmed = plan.trimmed(event.parameters, format)
     if trimmed is None or is_protected(event):
         return False
     event.parameters = trimmed

@@ -6,11 +6,13 @@ import hashlib
 import hmac
 import re
 import zlib
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
+from whodid.formats.dss_words import Change, is_dss_message, names_of, rewrite_words
 from whodid.policy.pattern import is_glob, matches, named, protected
 from whodid.policy.rule import Rule, off_patterns
 
@@ -42,6 +44,7 @@ class Plan:
         # A name that is written with escapes does not look like itself: whatever has a backslash is read.
         names = b"|".join(re.escape(name.encode()) for name in hidden)
         self._suspicious = re.compile(rb'\\|"(?:%b)"' % names)
+        self._repeated = self._changes_of_repeated()
 
     def share(self, kind: str) -> float:
         """The share of the events of a type that is kept: 1 all, 0 none. Topic `authfail` is not looked at here."""
@@ -59,13 +62,16 @@ class Plan:
             return 0.0
         return next((share for pattern, share in self.sampling.items() if matches(pattern, kind)), 1.0)
 
-    def trimmed(self, parameters: Raw) -> Raw | None:
-        """Parameters without what is hidden; None if nothing of them is."""
-        if not self._suspicious.search(parameters):
+    def trimmed(self, parameters: Raw, format: str = "native") -> Raw | None:
+        """Parameters without what is hidden; None if nothing of them is. `format` is what the event came in as."""
+        repeats = bool(self._repeated) and is_dss_message(parameters, format)
+        if not repeats and not self._suspicious.search(parameters):
             return None
         found = _RAWS.decode(parameters)
         hidden = {name for name in found if name in self._left_out or name in self._hashed or name in self._truncated}
-        if not hidden:
+        if repeats:
+            rewrite_words(found, self._repeated, below_top=True)
+        elif not hidden:
             return None
         kept: dict[str, Raw] = {}
         for name, value in found.items():
@@ -76,6 +82,23 @@ class Plan:
             elif name in self._truncated:
                 kept[name] = _cut(value, self._truncated[name])
         return Raw(msgspec.json.encode(kept))
+
+    def _changes_of_repeated(self) -> dict[str, Change | None]:
+        """What becomes of who and from where in the depths of a DSS message, where no parameter's name reaches: what
+        becomes of the parameters that say it at its top."""
+        changes: dict[str, Change | None] = {}
+        for field in ("user", "orig_address"):
+            names = names_of(field)
+            cut = [self._truncated[name] for name in names if name in self._truncated]
+            if not self._left_out.isdisjoint(names):
+                changes[field] = None
+            elif not self._hashed.isdisjoint(names):
+                changes[field] = partial(hashed, key=self._hash_key)
+            elif cut:
+                changes[field] = partial(_cut_text, chars_max=min(cut))
+        if "user" in changes:
+            changes["acting_for"] = changes["user"]
+        return changes
 
 
 def in_order(sampling: dict[str, float]) -> dict[str, float]:
@@ -102,4 +125,8 @@ def _cut(raw: Raw, chars_max: int) -> Raw:
     text = value if isinstance(value, str) else bytes(raw).decode()
     if len(text) <= chars_max or (value is None or isinstance(value, bool | int | float)):
         return raw
-    return Raw(msgspec.json.encode(text[:chars_max] + "…"))
+    return Raw(msgspec.json.encode(_cut_text(text, chars_max)))
+
+
+def _cut_text(text: str, chars_max: int) -> str:
+    return text if len(text) <= chars_max else text[:chars_max] + "…"

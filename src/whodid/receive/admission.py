@@ -57,13 +57,13 @@ class Admission:
         claims = self._claims is not None and self._claims.current
         return _is_bound(caller) or bool(claims) or self._gate.current is not None
 
-    def ready(self, decoded: Decoded, caller: Caller) -> Ready:
-        """What of a request is to be journaled."""
+    def ready(self, decoded: Decoded, caller: Caller, format: str = "native") -> Ready:
+        """What of a request is to be journaled; `format` is what its events came in as."""
         if _is_bound(caller):
             decoded = bind(caller, decoded)
         if self._claims is not None and self._claims.current:
             decoded = self._claims.checked(caller, decoded)
-        ready = self._fresh(decoded, caller)
+        ready = self._fresh(decoded, caller, format)
         if self._counts_nodes and decoded.may_name_nodes and (counted := tally(decoded.events)) is not None:
             if ready.duplicates:
                 kept = set(ready.ids)
@@ -71,25 +71,25 @@ class Admission:
             ready = ready._replace(nodes=counted)
         return ready
 
-    def _fresh(self, decoded: Decoded, caller: Caller) -> Ready:
+    def _fresh(self, decoded: Decoded, caller: Caller, format: str) -> Ready:
         """What is not known already, and what the policy keeps of it."""
         ids = decoded.ids
         is_repeated = self._recent.any(ids)
         if self._gate.current is not None:
-            return self._sifted(self._gate.current, decoded, caller, is_repeated)
+            return self._sifted(self._gate.current, decoded, caller, is_repeated, format)
         if not is_repeated:
             return Ready(decoded.payload, ids, 0, decoded.rejects)
         fresh = [event for event in decoded.events if event.id not in self._recent]
         fresh_ids = [event.id for event in fresh]
         return Ready(msgspec.json.encode(fresh), fresh_ids, len(ids) - len(fresh), decoded.rejects)
 
-    def _sifted(self, current: Compiled, decoded: Decoded, caller: Caller, is_repeated: bool) -> Ready:
+    def _sifted(self, current: Compiled, decoded: Decoded, caller: Caller, is_repeated: bool, format: str) -> Ready:
         """`ready` while there is a policy."""
         events = decoded.events
         if is_repeated:
             events = [event for event in events if event.id not in self._recent]
         duplicates = len(decoded.events) - len(events)
-        sifted = self._gate.sift(current, events, caller.user)
+        sifted = self._gate.sift(current, events, caller.user, format)
         if sifted is None:
             payload = decoded.payload if not duplicates else msgspec.json.encode(events)
             return Ready(payload, [event.id for event in events], duplicates, decoded.rejects)

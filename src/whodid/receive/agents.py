@@ -79,7 +79,7 @@ class AgentDoor:
             handed, decoded = _taken(rest, hello, at)
         else:
             handed, decoded = await asyncio.to_thread(_taken, rest, hello, at)
-        ready = self._ingest.admitted(decoded, caller)
+        ready = self._ingest.admitted(decoded, caller, handed.format)
         del body, rest, decoded
         await self._ingest.keep(ready, caller, scope, at, format=handed.format)
         self._nodes.hear(hello, _address(scope), at, heartbeat=False)

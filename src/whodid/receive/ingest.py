@@ -272,9 +272,9 @@ class Ingest:
             raise
         return body, held_bytes
 
-    def admitted(self, decoded: Decoded, caller: Caller) -> Ready:
-        """What of a request is to be kept, for `keep`."""
-        return self._admission.ready(decoded, caller)
+    def admitted(self, decoded: Decoded, caller: Caller, format: str = "native") -> Ready:
+        """What of a request is to be kept, for `keep`; `format` is what its events came in as."""
+        return self._admission.ready(decoded, caller, format)
 
     async def keep(
         self,

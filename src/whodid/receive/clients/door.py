@@ -128,7 +128,7 @@ class Doors:
             taken = route.read(request)
         else:
             taken = await asyncio.to_thread(route.read, request)
-        ready = self._ingest.admitted(taken.decoded, caller)
+        ready = self._ingest.admitted(taken.decoded, caller, route.client)
         await self._ingest.keep(ready, caller, scope, request.received_at, format=route.client)
         self._count(route, taken)
         outcome = Outcome(len(ready.ids), ready.duplicates, ready.rejects, ready.filtered)
