@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,21 @@ def test_a_file_is_complete_only_in_the_version_that_was_read(checkpoints: Check
     assert checkpoints.completed("audit.log", "100:1") is not None
     assert checkpoints.completed("audit.log", "100:2") is None
     assert checkpoints.completed("other.log", "100:1") is None
+
+
+def test_marks_of_before_formats_were_named_are_of_the_format_that_the_file_told(tmp_path: Path) -> None:
+    path = tmp_path / "files.db"
+    opened = Checkpoints(path)
+    mark = mark_of(DATA, len(DATA))
+    mark.version, mark.complete = "100:1", True
+    opened.save(mark)
+    opened.close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("ALTER TABLE files DROP COLUMN named")
+    opened = Checkpoints(path)
+    assert opened.completed("audit.log", "100:1") is not None
+    assert opened.completed("audit.log", "100:1", "other") is None
+    opened.close()
 
 
 def test_a_broken_checkpoint_file_says_that_it_may_be_deleted(tmp_path: Path) -> None:

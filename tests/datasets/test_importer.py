@@ -40,6 +40,48 @@ def test_a_file_that_was_read_is_not_read_again(sink: KeptSink, checkpoints: Che
     assert sink.sent == 100
 
 
+def outcome(sink: KeptSink, checkpoints: Checkpoints, path: Path, format: str | None = None) -> tuple[str, int, int]:
+    """What became of a file that was imported: its outcome, events and rejections."""
+    (file,) = run(sink, checkpoints, path, format=format).files
+    return file.outcome, file.events, file.rejected
+
+
+@pytest.mark.parametrize("then", [None, "dss-log4j"])
+def test_what_was_read_in_another_format_was_not_read(
+    then: str | None, sink: KeptSink, checkpoints: Checkpoints, logs: Path
+) -> None:
+    path = write_as(logs / "audit.log", dss_lines(range(3)))
+    assert outcome(sink, checkpoints, path, "native") == ("read", 0, 3)
+    assert outcome(sink, checkpoints, path, then) == ("read", 3, 0)
+    for format in ("native", "dss-log4j", None):
+        assert outcome(sink, checkpoints, path, format) == ("skipped", 0, 0)
+    assert sink.numbers == [0, 1, 2]
+
+
+def test_a_file_read_in_two_formats_goes_on_in_each_when_it_has_grown_under_another_name(
+    sink: KeptSink, checkpoints: Checkpoints, logs: Path
+) -> None:
+    path = write_as(logs / "audit.log", dss_lines(range(3)))
+    outcome(sink, checkpoints, path, "native")
+    outcome(sink, checkpoints, path)
+    path.unlink()
+    path = write_as(logs / "audit.log.1", dss_lines(range(5)))
+    assert outcome(sink, checkpoints, path) == ("continued", 2, 0)
+    assert outcome(sink, checkpoints, path, "native") == ("continued", 0, 2)
+    assert outcome(sink, checkpoints, path) == ("skipped", 0, 0)
+    assert sink.numbers == [0, 1, 2, 3, 4]
+
+
+def test_a_file_that_tells_no_format_goes_on_in_the_one_it_was_read_in(
+    sink: KeptSink, checkpoints: Checkpoints, logs: Path
+) -> None:
+    path = write_as(logs / "odd.log", b"no event\n")
+    assert outcome(sink, checkpoints, path, "native") == ("read", 0, 1)
+    assert outcome(sink, checkpoints, path) == ("skipped", 0, 0)
+    path.write_bytes(b"no event\nnone either\n")
+    assert outcome(sink, checkpoints, path) == ("continued", 0, 1)
+
+
 def test_only_the_new_part_of_a_file_that_grew_is_read(sink: KeptSink, checkpoints: Checkpoints, logs: Path) -> None:
     path = logs / "audit.log"
     for upto in (2, 3, 50, 20_000):

@@ -102,9 +102,11 @@ class KeptSink:
         return sorted(found)
 
 
-def run(sink: KeptSink, checkpoints: Checkpoints | None, *paths: Path, again: bool = False) -> Summary:
+def run(
+    sink: KeptSink, checkpoints: Checkpoints | None, *paths: Path, again: bool = False, format: str | None = None
+) -> Summary:
     """Import files into a sink, one after another."""
-    with Importer(sink, checkpoints, again=again) as importer:
+    with Importer(sink, checkpoints, again=again, format=format) as importer:
         for source in sources.find([str(path) for path in paths]).sources:
             importer.read(source)
         return importer.finish()

@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS files (
     format TEXT NOT NULL,
     state BLOB NOT NULL,
     complete INTEGER NOT NULL,
+    named INTEGER NOT NULL DEFAULT 0,
     saved_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
 );
 CREATE INDEX IF NOT EXISTS files_head ON files (head_digest);
@@ -40,14 +41,19 @@ CREATE INDEX IF NOT EXISTS files_name ON files (name);
 CREATE TABLE IF NOT EXISTS own (id TEXT NOT NULL);
 INSERT INTO own SELECT lower(hex(randomblob(16))) WHERE NOT EXISTS (SELECT 1 FROM own);
 """
-_FIELDS: Final = "id, name, version, head_bytes, head_digest, offset_bytes, lines, tail_digest, format, state, complete"
+# Columns that the files of before do not have.
+_ADDED: Final = {"named": "ALTER TABLE files ADD COLUMN named INTEGER NOT NULL DEFAULT 0"}
+_FIELDS: Final = (
+    "id, name, version, head_bytes, head_digest, offset_bytes, lines, tail_digest, format, state, complete, named"
+)
 
 
 class Mark(Struct, kw_only=True):
     """Where one file stands.
 
     `version` tells a file of the same name from its earlier self without opening it (size and time of change);
-    `complete` says that this version was read to its end. Offsets count decompressed bytes.
+    `complete` says that this version was read to its end. Offsets count decompressed bytes. `named` says that the
+    format was not told by the file itself: as another one it is unread.
     """
 
     format: str
@@ -61,6 +67,7 @@ class Mark(Struct, kw_only=True):
     tail_digest: bytes = b""
     state: bytes = b""
     complete: bool = False
+    named: bool = False
 
     def fits(self, stream: BinaryIO) -> Place | None:
         """Pass over what was read of `stream` (at its start); the place then, or None when it is another file."""
@@ -88,6 +95,9 @@ class Checkpoints:
             # A checkpoint lost with the power costs a second reading, nothing else.
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.executescript(_SCHEMA)
+            known = {row[1] for row in self._rows("PRAGMA table_info(files)", ())}
+            for column in _ADDED.keys() - known:
+                self._connection.execute(_ADDED[column])
             self.id: str = self._rows("SELECT id FROM own", ())[0][0]
         except sqlite3.DatabaseError as error:
             raise WhodidError(
@@ -96,9 +106,11 @@ class Checkpoints:
                 "It only says what was imported: delete it, and files are read again without doubling events.",
             ) from error
 
-    def completed(self, name: str, version: str) -> Mark | None:
-        """The mark of a file that has not changed since it was read to its end."""
-        found = self._select("name = ? AND version = ? AND complete", (name, version))
+    def completed(self, name: str, version: str, format: str | None = None) -> Mark | None:
+        """The mark of a file that has not changed since it was read to its end, in a format or in the one it told."""
+        as_what = "format = ?" if format is not None else "NOT named"
+        values = [name, version, *([format] if format is not None else [])]
+        found = self._select(f"name = ? AND version = ? AND complete AND {as_what}", values)
         return found[0] if found else None
 
     def candidates(self, head: bytes) -> Sequence[Mark]:

@@ -129,12 +129,15 @@ class Importer:
         self._sender.close()
 
     def _read(self, source: Source, done: FileDone, final: bool) -> None:
-        if self._was_completed(source):
+        if self._was_completed(source, self._format):
             done.outcome = "skipped"
             return
         opened = Opened(source)
         try:
             if opened.is_blank:
+                return
+            if self._format is None and (told := _told_format(opened)) and self._was_completed(source, told):
+                done.outcome = "skipped"
                 return
             reading = self._begin(source, opened, done)
             done.format = reading.mark.format
@@ -146,10 +149,10 @@ class Importer:
         finally:
             opened.close()
 
-    def _was_completed(self, source: Source) -> bool:
+    def _was_completed(self, source: Source, format: str | None) -> bool:
         if self._checkpoints is None or self._again or not source.version:
             return False
-        return self._checkpoints.completed(source.name, source.version) is not None
+        return self._checkpoints.completed(source.name, source.version, format) is not None
 
     def _begin(self, source: Source, opened: Opened, done: FileDone) -> _Reading:
         """Go to where the file was read to, if it is known; else to its start, with a mark of its own."""
@@ -170,6 +173,7 @@ class Importer:
             name=source.name,
             head_bytes=len(head),
             head_digest=digest(head),
+            named=self._format is not None,
         )
         if self._checkpoints is not None and source.version:
             self._checkpoints.save(mark)
@@ -182,7 +186,11 @@ class Importer:
     def _candidates(self, source: Source, opened: Opened) -> list[Mark]:
         if self._checkpoints is None or not source.version:
             return []
-        return [mark for mark in self._checkpoints.candidates(opened.head) if self._format in (None, mark.format)]
+        marks = self._checkpoints.candidates(opened.head)
+        if self._format is None and any(mark.named for mark in marks):
+            told = _told_format(opened)
+            return [mark for mark in marks if not mark.named or told in (None, mark.format)]
+        return [mark for mark in marks if self._format in (None, mark.format)]
 
     def _pump(self, reading: _Reading, final: bool) -> None:
         began_at = datetime.now(UTC)
@@ -218,6 +226,14 @@ class Importer:
         decoder = formats.decoder(format)
         decoder.restore(state)
         return portions(opened, place, decoder, final=final)
+
+
+def _told_format(opened: Opened) -> str | None:
+    """The format that a file looks like; None if it looks like none."""
+    try:
+        return opened.sniff()
+    except WhodidError:
+        return None
 
 
 def _save(checkpoints: Checkpoints | None, mark: Mark) -> None:
