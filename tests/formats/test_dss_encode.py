@@ -66,6 +66,27 @@ def test_events_from_elsewhere_are_written_in_dss_words() -> None:
 
 
 @pytest.mark.parametrize("name", ["dss-log4j", "dss-event-server"])
+def test_whom_a_webapp_acts_for_is_said_as_dss_says_it(name: str) -> None:
+    told = {"type": "query-start", "user": "api:app", "time": "2026-05-01T10:00:00Z", "via": "webapp:SALES.x1"}
+    (event,) = formats.decoder("native").decode(line(told | {"acting_for": "grace"})).events
+    written = json.loads(formats.encoder(name).encode([event]))
+    message = written.get("message") or written["clientEvent"]
+    assert message["authVia"] == ["ticket:Standard webapp backend: SALES.x1,grace"]
+    again = one(line(written), name)
+    assert (again.user, again.via, again.acting_for) == ("api:app", "webapp:SALES.x1", "grace")
+
+
+@pytest.mark.parametrize(
+    ("via", "acting_for"), [("scenario:SALES.s", "grace"), ("webapp:SALES.x1", None), ("webapp:no project", "grace")]
+)
+def test_a_program_for_which_dss_has_no_such_word_is_named_as_it_is(via: str, acting_for: str | None) -> None:
+    told = {"type": "query-start", "user": "api:app", "time": "2026-05-01T10:00:00Z", "via": via}
+    (event,) = formats.decoder("native").decode(line(told | {"acting_for": acting_for})).events
+    message = json.loads(formats.encoder("dss-log4j").encode([event]))["message"]
+    assert message["authVia"] == [via]
+
+
+@pytest.mark.parametrize("name", ["dss-log4j", "dss-event-server"])
 def test_what_was_read_with_blanks_is_written_without(name: str) -> None:
     told = LOG4J if name == "dss-log4j" else EVENT_SERVER
     spaced = json.dumps(dict(told, extra={"a": [1, 2]}, mdc={"user": "ann"})).encode()

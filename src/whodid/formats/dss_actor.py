@@ -81,6 +81,16 @@ def with_login(entry: str, change: Callable[[str], Any] | None) -> str:
     return entry
 
 
+def auth_via_entry(via: str, acting_for: str | None) -> str:
+    """What `authVia` says of the program `via`; whom it acts for DSS says of a webapp alone."""
+    if acting_for is None or not via.startswith("webapp:"):
+        return via
+    entry = f"ticket:Standard webapp backend: {via.removeprefix('webapp:')},{acting_for}"
+    found = _program_of(entry)
+    says_so = found is not None and (found.via, found.login) == (via, acting_for)
+    return entry if says_so else via
+
+
 def actor(logins: tuple[Any, ...], auth_via: Any) -> Actor:
     """Who acted.
 

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Raw
 
 from whodid.event import Event
+from whodid.formats.dss_actor import auth_via_entry
 from whodid.formats.dss_fields import ENTITY_FIELDS
 
 _FIELDS: Final = msgspec.json.Decoder(dict[str, Raw])
@@ -113,7 +114,7 @@ def _in_their_words(event: Event) -> dict[str, Any]:
         "msgType": event.type,
         "auditTopic": event.topic,
         "authUser": event.user,
-        "authVia": [event.via] if event.via else None,
+        "authVia": [auth_via_entry(event.via, event.acting_for)] if event.via else None,
         "authSource": "USER_FROM_UI" if event.user and event.source == "client" and not event.via else None,
         "dssNodeId": event.node,
         "nodeType": event.node_type,
