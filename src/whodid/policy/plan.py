@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import zlib
@@ -117,7 +116,7 @@ def hashed(value: Any, key: bytes) -> str:
     Text is hashed as UTF-8, other values as compact JSON.
     """
     data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else msgspec.json.encode(value)
-    return HASH_MARK + hmac.new(key, data, hashlib.sha256).hexdigest()[:HASH_DIGITS]
+    return HASH_MARK + hmac.digest(key, data, "sha256").hex()[:HASH_DIGITS]
 
 
 def _cut(raw: Raw, chars_max: int) -> Raw:
