@@ -37,6 +37,7 @@ from whodid.journal.disk import DiskJournal
 from whodid.journal.lock import FolderLock
 from whodid.plugins import JOURNALS, STORES, load
 from whodid.policy.live import Policies
+from whodid.receive.asking import Asking
 from whodid.receive.nodes import NodeBook
 from whodid.receive.presence import Presence
 from whodid.retention.keeper import Keeper
@@ -100,6 +101,7 @@ class Engine:
             quiet_s=config.node_quiet_s,
             on_api=self.extensions.api_node_seen,
         )
+        self.asking = Asking()
         self.presence = Presence(
             directory,
             store,
@@ -110,6 +112,7 @@ class Engine:
             folder=config.data_path,
             name=config.receiver_name,
             silent_s=config.receiver_silent_s,
+            asking=self.asking,
         )
         self.retention = Keeper(store, directory, owner=journal.receiver, record=self.record)
         self.listings = Listings(config.data_path / "listings")

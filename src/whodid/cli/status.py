@@ -94,16 +94,18 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if kept["given_up_events"]:
             line += f"; {kept['given_up_events']:,} events have to be read from the store"
         yield "targets", printable(f"{line}; {kept['last_error']}" if kept["last_error"] else line)
-    for target in told["targets"]:
+    for target in told["targets"] or ():
         yield "target", printable(_target(target))
     if nodes := told.get("nodes"):
         silent = f"; silent: {printable(', '.join(nodes['silent']))}" if nodes["silent"] else ""
         yield "nodes", f"{nodes['nodes']:,}{silent}"
-    receivers = told.get("receivers", ())
+    receivers = told.get("receivers") or ()
     for one in receivers if len(receivers) > 1 else ():
         yield "receiver", printable(_receiver(one, own=journal["receiver"]))
     for problem in told.get("problems", ()):
         yield "problem", printable(problem)
+    if unknown := told.get("unknown"):
+        yield "unknown", printable(f"{', '.join(unknown)} did not answer")
     for gap in told.get("missing", ()):
         yield "missing", printable(f"{gap['message']} Found {_time(gap['found_at'])} UTC.")
     if told.get("missing"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,14 +25,8 @@ from whodid.event import Entity, Event, new_id
 
 VERSION: Final = 1
 BUSY_TIMEOUT_MS: Final = 10_000
-CONNECT_TIMEOUT_S: Final = 10
-# As the store does: a server whose machine is gone without a word is noticed in half a minute.
-NOTICED: Final[dict[str, Any]] = {
-    "keepalives_idle": 15,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-}
+# A database that says nothing for so long while it is asked does not answer.
+SILENT_S: Final = 30.0
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 Dialect = Literal["sqlite", "postgresql"]
@@ -129,7 +123,7 @@ def open_engine(url: str) -> Engine:
     else:
         raise WhodidError("invalid", f"A directory cannot be kept in {kind!r}.", "Use sqlite:///PATH or postgresql://…")
     try:
-        with _told(engine), engine.execution_options(writes=True).begin() as connection:
+        with _told(engine), engine.execution_options(writes=True).begin() as connection, _unhurried(connection):
             _prepare(connection)
     except BaseException:
         engine.dispose()
@@ -161,16 +155,27 @@ def _sqlite(path: Path) -> Engine:
 
 
 def _postgresql(url: str) -> Engine:
-    import psycopg
+    from whodid import postgresql
 
-    def connect() -> psycopg.Connection[Any]:
-        return psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S, **NOTICED)
+    def connect() -> postgresql.Connection:
+        connection = postgresql.connect(url)
+        connection.silent_s = SILENT_S
+        return connection
 
     # psycopg reads the URL itself, so that it means exactly what it means to the store.
     engine = create_engine("postgresql+psycopg://", creator=connect, pool_pre_ping=True)
     # Many rows in one statement, also where nothing is returned.
     engine.dialect.use_insertmanyvalues_wo_returning = True
     return engine
+
+
+def _unhurried(connection: Connection) -> AbstractContextManager[None]:
+    """Within, what is made takes as long as it takes."""
+    held: Any = connection.connection.driver_connection
+    unbounded: AbstractContextManager[None] = (
+        held.within(None) if connection.dialect.name == "postgresql" else nullcontext()
+    )
+    return unbounded
 
 
 def _prepare(connection: Connection) -> None:

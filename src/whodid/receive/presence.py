@@ -22,7 +22,8 @@ from whodid.directory.receivers import BY_ITSELF, STOPPED, Receiver, Sign
 from whodid.errors import WhodidError
 from whodid.journal.base import KeptBatches
 from whodid.reading.dialect import dialect_of
-from whodid.receive.readiness import problems, receiving_problems
+from whodid.receive.asking import Asking
+from whodid.receive.readiness import problems, questions, receiving_problems
 from whodid.stores.base import Store
 
 # Nobody else reads the row of a server that has its directory for itself.
@@ -56,6 +57,8 @@ class Presence:
         What it is called; empty: as its machine.
     silent_s
         After how long without a sign of life others are told of as silent; 0: never.
+    asking
+        Asks store and directory whether they are there, without waiting for them.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Presence:
         folder: Path,
         name: str = "",
         silent_s: float = 30.0,
+        asking: Asking | None = None,
     ):
         self.receiver = journal.receiver
         self.stopping = False
@@ -84,6 +88,7 @@ class Presence:
         self._host = socket.gethostname()
         self._name = name or self._host
         self._silent_s = silent_s
+        self._asking = asking or Asking()
         self._address = ""
         self._started_at = datetime.now(UTC)
         self._reachable = True
@@ -120,7 +125,9 @@ class Presence:
         wrong = (
             list(receiving_problems(journal, stopping=True))
             if state == STOPPED
-            else problems(journal, writer, self._store, self._directory, stopping=self.stopping)
+            else problems(
+                journal, writer, self._asking.ask(questions(self._store, self._directory)), stopping=self.stopping
+            )
         )
         standing = _standing(journal, writer, msgspec.to_builtins(self._targets.status()))
         self._directory.note_receiver(

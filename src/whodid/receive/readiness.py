@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import select
@@ -25,14 +26,20 @@ class Problem(NamedTuple):
     text: str
 
 
+def questions(store: Store, directory: Directory) -> dict[str, Callable[[], object]]:
+    """What has to be asked of those that may be away; `problems` takes the answers."""
+    return {"store": partial(_ask_store, store), "directory": partial(_ask_directory, directory)}
+
+
 def problems(
-    journal: Mapping[str, Any], writer: Mapping[str, Any], store: Store, directory: Directory, *, stopping: bool
+    journal: Mapping[str, Any], writer: Mapping[str, Any], answers: Mapping[str, object], *, stopping: bool
 ) -> list[Problem]:
-    """What keeps a server from being ready. Blocks for as long as `STORE_ANSWERS_MS`.
+    """What keeps a server from being ready.
 
     journal, writer  their status, as plain values.
+    answers          those to `questions`; a `WhodidError` from whoever is away.
     """
-    return [*receiving_problems(journal, stopping=stopping), *_answering_problems(writer, store, directory)]
+    return [*receiving_problems(journal, stopping=stopping), *_answering_problems(writer, answers)]
 
 
 def receiving_problems(journal: Mapping[str, Any], *, stopping: bool) -> Iterator[Problem]:
@@ -51,15 +58,18 @@ def receiving_problems(journal: Mapping[str, Any], *, stopping: bool) -> Iterato
         yield Problem("receiving", f"The journal is full: {journal['backlog_bytes']:,} bytes wait for the store.")
 
 
-def _answering_problems(writer: Mapping[str, Any], store: Store, directory: Directory) -> Iterator[Problem]:
+def _answering_problems(writer: Mapping[str, Any], answers: Mapping[str, object]) -> Iterator[Problem]:
     if (writer.get("lag_seconds") or 0) > LAG_SECONDS_MAX:
         yield Problem("answering", f"The store is more than {LAG_SECONDS_MAX:.0f} s behind.")
-    try:
-        store.query("SELECT 1 AS one", timeout_ms=STORE_ANSWERS_MS, trusted=True)
-    except WhodidError as error:
-        yield Problem("answering", f"The store does not answer: {error.message}")
-    try:
-        with directory.reading() as connection:
-            connection.execute(select(tables.directory_state.c.epoch)).scalar_one()
-    except WhodidError as error:
-        yield Problem("answering", f"The directory does not answer: {error.message}")
+    for part in ("store", "directory"):
+        if isinstance(away := answers[part], WhodidError):
+            yield Problem("answering", f"The {part} does not answer: {away.message}")
+
+
+def _ask_store(store: Store) -> None:
+    store.query("SELECT 1 AS one", timeout_ms=STORE_ANSWERS_MS, trusted=True)
+
+
+def _ask_directory(directory: Directory) -> None:
+    with directory.reading() as connection:
+        connection.execute(select(tables.directory_state.c.epoch)).scalar_one()

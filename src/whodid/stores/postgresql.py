@@ -18,10 +18,11 @@ from psycopg import errors
 from whodid.errors import WhodidError
 from whodid.journal import crash
 from whodid.journal.base import Batch, behind
+from whodid.postgresql import Connection
 from whodid.stores import guard, postgresql_forget, postgresql_query
 from whodid.stores import postgresql_schema as schema
 from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
-from whodid.stores.postgresql_connect import Connection, Connections, break_off, connect, told
+from whodid.stores.postgresql_connect import Connections, break_off, connect, told
 from whodid.stores.postgresql_types import EventTypes
 from whodid.stores.postgresql_write import Write
 
@@ -35,6 +36,11 @@ TURN_TIMEOUT_MS: Final = 60_000
 # Whoever has the turn and says nothing for so long, or needs so long for one statement, hangs: the others go on.
 SILENT_TIMEOUT_MS: Final = 60_000
 STATEMENT_TIMEOUT_MS: Final = 300_000
+
+# A server that says nothing for so long stands still, whether it is asked or written to: there the bound of a
+# statement and of a turn have passed without its word.
+ASKED_SILENT_S: Final = 60.0
+WRITING_SILENT_S: Final = STATEMENT_TIMEOUT_MS / 1_000 + 30.0
 
 # A write that goes on for longer while the store is closed is broken off.
 BREAK_OFF_S: Final = 1.0
@@ -88,12 +94,12 @@ class PostgreSQLStore:
 
     def position(self, receiver: str) -> int:
         """See `Store.position`."""
-        with told("reading the position"), self._readers.one() as connection:
+        with told("reading the position"), self._reader() as connection:
             return _position(connection, receiver)
 
     def positions(self) -> dict[str, int]:
         """See `Store.positions`."""
-        with told("reading the positions"), self._readers.one() as connection:
+        with told("reading the positions"), self._reader() as connection:
             rows = connection.execute("SELECT receiver, number FROM whodid.journal_position").fetchall()
             return {receiver: int(number) for receiver, number in rows}
 
@@ -144,7 +150,7 @@ class PostgreSQLStore:
 
     def stats(self) -> StoreStats:
         """See `Store.stats`."""
-        with told("reading the statistics"), self._readers.one() as connection:
+        with told("reading the statistics"), self._reader() as connection:
             row = connection.execute(_STATS).fetchone()
             assert row is not None
             return StoreStats(
@@ -168,6 +174,11 @@ class PostgreSQLStore:
         finally:
             self._writing.release()
         self._readers.close()
+
+    @contextmanager
+    def _reader(self) -> Iterator[Connection]:
+        with self._readers.one() as connection, connection.within(ASKED_SILENT_S):
+            yield connection
 
     def _write(self, batches: Sequence[Batch]) -> Written:
         receiver = batches[0].receiver
@@ -237,6 +248,7 @@ class PostgreSQLStore:
             self._drop_writer()
         if self._writer is None:
             self._writer = connect(self._url)
+            self._writer.silent_s = WRITING_SILENT_S
         return self._writer
 
     def _drop_writer(self) -> None:

@@ -6,26 +6,18 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from psycopg import errors
 
+from whodid import postgresql
 from whodid.errors import WhodidError
+from whodid.postgresql import Connection
 from whodid.stores.pool import Pool
 
-Connection = psycopg.Connection[tuple[Any, ...]]
-
-CONNECT_TIMEOUT_S: Final = 10
-
-# A server whose machine is gone without a word is noticed in half a minute; the system alone would wait for a quarter
-# of an hour, and with it everything that is asked meanwhile.
-NOTICED: Final[dict[str, Any]] = {
-    "keepalives_idle": 15,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-}
+# A connection that was idle and says nothing for so long is thrown away.
+IDLE_ANSWERS_S: Final = 3.0
 
 # `jit` costs more than it brings on queries of seconds; lz4 is not built into every server.
 # A machine that is gone without a word is noticed in half a minute, so that its turn to write is over.
@@ -47,10 +39,11 @@ _FORBIDDEN: Final = (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction
 def connect(url: str) -> Connection:
     """A connection in autocommit mode, in UTC. Raises WhodidError("unavailable") when there is no answer."""
     with told("connecting"):
-        connection = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, **NOTICED)
-        for statement in _AT_START:
-            with suppress(errors.InvalidParameterValue, errors.UndefinedObject):
-                connection.execute(statement)
+        connection = postgresql.connect(url, autocommit=True)
+        with connection.within(postgresql.CONNECT_TIMEOUT_S):
+            for statement in _AT_START:
+                with suppress(errors.InvalidParameterValue, errors.UndefinedObject):
+                    connection.execute(statement)
         return connection
 
 
@@ -81,7 +74,8 @@ class Connections(Pool[Connection]):
 
     def _still_answers(self, held: Connection) -> bool:
         try:
-            held.execute("SELECT")
+            with held.within(IDLE_ANSWERS_S):
+                held.execute("SELECT")
         except psycopg.Error:
             return False
         return True

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from whodid.postgresql import Connection
 from whodid.stores.base import Forgotten, whole_hour
-from whodid.stores.postgresql_connect import Connection
 
 # A day at once, or the hours of a day that has more events than this.
 EVENTS_AT_ONCE: Final = 50_000

@@ -17,8 +17,8 @@ from uuid import UUID
 from psycopg import sql
 
 from whodid.errors import WhodidError
+from whodid.postgresql import Connection
 from whodid.stores.params import Params, put_in
-from whodid.stores.postgresql_connect import Connection
 
 # What is text, comment or name, and after it what may be replaced.
 _TOKEN: Final = re.compile(

@@ -14,8 +14,8 @@ from psycopg import errors
 from psycopg.types.string import TextLoader
 
 from whodid.errors import WhodidError
+from whodid.postgresql import Connection
 from whodid.stores.base import Result
-from whodid.stores.postgresql_connect import Connection
 from whodid.stores.postgresql_params import bound
 from whodid.stores.postgresql_schema import READER_ROLE
 from whodid.stores.stopping import cancelled_by_stop, is_stopped, stopped
@@ -24,6 +24,8 @@ ANSWER_BYTES_MAX: Final = 512 * 1024 * 1024
 WORK_MEMORY: Final = "64MB"
 TEMPORARY_FILES: Final = "4GB"
 LOCK_TIMEOUT_MS: Final = 10_000
+# A server that has not said a word so long after it should have stopped the statement stands still.
+SILENT_S: Final = 5.0
 
 # Rows that travel at once, where libpq can do that (from version 17).
 _CHUNK_ROWS: Final = 500
@@ -68,7 +70,11 @@ def run(
     """
     statement = bound(connection, text, params).strip().rstrip(";")
     try:
-        with _read_only(connection, timeout_ms, as_reader, alone), cancelled_by_stop(connection.cancel_safe):
+        with (
+            connection.within(timeout_ms / 1_000 + SILENT_S),
+            _read_only(connection, timeout_ms, as_reader, alone),
+            cancelled_by_stop(connection.cancel_safe),
+        ):
             # A subquery, so that nothing but a SELECT fits, and with parallel plans, which a cursor would not get.
             return _answer(connection, f"SELECT * FROM (\n{statement}\n) AS answer LIMIT {limit + 1}", limit)  # noqa: S608
     except errors.QueryCanceled as problem:

@@ -11,9 +11,9 @@ from typing import Any, Final, LiteralString
 import psycopg
 from psycopg import errors, sql
 
+from whodid.postgresql import Connection
 from whodid.stores import migrate
 from whodid.stores.guard_names import RELATIONS
-from whodid.stores.postgresql_connect import Connection
 
 # Keys of advisory locks: one for changes of the schema, one for everything that decides which ids are new.
 SCHEMA_LOCK: Final = 7_406_001

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from whodid.event import FOREIGN_IDS, Event
-from whodid.stores.postgresql_connect import Connection
+from whodid.postgresql import Connection
 from whodid.stores.postgresql_rows import plain_text, reference_names, uuid_text
 
 # A sender that uses ids as names of parameters must not fill the table: beyond this the names of a type are not

@@ -16,8 +16,8 @@ import psycopg
 
 from whodid.event import Event, Rejection
 from whodid.journal.base import Batch, Frame
+from whodid.postgresql import Connection
 from whodid.stores.base import Written
-from whodid.stores.postgresql_connect import Connection
 from whodid.stores.postgresql_mentions import Collector
 from whodid.stores.postgresql_rows import COPY, frame_text, is_too_large, line, mended, plain_text
 from whodid.stores.postgresql_schema import Partitions, stored_ids

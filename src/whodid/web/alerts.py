@@ -188,16 +188,14 @@ _COUNTERS: Final = (
 )
 
 
-def beside_metrics(beside: Beside) -> list[str]:
-    """Lines for Prometheus: schedules and alerts of this server since its start, and what is firing: that not while
-    the directory's database, which knows it, does not answer."""
+def beside_metrics(beside: Beside, firing: dict[str, int] | None) -> list[str]:
+    """Lines for Prometheus: schedules and alerts of this server since its start, and what is firing, by severity; that
+    not while the directory's database, which knows it, does not answer."""
     lines = []
     for name, label, help_text, (part, keys) in _COUNTERS:
         lines += [f"# HELP {name} {help_text}", f"# TYPE {name} counter"]
         lines += [f'{name}{{{label}="{key}"}} {getattr(beside, part).counts[key]}' for key in keys]
-    try:
-        firing = beside.alerts.firings.counts()
-    except WhodidError:
+    if firing is None:
         return lines
     lines += ["# HELP whodid_alerts_firing What is firing.", "# TYPE whodid_alerts_firing gauge"]
     return lines + [f'whodid_alerts_firing{{severity="{one}"}} {firing.get(one, 0)}' for one in SEVERITIES]

@@ -9,7 +9,6 @@ import msgspec
 from litestar import Response
 
 from whodid.directory.nodes import Node
-from whodid.errors import WhodidError
 from whodid.web.answers import json_answer
 from whodid.web.requests import Req, caller_of, name_of, one, query_of, segments, services_of
 from whodid.web.services import Services
@@ -59,11 +58,8 @@ def shown(node: Node) -> dict[str, Any]:
 
 
 def nodes_standing(services: Services) -> list[dict[str, Any]]:
-    """All nodes but the retired ones; none while the directory's database does not answer."""
-    try:
-        return [shown(node) for node in services.directory.nodes()]
-    except WhodidError:
-        return []
+    """All nodes but the retired ones. Blocks; raises as the directory does."""
+    return [shown(node) for node in services.directory.nodes()]
 
 
 def summed(nodes: list[dict[str, Any]]) -> dict[str, Any]:

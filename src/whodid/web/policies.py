@@ -288,12 +288,9 @@ def tried(services: Services, test: RuleTest) -> dict[str, Any]:
     return told
 
 
-def standing(policies: Policies) -> dict[str, Any] | None:
-    """Rules and what they filtered, in short; None while the directory does not answer. Blocks."""
-    try:
-        told_of = overview_of(policies)
-    except WhodidError:
-        return None
+def standing(policies: Policies) -> dict[str, Any]:
+    """Rules and what they filtered, in short. Blocks; raises as the directory does."""
+    told_of = overview_of(policies)
     by_rule = [
         {"rule": rule["name"], "events": rule["filtered"]["events"], "bytes": rule["filtered"]["bytes"]}
         for rule in told_of["rules"]

@@ -9,7 +9,6 @@ import msgspec
 from litestar import Response
 
 from whodid.directory.receivers import Receiver
-from whodid.errors import WhodidError
 from whodid.web.answers import json_answer
 from whodid.web.requests import Req, caller_of, name_of, one, query_of, segments, services_of
 from whodid.web.services import Services
@@ -63,11 +62,8 @@ def shown(receiver: Receiver) -> dict[str, Any]:
 
 
 def receivers_standing(services: Services) -> list[dict[str, Any]]:
-    """All receivers but the retired ones; none while the directory's database does not answer."""
-    try:
-        return [shown(receiver) for receiver in services.directory.receivers()]
-    except WhodidError:
-        return []
+    """All receivers but the retired ones. Blocks; raises as the directory does."""
+    return [shown(receiver) for receiver in services.directory.receivers()]
 
 
 def problems_of_receivers(receivers: Iterable[dict[str, Any]], own: str) -> list[str]:

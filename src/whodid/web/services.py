@@ -23,6 +23,7 @@ from whodid.event import Event
 from whodid.policy.live import Policies
 from whodid.reading.together import Together
 from whodid.receive.access import Access
+from whodid.receive.asking import Asking
 from whodid.receive.presence import Presence
 from whodid.retention.keeper import Keeper
 from whodid.stores.base import Store
@@ -48,6 +49,7 @@ class Services:
     record   makes an event of whodid's own durable; it blocks.
     counted  what foreign clients sent that is counted instead of stored, by client and kind.
     provider the identity provider, once somebody signed in there.
+    asking   asks the parts how they stand, with one bound for all of them.
     together the store, for the tiles of pages: those asked within a moment share what they are made of.
     closing  the server is about to stop: what answers without end has to end.
     """
@@ -68,6 +70,7 @@ class Services:
     beside: Beside
     extensions: Extensions
     presence: Presence
+    asking: Asking = field(default_factory=Asking)
     counted: Callable[[], Mapping[tuple[str, str], int]] = dict
     closing: bool = False
     provider: Any = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +14,7 @@ from whodid.errors import WhodidError
 from whodid.reading import read
 from whodid.reading.output import rows
 from whodid.receive import readiness
+from whodid.receive.asking import Answers
 from whodid.web.alerts import beside_metrics
 from whodid.web.answers import json_answer
 from whodid.web.nodes import node_metrics, nodes_standing, summed
@@ -91,47 +93,71 @@ TARGET_METRICS: Final[tuple[tuple[str, str, str, str], ...]] = (
 )
 
 
-def parts_of(services: Services) -> dict[str, Any]:
-    """Journal and writer as plain values; nothing here waits for the store."""
-    return {
-        "policy": standing(services.policies),
-        "journal": msgspec.to_builtins(services.journal.status(), enc_hook=str),
-        "writer": msgspec.to_builtins(services.writer.status()),
-        "dispatch": msgspec.to_builtins(services.dispatch.dispatcher.keeping()),
-        "targets": msgspec.to_builtins(services.dispatch.dispatcher.status()),
-        "nodes": nodes_standing(services),
-        "receivers": receivers_standing(services),
-    }
+async def parts_of(services: Services, **more: Callable[[], object]) -> Answers:
+    """How the parts stand, as plain values, and what `more` is asked besides; a `WhodidError` from whoever is away.
+
+    Raises
+    ------
+    WhodidError("unavailable")
+        Not even this server's own journal answers.
+    """
+    parts = await services.asking.asked(
+        {
+            "policy": partial(standing, services.policies),
+            "journal": partial(_journal, services),
+            "writer": lambda: msgspec.to_builtins(services.writer.status()),
+            "dispatch": lambda: msgspec.to_builtins(services.dispatch.dispatcher.keeping()),
+            "targets": lambda: msgspec.to_builtins(services.dispatch.dispatcher.status()),
+            "nodes": partial(nodes_standing, services),
+            "receivers": partial(receivers_standing, services),
+            **readiness.questions(services.store, services.directory),
+            **more,
+        }
+    )
+    for own in ("journal", "writer", "dispatch"):
+        refuse_away(own, parts[own])
+    return parts
+
+
+def refuse_away(part: str, answer: object) -> None:
+    """Raises WhodidError("unavailable") when a part of this server itself did not answer."""
+    if isinstance(answer, WhodidError):
+        raise WhodidError("unavailable", f"The {part} does not answer: {answer.message}", retry_after_s=5)
+
+
+def known(answer: Any, otherwise: Any = None) -> Any:
+    """What a part said; `otherwise` when it is away."""
+    return otherwise if isinstance(answer, WhodidError) else answer
+
+
+def _journal(services: Services) -> Any:
+    return msgspec.to_builtins(services.journal.status(), enc_hook=str)
 
 
 async def status(request: Req) -> Response[bytes]:
-    """Journal, store, lag, rejects, disk: how it stands."""
+    """Journal, store, lag, rejects, disk: how it stands. What does not answer is named in `unknown`."""
     query_of(request, [])
     services = services_of(request)
-    parts = await services.call(parts_of, services)
-    problems = await problems_of(services, parts)
-    try:
-        store: Any = msgspec.to_builtins(await services.call(services.store.stats))
-        missing = rows((await services.call(read.missing, services.store)).table)
-        reason = None
-    except WhodidError as error:
-        store, missing, reason = None, [], error.message
+    parts = await parts_of(services, events=services.store.stats, missing=partial(read.missing, services.store))
+    problems = problems_of(services, parts)
+    events, missing, nodes = known(parts["events"]), known(parts["missing"]), known(parts["nodes"])
     return json_answer(
         {
             "version": __version__,
             "store": services.store.kind,
             "ready": not problems,
             "problems": problems,
-            "policy": parts["policy"],
+            "unknown": sorted(name for name, answer in parts.items() if isinstance(answer, WhodidError)),
+            "policy": known(parts["policy"]),
             "journal": parts["journal"],
             "writer": parts["writer"],
             "dispatch": parts["dispatch"],
-            "targets": parts["targets"],
-            "nodes": summed(parts["nodes"]),
-            "receivers": parts["receivers"],
-            "events": store,
-            "store_error": reason,
-            "missing": missing,
+            "targets": known(parts["targets"]),
+            "nodes": None if nodes is None else summed(nodes),
+            "receivers": known(parts["receivers"]),
+            "events": msgspec.to_builtins(events),
+            "store_error": parts["events"].message if events is None else None,
+            "missing": [] if missing is None else rows(missing.table),
         }
     )
 
@@ -158,11 +184,12 @@ async def readyz(request: Req) -> Response[bytes]:
         raise WhodidError("invalid", f"There is no readiness for {wanted[:100]!r}.", "Ask for=receiving, or for all.")
     services = services_of(request)
     if wanted == "receiving":
-        journal = msgspec.to_builtins(await services.call(services.journal.status))
+        journal = (await services.asking.asked({"journal": partial(_journal, services)}))["journal"]
+        refuse_away("journal", journal)
         found = readiness.receiving_problems(journal, stopping=services.presence.stopping)
         problems = [problem.text for problem in found]
     else:
-        problems = await problems_of(services, await services.call(parts_of, services))
+        problems = problems_of(services, await parts_of(services))
     if problems:
         raise WhodidError("unavailable", " ".join(problems), "See whodid status.", retry_after_s=5)
     return json_answer({"status": "ready"})
@@ -171,7 +198,7 @@ async def readyz(request: Req) -> Response[bytes]:
 async def metrics(request: Req) -> Response[bytes]:
     """Numbers for Prometheus."""
     services = services_of(request)
-    parts = await services.call(parts_of, services)
+    parts = await parts_of(services, alerts=services.beside.alerts.firings.counts)
     lines = []
     for name, kind, (part, field), help_text in METRICS:
         value = parts[part].get(field)
@@ -179,16 +206,16 @@ async def metrics(request: Req) -> Response[bytes]:
         if value is not None:
             lines += [f"# HELP {name} {help_text}", f"# TYPE {name} {kind}", f"{name} {value}"]
     lines += _partition_lines(parts["journal"].get("partitions", ()))
-    lines += _target_lines(parts["targets"])
-    lines += node_metrics(parts["nodes"])
-    lines += receiver_metrics(parts["receivers"])
+    lines += _target_lines(known(parts["targets"], []))
+    lines += node_metrics(known(parts["nodes"], []))
+    lines += receiver_metrics(known(parts["receivers"], []))
     if counted := services.counted():
         name = "whodid_client_items_total"
         lines += [f"# HELP {name} What clients sent that is counted and not stored.", f"# TYPE {name} counter"]
         lines += [f'{name}{{client="{client}",kind="{kind}"}} {n}' for (client, kind), n in sorted(counted.items())]
-    lines += await services.call(beside_metrics, services.beside)
-    lines += policy_metrics(parts["policy"])
-    ready = int(not await problems_of(services, parts))
+    lines += beside_metrics(services.beside, known(parts["alerts"]))
+    lines += policy_metrics(known(parts["policy"]))
+    ready = int(not problems_of(services, parts))
     lines += ["# HELP whodid_ready Whether events can be taken, stored and found.", "# TYPE whodid_ready gauge"]
     lines += [f"whodid_ready {ready}", ""]
     return Response("\n".join(lines).encode(), media_type="text/plain; version=0.0.4")
@@ -214,14 +241,7 @@ def _target_lines(targets: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-async def problems_of(services: Services, parts: dict[str, Any]) -> list[str]:
+def problems_of(services: Services, parts: Answers) -> list[str]:
     """What keeps this server from being ready; `parts` as `parts_of` gives them."""
-    found = await services.call(
-        readiness.problems,
-        parts["journal"],
-        parts["writer"],
-        services.store,
-        services.directory,
-        stopping=services.presence.stopping,
-    )
+    found = readiness.problems(parts["journal"], parts["writer"], parts, stopping=services.presence.stopping)
     return [problem.text for problem in found]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 from litestar import Response
 
 from whodid import __version__
-from whodid.errors import WhodidError
 from whodid.reading import read
 from whodid.reading.output import rows as rows_of
-from whodid.stores.base import StoreStats
+from whodid.receive.asking import Answers
+from whodid.stores.base import Result, StoreStats
 from whodid.web import replaying, words
 from whodid.web.pages import frame
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
@@ -21,7 +22,7 @@ from whodid.web.pages.settings.common import asked, by, many, moment_item, segme
 from whodid.web.receivers import problems_of_receivers
 from whodid.web.requests import Req, services_of
 from whodid.web.services import Services
-from whodid.web.status import parts_of, problems_of
+from whodid.web.status import known, parts_of, problems_of
 
 HERE: Final = "/settings/status"
 LAG_S_NOTED: Final = 30.0
@@ -35,18 +36,26 @@ async def status(request: Req) -> Response[bytes]:
     """How the server stands."""
     asked(request)
     services, zone = services_of(request), frame.zone(request)
-    parts = await services.call(parts_of, services)
-    stats, reason = await _stats(services)
-    wrong = [*await problems_of(services, parts), *_wrong(parts, stats, reason), *await _missing(services, zone)]
-    wrong += problems_of_receivers(parts["receivers"], services.presence.receiver)
+    store = services.store
+    parts = await parts_of(
+        services,
+        events=store.stats,
+        missing=partial(read.missing, store),
+        rejects=partial(read.rejects, store, limit=REJECTS_SHOWN),
+    )
+    stats: StoreStats | None = known(parts["events"])
+    receivers = known(parts["receivers"], [])
+    wrong = [*problems_of(services, parts), *_unheard(parts), *_wrong(parts), *_missing(known(parts["missing"]), zone)]
+    wrong += problems_of_receivers(receivers, services.presence.receiver)
     if wrong:
         head = Text(list(dict.fromkeys(wrong)), "What is wrong", "bad")
     else:
         head = Text(["Everything that is sent is taken, stored and can be found."], "All is well", "good")
-    nodes = _nodes(request, parts["nodes"])
-    blocks: list[Block] = [head, _taking(parts), _storing(services, parts, stats, zone), _targets(parts["targets"])]
-    blocks += [_receivers(parts["receivers"])] if len(parts["receivers"]) > 1 else []
-    blocks += [nodes, *await _rejects(request)]
+    blocks: list[Block] = [head, _taking(parts), _storing(services, parts, stats, zone)]
+    blocks += [] if known(parts["targets"]) is None else [_targets(parts["targets"])]
+    blocks += [_receivers(receivers)] if len(receivers) > 1 else []
+    blocks += [] if known(parts["nodes"]) is None else [_nodes(request, parts["nodes"])]
+    blocks += _rejects(request, known(parts["rejects"]))
     buttons = [
         Button("Read again", HERE),
         Button("What came in", "/nodes"),
@@ -73,31 +82,27 @@ async def replay_rejects(request: Req) -> Response[bytes]:
     )
 
 
-async def _stats(services: Services) -> tuple[StoreStats | None, str]:
-    try:
-        return await services.call(services.store.stats), ""
-    except WhodidError as error:
-        return None, error.message
-
-
-async def _missing(services: Services, zone: str) -> list[str]:
+def _missing(answer: Result | None, zone: str) -> list[str]:
     """What the store was found to lack lately."""
-    try:
-        found = rows_of((await services.call(read.missing, services.store)).table)
-    except WhodidError:
-        return []
     return [
         f"{gap['message']} Found {words.moment(datetime.fromisoformat(gap['found_at']), zone)}."
         " Import what that store or a target has, or put that store back."
-        for gap in found
+        for gap in (rows_of(answer.table) if answer is not None else ())
     ]
 
 
-def _wrong(parts: Mapping[str, Any], stats: StoreStats | None, reason: str) -> Iterator[str]:
+def _unheard(parts: Answers) -> Iterator[str]:
+    """What this page cannot show now."""
+    shown = {"policy": "the policy", "nodes": "nodes", "receivers": "receivers", "targets": "targets"}
+    if unheard := [name for part, name in shown.items() if known(parts[part]) is None]:
+        yield f"Not known at the moment: {', '.join(unheard)}."
+
+
+def _wrong(parts: Answers) -> Iterator[str]:
     """What somebody should look at, in plain words."""
     journal, writer = parts["journal"], parts["writer"]
-    if stats is None:
-        yield f"The store does not answer: {reason} What arrives waits in the journal meanwhile."
+    if known(parts["events"]) is None:
+        yield f"The store does not answer: {parts['events'].message} What arrives waits in the journal meanwhile."
     if writer["last_error"]:
         yield f"The store refuses what is written: {writer['last_error']} It is tried again."
     elif writer["lag_seconds"] > LAG_S_NOTED:
@@ -120,7 +125,7 @@ def _wrong(parts: Mapping[str, Any], stats: StoreStats | None, reason: str) -> I
     if journal.get("lost"):
         yield f"{many(journal['lost'], 'record')} of the topic were deleted before they were stored: they are lost."
     yield from journal.get("warnings", ())
-    for target in parts["targets"]:
+    for target in known(parts["targets"], []):
         if target["reason"]:
             yield f"The target {target['name']} is paused: {target['reason']}"
         elif target["state"] in ("backing-off", "hung", "stopped"):
@@ -129,7 +134,7 @@ def _wrong(parts: Mapping[str, Any], stats: StoreStats | None, reason: str) -> I
         if target["dead_letters"]:
             letters = many(target["dead_letters"], "event")
             yield f"The target {target['name']} refused {letters} for good: see its dead letters."
-    for node in parts["nodes"]:
+    for node in known(parts["nodes"], []):
         if node["state"] == "silent":
             yield f"The node {node['node']} is silent for {words.duration(node['last_seen_s_ago'] * 1_000)}."
         if node["clock_off"]:
@@ -236,11 +241,8 @@ def _short(raw: str) -> str:
     return raw if len(raw) <= RAW_MAX else f"{raw[: RAW_MAX - 1]}…"
 
 
-async def _rejects(request: Req) -> list[Block]:
-    services = services_of(request)
-    try:
-        answer = await services.call(read.rejects, services.store, limit=REJECTS_SHOWN)
-    except WhodidError:
+def _rejects(request: Req, answer: Result | None) -> list[Block]:
+    if answer is None:
         return []
     found = rows_of(answer.table)
     rows = [

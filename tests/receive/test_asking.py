@@ -1,0 +1,123 @@
+"""Asking parts that may hang: what is known comes, what is not is said, and no threads pile up."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from whodid.errors import WhodidError
+from whodid.receive.asking import Answers, Asking, Questions
+
+Ask = Callable[[Asking, Questions], Answers]
+
+
+def by_waiting(asking: Asking, questions: Questions) -> Answers:
+    return asking.ask(questions)
+
+
+def without_blocking(asking: Asking, questions: Questions) -> Answers:
+    return asyncio.run(asking.asked(questions))
+
+
+@pytest.fixture(params=[by_waiting, without_blocking])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    found: Ask = request.param
+    return found
+
+
+class Hanging:
+    """A part that answers once it is let go; `asked` counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.over = threading.Event()
+
+    def __call__(self) -> str:
+        self.asked += 1
+        self.over.wait()
+        return "back"
+
+
+@contextmanager
+def hanging() -> Iterator[Hanging]:
+    part = Hanging()
+    try:
+        yield part
+    finally:
+        part.over.set()
+
+
+def test_every_part_says_how_it_stands(ask: Ask) -> None:
+    assert ask(Asking(), {"journal": lambda: 1, "store": lambda: None}) == {"journal": 1, "store": None}
+
+
+def test_a_part_that_hangs_holds_up_no_other(ask: Ask) -> None:
+    with hanging() as store:
+        told = ask(Asking(within_s=0.1), {"store": store, "journal": lambda: 1})
+    assert told["journal"] == 1
+    assert isinstance(told["store"], WhodidError)
+    assert told["store"].code == "unavailable"
+    assert "Nothing was heard" in told["store"].message
+
+
+def test_all_together_take_no_longer_than_one(ask: Ask) -> None:
+    with hanging() as store:
+        began_s = time.monotonic()
+        ask(Asking(within_s=0.5), {str(number): store for number in range(5)})
+        assert 0.4 < time.monotonic() - began_s < 2.0
+
+
+def test_a_part_that_hangs_is_not_asked_again_and_not_waited_for_again(ask: Ask) -> None:
+    asking = Asking(within_s=0.5)
+    with hanging() as store:
+        ask(asking, {"store": store})
+        began_s = time.monotonic()
+        for _ in range(20):
+            assert isinstance(ask(asking, {"store": store, "journal": lambda: 1})["store"], WhodidError)
+        assert time.monotonic() - began_s < 0.5
+        assert store.asked == 1
+
+
+def test_a_part_that_is_back_is_asked_anew(ask: Ask) -> None:
+    asking = Asking(within_s=0.2)
+    with hanging() as store:
+        ask(asking, {"store": store})
+    while isinstance(ask(asking, {"store": store})["store"], WhodidError):
+        pass
+    assert ask(asking, {"store": store}) == {"store": "back"}
+    assert store.asked > 1
+
+
+def test_a_refusal_that_comes_too_late_for_anybody_is_no_ones_trouble(
+    ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    asking = Asking(within_s=0.1)
+    over = threading.Event()
+
+    def refuses() -> None:
+        over.wait()
+        raise WhodidError("unavailable", "The store is closed.")
+
+    ask(asking, {"store": refuses})
+    over.set()
+    while "Nothing was heard" in ask(asking, {"store": refuses})["store"].message:
+        pass
+    gc.collect()
+    assert not caplog.records
+
+
+def test_what_a_part_refuses_is_its_answer_and_a_mistake_is_none(ask: Ask) -> None:
+    def fails(problem: Exception) -> Any:
+        raise problem
+
+    away = WhodidError("unavailable", "The store is closed.")
+    assert ask(Asking(), {"store": lambda: fails(away)}) == {"store": away}
+    with pytest.raises(ZeroDivisionError):
+        ask(Asking(), {"store": lambda: fails(ZeroDivisionError())})
