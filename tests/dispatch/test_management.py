@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,3 +76,28 @@ def test_a_change_is_looked_at_as_well(running: Watched) -> None:
         book.change("siem", TargetFields(options={"url": "siem"}))
     assert book.row("siem").options == HTTP
     book.delete("siem")
+
+
+def test_a_log_file_has_one_target(running: Watched, tmp_path: Path) -> None:
+    """How far it is written stands beside the file: a second target would take the first one's place for its own."""
+    book = running.dispatch.book
+    file = tmp_path / "audit.log"
+    (tmp_path / "same").symlink_to(tmp_path)
+    book.create(NewTarget(name="first", kind="log-files", options={"path": str(file)}, running=False))
+    with pytest.raises(WhodidError, match=f"The target 'first' writes the file {file} already.") as refused:
+        book.create(NewTarget(name="second", kind="log-files", options={"path": f"{tmp_path}/same/audit.log"}))
+    assert refused.value.code == "conflict"
+    book.create(NewTarget(name="second", kind="log-files", options={"path": f"{file}.2"}, running=False))
+    with pytest.raises(WhodidError, match="The target 'first' writes"):
+        book.change("second", TargetFields(options={"path": str(file)}))
+    for name in ("first", "second"):
+        book.delete(name)
+
+
+def test_places_that_may_be_shared_are_the_administrators(running: Watched, tmp_path: Path) -> None:
+    book = running.dispatch.book
+    for kind, options in (("files", {"path": str(tmp_path)}), ("cloudwatch", AWS), ("http", HTTP)):
+        for name in ("first", "second"):
+            book.create(NewTarget(name=name, kind=kind, options=options, running=False))
+        for name in ("first", "second"):
+            book.delete(name)

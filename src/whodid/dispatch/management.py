@@ -117,9 +117,10 @@ class TargetBook:
         WhodidError("invalid")
             An option, the selection or the shaping makes no sense.
         WhodidError("conflict")
-            The name is taken.
+            The name is taken, or another target writes there.
         """
         row = self.draft(new, by=by)
+        self._check_alone(row)
         # From here on the journal keeps what is stored; what came before is in the store.
         self._journal.keeps = True
         boundary = stored.heads(self._store) | {self._journal.receiver: self._journal.seq_next - 1}
@@ -135,7 +136,7 @@ class TargetBook:
         return row
 
     def change(self, name: str, fields: TargetFields, *, by: str | None = None) -> TargetRow:
-        """Change a target; it goes on from where it is. Raises not_found, invalid."""
+        """Change a target; it goes on from where it is. Raises not_found, invalid, and conflict as `create`."""
         before = self.row(name)
         kind = implementation(before.kind)
         given = {key: value for key, value in msgspec.structs.asdict(fields).items() if value is not UNSET}
@@ -144,6 +145,7 @@ class TargetBook:
         row = msgspec.structs.replace(before, **given)
         check(row)
         self._check_options(row)
+        self._check_alone(row)
         self._check_groups(row.selection)
         self._check_keys(row)
         self._save(row, "target-changed", by=by, before=before)
@@ -209,6 +211,24 @@ class TargetBook:
         )
         kind: Any = implementation(row.kind)
         kind(opened_options(row, self._sealer), context)
+
+    def _check_alone(self, row: TargetRow) -> None:
+        """No two targets write where events would be lost or there twice."""
+        own = self._writes_alone(row)
+        for name, value in sorted(self._directory.snapshot.settings.items()) if own else ():
+            if not name.startswith(PREFIX) or (other := row_of(value)).id == row.id or other.kind != row.kind:
+                continue
+            if shared := [own[place] for place in self._writes_alone(other) if place in own]:
+                raise WhodidError(
+                    "conflict",
+                    f"The target {other.name!r} writes {shared[0]} already.",
+                    "Events would be there twice, or be lost: choose another, or change what that target selects.",
+                )
+
+    def _writes_alone(self, row: TargetRow) -> Mapping[str, str]:
+        kind: Any = implementation(row.kind)
+        found: Mapping[str, str] = kind.writes_alone(opened_options(row, self._sealer))
+        return found
 
     def _check_keys(self, row: TargetRow) -> None:
         for name in row.keys:

@@ -150,6 +150,11 @@ class Target(Protocol):
     """Events a delivery has at most; None: whole segments, up to a few hundred thousand events."""
     EXACTLY_ONCE: ClassVar[bool]
 
+    @classmethod
+    def writes_alone(cls, options: Mapping[str, Any]) -> Mapping[str, str]:
+        """Where no other target of its kind may write, because events would be lost or there twice: a text that is the
+        same for all ways to write the place, and the place in words, without secrets."""
+
     def open(self) -> Mapping[str, int]:
         """Connect. Returns the places the other side holds itself, by receiver (`seq` of the last event that is
         durable there): they count more than dispatch's own; empty when it holds none."""
@@ -186,6 +191,10 @@ class BaseTarget:
     def __init__(self, options: Mapping[str, Any], context: Context):
         self.options = options
         self.context = context
+
+    @classmethod
+    def writes_alone(cls, options: Mapping[str, Any]) -> Mapping[str, str]:
+        return {}
 
     def open(self) -> Mapping[str, int]:
         return {}

@@ -62,6 +62,12 @@ class LogFilesTarget(BaseTarget):
         self._lock: int | None = None
         self._state = _State()
 
+    @classmethod
+    def writes_alone(cls, options: Mapping[str, Any]) -> Mapping[str, str]:
+        # The place stands beside the file, whoever writes it.
+        path = os.path.realpath(options["path"])
+        return {path: f"the file {path}"}
+
     def open(self) -> Mapping[str, int]:
         with explained():
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from whodid.journal import crash
 from whodid.targets.base import Context, TargetOption
 from whodid.targets.iceberg.errors import explained
 from whodid.targets.iceberg.options import OPTIONS, check, secrets_of
+from whodid.targets.iceberg.same_table import tables_of
 from whodid.targets.iceberg.table import LakeTable
 from whodid.targets.iceberg.transfer import upload
 from whodid.targets.iceberg.upkeep import Upkeep
@@ -47,6 +48,10 @@ class IcebergTarget(CollectingTarget):
         check(options)
         self._lake: LakeTable | None = None
         self._upkeep: Upkeep | None = None
+
+    @classmethod
+    def writes_alone(cls, options: Mapping[str, Any]) -> Mapping[str, str]:
+        return tables_of(options)
 
     @property
     def working(self) -> Path:
