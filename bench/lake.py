@@ -3,7 +3,8 @@
     python -m bench.lake [--events 500000] [--runs 3]
 
 Events lie within 72 minutes. The peers, in the same run: the files target with the same Parquet, and DuckDB turning the
-same segments into Parquet by itself. Processor time is of this process: user and system.
+same segments into Parquet by itself. Processor time is of this process: user and system; bytes are those of the Parquet
+files, where they lie in a folder.
 """
 
 from __future__ import annotations
@@ -71,10 +72,10 @@ def main() -> None:
             ),
         }
         print(f"{arguments.events:,} events in {len(batches)} segments; {describe(folder)}\n")
-        print(row("target", "events/s", "processor µs an event"))
-        print(row("---", "---:", "---:"))
+        print(row("target", "events/s", "processor µs an event", "bytes an event"))
+        print(row("---", "---:", "---:", "---:"))
         for title, shape in shapes.items():
-            rates, spent = [], []
+            rates, spent, sizes = [], [], []
             for run in range(arguments.runs):
                 kind, options = shape(run)
                 work = folder / f"work-{title.split()[1]}-{run}"
@@ -82,7 +83,9 @@ def main() -> None:
                 shutil.rmtree(work, ignore_errors=True)
                 rates.append(rate)
                 spent.append(seconds / arguments.events * 1e6)
-            print(row(title, spread(rates), f"{sorted(spent)[len(spent) // 2]:.2f}"), flush=True)
+                where_to = Path(str(options.get("path") or options["warehouse"]).removeprefix("file://"))
+                sizes.append(sum(path.stat().st_size for path in where_to.rglob("*.parquet")) / arguments.events)
+            print(row(title, spread(rates), f"{sorted(spent)[len(spent) // 2]:.2f}", spread(sizes)), flush=True)
         peers = [duckdb_rate(folder / f"peer-{run}", batches) for run in range(arguments.runs)]
         print(row("peer: DuckDB from segments to Parquet, one file", spread(peers), ""))
         options = iceberg(0, folder / "small", close_bytes=arguments.events * 536 // SMALL_COMMITS)

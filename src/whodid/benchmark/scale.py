@@ -52,11 +52,11 @@ FIGURES: Final = (
         "sustained", "taken, stored and found, DuckDB", 154_760, "events/s", "python -m bench.sustained", "sustained"
     ),
     Figure(
-        "visible_p50_ms", "found after the answer, median", 106, "ms", "python -m bench.sustained", "visible_p50_ms"
+        "visible_p50_ms", "found after the answer, median", 107, "ms", "python -m bench.sustained", "visible_p50_ms"
     ),
     Figure("duckdb_bytes", "on disk, DuckDB", 106, "bytes/event", "python -m bench.pages", "bytes_per_event"),
     Figure("postgresql", "stored, PostgreSQL", 41_000, "events/s", "python -m bench.postgresql_store"),
-    Figure("postgresql_bytes", "on disk, PostgreSQL", 898, "bytes/event", "python -m bench.pages"),
+    Figure("postgresql_bytes", "on disk, PostgreSQL", 894, "bytes/event", "python -m bench.pages"),
     Figure("two_receivers", "two receivers against one, PostgreSQL", 1.92, "times", "python -m bench.receivers"),
     Figure("clickhouse", "stored, ClickHouse", 239_258, "events/s", "python -m bench.clickhouse_store"),
     Figure("clickhouse_bytes", "on disk, ClickHouse", 94, "bytes/event", "python -m bench.pages"),
@@ -68,7 +68,7 @@ FIGURES: Final = (
         "python -m bench.kafka_journal",
     ),
     Figure("parquet", "written as Parquet", 255_927, "events/s", "python -m bench.targets"),
-    Figure("parquet_bytes", "in the lake, Parquet with zstd", 83, "bytes/event", "python -m bench.targets"),
+    Figure("parquet_bytes", "in the lake, Parquet with zstd", 48, "bytes/event", "python -m bench.lake"),
     Figure("wire_bytes", "on the wire and in the journal, JSON", 520, "bytes/event", "python -m bench.ingest"),
 )
 
@@ -80,7 +80,7 @@ SHAPES: Final = (
         1_000_000_000,
         "2 cores, 4 GB, a disk with fdatasync below 1 ms",
         "kill -9, power cuts; not the loss of its disk",
-        "questions over everything: they read all that is kept, 316 ms at 20 million events, 16 s at a billion",
+        "questions over everything: they read all that is kept, 340 ms at 20 million events, 17 s at a billion",
     ),
     Shape(
         "PostgreSQL + receivers",
@@ -89,7 +89,7 @@ SHAPES: Final = (
         3_000_000_000,
         "2 receivers of 2 cores; PostgreSQL with 8 cores and its own disk",
         "the loss of a receiver, but for what it had not stored; the database, by its own replication",
-        "PostgreSQL: receivers take turns to write; 898 bytes an event; wide questions that its counts do not answer",
+        "PostgreSQL: receivers take turns to write; 894 bytes an event; wide questions that its counts do not answer",
     ),
     Shape(
         "Kafka + ClickHouse",
