@@ -150,7 +150,7 @@ def test_a_request_comes_from_an_index_that_holds_the_beginning_of_its_id(
 
     def chosen(request: str) -> str:
         where, params = conditions(EventFilter(request_id=[request]), dialect_of("postgresql"), NOBODY, find=_nothing)
-        with psycopg.connect(postgresql_url) as connection:
+        with connect(postgresql_url) as connection:
             return bound(connection, f"FROM whodid.events e WHERE {where}", params)
 
     assert [told(postgresql_url, f"SELECT count(*) {chosen(id_)}") for id_ in long_ids] == [[(2,)], [(1,)]]
