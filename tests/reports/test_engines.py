@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import datetime
 from typing import Any, cast
 
@@ -187,7 +188,42 @@ def test_a_master_that_does_not_answer_is_told_in_words(monkeypatch: pytest.Monk
         raise protocol.Py4JError("Cannot call methods on a stopped SparkContext.")
 
     monkeypatch.setattr(session.Builder, "getOrCreate", given_up)
-    with pytest.raises(WhodidError) as refused:
-        engines.open_engine("spark", "spark://127.0.0.1:1", TABLE, {})
+    with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(WhodidError) as refused:
+        engines.open_engine("spark", f"spark://127.0.0.1:{listening.getsockname()[1]}", TABLE, {})
     assert refused.value.code == "unavailable"
     assert "stopped SparkContext" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("spark://127.0.0.1:1", "cannot be reached: Connection refused."),
+        ("spark://127.0.0.1:1,127.0.0.1:2", "cannot be reached: Connection refused."),
+        ("sc://127.0.0.1:1/;token=hunter2", "Spark at sc://127.0.0.1:1/ cannot be reached: Connection refused."),
+        ("spark://127.0.0.1:x", "cannot be reached: Port"),
+    ],
+)
+def test_where_nobody_listens_spark_is_not_even_started(url: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would try for a minute, and tell of it in Java's traces."""
+    session = pytest.importorskip("pyspark.sql").SparkSession
+    monkeypatch.setattr(session.Builder, "getOrCreate", lambda _: pytest.fail("Spark was started."))
+    with pytest.raises(WhodidError) as refused:
+        engines.open_engine("spark", url, TABLE, {})
+    assert refused.value.code == "unavailable"
+    assert reason in refused.value.message
+    assert "hunter2" not in str(refused.value)
+
+
+def test_spark_tells_of_errors_alone_until_it_is_asked_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = pytest.importorskip("pyspark.sql").SparkSession
+    given: dict[str, str] = {}
+
+    def ended(builder: object) -> None:
+        given.update(builder._options)  # type: ignore[attr-defined]
+        raise RuntimeError("enough")
+
+    monkeypatch.setattr(session.Builder, "getOrCreate", ended)
+    for given_settings, level in (({}, "ERROR"), ({"spark.log.level": "WARN"}, "WARN")):
+        with pytest.raises(WhodidError, match="enough"):
+            engines.open_engine("spark", "local[1]", TABLE, given_settings)
+        assert given["spark.log.level"] == level

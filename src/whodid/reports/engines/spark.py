@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -32,6 +34,12 @@ _SETTINGS: Final = {
     # Else `${…}` within a text would be replaced by a setting.
     "spark.sql.variable.substitute": "false",
 }
+# What Spark warns of on the way is not for whoever asks a report; with a setting of its own it says more.
+_QUIET: Final = {"spark.log.level": "ERROR"}
+
+# Where masters and Connect servers listen when it is not said.
+_PORTS: Final = {"spark": 7077, "sc": 15002}
+CONNECT_S: Final = 5.0
 
 
 class SparkEngine:
@@ -55,18 +63,16 @@ class SparkEngine:
 
         url  `sc://host:15002` of a Spark Connect server, or a master: `spark://host:7077`, `yarn`, `local[*]`.
         """
+        _knock(url)
         try:
             builder = SparkSession.builder.appName("whodid")
-            builder = builder.remote(url) if url.startswith("sc://") else builder.master(url)
-            for name, value in settings.items():
+            is_remote = url.startswith("sc://")
+            builder = builder.remote(url) if is_remote else builder.master(url)
+            for name, value in {**({} if is_remote else _QUIET), **settings}.items():
                 builder = builder.config(name, value)
             return cls(builder.getOrCreate(), table)
         except (PySparkException, Py4JError, RuntimeError, OSError) as error:
-            raise WhodidError(
-                "unavailable",
-                f"Spark at {url} cannot be reached: {_told(error)}",
-                "Look at the master's log and at the address.",
-            ) from error
+            raise _away(url, _told(error)) from error
 
     def query(
         self,
@@ -121,6 +127,34 @@ class SparkEngine:
 
     def close(self) -> None:
         self.session.stop()
+
+
+def _knock(url: str) -> None:
+    """Spark itself tries for a minute, and covers the terminal with Java's traces meanwhile: knock before. Raises
+    WhodidError("unavailable") when nobody listens there."""
+    scheme, _, rest = url.partition("://")
+    if scheme not in _PORTS:
+        return
+    reasons = []
+    for host in rest.partition("/")[0].split(","):
+        try:
+            place = urlsplit(f"//{host}")
+            address = (place.hostname or "localhost", place.port or _PORTS[scheme])
+            socket.create_connection(address, CONNECT_S).close()
+            return
+        except TimeoutError:
+            reasons.append("no answer")
+        except (OSError, ValueError) as error:
+            reasons.append(getattr(error, "strerror", None) or str(error))
+    raise _away(url, f"{', '.join(dict.fromkeys(reasons))}.")
+
+
+def _away(url: str, why: str) -> WhodidError:
+    # Behind the semicolon of a Connect server's address stands its token.
+    where = url.partition(";")[0]
+    return WhodidError(
+        "unavailable", f"Spark at {where} cannot be reached: {why}", "Look at the master's log and at the address."
+    )
 
 
 def _stopped(timeout_ms: int) -> WhodidError:
