@@ -264,13 +264,17 @@ def test_a_journal_on_disk_with_events_in_it_is_not_left_behind(
     assert refused.value.code == "conflict" and "--journal disk" in str(refused.value.hint)
 
 
-def test_brokers_that_are_not_there_are_told_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_brokers_that_are_not_there_are_told_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr("whodid.journal.kafka.START_S_MAX", 1.0)
     nowhere = "kafka://ada:hush@127.0.0.1:1/audit?security=sasl_plaintext&mechanism=PLAIN"
     with pytest.raises(WhodidError) as refused:
         Engine.open(Config(data=str(tmp_path), journal=nowhere))
     assert refused.value.code == "unavailable" and "hush" not in str(refused.value)
     assert "127.0.0.1:1" in str(refused.value.hint) and "Connection refused" in str(refused.value.hint)
+    assert "Waiting for the brokers at 127.0.0.1:1." in caplog.messages, "nobody sits before a silent terminal"
+    assert "hush" not in caplog.text
 
 
 def test_brokers_that_speak_in_clear_are_told_to_whoever_asks_for_tls(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -32,6 +34,10 @@ MESSAGE_BYTES_USUAL: Final = 1_048_588
 ASK_S_MAX: Final = 5.0
 _READY_S_MAX: Final = 20.0
 _PAUSE_S: Final = 0.1
+# Whoever waits for longer wants to know for whom.
+_TELL_S: Final = 2.0
+
+_log = logging.getLogger(__name__)
 
 
 class Identity(NamedTuple):
@@ -97,11 +103,21 @@ class Topic:
         WhodidError("conflict")
             It has fewer replicas, or asks for fewer that are in sync, than `min_insync`; or it forgets by key.
         """
-        deadline = time.monotonic() + timeout_s
+        # By a clock of its own: a question to brokers that do not answer takes longer than that.
+        telling = threading.Timer(_TELL_S, self._tell_of_waiting)
+        telling.daemon = True
+        telling.start()
+        try:
+            standing = self._awaited(time.monotonic() + timeout_s, timeout_s)
+        finally:
+            telling.cancel()
+        self._check(standing)
+        return standing
+
+    def _awaited(self, deadline: float, timeout_s: float) -> Standing:
         while True:
             try:
-                standing = self.standing()
-                break
+                return self.standing()
             except WhodidError as error:
                 if error.code == "not_found":
                     self._make(timeout_s)
@@ -109,8 +125,9 @@ class Topic:
                 if not (error.code == "not_found" or error.kind.temporary) or time.monotonic() > deadline:
                     raise
                 time.sleep(_PAUSE_S)
-        self._check(standing)
-        return standing
+
+    def _tell_of_waiting(self) -> None:
+        _log.warning("Waiting for the brokers at %s.", ", ".join(self._url.brokers))
 
     def standing(self) -> Standing:
         """How it stands at this moment. Raises WhodidError("unavailable"), WhodidError("not_found")."""
