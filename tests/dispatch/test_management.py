@@ -49,6 +49,7 @@ AWS = {"log_group": "g", "region": "eu-central-1"}
         (new("cloudwatch", AWS | {"batch_events": 20_000}), "The service takes 1 to 10,000."),
         (new("kafka", {"brokers": "", "topic": "t"}), "The option brokers is missing"),
         (new("kafka", {"brokers": "k:9092", "topic": "a b"}), "topic"),
+        (new("kafka", {"brokers": "k:9092", "topic": "t", "username": "u"}), "security=ssl shows the brokers neither"),
         (new("syslog", {"host": "h", "port": 70_000}), "At most 65,535."),
         (new("postgresql", {"url": "mysql://h/d"}), "url is no address of a PostgreSQL database."),
         (new("otlp", {"url": "collector"}), "url is no address of an HTTP server."),

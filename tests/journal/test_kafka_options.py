@@ -9,6 +9,7 @@ import pytest
 from whodid.config import Option
 from whodid.errors import WhodidError
 from whodid.journal.kafka_options import OPTIONS, parse
+from whodid.kafka import properties
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "kafka.md"
 
@@ -58,6 +59,30 @@ def test_a_secret_is_never_told() -> None:
     with pytest.raises(WhodidError) as refused:
         parse("kafka://ada:hush@/audit?password=hush&color=red")
     assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "security"),
+    [
+        ("kafka://ada:hush@a:1/audit?security=plaintext", "plaintext"),
+        ("kafka://ada@a:1/audit?security=ssl", "ssl"),
+        ("kafka://a:1/audit?security=plaintext&password=hush", "plaintext"),
+    ],
+)
+def test_a_user_whom_the_brokers_would_never_hear_of_is_refused(url: str, security: str) -> None:
+    with pytest.raises(WhodidError) as refused:
+        properties.client(parse(url).connection, client_id="test", on_error=print)
+    assert refused.value.code == "invalid"
+    assert f"security={security} shows the brokers neither" in refused.value.message
+    assert "security=sasl_ssl, or sasl_plaintext" in str(refused.value.hint)
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["kafka://a:1/t", "kafka://ada:hush@a:1/t", "kafka://ada:hush@a:1/t?security=sasl_plaintext"]
+)
+def test_who_is_shown_or_is_nobody_is_let_go_on(url: str) -> None:
+    assert properties.client(parse(url).connection, client_id="test", on_error=print)["bootstrap.servers"] == "a:1"
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)

@@ -31,8 +31,9 @@ def client(
 
     options  brokers, security, mechanism, username, password, ca_file, certificate_file, key_file, key_password,
              timeout_s, and settings: further properties, which count more.
-    Raises   WhodidError("invalid")  settings has one of `barred`.
+    Raises   WhodidError("invalid")  settings has one of `barred`; a user is given that `security` shows to nobody.
     """
+    _refuse_idle_user(options)
     refused = sorted(barred & options["settings"].keys())
     if refused:
         raise WhodidError("invalid", f"settings has {refused[0]}, which cannot be set here.")
@@ -56,6 +57,19 @@ def client(
             "sasl.password": options["password"],
         }
     return {**{name: value for name, value in given.items() if value is not None}, **options["settings"]}
+
+
+def _refuse_idle_user(options: Mapping[str, Any]) -> None:
+    """Whoever gives a user means to be let in by it: without SASL the brokers would never hear of it."""
+    security = options["security"]
+    if security.startswith("sasl") or not (options["username"] or options["password"]):
+        return
+    raise WhodidError(
+        "invalid",
+        f"A user or a password is given, and security={security} shows the brokers neither.",
+        "Choose security=sasl_ssl, or sasl_plaintext where the brokers speak in clear; or leave user and password out.",
+        field="security",
+    )
 
 
 def milliseconds(seconds: float) -> int:
