@@ -169,6 +169,8 @@ def test_the_command_prints_the_statement(capsys: pytest.CaptureFixture[str], tm
     [
         (["--engine", "spark"], "Where is spark?"),
         (["--print-sql"], "No engine is named."),
+        (["--engine-url", "spark://h:7077"], "--engine-url is for an engine, and none is named."),
+        (["--lake-table", "a.b.c", "--engine-option", "a=b"], "--lake-table and --engine-option are for an engine"),
         (["--engine", "trino", "--engine-url", "trino:8080"], "is no URL"),
         (["--engine", "trino", "--print-sql", "--server", "http://127.0.0.1:1"], "Leave one of them out."),
     ],
@@ -178,6 +180,16 @@ def test_the_command_says_what_is_missing(
 ) -> None:
     assert main(["report", "types", "--data", str(tmp_path), *words]) != 0
     assert told in capsys.readouterr().err
+
+
+def test_what_the_environment_says_of_engines_hinders_nobody(
+    capsys: pytest.CaptureFixture[str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHODID_ENGINE_URL", "spark://h:7077")
+    monkeypatch.setenv("WHODID_LAKE_TABLE", "a.b.c")
+    assert main(["report", "--data", str(tmp_path)]) == 0
+    assert main(["report", "--lake-table", "d.e.f", "--data", str(tmp_path)]) != 0
+    assert "--lake-table is for an engine" in capsys.readouterr().err
 
 
 def test_a_master_that_does_not_answer_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,6 +48,28 @@ class Lake:
 
 
 NO_LAKE = Lake()
+
+
+def refuse_without_engine(lake: Lake) -> None:
+    """What says where or how an engine is asked is for nothing when none is. What the environment says is for others.
+
+    Raises
+    ------
+    WhodidError("invalid")
+        An option of the lake is given, and no engine.
+    """
+    given = {
+        "--engine-url": lake.engine_url not in (None, os.environ.get("WHODID_ENGINE_URL")),
+        "--lake-table": lake.lake_table not in (NO_LAKE.lake_table, os.environ.get("WHODID_LAKE_TABLE")),
+        "--engine-option": bool(lake.engine_option),
+    }
+    idle = [name for name, is_given in given.items() if is_given]
+    if lake.engine is None and idle:
+        raise WhodidError(
+            "invalid",
+            f"{' and '.join(idle)} {'is' if len(idle) == 1 else 'are'} for an engine, and none is named.",
+            "Add: --engine spark, or --engine trino",
+        )
 
 
 def statement_of(lake: Lake, name: str, place: Place, parameters: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from whodid.cli.lake import NO_LAKE, Lake, answer_of, statement_of
+from whodid.cli.lake import NO_LAKE, Lake, answer_of, refuse_without_engine, statement_of
 from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place
 from whodid.errors import WhodidError
 
@@ -55,6 +55,7 @@ def report(
     from whodid.reports import catalogue
     from whodid.reports import report as report_of
 
+    refuse_without_engine(lake)
     if name is None:
         _print(_listed(catalogue()), output)
         return
