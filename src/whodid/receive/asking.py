@@ -11,12 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from whodid.errors import WhodidError
 
 # Those who ask wait for 10 s, as Prometheus and most balancers do, or less.
 WITHIN_S: Final = 4.0
+IDLE_S: Final = 5.0
 
 Questions = Mapping[str, Callable[[], object]]
 Answers = dict[str, Any]
@@ -27,7 +29,7 @@ _Asked = dict[str, tuple[Future[Any], float]]
 
 
 class Asking:
-    """Asks each part in a thread of its own, and shares its answer among those who ask at the same moment.
+    """Asks each part in another thread, and shares its answer among those who ask at the same moment.
 
     A part that has not answered in time is not asked again before it has: no threads pile up behind it, and whoever
     asks meanwhile hears at once that it is away. Names stand for questions: the same name is always the same question.
@@ -37,6 +39,8 @@ class Asking:
         self._within_s = within_s
         self._lock = threading.Lock()
         self._open: _Asked = {}
+        self._waiting: SimpleQueue[tuple[str, Callable[[], object], Future[Any]]] = SimpleQueue()
+        self._idle = 0
 
     def ask(self, questions: Questions) -> Answers:
         """What the parts say; it takes `within_s` seconds at most."""
@@ -61,8 +65,25 @@ class Asking:
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
         self._open[name] = (future, time.monotonic())
-        threading.Thread(target=self._answer, args=(name, work, future), name=f"whodid-ask-{name}", daemon=True).start()
+        if self._idle:
+            self._idle -= 1
+        else:
+            threading.Thread(target=self._work, name="whodid-asking", daemon=True).start()
+        self._waiting.put((name, work, future))
         return self._open[name]
+
+    def _work(self) -> None:
+        # Threads are kept for a while: who looks often would else have them made faster than others get a turn.
+        while True:
+            try:
+                name, work, future = self._waiting.get(timeout=IDLE_S)
+            except Empty:
+                with self._lock:
+                    if self._idle and self._waiting.empty():
+                        self._idle -= 1
+                        return
+                continue
+            self._answer(name, work, future)
 
     def _answer(self, name: str, work: Callable[[], object], future: Future[Any]) -> None:
         try:
@@ -72,6 +93,7 @@ class Asking:
         with self._lock:
             # Whoever asks from here on wants to know how it stands then.
             del self._open[name]
+            self._idle += 1
         # As a value: nobody may be left who waits for it, and then an exception would be complained of.
         future.set_result((said, problem))
 

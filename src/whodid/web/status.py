@@ -101,21 +101,29 @@ async def parts_of(services: Services, **more: Callable[[], object]) -> Answers:
     WhodidError("unavailable")
         Not even this server's own journal answers.
     """
+    return await needed_for_readiness(
+        services,
+        dispatch=lambda: msgspec.to_builtins(services.dispatch.dispatcher.keeping()),
+        policy=partial(standing, services.policies),
+        targets=lambda: msgspec.to_builtins(services.dispatch.dispatcher.status()),
+        nodes=partial(nodes_standing, services),
+        receivers=partial(receivers_standing, services),
+        **more,
+    )
+
+
+async def needed_for_readiness(services: Services, **more: Callable[[], object]) -> Answers:
+    """The same of the parts alone by which a server is ready, or not."""
     parts = await services.asking.asked(
         {
-            "policy": partial(standing, services.policies),
             "journal": partial(_journal, services),
             "writer": lambda: msgspec.to_builtins(services.writer.status()),
-            "dispatch": lambda: msgspec.to_builtins(services.dispatch.dispatcher.keeping()),
-            "targets": lambda: msgspec.to_builtins(services.dispatch.dispatcher.status()),
-            "nodes": partial(nodes_standing, services),
-            "receivers": partial(receivers_standing, services),
             **readiness.questions(services.store, services.directory),
             **more,
         }
     )
     for own in ("journal", "writer", "dispatch"):
-        refuse_away(own, parts[own])
+        refuse_away(own, parts.get(own))
     return parts
 
 
@@ -189,7 +197,7 @@ async def readyz(request: Req) -> Response[bytes]:
         found = readiness.receiving_problems(journal, stopping=services.presence.stopping)
         problems = [problem.text for problem in found]
     else:
-        problems = problems_of(services, await parts_of(services))
+        problems = problems_of(services, await needed_for_readiness(services))
     if problems:
         raise WhodidError("unavailable", " ".join(problems), "See whodid status.", retry_after_s=5)
     return json_answer({"status": "ready"})
