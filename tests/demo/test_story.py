@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from whodid import catalogue, demo
+from whodid import demo
 from whodid.demo import story, vocabulary
 from whodid.demo.calendar import Office, is_working_day, utc_offset_h
 from whodid.demo.people import make_groups, make_people
@@ -33,14 +33,6 @@ def told() -> list[Event]:
 
 def of_type(told: Sequence[Event], *types: str) -> list[Event]:
     return [event for event in told if event.type in types]
-
-
-def test_levels_are_those_of_the_catalogue_unless_something_failed(told: list[Event]) -> None:
-    usual = [event for event in told if event.level not in ("error", "info")]
-    assert {event.type for event in usual if event.level != catalogue.level_of(event.type, event.topic)} == set()
-    levels = {event.type: event.level for event in usual}
-    assert (levels["project-opened"], levels["dashboard-read-meta"]) == ("audit", "audit")
-    assert (levels["prediction-query"], levels["compute-resource-usage-start"]) == ("usage", "usage")
 
 
 def days_ago(event: Event) -> float:

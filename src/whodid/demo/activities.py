@@ -45,7 +45,7 @@ def actions_of(cluster: str) -> Sequence[Action]:
 
 
 def open_project(scene: Scene, at: float) -> float:
-    scene.write(at, "project-opened", entity=scene.project.entity)
+    scene.write(at, "project-opened", level="usage", entity=scene.project.entity)
     return 8.0
 
 
@@ -58,7 +58,7 @@ def run_query(scene: Scene, at: float) -> float:
     duration = scene.duration(query.duration_ms, 0.7)
     failed = dice.random() < 0.05
     rows = int(dice.lognormvariate(6.5, 1.6))
-    scene.write(at - 0.2, "click", request_id=request, parameters={"target": "run query"})
+    scene.write(at - 0.2, "click", level="usage", request_id=request, parameters={"target": "run query"})
     scene.write(
         at,
         "query-start",
@@ -192,7 +192,9 @@ def view_dashboard(scene: Scene, at: float) -> float:
     dashboard = scene.thing("dashboard")
     if dashboard is None:
         return 1.0
-    scene.write(at, "dashboard-read-meta", entities=[dashboard.entity, scene.project.entity, *dashboard.inputs])
+    scene.write(
+        at, "dashboard-read-meta", level="usage", entities=[dashboard.entity, scene.project.entity, *dashboard.inputs]
+    )
     for number in range(1 + scene.dice.getrandbits(1)):
         render(scene, at + 0.6 + number)
     return 45.0
@@ -219,7 +221,7 @@ def render(scene: Scene, at: float, request: str | None = None) -> None:
                 **errors.fields_of(errors.RELEASE_GROUP, scene.build),
             )
     took_ms = scene.duration(90, 0.5)
-    scene.write(at, "viewer-rendered", duration_ms=took_ms, request_id=request, parameters=parameters)
+    scene.write(at, "viewer-rendered", level="usage", duration_ms=took_ms, request_id=request, parameters=parameters)
     if dice.random() < 0.04:
         scene.fail(at + 0.2, "view", request_id=request, parameters={"viewer": viewer})
 
@@ -237,7 +239,7 @@ def add_viewer(scene: Scene, at: float) -> float:
 def click_menu(scene: Scene, at: float) -> float:
     items = menu_of(scene.person.cluster)
     item = items[int(len(items) * scene.dice.random() ** 1.4)]
-    scene.write(at, "main-menu-item-click", description="@item was clicked", parameters={"item": item})
+    scene.write(at, "main-menu-item-click", level="usage", description="@item was clicked", parameters={"item": item})
     return 6.0
 
 
@@ -245,22 +247,23 @@ def use_dialog(scene: Scene, at: float) -> float:
     dialogs = vocabulary.things()["dialogs"]
     dialog = dialogs[int(len(dialogs) * scene.dice.random() ** 1.3)]
     closing = scene.dice.random()
-    scene.write(at, "dialog show", parameters={"dialog": dialog})
+    scene.write(at, "dialog show", level="usage", parameters={"dialog": dialog})
     scene.write(
         at + 4 + 30 * closing,
         "dialog-ok" if closing < 0.8 else "dialog close",
+        level="usage",
         parameters={"dialog": dialog},
     )
     return 40.0
 
 
 def click(scene: Scene, at: float) -> float:
-    scene.write(at, "click", parameters={"target": _TARGETS[scene.dice.getrandbits(2)]})
+    scene.write(at, "click", level="usage", parameters={"target": _TARGETS[scene.dice.getrandbits(2)]})
     return 5.0
 
 
 def navigate(scene: Scene, at: float) -> float:
-    scene.write(at, "navigate", parameters={"to": f"/{scene.project.key.lower()}"})
+    scene.write(at, "navigate", level="usage", parameters={"to": f"/{scene.project.key.lower()}"})
     return 7.0
 
 

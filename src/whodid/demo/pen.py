@@ -9,7 +9,6 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from whodid import catalogue
 from whodid.event import Entity, Event
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,14 +38,12 @@ class Pen:
         entities: list[Entity] | None = None,
         **fields: Any,
     ) -> None:
-        """Write one event; `fields` are those of `Event`. Its level is that of its type, unless they say another."""
+        """Write one event; `fields` are those of `Event`."""
         at_ms = int(at * 1000)
         if entity is not None:
             fields["entities"] = [entity]
         elif entities is not None:
             fields["entities"] = entities
-        if "level" not in fields:
-            fields["level"] = catalogue.level_of(type, fields.get("topic", "generic"))
         self.written.append(
             Event(
                 id=seeded_id(self.dice, at_ms),
