@@ -121,3 +121,29 @@ def test_what_a_part_refuses_is_its_answer_and_a_mistake_is_none(ask: Ask) -> No
     assert ask(Asking(), {"store": lambda: fails(away)}) == {"store": away}
     with pytest.raises(ZeroDivisionError):
         ask(Asking(), {"store": lambda: fails(ZeroDivisionError())})
+
+
+def test_whoever_looks_without_a_pause_has_no_threads_made_each_time(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def noted(thread: threading.Thread) -> None:
+        made.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", noted)
+    asking = Asking()
+    for _ in range(50):
+        assert ask(asking, {"one": lambda: 1, "two": lambda: 2}) == {"one": 1, "two": 2}
+    assert len(made) <= 4
+
+
+def test_threads_that_nothing_is_asked_of_end(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whodid.receive.asking.IDLE_S", 0.01)
+    before = set(threading.enumerate())
+    asking = Asking()
+    assert ask(asking, {"one": lambda: 1}) == {"one": 1}
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert ask(asking, {"one": lambda: 1}) == {"one": 1}

@@ -18,6 +18,7 @@ from whodid.errors import WhodidError
 
 # Those who ask wait for 10 s, as Prometheus and most balancers do, or less.
 WITHIN_S: Final = 4.0
+# A thread that nothing is asked of for so long ends.
 IDLE_S: Final = 5.0
 
 Questions = Mapping[str, Callable[[], object]]

@@ -77,9 +77,9 @@ def values_of(chosen: Report, given: dict[str, Any], directory: Groups | None) -
     named = {name for name, parameter in asked.items() if parameter.type == "time" and str(said[name]) in NAMED_TIMES}
     until = instant(said["until"], name="until", now=now)
     # Who says only until when means the usual time before that.
-    known = {"since": until.replace(tzinfo=UTC)} if given.get("since") is None else {}
+    spans_before = {"since": until.replace(tzinfo=UTC)} if given.get("since") is None else {}
     values = {
-        name: _value(parameter, said[name], known.get(name, now))
+        name: _value(parameter, said[name], spans_before.get(name, now))
         for name, parameter in asked.items()
         if name not in named
     }
