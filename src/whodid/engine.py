@@ -221,6 +221,7 @@ class Engine:
         self.writer.close(self.config.drain_ms / 1_000)
         self.dispatch.dispatcher.close()
         self.presence.close()
+        self.asking.close()
         self.journal.close()
         self.directory.close()
         self.store.close()

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -147,3 +148,33 @@ def test_threads_that_nothing_is_asked_of_end(ask: Ask, monkeypatch: pytest.Monk
         thread.join(10)
         assert not thread.is_alive()
     assert ask(asking, {"one": lambda: 1}) == {"one": 1}
+
+
+def test_closing_ends_the_threads_but_does_not_wait_for_a_part_that_hangs(ask: Ask) -> None:
+    before = set(threading.enumerate())
+    asking = Asking(within_s=0.1)
+    with hanging() as store:
+        ask(asking, {"store": store, "one": lambda: 1, "two": lambda: 2})
+        asking.close()
+        (left,) = set(threading.enumerate()) - before
+    left.join(10)
+    assert not left.is_alive()
+
+
+def test_whoever_still_asks_after_closing_is_answered(ask: Ask) -> None:
+    asking = Asking()
+    assert ask(asking, {"one": lambda: 1}) == {"one": 1}
+    asking.close()
+    assert ask(asking, {"one": lambda: 1, "two": lambda: 2}) == {"one": 1, "two": 2}
+
+
+def test_nothing_of_what_was_asked_is_held_on_to(ask: Ask) -> None:
+    class Store:
+        def check(self) -> int:
+            return 1
+
+    store, asking, gone = Store(), Asking(), threading.Event()
+    weakref.finalize(store, gone.set)
+    assert ask(asking, {"store": store.check}) == {"store": 1}
+    del store
+    assert gone.wait(10)

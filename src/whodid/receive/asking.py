@@ -20,11 +20,15 @@ from whodid.errors import WhodidError
 WITHIN_S: Final = 4.0
 # A thread that nothing is asked of for so long ends.
 IDLE_S: Final = 5.0
+# At closing, for each thread: one whose part hangs is not waited for.
+CLOSE_S: Final = 0.1
 
 Questions = Mapping[str, Callable[[], object]]
 Answers = dict[str, Any]
 """What each part said by its name; a `WhodidError` from one that is away, or has not answered in time."""
 
+# A question that waits for a thread; None ends one.
+_Waiting = SimpleQueue[tuple[str, Callable[[], object], Future[Any]] | None]
 # What is being asked, by name, and since when.
 _Asked = dict[str, tuple[Future[Any], float]]
 
@@ -40,8 +44,10 @@ class Asking:
         self._within_s = within_s
         self._lock = threading.Lock()
         self._open: _Asked = {}
-        self._waiting: SimpleQueue[tuple[str, Callable[[], object], Future[Any]]] = SimpleQueue()
+        self._waiting: _Waiting = SimpleQueue()
+        self._threads: set[threading.Thread] = set()
         self._idle = 0
+        self._closed = False
 
     def ask(self, questions: Questions) -> Answers:
         """What the parts say; it takes `within_s` seconds at most."""
@@ -58,6 +64,17 @@ class Asking:
             await asyncio.wait([asyncio.wrap_future(future) for future in awaited], timeout=left_s)
         return _answers(asked)
 
+    def close(self) -> None:
+        """End the threads, so that nothing of what they asked is held on to; those whose part hangs end with it."""
+        with self._lock:
+            self._closed = True
+            for _ in range(self._idle):
+                self._waiting.put(None)
+            self._idle = 0
+            threads = tuple(self._threads)
+        for thread in threads:
+            thread.join(CLOSE_S)
+
     def _begun(self, questions: Questions) -> _Asked:
         with self._lock:
             return {name: self._open.get(name) or self._begin(name, work) for name, work in questions.items()}
@@ -69,24 +86,31 @@ class Asking:
         if self._idle:
             self._idle -= 1
         else:
-            threading.Thread(target=self._work, name="whodid-asking", daemon=True).start()
+            thread = threading.Thread(target=self._work, name="whodid-asking", daemon=True)
+            self._threads.add(thread)
+            thread.start()
         self._waiting.put((name, work, future))
         return self._open[name]
 
     def _work(self) -> None:
         # Threads are kept for a while: who looks often would else have them made faster than others get a turn.
-        while True:
-            try:
-                name, work, future = self._waiting.get(timeout=IDLE_S)
-            except Empty:
-                with self._lock:
-                    if self._idle and self._waiting.empty():
-                        self._idle -= 1
-                        return
-                continue
-            self._answer(name, work, future)
+        while self._goes_on():
+            pass
+        with self._lock:
+            self._threads.discard(threading.current_thread())
 
-    def _answer(self, name: str, work: Callable[[], object], future: Future[Any]) -> None:
+    def _goes_on(self) -> bool:
+        """Answer one question; whether there may be another. What was asked is let go of with the answer."""
+        try:
+            taken = self._waiting.get(timeout=IDLE_S)
+        except Empty:
+            with self._lock:
+                ends = bool(self._idle) and self._waiting.empty()
+                self._idle -= ends
+            return not ends
+        return taken is not None and self._answer(*taken)
+
+    def _answer(self, name: str, work: Callable[[], object], future: Future[Any]) -> bool:
         try:
             said, problem = work(), None
         except BaseException as error:
@@ -94,9 +118,11 @@ class Asking:
         with self._lock:
             # Whoever asks from here on wants to know how it stands then.
             del self._open[name]
-            self._idle += 1
+            goes_on = not self._closed
+            self._idle += goes_on
         # As a value: nobody may be left who waits for it, and then an exception would be complained of.
         future.set_result((said, problem))
+        return goes_on
 
     def _awaited(self, asked: _Asked) -> tuple[list[Future[Any]], float]:
         """Whom to wait for, and how long: not again for those that were waited for already."""
