@@ -5,15 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from support.batches import Batches
+from support.clickhouse import ClickHouseServer
+from support.events import event, many
 from whodid.errors import WhodidError
+from whodid.stores.clickhouse import ClickHouseStore
 from whodid.stores.clickhouse_address import parse
 from whodid.stores.clickhouse_client import QUERY, connect, told
 
@@ -73,3 +78,44 @@ def test_of_a_server_that_is_away_nobody_but_whodid_speaks(tmp_path: Path) -> No
     asked = [sys.executable, "-m", "whodid", "status", "--data", str(tmp_path), "--store", "clickhouse://127.0.0.1:1/x"]
     said = subprocess.run(asked, capture_output=True, text=True, timeout=60)
     assert said.stderr.startswith("whodid: ClickHouse does not answer")
+
+
+def test_a_server_that_stands_still_is_given_up(
+    own_clickhouse_server: ClickHouseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("whodid.stores.clickhouse_query.SILENT_S", 0.2)
+    monkeypatch.setattr("whodid.stores.clickhouse_client.CONNECT_TIMEOUT_S", 1)
+    monkeypatch.setattr("whodid.stores.clickhouse.ASKED_SILENT_S", 0.2)
+    store = ClickHouseStore(own_clickhouse_server.url())
+    with own_clickhouse_server.frozen():
+        began_s = time.monotonic()
+        with pytest.raises(WhodidError, match="does not answer"):
+            store.query("SELECT 1", timeout_ms=100)
+        with pytest.raises(WhodidError, match="does not answer"):
+            store.stats()
+        with pytest.raises(WhodidError, match="does not answer"):
+            connect(parse(own_clickhouse_server.url()))
+        assert time.monotonic() - began_s < 10
+    assert store.query("SELECT 1 AS one").table.to_pylist() == [{"one": 1}]
+    store.close()
+
+
+def test_closing_does_not_wait_for_a_server_that_stands_still(
+    own_clickhouse_server: ClickHouseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("whodid.stores.clickhouse.CLOSE_WAIT_S", 0.2)
+    batches, url = Batches(tmp_path), own_clickhouse_server.url()
+    store = ClickHouseStore(url)
+    store.write([batches.of(many(3))])
+    more = batches.of([event(number) for number in range(3, 6)])
+    writing = threading.Thread(target=lambda: store.write([more]))
+    with own_clickhouse_server.frozen():
+        writing.start()
+        while not store._writing.locked():
+            assert writing.is_alive()
+        began_s = time.monotonic()
+        store.close()
+        assert time.monotonic() - began_s < 10
+    writing.join()
+    with closing(ClickHouseStore(url)) as again:
+        assert again.stats().events == 6, "what was on its way is stored once the server goes on"

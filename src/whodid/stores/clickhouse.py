@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from whodid.errors import WhodidError
@@ -21,13 +22,16 @@ from whodid.journal.crash import point
 from whodid.stores import clickhouse_counting, clickhouse_forget, clickhouse_query, clickhouse_schema, guard
 from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
 from whodid.stores.clickhouse_address import Address, parse
-from whodid.stores.clickhouse_client import QUERY, Clients, keeps_tables, told
+from whodid.stores.clickhouse_client import QUERY, Clients, keeps_tables, told, within
 from whodid.stores.clickhouse_counting import Counting
 from whodid.stores.clickhouse_load import Load, brought, loads
 from whodid.stores.clickhouse_params import bound, quoted
 from whodid.stores.clickhouse_session import Session, rows_of
 from whodid.stores.clickhouse_turns import Turns
 from whodid.stores.clickhouse_words import translated
+
+ASKED_SILENT_S: Final = 60.0
+CLOSE_WAIT_S: Final = 10.0
 
 _POSITIONS: Final = "SELECT receiver, max(number) FROM journal_position GROUP BY receiver"
 _POSITION: Final = "SELECT number, writer FROM journal_position WHERE receiver = {} ORDER BY number DESC LIMIT 1"
@@ -75,7 +79,7 @@ class ClickHouseStore:
 
     def position(self, receiver: str) -> int:
         """See `Store.position`."""
-        with told("reading the position"), self._readers.one() as client:
+        with told("reading the position"), self._reader() as client:
             number, _ = _position(functools.partial(rows_of, client), receiver)
         with self._writing:
             self._positions[receiver] = number
@@ -83,7 +87,7 @@ class ClickHouseStore:
 
     def positions(self) -> dict[str, int]:
         """See `Store.positions`."""
-        with told("reading the positions"), self._readers.one() as client:
+        with told("reading the positions"), self._reader() as client:
             return {str(receiver): int(number) for receiver, number in rows_of(client, _POSITIONS)}
 
     def write(self, batches: Sequence[Batch]) -> Written:
@@ -143,7 +147,7 @@ class ClickHouseStore:
 
     def stats(self) -> StoreStats:
         """See `Store.stats`; on a cluster all copies of a row count for its size."""
-        with told("reading the statistics"), self._readers.one() as client:
+        with told("reading the statistics"), self._reader() as client:
             events, rejects, size_bytes, oldest, newest = rows_of(client, _STATS.format(parts=self._parts))[0]
         return StoreStats(
             events=int(events),
@@ -156,10 +160,19 @@ class ClickHouseStore:
 
     def close(self) -> None:
         """Let go of all connections; what was written is durable already."""
-        with self._writing:
-            self._closed = True
-            self._drop_sessions()
+        self._closed = True
+        # Whoever writes to a server that stands still would be waited for until it goes on.
+        if self._writing.acquire(timeout=CLOSE_WAIT_S):
+            try:
+                self._drop_sessions()
+            finally:
+                self._writing.release()
         self._readers.close()
+
+    @contextmanager
+    def _reader(self) -> Iterator[Client]:
+        with self._readers.one() as client, within(client, ASKED_SILENT_S):
+            yield client
 
     def _store(self, turn: int, load: Load) -> Written:
         """Store a load but for what of it is stored already."""

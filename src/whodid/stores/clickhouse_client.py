@@ -11,6 +11,8 @@ from typing import Any, Final
 import clickhouse_connect
 from clickhouse_connect.driver import exceptions
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.httpclient import HttpClient
+from urllib3 import Timeout
 
 from whodid.errors import WhodidError
 from whodid.stores.clickhouse_address import Address
@@ -20,7 +22,7 @@ from whodid.stores.pool import Pool
 logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
 
 CONNECT_TIMEOUT_S: Final = 10
-# Longer than any statement may take.
+# Longer than any statement that writes may take.
 ANSWER_TIMEOUT_S: Final = 900
 
 # What makes ClickHouse answer as the other engines do: NULL where nothing is, whole times, one meaning of UNION.
@@ -108,7 +110,7 @@ def connect(address: Address, *, session: bool = False) -> Client:
                     ca_cert=address.ca_cert,
                     compress=host not in ("localhost", "127.0.0.1", "::1"),
                     connect_timeout=CONNECT_TIMEOUT_S,
-                    send_receive_timeout=ANSWER_TIMEOUT_S,
+                    send_receive_timeout=CONNECT_TIMEOUT_S,
                     query_retries=0,
                     client_name="whodid",
                     settings=SETTINGS,
@@ -128,9 +130,31 @@ def keeps_tables(client: Client) -> bool:
     return _KEEPS_TABLES in client.server_settings
 
 
+@contextmanager
+def within(client: Client, silent_s: float) -> Iterator[None]:
+    """For the length of a block wait for so long at most for a server's next word; an engine in this process has none.
+
+    A server that stands still (its disk hangs, its process is stopped) takes questions and answers none.
+    """
+    if not isinstance(client, HttpClient):
+        yield
+        return
+    before, client.timeout = client.timeout, _timeout(silent_s)
+    try:
+        yield
+    finally:
+        client.timeout = before
+
+
+def _timeout(silent_s: float) -> Timeout:
+    return Timeout(connect=CONNECT_TIMEOUT_S, read=silent_s)
+
+
 def _set_up(client: Client) -> Client:
     if keeps_tables(client):
         client.set_client_setting(_KEEPS_TABLES, 1)
+    if isinstance(client, HttpClient):
+        client.timeout = _timeout(ANSWER_TIMEOUT_S)
     return client
 
 

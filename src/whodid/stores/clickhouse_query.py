@@ -11,11 +11,13 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from whodid.stores.base import Result
-from whodid.stores.clickhouse_client import Clients
+from whodid.stores.clickhouse_client import Clients, within
 from whodid.stores.stopping import cancelled_by_stop, is_stopped, stopped
 
 ANSWER_BYTES_MAX: Final = 512 * 1024 * 1024
 MEMORY_BYTES_MAX: Final = 4 * 1024**3
+# How much later than its limit a statement may end before the server is given up.
+SILENT_S: Final = 5.0
 _JSON_COLUMNS: Final = ("entities", "parameters")
 _JSON_MARK: Final = {b"whodid": b"json"}
 _INT64: Final = pa.int64()
@@ -57,7 +59,7 @@ def run(client: Client, others: Clients, sql: str, *, limit: int, timeout_ms: in
             other.command(f"KILL QUERY WHERE position(query, '{mark}') > 0 AND query NOT ILIKE 'KILL%' ASYNC")
 
     try:
-        with cancelled_by_stop(cancel):
+        with cancelled_by_stop(cancel), within(client, timeout_ms / 1000 + SILENT_S):
             answer = client.raw_query(text, settings=settings, fmt="Arrow")
     except ClickHouseError:
         if is_stopped():
