@@ -75,3 +75,24 @@ def test_the_directory_gives_up_connections_that_stand_still(
     with directory.reading() as held:
         assert held.exec_driver_sql("SELECT 1").scalar() == 1
     directory.close()
+
+
+def test_a_directory_that_ends_waits_less_for_a_database_that_stands_still(
+    own_postgresql_server: PostgreSQLServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "ENDING_SILENT_S", 0.2)
+    url = own_postgresql_server.create_database()
+    PostgreSQLStore(url).close()
+    directory = database.Database(database.open_engine(url), None)
+    with directory.reading() as held:
+        assert held.exec_driver_sql("SELECT 1").scalar() == 1
+    directory.hasten()
+    with directory.reading() as held:
+        assert held.exec_driver_sql("SELECT 1").scalar() == 1, "one that answers is asked as before"
+    with own_postgresql_server.frozen():
+        for _ in range(2):
+            began_s = time.monotonic()
+            with pytest.raises(WhodidError, match="not answer"), directory.writing() as held:
+                held.exec_driver_sql("SELECT 1")
+            assert time.monotonic() - began_s < 5
+    directory.close()

@@ -7,6 +7,7 @@ lines go on; there `within` says how long is waited.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,9 +58,10 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             raise
 
 
-def connect(url: str, **more: Any) -> Connection:
-    """A connection. Raises psycopg.Error; nothing else is waited for than an answer within `CONNECT_TIMEOUT_S`."""
-    return Connection.connect(url, connect_timeout=CONNECT_TIMEOUT_S, **_NOTICED, **more)
+def connect(url: str, *, within_s: float | None = None, **more: Any) -> Connection:
+    """A connection, within `CONNECT_TIMEOUT_S` or so many seconds, 2 at least. Raises psycopg.Error."""
+    timeout_s = math.ceil(CONNECT_TIMEOUT_S if within_s is None else min(within_s, CONNECT_TIMEOUT_S))
+    return Connection.connect(url, connect_timeout=timeout_s, **_NOTICED, **more)
 
 
 def _bounded(gen: PQGen[T], silent_s: float) -> PQGen[T]:

@@ -125,6 +125,7 @@ class Server:
         What is not stored within `drain_ms` stays in the journal, for the next start.
         """
         if self._thread is not None:
+            self.engine.directory.hasten()
             self.engine.presence.drain()
             self._ended.wait(self.config.drain_delay_ms / 1_000)
             self._services.closing = True

@@ -103,7 +103,7 @@ def test_a_server_that_stands_still_is_given_up(
 def test_closing_does_not_wait_for_a_server_that_stands_still(
     own_clickhouse_server: ClickHouseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whodid.stores.clickhouse.CLOSE_WAIT_S", 0.2)
+    monkeypatch.setattr("whodid.stores.clickhouse.BREAK_OFF_S", 0.2)
     batches, url = Batches(tmp_path), own_clickhouse_server.url()
     store = ClickHouseStore(url)
     store.write([batches.of(many(3))])

@@ -27,6 +27,8 @@ VERSION: Final = 1
 BUSY_TIMEOUT_MS: Final = 10_000
 # A database that says nothing for so long while it is asked does not answer.
 SILENT_S: Final = 30.0
+# The same while whodid ends: whoever stops it waits for half a minute, for all of it.
+ENDING_SILENT_S: Final = 3.0
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 Dialect = Literal["sqlite", "postgresql"]
@@ -83,6 +85,11 @@ class Database:
                 id=new_id(), time=now(), type=kind, source="server", user=by, entities=[entity], parameters=parameters
             )
         )
+
+    def hasten(self) -> None:
+        """From here on wait for `ENDING_SILENT_S` at most for what a database on another machine says next."""
+        self._engine.update_execution_options(silent_s=ENDING_SILENT_S)
+        self._engine.dispose()
 
     def close(self) -> None:
         self._engine.dispose()
@@ -158,8 +165,9 @@ def _postgresql(url: str) -> Engine:
     from whodid import postgresql
 
     def connect() -> postgresql.Connection:
-        connection = postgresql.connect(url)
-        connection.silent_s = SILENT_S
+        silent_s = engine.get_execution_options().get("silent_s", SILENT_S)
+        connection = postgresql.connect(url, within_s=silent_s)
+        connection.silent_s = silent_s
         return connection
 
     # psycopg reads the URL itself, so that it means exactly what it means to the store.

@@ -31,7 +31,7 @@ from whodid.stores.clickhouse_turns import Turns
 from whodid.stores.clickhouse_words import translated
 
 ASKED_SILENT_S: Final = 60.0
-CLOSE_WAIT_S: Final = 10.0
+BREAK_OFF_S: Final = 2.0
 
 _POSITIONS: Final = "SELECT receiver, max(number) FROM journal_position GROUP BY receiver"
 _POSITION: Final = "SELECT number, writer FROM journal_position WHERE receiver = {} ORDER BY number DESC LIMIT 1"
@@ -159,10 +159,9 @@ class ClickHouseStore:
         )
 
     def close(self) -> None:
-        """Let go of all connections; what was written is durable already."""
+        """Let go of all connections; what was written is durable already. A write that goes on is left to itself."""
         self._closed = True
-        # Whoever writes to a server that stands still would be waited for until it goes on.
-        if self._writing.acquire(timeout=CLOSE_WAIT_S):
+        if self._writing.acquire(timeout=BREAK_OFF_S):
             try:
                 self._drop_sessions()
             finally:

@@ -146,7 +146,8 @@ class StoreWriter:
     def close(self, drain_s: float = 10.0) -> None:
         """Store what waits, for at most `drain_s` seconds, and end the thread. The rest stays in the journal.
 
-        A write that does not end by then is broken off by closing the store.
+        A write that does not end by then is broken off by closing the store; where a server stands still that cannot
+        be had, the thread is left behind.
         """
         if self._thread is None:
             return
@@ -158,7 +159,7 @@ class StoreWriter:
         self._thread.join(BREAK_OFF_S)
         if self._thread.is_alive():
             self._store.close()
-            self._thread.join()
+            self._thread.join(BREAK_OFF_S)
 
     def leave(self, timeout_s: float) -> bool:
         """Begin no further write; whether the one that goes on ended within `timeout_s`. Closes nothing."""
