@@ -11,19 +11,29 @@ import httpx
 import pytest
 
 from support.web import WebServer
+from whodid.alerts.row import NewAlert
+from whodid.datasets.connections import Connection
+from whodid.datasets.dataset import Dataset
+from whodid.delivery.webhook import Webhook
 from whodid.directory.sign_in import COOKIE
 from whodid.policy.captures import NewCapture
 from whodid.policy.rule import RuleFields
 from whodid.retention.rule import Retention, set_retention
 
-SECTIONS: Final = ["/settings/users", "/settings/groups", "/settings/policy", "/settings/retention", "/settings/status"]
-PAGES: Final = [*SECTIONS, "/settings/users/audra", "/settings/groups/Compliance", "/settings/policy/less"]
+SECTIONS: Final = [
+    f"/settings/{part}" for part in ("users", "groups", "policy", "datasets", "alerts", "retention", "status")
+]
+PAGES: Final = [
+    *SECTIONS,
+    *(f"/settings/{part}" for part in ("users/audra", "groups/Compliance", "policy/less", "alerts/probed")),
+    *(f"/settings/datasets/{part}" for part in ("logs", "logs/preview", "logs/partitions")),
+]
 
 Opens = Callable[[str], httpx.Client]
 
 
 @pytest.fixture(scope="module")
-def signed_in(server: WebServer) -> Iterator[Opens]:
+def signed_in(server: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opens]:
     """A browser for a role, on a server where there is something of everything."""
     directory, policies = server.engine.directory, server.services.policies
     directory.create_group("Compliance", by="test")
@@ -39,6 +49,16 @@ def signed_in(server: WebServer) -> Iterator[Opens]:
     policies.create("less", fields, by="test", accept_unknown=True)
     policies.start(NewCapture(reason="a complaint", user="audra", name="look"), by="test", seen=lambda names: names)
     set_retention(directory, Retention(levels={"debug": 14}, sessions=365), by="test")
+    rule = NewAlert(name="probed", kind="failed-logins", options={"above": 3}, mail=["soc@example.com"])
+    server.services.beside.alerts.create(rule, by="test")
+    server.services.beside.outlets.set_webhook(Webhook(name="pager", url="https://hooks.example.com/x"), by="test")
+    folder = tmp_path_factory.mktemp("lake")
+    (folder / "one.json").write_text('{"who": "erika"}\n')
+    for name, groups in (("open", ("Compliance",)), ("closed", ())):
+        connection = Connection(name=name, kind="folder", options={"path": str(folder)}, groups=groups)
+        server.services.datasets.connections.create(connection)
+    server.services.datasets.create(Dataset(name="logs", connection="open"))
+    server.services.datasets.create(Dataset(name="payroll", connection="closed"))
     clients: dict[str, httpx.Client] = {}
 
     def client(role: str) -> httpx.Client:
@@ -75,7 +95,7 @@ def test_an_auditor_is_shown_nothing_that_it_may_not_use(signed_in: Opens, path:
     assert not refused
 
 
-@pytest.mark.parametrize("path", [path for path in PAGES if path != "/settings/status"])
+@pytest.mark.parametrize("path", [path for path in PAGES if not path.endswith(("/status", "/preview"))])
 def test_an_administrator_keeps_every_form_and_button(signed_in: Opens, path: str) -> None:
     page = signed_in("admin").get(path).text
     assert 'method="post"' in page or "/settings/add/" in page
@@ -108,6 +128,21 @@ def test_an_auditor_reads_what_a_rule_says_what_is_captured_and_how_long_is_kept
     assert "a complaint" in auditor.get("/settings/policy").text
     retention = auditor.get("/settings/retention").text
     assert "14 days" in retention and "Sessions that have ended are kept for 365 days." in retention
+
+
+def test_an_auditor_reads_what_is_looked_for_and_who_is_told_but_no_webhooks(signed_in: Opens) -> None:
+    page = signed_in("auditor").get("/settings/alerts").text
+    assert "probed" in page and "soc@example.com" in page
+    assert "pager" not in page and "pager" in signed_in("admin").get("/settings/alerts").text
+
+
+def test_an_auditor_looks_into_datasets_on_connections_that_it_may_use(signed_in: Opens) -> None:
+    auditor = signed_in("auditor")
+    assert "erika" in auditor.get("/settings/datasets/logs/preview").text
+    page = auditor.get("/settings/datasets").text
+    assert "logs" in page and "payroll" not in page and "payroll" in signed_in("admin").get("/settings/datasets").text
+    assert auditor.get("/settings/datasets/payroll").status_code == 403
+    assert [one["name"] for one in auditor.get("/v1/datasets").json()["datasets"]] == ["logs"]
 
 
 @pytest.mark.parametrize("path", ["/settings", *PAGES])

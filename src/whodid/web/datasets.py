@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from litestar import Response
 from msgspec import UNSET, Struct, UnsetType
@@ -69,19 +67,7 @@ class Partitions(Struct, kw_only=True, forbid_unknown_fields=True):
 async def list_datasets(request: Req) -> Response[bytes]:
     """The datasets on connections that the caller may use."""
     query_of(request, [])
-    services, caller = services_of(request), caller_of(request)
-    is_admin = "admin" in caller.scopes
-
-    def usable() -> list[Any]:
-        may_use = services.datasets.connections.may_use
-        known = {connection.name for connection in services.datasets.connections.all()}
-        return [
-            msgspec.to_builtins(one)
-            for one in services.datasets.all()
-            if is_admin or (one.connection in known and may_use(one.connection, caller.user, is_admin=False))
-        ]
-
-    return json_answer({"datasets": await services.call(usable)})
+    return json_answer({"datasets": msgspec.to_builtins(await usable(request))})
 
 
 async def show_dataset(request: Req) -> Response[bytes]:
@@ -202,6 +188,23 @@ async def start_import(request: Req) -> Response[bytes]:
 async def show_import(request: Req) -> Response[bytes]:
     """How far an import is; in the end its summary."""
     return json_answer(msgspec.to_builtins(services_of(request).dataset_imports.job(segments(request)[4])))
+
+
+async def usable(request: Req) -> list[Dataset]:
+    """The datasets on connections that the caller may use; all for an administrator."""
+    services, caller = services_of(request), caller_of(request)
+    is_admin = "admin" in caller.scopes
+
+    def found() -> list[Dataset]:
+        may_use = services.datasets.connections.may_use
+        known = {connection.name for connection in services.datasets.connections.all()}
+        return [
+            one
+            for one in services.datasets.all()
+            if is_admin or (one.connection in known and may_use(one.connection, caller.user, is_admin=False))
+        ]
+
+    return await services.call(found)
 
 
 async def dataset_of(request: Req) -> Dataset:

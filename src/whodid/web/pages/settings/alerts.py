@@ -23,6 +23,7 @@ from whodid.web.pages.settings.common import (
     by,
     confirm,
     many,
+    may_change,
     moment_item,
     segment,
     sent,
@@ -50,20 +51,16 @@ async def alerts(request: Req) -> Response[bytes]:
     services = services_of(request)
     rules = await services.call(services.beside.alerts.shown)
     firings = await services.call(services.beside.alerts.firings.found, all=every, limit=FIRINGS_SHOWN)
-    hooks = await services.call(services.beside.outlets.webhooks)
     heads = ("Alert", "Kind", "State", "Severity", "Tells", "Looked", "What went wrong")
     other = Button("Only what goes on", HERE) if every else Button("What is over, too", f"{HERE}?all=true")
-    kinds = [
-        [Item(kind.title), Item(kind.help),
-         Item(buttons=[Button("Add", f"{ADD}/{name}", label=f"Add an alert: {kind.title}")])]
-        for name, kind in KINDS.items()
-    ]  # fmt: skip
+    nothing = "Nothing is looked for yet: add one below." if may_change(request) else "Nothing is looked for yet."
     blocks: list[Block] = [
         _firings(request, services, firings, "Firing"),
-        Table("Alerts", heads, [_row(request, one) for one in rules], "Nothing is looked for yet: add one below."),
-        Table("What can be looked for", ("Kind", "What", ""), kinds),
-        *webhooks_table(hooks),
+        Table("Alerts", heads, [_row(request, one) for one in rules], nothing),
     ]
+    if may_change(request):
+        hooks = await services.call(services.beside.outlets.webhooks)
+        blocks += [_kinds(), *webhooks_table(hooks)]
     return show(request, "Alerts", blocks, buttons=[other])
 
 
@@ -233,6 +230,15 @@ async def resolve_firing(request: Req) -> Response[bytes]:
 async def _fields(services: Services, kind: str, *, is_new: bool) -> Any:
     hooks = await services.call(services.beside.outlets.webhooks)
     return fields_of(kind, [one["name"] for one in hooks], is_new=is_new)
+
+
+def _kinds() -> Table:
+    rows = [
+        [Item(kind.title), Item(kind.help),
+         Item(buttons=[Button("Add", f"{ADD}/{name}", label=f"Add an alert: {kind.title}")])]
+        for name, kind in KINDS.items()
+    ]  # fmt: skip
+    return Table("What can be looked for", ("Kind", "What", ""), rows)
 
 
 def _firings(request: Req, services: Services, firings: Sequence[Firing], title: str) -> Table:

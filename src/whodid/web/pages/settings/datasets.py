@@ -15,11 +15,24 @@ from whodid.errors import WhodidError
 from whodid.event import new_id
 from whodid.reading.cells import text_columns
 from whodid.web import words
-from whodid.web.datasets import PREVIEW_ROWS, dataset_of, listing_of, read_of
+from whodid.web.datasets import PREVIEW_ROWS, dataset_of, listing_of, read_of, usable
 from whodid.web.events import recorded
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
 from whodid.web.pages.forms import Field, shown
-from whodid.web.pages.settings.common import Failed, ask, asked, by, confirm, many, segment, sent, show, to, tried
+from whodid.web.pages.settings.common import (
+    Failed,
+    ask,
+    asked,
+    by,
+    confirm,
+    many,
+    may_change,
+    segment,
+    sent,
+    show,
+    to,
+    tried,
+)
 from whodid.web.requests import Req, segments, services_of
 
 HERE: Final = "/settings/datasets"
@@ -44,7 +57,7 @@ async def datasets(request: Req) -> Response[bytes]:
     """The datasets."""
     asked(request)
     services = services_of(request)
-    found = await services.call(services.datasets.all)
+    found = await usable(request)
     rows = [
         [
             Item(one.name, f"{HERE}/{segment(one.name)}", note=one.description or ""),
@@ -57,7 +70,10 @@ async def datasets(request: Req) -> Response[bytes]:
     ]
     heads = ("Dataset", "Connection", "Path", "Format", "Partitions")
     connections = await services.call(services.datasets.connections.all)
-    empty = "None yet." if connections else "None yet. A dataset lies on a connection: add one first."
+    if not may_change(request):
+        empty = "There is none on a connection that you may use."
+    else:
+        empty = "None yet." if connections else "None yet. A dataset lies on a connection: add one first."
     add = (
         Button("Define a dataset", ADD, kind="main")
         if connections
