@@ -105,8 +105,8 @@ def test_commands_are_understood(page: str) -> None:
 @pytest.mark.parametrize("verb", [name for name, _ in VERBS])
 def test_examples_of_help_are_understood(verb: str) -> None:
     examples = app[verb].help_epilogue or ""
-    # What an example does stands behind it.
-    plain = [re.sub(r"(\S) {2,}\S.*", r"\1", line.strip()) for line in examples.replace("\\\n", " ").splitlines()]
+    # What an example does stands behind it, or above.
+    plain = [re.sub(r"(\S) {2,}\S.*", r"\1", line.strip()) for line in re.sub(r" *\\\n *", " ", examples).splitlines()]
     told = commands("\n".join(plain))
     assert told, "each verb has examples"
     for command in told:

@@ -283,8 +283,9 @@ def test_replay_writes_the_input_to_be_mended(data: Path, tmp_path: Path, capsys
 def test_every_verb_has_help_with_examples(verb: str, capsys: Captured) -> None:
     assert cli.main([verb, "--help"]) == cli.DONE
     shown = capsys.readouterr().out
-    assert "Examples:" in shown
-    assert f"whodid {verb}" in shown
+    _, _, examples = shown.partition("Examples:\n")
+    assert f"whodid {verb}" in examples
+    assert all(line.startswith("  ") and len(line) <= 80 for line in examples.splitlines())
 
 
 def test_wrong_options_are_wrong_use(capsys: Captured) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from whodid.cli.examples import laid_out
 from whodid.cli.stopping import stop_asked
 from whodid.cli.terminal import note
 from whodid.errors import WhodidError
@@ -23,11 +24,10 @@ FOLDER_USUAL = Path("whodid-demo")
 
 app = App(
     name="demo",
-    help_epilogue="""Examples:
-  whodid demo                              200,000 events of 90 days; it stays
+    help_epilogue=laid_out("""  whodid demo                              200,000 events of 90 days; it stays
   whodid demo --events 2000000 --days 365
   whodid demo --seed 7 --data /tmp/story   another story
-  whodid demo --exit                       fill, show answers, stop""",
+  whodid demo --exit                       fill, show answers, stop"""),
 )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from cyclopts import App, Group, Parameter
 
+from whodid.cli.examples import laid_out
 from whodid.config import Config
 from whodid.errors import WhodidError
 
@@ -28,7 +29,7 @@ def verb(name: str, examples: str, **more: Any) -> App:
     """The app of a verb: its examples follow its help; flags have no `--no-` twins."""
     return App(
         name=name,
-        help_epilogue=f"Examples:\n{examples}",
+        help_epilogue=laid_out(examples),
         help_format="plaintext",
         default_parameter=Parameter(negative=()),
         **more,

@@ -13,7 +13,7 @@ from whodid.errors import WhodidError
 
 app = verb(
     "query",
-    """  whodid query "SELECT type, count(*) AS events FROM events GROUP BY type ORDER BY events DESC"
+    """  whodid query "SELECT type, count(*) AS events FROM events GROUP BY type"
   whodid query "SELECT * FROM events WHERE \\"user\\" = \\$login" --param login=ada --output json
   whodid query --file top-users.sql --output parquet --to top-users.parquet
   echo "SELECT count(*) FROM events" | whodid query

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from whodid.cli.examples import laid_out
 from whodid.cli.lake import NO_LAKE, Lake, answer_of, refuse_without_engine, statement_of
 from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place
 from whodid.errors import WhodidError
@@ -18,15 +19,14 @@ if TYPE_CHECKING:
 
 app = App(
     name="report",
-    help_epilogue="""Examples:
-  whodid report                                    the reports there are, and what each answers
+    help_epilogue=laid_out("""  whodid report    the reports there are, and what each answers
   whodid report overview --since 7d
   whodid report users --since 2026-11-01 --until 2026-11-08 --limit 20
   whodid report activity --group Chemistry --zone Europe/Berlin
   whodid report functions --output csv > functions.csv
   whodid report unknown-types --server https://audit.example.com --key KEY
   whodid report overview --since 2020-01-01 --engine spark --engine-url spark://host:7077
-  whodid report users --since 260w --engine trino --print-sql > users.sql""",
+  whodid report users --since 260w --engine trino --print-sql > users.sql"""),
 )
 
 
