@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -85,6 +86,11 @@ def _offset(text: str) -> timedelta:
 
 
 def shown(value: object) -> str:
-    """A value for a message, cut to what a person reads."""
-    text = repr(value)
+    """A value for a message, as JSON writes it, cut to what a person reads."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    told = value.decode(errors="replace") if isinstance(value, bytes) else value
+    # Text with lone surrogates, which nothing can write, stays in escapes.
+    is_text = isinstance(told, str) and told.encode(errors="replace").decode() == told
+    text = json.dumps(told, ensure_ascii=not is_text, default=str)
     return text if len(text) <= 60 else text[:57] + "…"
