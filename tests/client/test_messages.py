@@ -326,7 +326,7 @@ def test_a_session_is_followed_by_another_after_a_silence(
     monkeypatch.setattr("whodid.client.scope.time", SimpleNamespace(monotonic=lambda: at))
     if idle_ms is not None:
         assert logger._carrier is not None
-        logger._carrier.policies.applied["ann"] = Policy(session_idle_ms=idle_ms)
+        monkeypatch.setattr(logger._carrier.policies, "of", lambda user: Policy(session_idle_ms=idle_ms))
     with logger.session(user="ann") as scope:
         logger.audit("one")
         at += silent_s
