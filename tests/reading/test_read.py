@@ -57,7 +57,7 @@ def test_pages_are_whole_whether_events_lie_near_or_far_apart(
     others = [event(at=one.time, entities=[("query", "r")]) for one in stored] if asked else []
     store = filled([*stored, *others])
     expected = [one.id for one in sorted(stored, key=lambda one: (one.time, one.id), reverse=order == "newest")]
-    for limit in (1, 2, 3, 13, 14):
+    for limit in (2, 13, 14):
         assert walk(store, order=order, limit=limit, **asked) == expected
         assert walk(store, order=order, limit=limit, since="500d", **asked) == expected
         within = walk(store, order=order, limit=limit, since="26h", until="50m", **asked)

@@ -34,14 +34,16 @@ def ask(request: pytest.FixtureRequest) -> Ask:
 
 
 class Hanging:
-    """A part that answers once it is let go; `asked` counts how often it was asked."""
+    """A part that answers once it is let go; `asked` counts how often it was asked, `threads` are those that asked."""
 
     def __init__(self) -> None:
         self.asked = 0
+        self.threads: set[threading.Thread] = set()
         self.over = threading.Event()
 
     def __call__(self) -> str:
         self.asked += 1
+        self.threads.add(threading.current_thread())
         self.over.wait()
         return "back"
 
@@ -155,10 +157,14 @@ def test_closing_ends_the_threads_but_does_not_wait_for_a_part_that_hangs(ask: A
     asking = Asking(within_s=0.1)
     with hanging() as store:
         ask(asking, {"store": store, "one": lambda: 1, "two": lambda: 2})
+        (at_work,) = store.threads
         asking.close()
-        (left,) = set(threading.enumerate()) - before
-    left.join(10)
-    assert not left.is_alive()
+        for thread in set(threading.enumerate()) - before - {at_work}:
+            thread.join(10)
+            assert not thread.is_alive()
+        assert at_work.is_alive()
+    at_work.join(10)
+    assert not at_work.is_alive()
 
 
 def test_whoever_still_asks_after_closing_is_answered(ask: Ask) -> None:
