@@ -55,7 +55,7 @@ async def alerts(request: Req) -> Response[bytes]:
     other = Button("Only what goes on", HERE) if every else Button("What is over, too", f"{HERE}?all=true")
     nothing = "Nothing is looked for yet: add one below." if may_change(request) else "Nothing is looked for yet."
     blocks: list[Block] = [
-        _firings(request, services, firings, "Firing"),
+        _firings(request, services, firings, "Firing", "Nothing is firing."),
         Table("Alerts", heads, [_row(request, one) for one in rules], nothing),
     ]
     if may_change(request):
@@ -102,7 +102,7 @@ async def alert(request: Req, failed: Failed | None = None) -> Response[bytes]:
     fields = await _fields(services, rule.kind, is_new=False)
     blocks: list[Block] = [
         _standing(request, rule, standing),
-        _firings(request, services, firings, "What it found in the last 90 days"),
+        _firings(request, services, firings, "What it found in the last 90 days", "Nothing."),
         ask(failed, "mute", f"{here}/mute", MUTING, "Mute", {"until": "1d"}, title="Be quiet about it", open=False,
             help="It goes on looking, and notes what it finds; nobody is told meanwhile."),
         ask(failed, "alert", here, fields, "Keep", values_of(fields, rule), title="What it looks for", open=False),
@@ -241,7 +241,7 @@ def _kinds() -> Table:
     return Table("What can be looked for", ("Kind", "What", ""), rows)
 
 
-def _firings(request: Req, services: Services, firings: Sequence[Firing], title: str) -> Table:
+def _firings(request: Req, services: Services, firings: Sequence[Firing], title: str, empty: str) -> Table:
     at = services.beside.clock()
     rows = [
         [
@@ -260,7 +260,7 @@ def _firings(request: Req, services: Services, firings: Sequence[Firing], title:
     ]
     heads = ("What", "Alert", "Severity", "State", "#Times", "Began", "Last", "")
     note = f"The latest {FIRINGS_SHOWN}." if len(rows) == FIRINGS_SHOWN else ""
-    return Table(title, heads, rows, "Nothing is firing.", note)
+    return Table(title, heads, rows, empty, note)
 
 
 def _row(request: Req, rule: dict[str, Any]) -> list[Item]:

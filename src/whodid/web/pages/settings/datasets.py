@@ -125,7 +125,7 @@ async def dataset(request: Req, failed: Failed | None = None) -> Response[bytes]
     ]
     buttons = [
         Button("Look into it", f"{here}/preview", kind="main"),
-        Button("Partitions and import", f"{here}/partitions"),
+        Button("Partitions and import" if may_change(request) else "Partitions", f"{here}/partitions"),
     ]
     status = failed.status if failed else 200
     return show(request, found.name, blocks, buttons=buttons, back=(HERE, "Datasets"), lead=found.description or "",
@@ -201,7 +201,7 @@ async def partitions(request: Req, failed: str = "") -> Response[bytes]:
     size = words.size(sum(one.size_bytes for one in parts))
     every = Button(f"Import all: {size}", f"{here}/imports", True, kind="main", fields={"all": "1"})
     buttons = [*([every] if parts else []), Button("Look again", f"{here}/partitions?refresh=true")]
-    lead = f"{_outside(listing)} An import stores nothing twice."
+    lead = _outside(listing) + (" An import stores nothing twice." if may_change(request) else "")
     return show(request, f"{found.name}: partitions", blocks, buttons=buttons, back=(here, found.name), lead=lead)
 
 
