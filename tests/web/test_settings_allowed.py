@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -156,6 +157,16 @@ def test_who_may_not_read_something_is_told_so(signed_in: Opens, path: str) -> N
     answer = signed_in("auditor").get(path)
     assert answer.status_code == 403
     assert "audra may not read these settings." in answer.text and "change settings" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/settings", "/settings/users"])
+def test_before_there_is_a_key_or_a_user_the_settings_say_how_to_sign_in(tmp_path: Path, path: str) -> None:
+    fresh = WebServer(tmp_path)
+    try:
+        page = httpx.get(f"{fresh.url}{path}", headers={"accept": "text/html"}).text
+        assert "sign in with the link that whodid user sign-in prints" in page and 'method="post"' not in page
+    finally:
+        fresh.close()
 
 
 def test_who_may_not_change_something_is_told_that(server: WebServer, signed_in: Opens) -> None:

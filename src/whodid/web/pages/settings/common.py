@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from litestar import Response
 
 from whodid.errors import WhodidError
+from whodid.receive.access import LOCAL_PROGRAM
 from whodid.web import browsers, words
 from whodid.web.pages import forms, frame
 from whodid.web.pages.blocks import Asked, Block, Button, Item, Text
@@ -68,6 +69,14 @@ def may_change(request: Req) -> bool:
     return "admin" in caller_of(request).scopes
 
 
+def reads_only(request: Req) -> str:
+    """What is said to who may only read; nothing to who may change settings."""
+    caller = caller_of(request)
+    if caller is LOCAL_PROGRAM:
+        return "You may read this. To change it, sign in with the link that whodid user sign-in prints."
+    return "" if may_change(request) else "You may read this; administrators change it."
+
+
 def opens(request: Req, address: str) -> bool:
     """Whether the caller may open an address."""
     doors: Doors = request.app.state.doors
@@ -112,7 +121,7 @@ def show(
         title=title,
         section=section,
         sections=sections_for(request),
-        may_change=may_change(request),
+        reads_only=reads_only(request),
         blocks=allowed.blocks_for(blocks, leads, may_change=may_change(request)),
         search=search,
         watched=watched,

@@ -9,7 +9,7 @@ from litestar import Response
 
 from whodid.retention.rule import retention_of
 from whodid.web.pages import frame
-from whodid.web.pages.settings.common import asked, many, sections_for
+from whodid.web.pages.settings.common import asked, many, reads_only, sections_for
 from whodid.web.requests import Req, services_of
 from whodid.web.services import Services
 
@@ -36,7 +36,8 @@ async def home(request: Req) -> Response[bytes]:
     asked(request)
     services, sections = services_of(request), sections_for(request)
     said = await services.call(lambda: {one.path: _SAID[one.path](services) for one in sections if one.path in _SAID})
-    return frame.page(request, "settings_home.html", at="/settings", sections=sections, said=said)
+    only = reads_only(request)
+    return frame.page(request, "settings_home.html", at="/settings", sections=sections, said=said, reads_only=only)
 
 
 def _kept(services: Services) -> str:
