@@ -88,7 +88,9 @@ def test_a_log_file_has_one_target(running: Watched, tmp_path: Path) -> None:
     with pytest.raises(WhodidError, match=f"The target 'first' writes the file {file} already.") as refused:
         book.create(NewTarget(name="second", kind="log-files", options={"path": f"{tmp_path}/same/audit.log"}))
     assert refused.value.code == "conflict"
-    book.create(NewTarget(name="second", kind="log-files", options={"path": f"{file}.2"}, running=False))
+    with pytest.raises(WhodidError, match=f"The target 'first' writes the file {file} already."):
+        book.create(NewTarget(name="second", kind="log-files", options={"path": f"{file}.2"}))
+    book.create(NewTarget(name="second", kind="log-files", options={"path": f"{file}.b"}, running=False))
     with pytest.raises(WhodidError, match="The target 'first' writes"):
         book.change("second", TargetFields(options={"path": str(file)}))
     for name in ("first", "second"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final
@@ -22,6 +23,7 @@ from whodid.targets.laid_out.collecting import explained
 from whodid.targets.laid_out.commit import sync_folder, write_whole
 
 _STATE: Final = ".{}.whodid"
+_NUMBER: Final = re.compile(r"(\.\d+)+$")
 
 crash.register(
     {
@@ -64,8 +66,8 @@ class LogFilesTarget(BaseTarget):
 
     @classmethod
     def writes_alone(cls, options: Mapping[str, Any]) -> Mapping[str, str]:
-        # The place stands beside the file, whoever writes it.
-        path = os.path.realpath(options["path"])
+        # The place stands beside the file, whoever writes it; what is rotated takes names with numbers.
+        path = _NUMBER.sub("", os.path.realpath(options["path"]))
         return {path: f"the file {path}"}
 
     def open(self) -> Mapping[str, int]:
