@@ -103,7 +103,7 @@ PAGES: Final[tuple[Page, ...]] = (
              empty=_NO_ERRORS),
         Tile("before", "errors-before", size="half", title="What was done right before",
              columns=("what", "type", "errors", "share_percent", "people"), empty=_NO_ERRORS),
-        Tile("hashes", "errors", size="half", title="The same by Datagrok's rule",
+        Tile("hashes", "errors", size="half", title="Errors by Datagrok's rule",
              columns=("message", "errors", "people", "version", "last"), empty=_NO_ERRORS),
     )),
     Page("security", "/security", "Security", (
