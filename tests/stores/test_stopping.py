@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from whodid.errors import WhodidError
 from whodid.stores.duckdb import DuckDBStore
-from whodid.stores.stopping import stoppable
+from whodid.stores.stopping import ended_by_ctrl_c, stoppable, stopped
 
 ENDLESS = "SELECT count(*) AS n FROM generate_series(1, 100000000) a, generate_series(1, 100000) b"
 
@@ -48,3 +50,25 @@ def test_postgresql_stops(postgresql_url: str) -> None:
         assert store.query("SELECT 1 AS one", trusted=True).table.num_rows == 1
     finally:
         store.close()
+
+
+def test_ctrl_c_ends_work_whose_steps_are_long() -> None:
+    ended = threading.Event()
+
+    def long_step() -> bool:
+        os.kill(os.getpid(), signal.SIGINT)
+        return ended.wait(60)
+
+    with pytest.raises(KeyboardInterrupt):
+        ended_by_ctrl_c(long_step, ended.set)
+    assert ended.is_set()
+
+
+def test_what_ends_by_itself_answers_or_raises_as_ever() -> None:
+    assert ended_by_ctrl_c(lambda: 7, pytest.fail) == 7
+    with pytest.raises(WhodidError, match="The query was stopped"):
+        ended_by_ctrl_c(ask_in_vain, pytest.fail)
+
+
+def ask_in_vain() -> None:
+    raise stopped()

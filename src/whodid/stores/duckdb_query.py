@@ -12,7 +12,7 @@ import pyarrow as pa
 from whodid.errors import WhodidError
 from whodid.stores.base import Result
 from whodid.stores.duckdb_watch import Watch
-from whodid.stores.stopping import is_stopped, stopped
+from whodid.stores.stopping import ended_by_ctrl_c, is_stopped, stopped
 
 _CHUNK_ROWS: Final = 2_048
 # How a column of strings says that they are JSON.
@@ -42,7 +42,9 @@ def run(
     """
     with Watch(cursor.interrupt, timeout_ms, process_bytes_max) as watch:
         try:
-            table, kinds, truncated = _answer(cursor, sql, params, limit, bytes_max)
+            table, kinds, truncated = ended_by_ctrl_c(
+                lambda: _answer(cursor, sql, params, limit, bytes_max), cursor.interrupt
+            )
         except (duckdb.Error, OSError) as problem:
             if is_stopped():
                 raise stopped() from problem
@@ -52,11 +54,6 @@ def run(
                     "The query was stopped because it took too much memory.",
                     "Ask for fewer rows, or make smaller values.",
                 ) from problem
-            raise
-        except RuntimeError as problem:
-            # What the engine's client makes of Ctrl-C while it waits.
-            if str(problem) == "Query interrupted":
-                raise KeyboardInterrupt from problem
             raise
     return Result(_plain(table, kinds), truncated)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+from typing import Final, TypeVar
 
 from whodid.errors import WhodidError
+
+T = TypeVar("T")
 
 # Questions that are asked in this context end when it is set.
 STOP: Final[ContextVar[threading.Event | None]] = ContextVar("whodid_stop", default=None)
@@ -57,3 +61,27 @@ def cancelled_by_stop(cancel: Callable[[], None]) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def ended_by_ctrl_c(work: Callable[[], T], cancel: Callable[[], None]) -> T:
+    """What `work` returns. At Ctrl-C `cancel` is called, again and again until `work` has ended, and then it is raised.
+
+    Python tells of a signal only in its main thread, and not while that is within a long step of an engine. So another
+    thread works for the main one; other threads work themselves, and so does a main one that has its own way of ending.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return work()
+    heard: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        with ThreadPoolExecutor(1, "whodid-question") as thread:
+            answer = thread.submit(work)
+            while not wait([answer], _LOOK_S).done:
+                if heard:
+                    cancel()
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if heard:
+        raise KeyboardInterrupt
+    return answer.result()
