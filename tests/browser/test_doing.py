@@ -220,6 +220,7 @@ def test_help_opens_by_its_key(visit: Callable[..., Watched]) -> None:
 
 def test_a_tile_that_fails_says_so_offers_another_try_and_leaves_the_rest(visit: Callable[..., Watched]) -> None:
     watched = visit()
+    watched.may_break = True
     watched.page.route("**/tiles/users/new*", lambda route: route.abort())
     page = watched.open("/users")
     assert "The server does not answer" in page.inner_text("#tile-new")

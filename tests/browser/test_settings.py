@@ -187,7 +187,7 @@ def test_files_are_connected_defined_looked_into_and_imported(
     page.goto(f"{watched.url}/settings/datasets/march/partitions")
     looked_at(watched, pictures, "settings-partitions")
     page.get_by_role("button", name="Import all").click()
-    page.wait_for_selector("text=What came of it", timeout=30_000)
+    page.wait_for_selector("text=What came of it")
     assert "18" in page.inner_text("main")
 
 
@@ -249,7 +249,7 @@ def test_the_console_asks_draws_sorts_stops_and_saves(visit: Callable[..., Watch
     page = watched.open("/console")
     page.fill("#sql", LINES)
     page.press("#sql", "Control+Enter")
-    page.wait_for_selector("#answer .chart svg", timeout=30_000)
+    page.wait_for_selector("#answer .chart svg")
     looked_at(watched, pictures, "console")
     page.fill("#sql", BARS)
     press(page, "Run")

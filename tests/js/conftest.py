@@ -71,7 +71,7 @@ def module(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Path
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     """A browser that has been nowhere yet."""
     made = chromium.new_context()
-    made.set_default_timeout(20_000)
+    made.set_default_timeout(60_000)
     yield made
     made.close()
 

@@ -211,7 +211,7 @@ def application(server: WebServer, key: str) -> Iterator[str]:
 @pytest.fixture(params=["light", "dark"])
 def page(chromium: Browser, application: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     context = chromium.new_context(color_scheme=request.param, viewport={"width": 1100, "height": 1250})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     opened = context.new_page()
     complaints: list[str] = []
     opened.complaints = complaints  # type: ignore[attr-defined]
