@@ -8,8 +8,9 @@ receiver and running number, and counts as the write's own.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -187,12 +188,36 @@ def brought(session_of: Callable[[int], Session], runs: Iterable[Sequence[Batch]
 
     session_of  one of two sessions, which loads have in turns.
     """
-    with ThreadPoolExecutor(1, "whodid-clickhouse-load") as beside:
-        coming: Future[Load] | None = None
+    bringing: _Bringing | None = None
+    try:
         for number, batches in enumerate(runs):
-            after = beside.submit(Load, session_of(number % 2), batches)
-            if coming is not None:
-                yield coming.result()
-            coming = after
-        if coming is not None:
-            yield coming.result()
+            load = None if bringing is None else bringing.load()
+            bringing = _Bringing(session_of(number % 2), batches)
+            if load is not None:
+                yield load
+        if bringing is not None:
+            yield bringing.load()
+    finally:
+        if bringing is not None:
+            bringing.join()
+
+
+class _Bringing(threading.Thread):
+    """A load on its way. A process that ends does not wait for it: the engine may stand still."""
+
+    def __init__(self, session: Session, batches: Sequence[Batch]):
+        super().__init__(name="whodid-clickhouse-load", daemon=True)
+        self._brought: Future[Load] = Future()
+        self._session = session
+        self._batches = batches
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._brought.set_result(Load(self._session, self._batches))
+        except BaseException as problem:
+            self._brought.set_exception(problem)
+
+    def load(self) -> Load:
+        """What was brought; raises what `Load` does."""
+        return self._brought.result()
