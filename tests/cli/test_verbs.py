@@ -393,3 +393,15 @@ def test_a_replay_ends_without_leftovers(filled: Path) -> None:
 def test_events_of_a_project(filled: Path, capsys: Captured) -> None:
     assert cli.main(["events", "--project", "NONE", "--data", str(filled), "-o", "ndjson"]) == 0
     assert rows_of(capsys) == []
+
+
+@pytest.mark.parametrize("heard", [KeyboardInterrupt(), RuntimeError("Query interrupted")], ids=["python", "engine"])
+def test_ctrl_c_ends_a_verb_without_a_word_whoever_hears_it(
+    filled: Path, monkeypatch: pytest.MonkeyPatch, capfd: Captured, heard: BaseException
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise heard
+
+    monkeypatch.setattr("whodid.cli.reader.reader_of", interrupted)
+    assert cli.main(["query", "SELECT 1", "--data", str(filled)]) == cli.INTERRUPTED
+    assert capfd.readouterr() == ("", "")

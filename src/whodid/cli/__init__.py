@@ -23,6 +23,8 @@ FAILED: Final = 1
 WRONG_USE: Final = 2
 DONE_IN_PART: Final = 3
 INTERRUPTED: Final = 130
+# What DuckDB's client makes of Ctrl-C while a store is opened, written or counted.
+CTRL_C_IN_ENGINE: Final = "Query interrupted"
 
 # Modules stay once they are loaded: looking through them for garbage again and again takes a tenth of a short command.
 COLLECT_AFTER: Final = (50_000, 20, 100)
@@ -90,6 +92,7 @@ app = App(
     help="Who did what, when, to which thing, and what came of it: an audit trail for data platforms.",
     help_epilogue="Start with: whodid demo. Every verb has --help with examples. WHODID_DEBUG=1 shows tracebacks.",
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,
     version=__version__,
     end_of_options_delimiter="--",
     group_commands=Group("More", sort_key=len(FAMILIES)),
@@ -120,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WhodidError as error:
         return _complain(error, error)
     except Exception as error:
-        return _complain(_unexpected(error), error)
+        return INTERRUPTED if str(error) == CTRL_C_IN_ENGINE else _complain(_unexpected(error), error)
 
 
 def _prepare_streams() -> None:
