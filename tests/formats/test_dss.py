@@ -48,6 +48,16 @@ def test_queries_as_the_documented_layout_of_an_api_node_writes_them_are_read_to
     assert len(decoded.parts) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "told"), [("dss-log4j", LOG4J), ("dss-event-server", EVENT_SERVER), ("dss-apinode", APINODE)]
+)
+def test_lines_that_python_wrote_again_are_read_together(name: str, told: dict[str, Any]) -> None:
+    rewritten = decode(name, *(json.dumps({"number": number, **told}).encode() for number in range(3)))
+    compact = decode(name, *(line({"number": number, **told}) for number in range(3)))
+    assert list(map(parameters_of, rewritten.events)) == list(map(parameters_of, compact.events))
+    assert (len(rewritten.parts), len(compact.parts)) == (1, 1)
+
+
 def test_envelope_d() -> None:
     event = one(line(BARE), "dss-bare")
     assert event.time == datetime(2020, 2, 19, 15, 5, 2, 441000, tzinfo=UTC)

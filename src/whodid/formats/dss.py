@@ -58,8 +58,8 @@ _ENVELOPES: Final[dict[str, tuple[Any, bytes]]] = {
     "dss-event-server": (_EVENT_SERVER, b'"clientEvent"'),
     "dss-bare": (None, b""),
 }
-# As DSS writes them, the layout of an API node's queries, and what was written again by Python.
-_COLONS: Final = (b":", b" : ", b": ")
+# The layout of an API node's queries, what Python wrote again, and as DSS writes them: a part of the one before.
+_COLONS: Final = (b" : ", b": ", b":")
 
 
 class DssDecoder:
