@@ -8,10 +8,8 @@ import json
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,23 +17,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from support.imports import dss_lines, native_line, native_lines
+from support.imports import dss_lines, native_line
 from support.journals import draft, open_journal
 from whodid import cli
 
 Captured = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with 60 events of 7 users and one rejection."""
-    folder = tmp_path_factory.mktemp("filled")
-    (folder / "audit.log").write_bytes(dss_lines(range(50)) + b"no json\n")
-    (folder / "native.log").write_bytes(native_lines(range(10)))
-    assert (
-        cli.main(["import", str(folder / "audit.log"), str(folder / "native.log"), "--data", str(folder / "data")]) == 3
-    )
-    return folder / "data"
 
 
 def rows_of(captured: Captured) -> list[dict[str, Any]]:
@@ -308,24 +294,6 @@ def test_an_unexpected_error_is_one_line_and_with_debug_a_traceback(
     assert "Traceback" in capsys.readouterr().err
 
 
-def processor_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tells by /proc that the engine works")
-def test_ctrl_c_ends_a_question_without_a_word(filled: Path) -> None:
-    tables = ", ".join(f"events e{place}" for place in range(8))
-    sql = f"SELECT count(*) AS n FROM {tables} WHERE e0.id <> e7.id"
-    command = [sys.executable, "-m", "whodid", "query", sql, "--data", str(filled), "--timeout-ms", "600000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asking:
-        while processor_s(asking.pid) < 5 and asking.poll() is None:
-            time.sleep(0.05)
-        asking.send_signal(signal.SIGINT)
-        assert asking.communicate(timeout=60) == ("", "")
-    assert asking.returncode == cli.INTERRUPTED
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -393,15 +361,3 @@ def test_a_replay_ends_without_leftovers(filled: Path) -> None:
 def test_events_of_a_project(filled: Path, capsys: Captured) -> None:
     assert cli.main(["events", "--project", "NONE", "--data", str(filled), "-o", "ndjson"]) == 0
     assert rows_of(capsys) == []
-
-
-@pytest.mark.parametrize("heard", [KeyboardInterrupt(), RuntimeError("Query interrupted")], ids=["python", "engine"])
-def test_ctrl_c_ends_a_verb_without_a_word_whoever_hears_it(
-    filled: Path, monkeypatch: pytest.MonkeyPatch, capfd: Captured, heard: BaseException
-) -> None:
-    def interrupted(*_: object) -> None:
-        raise heard
-
-    monkeypatch.setattr("whodid.cli.reader.reader_of", interrupted)
-    assert cli.main(["query", "SELECT 1", "--data", str(filled)]) == cli.INTERRUPTED
-    assert capfd.readouterr() == ("", "")
