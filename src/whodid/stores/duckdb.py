@@ -34,7 +34,6 @@ register(
 _log = logging.getLogger(__name__)
 
 ANSWER_BYTES_MAX: Final = 512 * 1024 * 1024
-PROCESS_BYTES_BESIDES: Final = 512 * 1024 * 1024
 
 
 class DuckDBStore:
@@ -134,7 +133,7 @@ class DuckDBStore:
                     limit=limit,
                     timeout_ms=timeout_ms,
                     bytes_max=min(ANSWER_BYTES_MAX, self._memory_bytes_max // 2),
-                    process_bytes_max=2 * self._memory_bytes_max + PROCESS_BYTES_BESIDES,
+                    memory_bytes_max=self._memory_bytes_max,
                 )
             except (duckdb.Error, OSError) as problem:
                 raise self._failed(problem, "the query") from problem

@@ -27,7 +27,7 @@ def run(
     limit: int,
     timeout_ms: int,
     bytes_max: int,
-    process_bytes_max: int,
+    memory_bytes_max: int,
 ) -> Result:
     """The first `limit` rows of a statement's answer.
 
@@ -38,9 +38,10 @@ def run(
     WhodidError("timeout")
         Who asked it stopped it (`stopping.stoppable`).
     WhodidError("too_large")
-        The rows have more than `bytes_max` bytes, or the process came to hold more than `process_bytes_max`.
+        The rows have more than `bytes_max` bytes, or the process came to hold too much beside an engine of
+        `memory_bytes_max`.
     """
-    with Watch(cursor.interrupt, timeout_ms, process_bytes_max) as watch:
+    with Watch(cursor.interrupt, timeout_ms, memory_bytes_max) as watch:
         try:
             table, kinds, truncated = ended_by_ctrl_c(
                 lambda: _answer(cursor, sql, params, limit, bytes_max), cursor.interrupt

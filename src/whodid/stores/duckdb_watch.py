@@ -17,22 +17,24 @@ from whodid.stores.stopping import STOP
 _LOOK_S: Final = 0.05
 # The thread that looks ends when there was nothing to look at for so long.
 _LINGER_S: Final = 5.0
+# What a process may hold besides the engine's memory: itself, and values that the engine does not count.
+_BESIDES_BYTES: Final = 512 * 1024 * 1024
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
 class Watch:
     """Within, a question is told to stop within 50 ms of its time limit, of `stopping.stoppable` saying so, or of the
-    process holding more memory than `process_bytes_max`; then `too_large` says that.
+    process holding too much memory (`process_bytes_max`); then `too_large` says that.
 
-    The engine counts its buffers, not the values that an expression makes (a text doubled thirty times); so the
-    process is watched besides.
+    The engine counts its buffers (`memory_bytes_max` at most), not the values that an expression makes (a text doubled
+    thirty times); so the process is watched besides.
     """
 
-    def __init__(self, stop: Callable[[], None], timeout_ms: int, process_bytes_max: int):
+    def __init__(self, stop: Callable[[], None], timeout_ms: int, memory_bytes_max: int):
         self.too_large = False
         self._stop = stop
         self._timeout_s = timeout_ms / 1000
-        self._process_bytes_max = process_bytes_max
+        self._memory_bytes_max = memory_bytes_max
         self._stopped_by = STOP.get()
         self._deadline = 0.0
 
@@ -44,13 +46,21 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         _WATCHER.end(self)
 
-    def look(self, process_bytes: int) -> None:
+    def look(self, process_bytes: int, before_bytes: int) -> None:
         """Stop the question if it is time; again each time, because what comes between two steps of it is lost."""
-        self.too_large = self.too_large or process_bytes > self._process_bytes_max
+        self.too_large = self.too_large or process_bytes > process_bytes_max(self._memory_bytes_max, before_bytes)
         is_unwanted = self._stopped_by is not None and self._stopped_by.is_set()
         if self.too_large or is_unwanted or time.monotonic() >= self._deadline:
             with suppress(duckdb.Error):
                 self._stop()
+
+
+def process_bytes_max(memory_bytes_max: int, before_bytes: int) -> int:
+    """What a process may come to hold, in bytes, that held `before_bytes` when its questions began.
+
+    A process that holds much of its own (a notebook with tables) may ask, too.
+    """
+    return memory_bytes_max + _BESIDES_BYTES + max(memory_bytes_max, before_bytes)
 
 
 class _Watcher:
@@ -63,10 +73,14 @@ class _Watcher:
     def __init__(self) -> None:
         self._changing = threading.Lock()
         self._watches: set[Watch] = set()
+        # What the process held when there were questions after there had been none.
+        self._before_bytes = 0
         self._thread: threading.Thread | None = None
 
     def begin(self, watch: Watch) -> None:
         with self._changing:
+            if not self._watches:
+                self._before_bytes = _process_bytes()
             self._watches.add(watch)
             # It is not alive either in a process that was forked off.
             if self._thread is None or not self._thread.is_alive():
@@ -93,7 +107,7 @@ class _Watcher:
         """Whether there was something to look at. By itself: what it names is held no longer than it takes."""
         process_bytes = _process_bytes() if self._watches else 0
         for watch in self._watches:
-            watch.look(process_bytes)
+            watch.look(process_bytes, self._before_bytes)
         return bool(self._watches)
 
 

@@ -81,9 +81,8 @@ def test_a_query_that_takes_too_much_memory_ends_and_others_go_on(path: Path, ba
     store.write([batches.of(many(500))])
     with pytest.raises(WhodidError) as refused:
         store.query("SELECT list(i) FROM range(1000000000) t(i)")
-    # "too_large": the process as a whole, with all that the tests hold, was over its bound first.
-    assert refused.value.code in ("unavailable", "full", "too_large")
-    assert refused.value.code == "too_large" or "duckdb_memory_bytes_max" in str(refused.value.hint)
+    assert refused.value.code in ("unavailable", "full")
+    assert "duckdb_memory_bytes_max" in str(refused.value.hint)
     assert store.write([batches.of(many(5))]).events == 5
     assert store.stats().events == 505
     store.close()

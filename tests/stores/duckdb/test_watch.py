@@ -14,6 +14,7 @@ from whodid.stores.stopping import stoppable
 
 NEVER_MS = 600_000
 ANY_SIZE = 1 << 60
+GIB = 1024**3
 
 
 class Question:
@@ -59,11 +60,34 @@ def test_who_asks_can_stop_it() -> None:
         assert question.is_stopped.wait(10)
 
 
-def test_a_process_that_holds_too_much_stops_it() -> None:
-    question = Question()
-    with Watch(question.stop, NEVER_MS, process_bytes_max=1) as watch:
-        assert question.is_stopped.wait(10)
+def test_a_process_that_comes_to_hold_too_much_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = [3 * GIB]
+    monkeypatch.setattr(duckdb_watch, "_process_bytes", lambda: held[-1])
+    before, grown = Question(), Question()
+    with Watch(before.stop, 1, memory_bytes_max=GIB) as watch:
+        wait_until(lambda: before.stops > 2)
+    assert not watch.too_large, "what the process held before anybody asked is its own"
+    with Watch(grown.stop, NEVER_MS, memory_bytes_max=GIB) as watch:
+        held.append(5 * GIB)
+        assert grown.is_stopped.wait(10)
     assert watch.too_large
+
+
+def test_questions_that_run_together_share_what_the_process_may_come_to_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = [GIB]
+    monkeypatch.setattr(duckdb_watch, "_process_bytes", lambda: held[-1])
+    first, second = Question(), Question()
+    with Watch(first.stop, NEVER_MS, memory_bytes_max=GIB):
+        held.append(3 * GIB)
+        with Watch(second.stop, NEVER_MS, memory_bytes_max=GIB):
+            assert second.is_stopped.wait(10), "it began when the process held too much for the first one already"
+
+
+@pytest.mark.parametrize(
+    ("before_bytes", "process_bytes_max"), [(0, 5 * GIB // 2), (GIB, 5 * GIB // 2), (10 * GIB, 23 * GIB // 2)]
+)
+def test_what_a_process_may_hold_grows_with_what_it_held(before_bytes: int, process_bytes_max: int) -> None:
+    assert duckdb_watch.process_bytes_max(GIB, before_bytes) == process_bytes_max
 
 
 def test_one_that_cannot_be_stopped_leaves_the_others_watched() -> None:
