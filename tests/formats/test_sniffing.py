@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import bz2
+import codecs
+import io
+import lzma
+import tarfile
+import zipfile
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from support.dss import APINODE, BARE, EVENT_SERVER, LOG4J, line
 from whodid import formats
 from whodid.errors import WhodidError
-from whodid.formats.sniffing import is_spread
+from whodid.formats.sniffing import is_spread, refuse_without_lines
 
 
 @pytest.mark.parametrize(
@@ -37,10 +46,47 @@ def test_formats_are_known_by_their_files_where_lines_tell_nothing() -> None:
     assert formats.sniff(b"", "queries.log") == "dss-apinode"
 
 
-def test_utf_16_says_how_to_turn_it_into_utf_8() -> None:
+def packed(mode: str) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode=mode) as archive:  # type: ignore[call-overload]  # any mode
+        archive.add(__file__, "audit.log")
+    return made.getvalue()
+
+
+def zipped() -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("audit.log", line(LOG4J))
+    return made.getvalue()
+
+
+def as_parquet() -> bytes:
+    made = io.BytesIO()
+    pq.write_table(pa.table({"type": ["login"]}), made)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("whole", "said"),
+    [
+        ('{"type":"login"}\n'.encode("utf-16"), "is UTF-16. Turn it into UTF-8: iconv"),
+        (codecs.BOM_UTF16_BE + '{"type":"login"}\n'.encode("utf-16-be"), "is UTF-16. Turn it into UTF-8: iconv"),
+        (packed("w"), "is a tar archive. Unpack it"),
+        (zipped(), "is a zip archive. Unpack it"),
+        (bz2.compress(line(LOG4J)), "is packed by bzip2. Unpack it first: bunzip2 FILE"),
+        (lzma.compress(line(LOG4J)), "is packed by xz. Unpack it first: unxz FILE"),
+        (as_parquet(), "is Parquet. Make lines of it first: duckdb"),
+    ],
+)
+def test_files_without_lines_say_how_to_make_some(whole: bytes, said: str) -> None:
     with pytest.raises(WhodidError) as caught:
-        formats.sniff('{"type":"login"}\n'.encode("utf-16"), "audit.json")
-    assert str(caught.value).startswith("audit.json is UTF-16. Turn it into UTF-8: iconv")
+        refuse_without_lines(whole, "audit.log")
+    assert str(caught.value).startswith(f"audit.log {said}")
+
+
+@pytest.mark.parametrize("head", [b"", b'{"type":"login"}', b"PK", b"BZ", line(LOG4J) + b"ustar"])
+def test_all_others_may_hold_lines(head: bytes) -> None:
+    refuse_without_lines(head)
 
 
 @pytest.mark.parametrize(

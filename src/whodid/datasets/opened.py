@@ -8,14 +8,23 @@ from typing import BinaryIO, Final
 from whodid import formats
 from whodid.datasets.checkpoint import read_exactly
 from whodid.datasets.sources import Source
+from whodid.errors import WhodidError
 from whodid.formats import compression, one_a_line
-from whodid.formats.sniffing import is_spread
+from whodid.formats.sniffing import is_spread, refuse_without_lines
 
 HEAD_BYTES: Final = 64 * 1024
+# How far the end of a line is looked for that goes on beyond the head.
+_LINE_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
 class Opened:
-    """An open source; `stream` stands at its start, or where its reader left it."""
+    """An open source; `stream` stands at its start, or where its reader left it.
+
+    Raises
+    ------
+    WhodidError("invalid")
+        It holds no lines (an archive, UTF-16), or its compressed data is broken from the start.
+    """
 
     stream: BinaryIO
     head: bytes
@@ -42,8 +51,19 @@ class Opened:
         return self._raw.fileno()
 
     def sniff(self) -> str:
-        """The name of its format, by its first bytes and its name."""
-        return formats.sniff(self.head, self._source.name)
+        """The name of its format, by its first lines and its name; it stands at its start before and after.
+
+        Raises
+        ------
+        WhodidError("invalid")
+            They tell of none.
+        """
+        try:
+            return formats.sniff(self.head, self._source.name)
+        except WhodidError:
+            if len(self.head) < HEAD_BYTES:
+                raise
+        return formats.sniff(self._longer_head(), self._source.name)
 
     def bytes_read(self, place_bytes: int) -> int:
         """How many bytes of the stored (compressed) source were read; `place_bytes` decompressed ones are done."""
@@ -65,6 +85,19 @@ class Opened:
             self.stream.close()
             self._raw.close()
 
+    def _longer_head(self) -> bytes:
+        """The head and the rest of the line that it cuts."""
+        longer = b""
+        while len(longer) < _LINE_BYTES_MAX and (part := self.stream.read(HEAD_BYTES)):
+            longer += part
+            if len(longer) > len(self.head) and b"\n" in part:
+                break
+        if self.is_quick:
+            self.stream.seek(0)
+        else:
+            self.stream = _Again(longer, self.stream)
+        return longer
+
     def _open(self) -> None:
         raw = self._raw = self._source.open()
         try:
@@ -82,6 +115,7 @@ class Opened:
                 stream = one_a_line.open_stream(self.stream)
                 self.head = read_exactly(stream, HEAD_BYTES)
                 self.stream = _Again(self.head, stream)
+            refuse_without_lines(self.head, self._source.name)
         except BaseException:
             raw.close()
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -40,24 +39,19 @@ FORMATS: Final[dict[str, Format]] = {
 def sniff(head: bytes, filename: str | None = None) -> str:
     """The name of the format that the first lines of a file look like.
 
-    head      the first bytes, decompressed; 64 KB are plenty. The last line may be cut.
+    head      the first bytes, decompressed, with one whole line that tells. The last line may be cut.
     filename  helps where the lines tell nothing.
 
     Raises
     ------
     WhodidError("invalid")
-        They look like none: it says how to make them one, or to name the format instead.
+        They look like none.
     """
-    what = filename or "The input"
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise WhodidError(
-            "invalid", f"{what} is UTF-16.", "Turn it into UTF-8: iconv -f UTF-16 -t UTF-8 FILE | whodid import -"
-        )
     found = shape_of(head, filename)
     if found is None:
         raise WhodidError(
             "invalid",
-            f"{what} looks like no format that is known here.",
+            f"{filename or 'The input'} looks like no format that is known here.",
             f"Name it with --format: {', '.join(FORMATS)}.",
         )
     return found

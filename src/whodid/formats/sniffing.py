@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import PurePath
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
+from whodid.errors import WhodidError
 from whodid.formats.text import BYTE_ORDER_MARK, readable_bytes
 
 _LINES_MAX: Final = 50
@@ -17,6 +19,30 @@ _APINODE_TIME: Final = re.compile(rb'"\d{4}/\d\d/\d\d-')
 # A line that opens an object and ends before it does.
 _OPENING: Final = re.compile(rb'\{\s*("\w+"\s*:.*,)?\s*')
 _FILENAMES: Final = ((re.compile(r"audit\.log"), "dss-log4j"), (re.compile(r"queries\.log"), "dss-apinode"))
+_UTF_16_HINT: Final = "Turn it into UTF-8: iconv -f UTF-16 -t UTF-8 FILE | whodid import -"
+# Files that hold no lines: their mark, where it stands, what they are, and what makes lines of them.
+_WITHOUT_LINES: Final = (
+    (codecs.BOM_UTF16_LE, 0, "UTF-16", _UTF_16_HINT),
+    (codecs.BOM_UTF16_BE, 0, "UTF-16", _UTF_16_HINT),
+    (b"ustar", 257, "a tar archive", "Unpack it, and import the folder: mkdir FOLDER && tar -xf FILE -C FOLDER"),
+    (b"PK\3\4", 0, "a zip archive", "Unpack it, and import the folder: unzip FILE -d FOLDER"),
+    (b"BZh", 0, "packed by bzip2", "Unpack it first: bunzip2 FILE"),
+    (b"\xfd7zXZ\0", 0, "packed by xz", "Unpack it first: unxz FILE"),
+    (b"PAR1", 0, "Parquet", "Make lines of it first: duckdb -c \"COPY 'FILE' TO 'events.jsonl' (FORMAT json)\""),
+)
+
+
+def refuse_without_lines(head: bytes, filename: str | None = None) -> None:
+    """Raise what to do instead if a file (its first bytes, decompressed) is no text of lines, whatever its format.
+
+    Raises
+    ------
+    WhodidError("invalid")
+        It is UTF-16, an archive, packed in a way that is not read here, or Parquet.
+    """
+    for mark, offset_bytes, what, hint in _WITHOUT_LINES:
+        if head.startswith(mark, offset_bytes):
+            raise WhodidError("invalid", f"{filename or 'The input'} is {what}.", hint)
 
 
 def is_spread(head: bytes) -> bool:
