@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,6 +71,15 @@ def test_no_command_has_two_options_of_one_name() -> None:
     found = dict(options_of(cli.app))
     assert ("schedule", "create") in found and ("outcomes",) in found
     assert {chain: names for chain, names in found.items() if len(names) > len(set(names))} == {}
+
+
+def test_help_tells_no_default_that_goes_without_saying(capsys: pytest.CaptureFixture[str]) -> None:
+    told = {}
+    for chain, _ in options_of(cli.app):
+        assert cli.main([*chain, "--help"]) == cli.DONE
+        told[chain] = set(re.findall(r"\[default:\s+([^]]*)", capsys.readouterr().out.replace("│\n│", "")))
+    assert told[("query",)] >= {"10000", "30000"}
+    assert {chain: found for chain, found in told.items() if found & {"None", "False", "()"}} == {}
 
 
 def test_an_unknown_verb_is_wrong_use_and_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
-from whodid.cli.examples import laid_out
+from whodid.cli.options import verb
 from whodid.cli.stopping import stop_asked
 from whodid.cli.terminal import note
 from whodid.errors import WhodidError
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 PORT_USUAL = 8400
 FOLDER_USUAL = Path("whodid-demo")
 
-app = App(
-    name="demo",
-    help_epilogue=laid_out("""  whodid demo                              200,000 events of 90 days; it stays
+app = verb(
+    "demo",
+    """  whodid demo                              200,000 events of 90 days; it stays
   whodid demo --events 2000000 --days 365
   whodid demo --seed 7 --data /tmp/story   another story
-  whodid demo --exit                       fill, show answers, stop"""),
+  whodid demo --exit                       fill, show answers, stop""",
 )
 
 
@@ -39,7 +39,7 @@ def demo(
     seed: Annotated[int | None, Parameter(help="Which story; the same seed tells the same again [default: 1].")] = None,
     port: Annotated[int | None, Parameter(help="Port; 0 takes a free one [default: 8400, else a free one].")] = None,
     data: Annotated[Path, Parameter(help="Folder of the story; a second run finds it filled.")] = FOLDER_USUAL,
-    exit: Annotated[bool, Parameter(name=["--exit", "--no-serve"], negative="", help="Stop when done.")] = False,
+    exit: Annotated[bool, Parameter(name=["--exit", "--no-serve"], help="Stop when done.")] = False,
 ) -> None:
     """Run a server filled with the story of a data platform, and show what can be asked."""
     from whodid.cli.demo_filling import Story, fill, story_of

@@ -40,10 +40,10 @@ class Lake:
         str, Parameter(env_var="WHODID_LAKE_TABLE", help="The table, as the engine names it: catalog.namespace.table.")
     ] = "lake.whodid.events"
     engine_option: Annotated[
-        tuple[str, ...], Parameter(negative="", help="NAME=VALUE of Spark's configuration, or of Trino's session.")
+        tuple[str, ...], Parameter(help="NAME=VALUE of Spark's configuration, or of Trino's session.")
     ] = ()
     print_sql: Annotated[
-        bool, Parameter(negative="", help="Print the engine's statement instead of asking it (Athena speaks Trino's).")
+        bool, Parameter(help="Print the engine's statement instead of asking it (Athena speaks Trino's).")
     ] = False
 
 

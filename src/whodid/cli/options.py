@@ -31,9 +31,14 @@ def verb(name: str, examples: str, **more: Any) -> App:
         name=name,
         help_epilogue=laid_out(examples),
         help_format="plaintext",
-        default_parameter=Parameter(negative=()),
+        default_parameter=Parameter(negative=(), show_default=_told),
         **more,
     )
+
+
+def _told(default: Any) -> str | None:
+    """A default as help tells it: none, a flag that is off and an empty list go without saying."""
+    return None if default is None or default is False or default == () else str(default)
 
 
 _PLACE = Group("Where", sort_key=90)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
-from whodid.cli.examples import laid_out
 from whodid.cli.lake import NO_LAKE, Lake, answer_of, refuse_without_engine, statement_of
-from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place
+from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place, verb
 from whodid.errors import WhodidError
 
 if TYPE_CHECKING:
@@ -17,16 +16,16 @@ if TYPE_CHECKING:
 
     from whodid.reports import Report
 
-app = App(
-    name="report",
-    help_epilogue=laid_out("""  whodid report    the reports there are, and what each answers
+app = verb(
+    "report",
+    """  whodid report    the reports there are, and what each answers
   whodid report overview --since 7d
   whodid report users --since 2026-11-01 --until 2026-11-08 --limit 20
   whodid report activity --group Chemistry --zone Europe/Berlin
   whodid report functions --output csv > functions.csv
   whodid report unknown-types --server https://audit.example.com --key KEY
   whodid report overview --since 2020-01-01 --engine spark --engine-url spark://host:7077
-  whodid report users --since 260w --engine trino --print-sql > users.sql"""),
+  whodid report users --since 260w --engine trino --print-sql > users.sql""",
 )
 
 
@@ -37,16 +36,16 @@ def report(
     *,
     since: Annotated[str | None, Parameter(help="From when on: 2026-11-01, or how long ago: 7d, 24h.")] = None,
     until: Annotated[str | None, Parameter(help="Until when [default: now].")] = None,
-    user: Annotated[tuple[str, ...], Parameter(negative="", help="Only these logins.")] = (),
-    group: Annotated[tuple[str, ...], Parameter(negative="", help="Only members of these groups.")] = (),
-    entity: Annotated[tuple[str, ...], Parameter(negative="", help="Only what touched TYPE:ID.")] = (),
-    project: Annotated[tuple[str, ...], Parameter(negative="", help="Only these projects.")] = (),
-    topic: Annotated[tuple[str, ...], Parameter(negative="", help="Only these topics.")] = (),
-    type: Annotated[tuple[str, ...], Parameter(negative="", help="Only these types; * for any letters.")] = (),
-    level: Annotated[tuple[str, ...], Parameter(negative="", help="Only these levels.")] = (),
+    user: Annotated[tuple[str, ...], Parameter(help="Only these logins.")] = (),
+    group: Annotated[tuple[str, ...], Parameter(help="Only members of these groups.")] = (),
+    entity: Annotated[tuple[str, ...], Parameter(help="Only what touched TYPE:ID.")] = (),
+    project: Annotated[tuple[str, ...], Parameter(help="Only these projects.")] = (),
+    topic: Annotated[tuple[str, ...], Parameter(help="Only these topics.")] = (),
+    type: Annotated[tuple[str, ...], Parameter(help="Only these types; * for any letters.")] = (),
+    level: Annotated[tuple[str, ...], Parameter(help="Only these levels.")] = (),
     zone: Annotated[str | None, Parameter(help="Time zone of days and hours [default: UTC].")] = None,
     limit: Annotated[int | None, Parameter(help="Rows at most.")] = None,
-    parameter: Annotated[tuple[str, ...], Parameter(negative="", help="NAME=VALUE of another parameter.")] = (),
+    parameter: Annotated[tuple[str, ...], Parameter(help="NAME=VALUE of another parameter.")] = (),
     output: Output = AS_SUITS,
     lake: Lake = NO_LAKE,
     place: Place = ANYWHERE,
