@@ -22,10 +22,9 @@ MakeLogger = Callable[..., Logger]
 
 
 def run(source: str, *arguments: str, timeout_s: float = 30) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end."""
-    return subprocess.run(
-        [sys.executable, "-c", source, *arguments], capture_output=True, text=True, timeout=timeout_s, check=False
-    )
+    """Run a program to its end; that Python warns of forks beside threads is no matter of ours."""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", source, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 START = "import os, sys, threading, time\nfrom whodid import Logger\nlogger = Logger(sys.argv[1], spool=sys.argv[2])\n"

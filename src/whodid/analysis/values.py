@@ -10,6 +10,9 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from whodid.formats.rejecting import Unreadable
+from whodid.formats.text import check_depth
+
 DEPTH_MAX: Final = 4
 COLUMNS_MAX: Final = 300
 # Names that hold nothing take time, too.
@@ -120,8 +123,9 @@ def numbers_of(values: Iterable[Value]) -> list[float] | None:
 def read_json(text: str) -> Any:
     """What a text of JSON says; the text itself where it is none, or nests too deep."""
     try:
+        check_depth(text.encode())
         return _decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, Unreadable):
         return text
 
 

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from whodid.delivery.call import Call, untrusted
 from whodid.errors import WhodidError, about
+from whodid.trust import trusting_besides
 
 Security = Literal["starttls", "tls", "none"]
 
@@ -103,7 +104,7 @@ def check_server(server: MailServer) -> None:
             "invalid", "A user needs a password, and a password a user.", "Give both or none.", field="password"
         )
     if server.certificates:
-        _tls(server)
+        trusting_besides(server.certificates)
 
 
 def message(server: MailServer, mail: Mail, to: Sequence[str], at: Any) -> EmailMessage:
@@ -187,7 +188,7 @@ def _opened(server: MailServer, call: Call) -> smtplib.SMTP:
     client = _Client(local_hostname="whodid")
     client.call = call
     if server.security == "tls":
-        client.context = _tls(server)
+        client.context = trusting_besides(server.certificates)
     client._host = server.host  # type: ignore[attr-defined]  # what TLS checks; smtplib sets it only when it connects itself
     code, said = client.connect(server.host, server.port or _PORTS[server.security])
     if code != 220:
@@ -195,21 +196,9 @@ def _opened(server: MailServer, call: Call) -> smtplib.SMTP:
         raise smtplib.SMTPConnectError(code, said)
     if server.security == "starttls":
         client.ehlo_or_helo_if_needed()
-        client.starttls(context=_tls(server))
+        client.starttls(context=trusting_besides(server.certificates))
         call.watch(client.sock)
     return client
-
-
-def _tls(server: MailServer) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if server.certificates:
-        try:
-            context.load_verify_locations(cadata=server.certificates)
-        except ssl.SSLError:
-            raise WhodidError(
-                "invalid", "The certificates cannot be read.", "Give them as PEM.", field="certificates"
-            ) from None
-    return context
 
 
 def _told(server: MailServer, code: int, said: bytes | str) -> WhodidError:

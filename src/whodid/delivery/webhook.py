@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import http.client
 import re
-import ssl
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -19,6 +18,7 @@ from whodid import __version__
 from whodid.delivery.call import Call
 from whodid.delivery.mail import OnCall
 from whodid.errors import WhodidError
+from whodid.trust import trusting_besides
 
 SIGNATURE: Final = "whodid-signature"
 ID: Final = "whodid-id"
@@ -60,7 +60,7 @@ def check(webhook: Webhook) -> SplitResult:
             field="url",
         )
     if webhook.certificates:
-        _tls(webhook)
+        trusting_besides(webhook.certificates)
     return parts
 
 
@@ -100,7 +100,7 @@ def post(
         client = http.client.HTTPConnection(host, parts.port or usual)
         client.sock = call.connect(host, parts.port or usual)
         if parts.scheme == "https":
-            client.sock = call.secured(client.sock, _tls(webhook), host)
+            client.sock = call.secured(client.sock, trusting_besides(webhook.certificates), host)
         if parts.port in (None, usual):
             headers["host"] = f"[{host}]" if ":" in host else host
         try:
@@ -116,15 +116,3 @@ def post(
     raise WhodidError(
         "unavailable" if temporary else "forbidden", f"{call.what} answered {answer.status}: {text}", "See its log."
     )
-
-
-def _tls(webhook: Webhook) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if webhook.certificates:
-        try:
-            context.load_verify_locations(cadata=webhook.certificates)
-        except ssl.SSLError:
-            raise WhodidError(
-                "invalid", "The certificates cannot be read.", "Give them as PEM.", field="certificates"
-            ) from None
-    return context

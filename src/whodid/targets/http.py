@@ -18,6 +18,7 @@ from msgspec import Raw
 
 from whodid.errors import WhodidError
 from whodid.targets.base import BaseTarget, Context, Delivery, Offered, Refusal, Sent, TargetOption
+from whodid.trust import trusting
 
 ANSWER_SHOWN: Final = 300
 _GZIP_LEVEL: Final = 1
@@ -268,7 +269,7 @@ def _trust(url: str, verify: bool, ca_file: str | None) -> ssl.SSLContext | bool
     if ca_file is None:
         return _system_trust()
     try:
-        return ssl.create_default_context(cafile=ca_file)
+        return trusting(ca_file=ca_file)
     except (OSError, ssl.SSLError) as error:
         raise WhodidError("invalid", f"ca_file {ca_file} cannot be read: {error}.", field="ca_file") from error
 

@@ -23,6 +23,7 @@ from typing import Any, ClassVar, Final
 from whodid.errors import WhodidError
 from whodid.targets.base import BaseTarget, Context, Delivery, Refusal, Sent, TargetOption
 from whodid.targets.syslog_message import FACILITIES, Messages, cut
+from whodid.trust import trusting
 
 PORT_MAX: Final = 65_535
 PORTS: Final = {"tls": 6514, "tcp": 601, "udp": 514}
@@ -239,7 +240,7 @@ class SyslogTarget(BaseTarget):
 
 def _trust(options: Mapping[str, Any]) -> ssl.SSLContext:
     try:
-        trust = ssl.create_default_context(cafile=options["ca_file"])
+        trust = trusting(ca_file=options["ca_file"])
         trust.minimum_version = ssl.TLSVersion.TLSv1_2
         if options["certificate_file"]:
             password = options["key_password"] or ""
