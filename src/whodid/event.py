@@ -11,6 +11,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from whodid.typed import look_at
+
 EVENT_BYTES_MAX: Final = 1024 * 1024
 REQUEST_BYTES_MAX: Final = 32 * 1024 * 1024
 REQUEST_EVENTS_MAX: Final = 10_000
@@ -106,6 +108,9 @@ class Rejection(Struct, kw_only=True, omit_defaults=True):
     raw_encoding: Literal["utf-8", "base64"] = "utf-8"
     raw_size_bytes: int | None = None
     id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
+
+
+look_at(Event, Provenance, Rejection)
 
 
 def parameters_of(event: Event) -> dict[str, Any]:

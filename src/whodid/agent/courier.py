@@ -19,6 +19,7 @@ from whodid.agent.wire import EVENTS_PATH, HEARTBEAT_PATH, Answer, Hello, first_
 from whodid.client.backoff import Backoff
 from whodid.errors import CODES, WhodidError
 from whodid.journal import crash
+from whodid.typed import decode
 
 _TIMEOUT_S: Final = 60.0
 _PAUSE_S_MAX: Final = 30.0
@@ -153,7 +154,7 @@ class Courier:
         if response.status_code != 200:
             return _refusal(response)
         try:
-            answer = msgspec.json.decode(response.content, type=Answer)
+            answer = decode(response.content, Answer)
         except msgspec.DecodeError:
             return Refusal(f"{self.server} is no whodid collector: it answers {response.content[:80]!r}.")
         self.node = answer.node

@@ -29,6 +29,7 @@ from whodid.datasets.sources import find
 from whodid.datasets.summary import Tally
 from whodid.errors import WhodidError
 from whodid.journal.base import Draft
+from whodid.typed import decode
 
 LOOK_EVERY_S: Final = 30.0
 # What changed within this time may still be written: it is being moved or packed.
@@ -204,7 +205,7 @@ def node_of(draft: Draft) -> str | None:
     """The node that the first event of a draft names."""
     if not draft.count:
         return None
-    first = msgspec.json.decode(draft.events, type=list[_Named])[0]
+    first = decode(draft.events, list[_Named])[0]
     return first.node
 
 

@@ -24,6 +24,7 @@ from whodid.datasets.checkpoint import Checkpoints
 from whodid.errors import WhodidError
 from whodid.event import new_id
 from whodid.journal.base import Draft
+from whodid.typed import decode
 
 STATUS_EVERY_S: Final = 1.0
 _DRAIN_S: Final = 3.0
@@ -188,7 +189,7 @@ def _own(folder: Path) -> int:
 def _identity(folder: Path) -> Identity:
     path = folder / _IDENTITY
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Identity)
+        return decode(path.read_bytes(), Identity)
     except (FileNotFoundError, msgspec.DecodeError):
         identity = Identity(agent=new_id())
         _write(path, identity)

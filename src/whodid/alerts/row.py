@@ -6,7 +6,6 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, get_args
 
-import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from whodid import reports
@@ -15,6 +14,7 @@ from whodid.delivery.mail import RECIPIENTS_MAX, checked_address
 from whodid.delivery.settings import check_name
 from whodid.errors import WhodidError, about
 from whodid.reading.times import instant
+from whodid.typed import convert
 
 SETTING: Final = "alert/"
 RENOTIFY_MINUTES: Final = 240
@@ -83,7 +83,7 @@ class AlertFields(Struct, kw_only=True, forbid_unknown_fields=True):
 
 def rule_of(value: Any) -> Rule:
     """The rule of a setting's value."""
-    return msgspec.convert(value, Rule)
+    return convert(value, Rule)
 
 
 def check(rule: Rule) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from whodid.errors import WhodidError
+from whodid.typed import convert
 
 PREFIX: Final = "error-group:"
 MERGES_MAX: Final = 20
@@ -74,7 +75,7 @@ def decisions(directory: Any) -> Decisions:
         if setting.name.startswith(PREFIX) and setting.value is not None:
             # A setting can be written by hand; one that is no decision decides nothing.
             with suppress(msgspec.ValidationError):
-                found[setting.name.removeprefix(PREFIX)] = msgspec.convert(setting.value, Decision)
+                found[setting.name.removeprefix(PREFIX)] = convert(setting.value, Decision)
     return Decisions(found)
 
 

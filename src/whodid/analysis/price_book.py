@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from whodid.errors import WhodidError
+from whodid.typed import convert
 
 SETTING: Final = "price_book"
 # What can have a price, and its unit.
@@ -74,7 +75,7 @@ def price_book(directory: Any) -> PriceBook:
 def checked(value: Any) -> PriceBook:
     """A price book from its rows. Raises WhodidError("invalid")."""
     try:
-        rows = msgspec.convert(value, list[Price])
+        rows = convert(value, list[Price])
     except msgspec.ValidationError as error:
         raise _wrong(str(error)) from error
     metrics = [row.metric for row in rows]

@@ -20,6 +20,7 @@ from whodid.directory.nodes import NodeSeen
 from whodid.errors import WhodidError
 from whodid.event import Event
 from whodid.journal.base import Draft
+from whodid.typed import decode
 
 if TYPE_CHECKING:
     from whodid.directory import Directory
@@ -53,7 +54,7 @@ def story_of(folder: Path, *, events: int | None, days: int | None, seed: int | 
     """
     file = folder / _FILE
     if file.exists():
-        held = msgspec.json.decode(file.read_bytes(), type=Story)
+        held = decode(file.read_bytes(), Story)
         asked = (("events", events, held.events), ("days", days, held.days), ("seed", seed, held.seed))
         for name, wanted, present in asked:
             if wanted is not None and wanted != present:

@@ -18,6 +18,7 @@ import msgspec
 from whodid.client.message import Message
 from whodid.client.stats import Counters, log
 from whodid.client.transport import Transport
+from whodid.typed import convert
 
 POLICY_PATH: Final = "/v1/policy"
 SUBJECTS_MAX: Final = 16
@@ -140,7 +141,7 @@ class Policies:
             known.policy, known.etag, known.due = None, None, at + _ABSENT_AGAIN_S
         elif answer.is_done:
             try:
-                policy = msgspec.convert(answer.told, Policy)
+                policy = convert(answer.told, Policy)
             except msgspec.ValidationError as error:
                 self._counters.report("policy", "The server's policy cannot be read, and is left to it: %s.", error)
                 self.applied.pop(user, None)

@@ -12,11 +12,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-import msgspec
 from msgspec import Struct
 
 from whodid.datasets.blocks import TAIL_BYTES, Place, digest
 from whodid.errors import WhodidError
+from whodid.typed import convert
 
 HEAD_BYTES: Final = 1024
 
@@ -143,7 +143,7 @@ class Checkpoints:
     def _select(self, where: str, values: Sequence[object]) -> list[Mark]:
         rows = self._rows(f"SELECT {_FIELDS} FROM files WHERE {where}", values)  # noqa: S608
         names = [field.strip() for field in _FIELDS.split(",")]
-        return [msgspec.convert(dict(zip(names, row, strict=True)), Mark, strict=False) for row in rows]
+        return [convert(dict(zip(names, row, strict=True)), Mark, strict=False) for row in rows]
 
     def _rows(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         with self._lock:

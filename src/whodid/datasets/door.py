@@ -24,6 +24,7 @@ from whodid.receive.access import Access, Caller
 from whodid.receive.answer import Send, request_id, send_error, send_json
 from whodid.receive.body import Disconnected, InFlight, Receive, declared_size, read_rest
 from whodid.receive.claims import Claims
+from whodid.typed import decode
 
 _log = logging.getLogger("whodid.import")
 PATH: Final = "/v1/import"
@@ -88,7 +89,7 @@ class ImportDoor:
 def _draft(body: bytes, caller: Caller, scope: Mapping[str, Any], claims: Claims | None) -> Draft:
     first, _, payload = body.partition(b"\n")
     try:
-        handed = msgspec.json.decode(first, type=Handed)
+        handed = decode(first, Handed)
     except msgspec.DecodeError as error:
         raise WhodidError("invalid", f"The first line is not what an import hands over: {error}.", _HINT) from error
     events = strict_events(payload)

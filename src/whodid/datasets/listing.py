@@ -21,6 +21,7 @@ from whodid.places import File, Place
 FILES_MAX: Final = 2_000_000
 AGE_S_MAX: Final = 60.0
 PARTITIONS_MAX: Final = 10_000
+_KEPT: Final = msgspec.msgpack.Decoder(tuple[float, list[File]])
 
 
 class PartitionFiles(Struct, kw_only=True):
@@ -106,7 +107,7 @@ class Listings:
         if self._folder is None:
             return None
         try:
-            return msgspec.msgpack.decode((self._folder / key).read_bytes(), type=tuple[float, list[File]])
+            return _KEPT.decode((self._folder / key).read_bytes())
         except (OSError, msgspec.DecodeError):
             return None
 

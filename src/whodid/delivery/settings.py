@@ -17,6 +17,7 @@ from whodid.directory.sealed import HIDDEN, Sealer, is_sealed
 from whodid.directory.settings import Told
 from whodid.errors import WhodidError
 from whodid.event import Entity
+from whodid.typed import convert
 
 MAIL: Final = "mail"
 WEBHOOK: Final = "webhook/"
@@ -51,7 +52,7 @@ class Outlets:
             raise WhodidError(
                 "invalid", "There is no mail server yet.", "Set one: whodid mail set --host mail.example.com --sender …"
             )
-        return msgspec.convert(self._opened(MAIL, MAIL, stored), MailServer)
+        return convert(self._opened(MAIL, MAIL, stored), MailServer)
 
     def shown_mail(self) -> dict[str, Any] | None:
         """The mail server as it may be shown; None when there is none."""
@@ -82,7 +83,7 @@ class Outlets:
             raise WhodidError(
                 "not_found", f"There is no webhook {name[:100]!r}.", "See: whodid alert webhooks", field="webhooks"
             )
-        return msgspec.convert(self._opened(WEBHOOK, WEBHOOK + name, stored), Webhook)
+        return convert(self._opened(WEBHOOK, WEBHOOK + name, stored), Webhook)
 
     def set_webhook(self, webhook: Webhook, *, by: str | None = None) -> dict[str, Any]:
         """Make a webhook, or change the one of this name. Raises WhodidError("invalid")."""

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from whodid.journal import crash, files
+from whodid.typed import decode
 
 SAVE_EVERY_S: Final = 0.2
 NAME: Final = "cursor.json"
@@ -91,7 +92,7 @@ class Cursor:
 
     def _load(self) -> Progress:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Progress)
+            return decode(self._path.read_bytes(), Progress)
         except FileNotFoundError:
             return Progress()
         except msgspec.MsgspecError as error:

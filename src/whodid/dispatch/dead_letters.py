@@ -18,6 +18,7 @@ from whodid.errors import WhodidError
 from whodid.event import Event, Provenance
 from whodid.journal import files
 from whodid.targets.base import Offered, Refusal
+from whodid.typed import decode
 
 NAME: Final = "dead-letters.ndjson"
 BYTES_MAX: Final = 1024**3
@@ -122,7 +123,7 @@ class DeadLetters:
     def _letters(self, recent: _Recent) -> Iterator[DeadLetter]:
         for line in self._lines():
             try:
-                letter = msgspec.json.decode(line, type=DeadLetter)
+                letter = decode(line, DeadLetter)
             except msgspec.MsgspecError as error:
                 _log.error("A line of %s is damaged and passed over: %s", self._path, error)
                 continue

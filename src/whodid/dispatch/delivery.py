@@ -19,6 +19,7 @@ from whodid.targets.base import Label, Offered
 DELIVERY_BYTES_MAX: Final = 16 * 1024 * 1024
 _SIGHTS: Final = msgspec.json.Decoder(list[Sight])
 _LABELS: Final = msgspec.json.Decoder(list[Label])
+_EVENT: Final = msgspec.json.Decoder(Event)
 _EVENTS: Final = msgspec.json.Decoder(list[Event])
 
 
@@ -121,7 +122,7 @@ class PartsDelivery:
         for part in self._parts():
             wanted = [(seq, raw) for seq, raw in zip(part.seqs, part.raws, strict=True) if seq in seqs]
             for seq, raw in wanted:
-                yield Offered(seq, msgspec.json.decode(raw, type=Event), part.provenance)
+                yield Offered(seq, _EVENT.decode(raw), part.provenance)
 
     def _lines(self, part: Part) -> list[bytes]:
         if not self._form.is_plain:

@@ -47,6 +47,7 @@ CLOSE_S: Final = 5.0
 DROPPED_NAME: Final = "dropped.json"
 DROPPED_MAX: Final = 10_000
 FORMS_MAX: Final = 1_000
+_DROPPED: Final = msgspec.json.Decoder(list[Dropped])
 _log = logging.getLogger(__name__)
 
 
@@ -367,7 +368,7 @@ class Dispatcher:
 
     def _load_dropped(self) -> list[Dropped]:
         try:
-            return msgspec.json.decode((self.folder / DROPPED_NAME).read_bytes(), type=list[Dropped])
+            return _DROPPED.decode((self.folder / DROPPED_NAME).read_bytes())
         except (FileNotFoundError, msgspec.MsgspecError):
             return []
 

@@ -17,6 +17,7 @@ from whodid.event import LEVELS
 from whodid.plugins import TARGETS, load
 from whodid.reading.times import instant
 from whodid.targets.base import OptionKind, Target, TargetOption
+from whodid.typed import convert
 
 Number = TypeVar("Number", int, float)
 PREFIX: Final = "target/"
@@ -113,7 +114,7 @@ class TargetRow(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
 def row_of(value: Any) -> TargetRow:
     """The row of a setting's value."""
-    return msgspec.convert(value, TargetRow)
+    return convert(value, TargetRow)
 
 
 def implementation(kind: str) -> type[Target]:

@@ -16,10 +16,11 @@ from whodid.formats.dss_words import Change, is_dss_message, rewrite_words
 from whodid.policy.pattern import matches
 from whodid.policy.plan import hashed
 from whodid.targets.base import Offered
+from whodid.typed import convert
 
 ALWAYS: Final = frozenset({"id", "time", "type"})
 PARAMETERS: Final = "parameters."
-_DEFAULTS: Final = msgspec.convert({"id": "", "time": "1970-01-01T00:00:00Z", "type": "x"}, Event)
+_DEFAULTS: Final = convert({"id": "", "time": "1970-01-01T00:00:00Z", "type": "x"}, Event)
 EVENT_FIELDS: Final = tuple(name for name in Event.__struct_fields__ if name not in ALWAYS)
 PROVENANCE_FIELDS: Final = ("key_id", "orig_address")
 # What has a fixed set of values, or is no text.

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from whodid.event import Event, Rejection
 
+_EVENTS: Final = msgspec.json.Decoder(list[Event])
 _HOURS_BEFORE_1970: Final = 24 * datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 
 
@@ -106,7 +107,7 @@ class Decoded:
     @property
     def events(self) -> list[Event]:
         if self._events is None:
-            self._events = msgspec.json.decode(self.payload, type=list[Event])
+            self._events = _EVENTS.decode(self.payload)
         return self._events
 
     @property

@@ -11,6 +11,7 @@ from msgspec import Raw, Struct, field
 from whodid.formats.dss_fields import Diagnostics, Message, Usage
 
 NOTHING: Final = Raw(b"")
+_USAGE: Final = msgspec.json.Decoder(Usage)
 
 
 class Log4j(Struct, gc=False):
@@ -98,7 +99,7 @@ def _texts(raw: Raw) -> tuple[str, ...] | None:
 
 def _usage(raw: Raw) -> Usage | None:
     try:
-        usage = msgspec.json.decode(raw, type=Usage)
+        usage = _USAGE.decode(raw)
     except ValueError:
         return None
     context = usage.context

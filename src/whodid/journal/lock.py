@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from whodid.errors import WhodidError
 from whodid.journal import files
+from whodid.typed import decode
 
 LOCK_NAME: Final = "lock"
 RECORD_NAME: Final = "server.json"
@@ -129,7 +130,7 @@ def _read(record: Path) -> Owner | None:
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         with contextlib.suppress(OSError, msgspec.MsgspecError):
-            return msgspec.json.decode(record.read_bytes(), type=Owner)
+            return decode(record.read_bytes(), Owner)
         if time.monotonic() >= deadline:
             return None
         time.sleep(_RETRY_S)

@@ -11,6 +11,7 @@ from msgspec import Struct
 from whodid.errors import WhodidError
 from whodid.event import new_id
 from whodid.journal import files
+from whodid.typed import decode
 
 NAME: Final = "receiver.json"
 
@@ -34,7 +35,7 @@ def load(folder: Path) -> Receiver:
     path = folder / NAME
     hint = f"Restore {path} from a backup, or move the folder's files away to begin a new journal."
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Receiver)
+        return decode(path.read_bytes(), Receiver)
     except FileNotFoundError:
         if any(folder.glob("*.sealed")) or any(folder.glob("*.open")):
             raise WhodidError("conflict", f"{path} is gone, but there are segments beside it.", hint) from None

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from whodid.directory import Directory, tables
 from whodid.directory.settings import Told
+from whodid.typed import convert
 
 Item = TypeVar("Item")
 
@@ -52,4 +53,4 @@ class KeptList(Generic[Item]):
         return self._directory.change_setting(self._name, values, by=by, expected_version=version, told=told).version
 
     def _read(self, value: Any) -> list[Item]:
-        return msgspec.convert(value or [], list[self._kind])  # type: ignore[name-defined]  # a type by its value
+        return convert(value or [], list[self._kind])  # type: ignore[name-defined]  # a type by its value

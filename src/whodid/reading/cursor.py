@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 import xxhash
 
+from whodid import typed
 from whodid.errors import WhodidError
 from whodid.reading.filters import EventFilter
 
@@ -42,7 +43,7 @@ def decode(cursor: str, wanted: EventFilter) -> Place:
         It is no cursor, or belongs to another filter or order.
     """
     try:
-        content = msgspec.json.decode(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", True), type=_Content)
+        content = typed.decode(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", True), _Content)
     except (ValueError, msgspec.DecodeError):
         raise WhodidError(
             "invalid", "The cursor cannot be read.", "Take next_cursor of a page as it is, or leave cursor out."

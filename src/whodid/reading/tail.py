@@ -18,6 +18,7 @@ from whodid.reading.read import columns, statement, typed
 from whodid.reading.selection import Groups, select
 from whodid.reading.sight import EVERYTHING, Sight
 from whodid.stores.base import Store
+from whodid.typed import decode
 
 # Live is what happened lately: an import of old events does not flood those who watch.
 LIVE_S: Final = 15 * 60
@@ -117,7 +118,7 @@ def _since() -> datetime:
 
 def _read_mark(mark: str) -> Positions:
     try:
-        at = msgspec.json.decode(base64.b64decode(mark + "=" * (-len(mark) % 4), b"-_", True), type=Positions)
+        at = decode(base64.b64decode(mark + "=" * (-len(mark) % 4), b"-_", True), Positions)
     except (ValueError, msgspec.DecodeError):
         raise WhodidError(
             "invalid", "The id of the last event cannot be read.", "Send it as it came, or leave it out."

@@ -27,6 +27,7 @@ from whodid.receive.binding import give_place
 from whodid.receive.body import Disconnected, Receive
 from whodid.receive.ingest import THREAD_BYTES_MIN, Ingest
 from whodid.receive.nodes import NodeBook
+from whodid.typed import decode
 
 PATHS: Final = (EVENTS_PATH, HEARTBEAT_PATH)
 _HINT: Final = "This is for whodid agent; other programs post to /v1/events."
@@ -95,7 +96,7 @@ class AgentDoor:
 
 def _hello(line: bytes, caller: Caller) -> Hello:
     try:
-        hello = msgspec.json.decode(line, type=Hello)
+        hello = decode(line, Hello)
     except msgspec.DecodeError as error:
         raise WhodidError("invalid", f"The first line does not tell which agent sends: {error}.", _HINT) from error
     if hello.sent_at.tzinfo is None:
@@ -122,7 +123,7 @@ def _hello(line: bytes, caller: Caller) -> Hello:
 def _taken(rest: bytes, hello: Hello, at: datetime) -> tuple[Handed, Decoded]:
     first, _, payload = rest.partition(b"\n")
     try:
-        handed = msgspec.json.decode(first, type=Handed)
+        handed = decode(first, Handed)
     except msgspec.DecodeError as error:
         raise WhodidError("invalid", f"The second line is not what was read: {error}.", _HINT) from error
     if handed.format not in (*FORMATS, "native"):

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from whodid.errors import WhodidError
+from whodid.typed import decode
 
 PREFIX: Final = "whodid_pane_"
 SERVER_KEY: Final = "pane-tokens"
@@ -60,7 +61,7 @@ def verified(token: str, key: bytes) -> Claims:
     try:
         claims_bytes = _bytes(content)
         fits = len(token) <= TOKEN_LENGTH_MAX and hmac.compare_digest(_bytes(signature), _sum(claims_bytes, key))
-        claims = msgspec.json.decode(claims_bytes, type=Claims) if fits else None
+        claims = decode(claims_bytes, Claims) if fits else None
     except (ValueError, msgspec.DecodeError):
         claims = None
     if claims is None:

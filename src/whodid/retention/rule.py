@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from msgspec import Struct, convert, to_builtins
+from msgspec import Struct, to_builtins
 
 from whodid.directory import Directory
 from whodid.directory.settings import Told
 from whodid.errors import WhodidError
 from whodid.event import LEVELS, Entity
+from whodid.typed import convert
 
 SETTING: Final = "retention"
 DAYS_MAX: Final = 36_500

@@ -16,6 +16,7 @@ from whodid.errors import WhodidError, about
 from whodid.reading.times import instant
 from whodid.reports.values import NAMED_TIMES
 from whodid.schedules import cron as crons
+from whodid.typed import convert
 
 SETTING: Final = "schedule/"
 VALUES_MAX: Final = 100
@@ -87,7 +88,7 @@ class ScheduleFields(Struct, kw_only=True, forbid_unknown_fields=True):
 
 def schedule_of(value: Any) -> Schedule:
     """The schedule of a setting's value."""
-    return msgspec.convert(value, Schedule)
+    return convert(value, Schedule)
 
 
 def checked(schedule: Schedule) -> Schedule:

@@ -28,6 +28,7 @@ from whodid.targets.base import BaseTarget, Context, Delivery, Refusal, Sent, Ta
 from whodid.targets.kafka_messages import Held, Message
 from whodid.targets.kafka_properties import PLACE_TOPIC
 from whodid.targets.naming import Naming
+from whodid.typed import decode
 
 T = TypeVar("T")
 
@@ -231,7 +232,7 @@ class KafkaTarget(BaseTarget):
         if not found.metadata:
             return Held()
         try:
-            return msgspec.json.decode(found.metadata, type=Held)
+            return decode(found.metadata, Held)
         except msgspec.MsgspecError:
             raise WhodidError(
                 "conflict",

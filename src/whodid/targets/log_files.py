@@ -21,6 +21,7 @@ from whodid.journal import crash
 from whodid.targets.base import BaseTarget, Context, Delivery, Sent, TargetOption
 from whodid.targets.laid_out.collecting import explained
 from whodid.targets.laid_out.commit import sync_folder, write_whole
+from whodid.typed import decode
 
 _STATE: Final = ".{}.whodid"
 _NUMBER: Final = re.compile(r"(\.\d+)+$")
@@ -123,7 +124,7 @@ class LogFilesTarget(BaseTarget):
 
     def _load(self) -> _State:
         try:
-            return msgspec.json.decode(self._state_path.read_bytes(), type=_State)
+            return decode(self._state_path.read_bytes(), _State)
         except FileNotFoundError:
             # A file of somebody else's is gone on with, not cut.
             size_bytes = self._path.stat().st_size if self._path.exists() else 0

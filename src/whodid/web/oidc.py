@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from whodid.errors import WhodidError
+from whodid.typed import convert
 
 # Signatures by a key that only the provider has.
 ALGORITHMS: Final = (
@@ -190,7 +191,7 @@ class Provider:
             return self._discovery[1]
         told = await self._ask("GET", f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
         try:
-            found = msgspec.convert(told, Discovery)
+            found = convert(told, Discovery)
         except msgspec.ValidationError as error:
             raise _unusable(f"its description cannot be used: {error}") from error
         if found.issuer != self.issuer:

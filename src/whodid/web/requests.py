@@ -13,6 +13,7 @@ from whodid.errors import WhodidError
 from whodid.reading.filters import LISTS, EventFilter, make_filter
 from whodid.reading.output import FORMATS
 from whodid.receive.access import Caller
+from whodid.typed import decode
 from whodid.web.misfits import misfit
 from whodid.web.services import Services
 
@@ -140,7 +141,7 @@ async def body_of(request: Req, kind: type[T]) -> T:
         if len(data) > BODY_BYTES_MAX:
             raise WhodidError("too_large", f"The body is longer than {BODY_BYTES_MAX:,} bytes.")
     try:
-        return msgspec.json.decode(bytes(data), type=kind)
+        return decode(bytes(data), kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise misfit(error, kind) from error
 

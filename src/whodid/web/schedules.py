@@ -14,6 +14,7 @@ from whodid.delivery import mail as mails
 from whodid.delivery.mail import Mail, MailServer
 from whodid.errors import about
 from whodid.schedules.row import NewSchedule, ScheduleFields
+from whodid.typed import convert
 from whodid.web.answers import json_answer
 from whodid.web.requests import Req, body_of, bounded, caller_of, name_of, query_of, segments, services_of
 
@@ -120,7 +121,7 @@ async def show_mail(request: Req) -> Response[bytes]:
 async def set_mail(request: Req) -> Response[bytes]:
     """Send mail by this server from here on."""
     fields, services = await body_of(request, MailFields), services_of(request)
-    server = msgspec.convert(msgspec.to_builtins(fields), MailServer)
+    server = convert(msgspec.to_builtins(fields), MailServer)
     await services.call(services.beside.outlets.set_mail, server, by=_by(request))
     return json_answer({"mail": await services.call(services.beside.outlets.shown_mail)})
 

@@ -13,6 +13,7 @@ from litestar import Response
 
 from whodid.directory.model import BrowserSession
 from whodid.errors import WhodidError
+from whodid.typed import decode
 from whodid.web.browsers import address_of, begun, browser_of, goes_on, happened, is_https
 from whodid.web.next_page import next_page
 from whodid.web.oidc import Asked, Provider, claim, groups_of, new_question, refused
@@ -124,7 +125,7 @@ def _unsealed(services: Services, cookie: str) -> Asked:
     content, _, signature = cookie.partition(".")
     if not hmac.compare_digest(signature.encode(), _sum(content, services.directory.server_key(SERVER_KEY)).encode()):
         raise refused("The sign-in did not begin in this browser.")
-    return msgspec.json.decode(base64.urlsafe_b64decode(content), type=Asked)
+    return decode(base64.urlsafe_b64decode(content), Asked)
 
 
 def _sum(content: str, key: bytes) -> str:

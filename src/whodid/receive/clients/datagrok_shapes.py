@@ -14,6 +14,7 @@ from whodid.directory.model import Group, User
 from whodid.directory.users import user_uuid
 from whodid.event import FOREIGN_IDS, Entity, entity_uuid
 from whodid.stores.postgresql_rows import reference_names
+from whodid.typed import convert
 
 Shape = dict[str, Any]
 
@@ -119,7 +120,7 @@ def _parameters(row: Mapping[str, Any], type_id: str) -> list[Shape]:
         _value(row["id"], type_id, name, _TYPES.get(type(value), "json"), _text(value), None)
         for name, value in told.items()
     ]
-    entities = msgspec.convert(_decoded(row["entities"]) or [], list[Entity])
+    entities = convert(_decoded(row["entities"]) or [], list[Entity])
     for name, entity in zip(reference_names(entities), entities, strict=True):
         reference = str(entity_uuid(entity.type, entity.id))
         found.append(_value(row["id"], type_id, name, REFERENCE, entity.name or entity.id, reference))

@@ -15,6 +15,7 @@ from msgspec import Struct
 from whodid.errors import WhodidError
 from whodid.journal import crash
 from whodid.targets.laid_out.writing import Written
+from whodid.typed import decode
 
 COMMIT: Final = "commit.json"
 PLACES: Final = "places.json"
@@ -66,7 +67,7 @@ class Commits:
     def unfinished(self) -> Commit | None:
         """The commit that was begun and is not done."""
         try:
-            return msgspec.json.decode((self.working / COMMIT).read_bytes(), type=Commit)
+            return decode((self.working / COMMIT).read_bytes(), Commit)
         except FileNotFoundError:
             return None
 

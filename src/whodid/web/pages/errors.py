@@ -19,6 +19,7 @@ from whodid.analysis.error_groups import group_of
 from whodid.analysis.group_settings import Split
 from whodid.errors import WhodidError
 from whodid.reports.run import run
+from whodid.typed import convert
 from whodid.web.browsers import form_of
 from whodid.web.error_groups import told_group
 from whodid.web.pages import errors_before, event_shape, found, frame
@@ -129,7 +130,7 @@ async def split(request: Req) -> Response[bytes]:
     def change(services: Services, group: str, form: dict[str, str], by: str) -> None:
         rule = None
         if form.get("by") != "none":
-            rule = msgspec.convert({"by": form.get("by"), "text": form.get("text") or None}, Split)
+            rule = convert({"by": form.get("by"), "text": form.get("text") or None}, Split)
         group_settings.split(services.directory, group, rule, by=by)
 
     return await _changed(request, change)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from typing import Any, Final
 
-from msgspec import Struct, convert, to_builtins
+from msgspec import Struct, to_builtins
 
 from whodid.directory import Directory
 from whodid.directory.settings import Told
 from whodid.errors import WhodidError
 from whodid.event import Entity
+from whodid.typed import convert
 
 PREFIX: Final = "console/query/"
 NAME_MAX: Final = 120
