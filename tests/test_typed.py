@@ -105,5 +105,5 @@ def calls_that_look_at_types(path: Path) -> list[str]:
 
 def test_no_function_has_msgspec_look_at_a_type_by_itself() -> None:
     found = [call for path in ROOT.rglob("*.py") if path.name != "typed.py" for call in calls_that_look_at_types(path)]
-    assert found == []
+    assert found == [], "whodid.typed reads it, or a decoder that the module makes"
     assert len(calls_that_look_at_types(ROOT / "typed.py")) == 3
