@@ -62,7 +62,7 @@ def test_the_client_needs_the_standard_library_and_msgspec_only() -> None:
     script = "import sys; before = {*sys.modules}; from whodid import Logger, audited; print(*{*sys.modules} - before)"
     loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
     ours = {name for name in loaded if name.startswith("whodid.")}
-    allowed = ("whodid.client", "whodid.event", "whodid.errors")
+    allowed = ("whodid.client", "whodid.event", "whodid.errors", "whodid.typed")
     assert not {name for name in ours if not name.startswith(allowed)}
     tops = {name.partition(".")[0] for name in loaded} - set(sys.stdlib_module_names)
     assert tops <= {"whodid", "msgspec", "typing_extensions"}, "msgspec takes the last where it is installed"
