@@ -43,8 +43,25 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contexts as Python makes them since 3.13."""
+    made = ssl.create_default_context
+
+    def make(*, cafile: str | None = None) -> ssl.SSLContext:
+        context = made(cafile=cafile)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", make)
+
+
+@pytest.mark.usefixtures("strict")
 def test_an_authority_that_is_given_is_trusted_though_it_was_made_without_its_key_identifier(folder: Path) -> None:
-    greet(folder, trusting(ca_file=str(folder / "ca.pem")))
+    authority = str(folder / "ca.pem")
+    with pytest.raises(ssl.SSLCertVerificationError, match="Missing Authority Key Identifier"):
+        greet(folder, ssl.create_default_context(cafile=authority))
+    greet(folder, trusting(ca_file=authority))
     greet(folder, trusting_besides((folder / "ca.pem").read_text()))
 
 

@@ -86,12 +86,15 @@ class Opened:
             self._raw.close()
 
     def _longer_head(self) -> bytes:
-        """The head and the rest of the line that it cuts."""
-        longer = b""
-        while len(longer) < _LINE_BYTES_MAX and (part := self.stream.read(HEAD_BYTES)):
-            longer += part
-            if len(longer) > len(self.head) and b"\n" in part:
+        """The head and the rest of the line that it cuts, `_LINE_BYTES_MAX` at most."""
+        parts: list[bytes] = []
+        size_bytes = 0
+        while size_bytes < _LINE_BYTES_MAX and (part := self.stream.read(HEAD_BYTES)):
+            parts.append(part)
+            size_bytes += len(part)
+            if size_bytes > len(self.head) and b"\n" in part:
                 break
+        longer = b"".join(parts)
         if self.is_quick:
             self.stream.seek(0)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from support.batches import Batches
 from support.events import many
 from whodid.errors import WhodidError
-from whodid.stores import duckdb_load
+from whodid.stores import duckdb_load, duckdb_watch
 from whodid.stores.duckdb import DuckDBStore
 from whodid.stores.duckdb_query import _reader
 
@@ -86,6 +87,16 @@ def test_a_query_that_takes_too_much_memory_ends_and_others_go_on(path: Path, ba
     assert store.write([batches.of(many(5))]).events == 5
     assert store.stats().events == 505
     store.close()
+
+
+def test_a_query_by_which_the_process_comes_to_hold_too_much_is_stopped(
+    store: DuckDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = itertools.chain([1024**3], itertools.repeat(64 * 1024**3))
+    monkeypatch.setattr(duckdb_watch, "_process_bytes", lambda: next(held))
+    with pytest.raises(WhodidError, match="took too much memory") as refused:
+        store.query("SELECT count(*) AS n FROM range(100000000000) t(i) WHERE i % 7 = 3", trusted=True)
+    assert refused.value.code == "too_large"
 
 
 def test_an_engine_that_gave_itself_up_is_opened_anew(
