@@ -113,7 +113,7 @@ def test_examples_of_help_are_understood(verb: str) -> None:
         understand(command)
 
 
-@pytest.mark.parametrize("page", [*PAGES, "ARCHITECTURE.md", "bench/README.md"])
+@pytest.mark.parametrize("page", [*PAGES, "ARCHITECTURE.md", "bench/README.md", "bench/tried.md"])
 def test_links_lead_somewhere(page: str) -> None:
     for path, heading in re.findall(r"\]\((?!http)([^)#\s]*)(?:#([^)\s]*))?\)", text(page)):
         target = (ROOT / page).parent / path if path else ROOT / page
