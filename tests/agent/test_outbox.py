@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from whodid import durable
 from whodid.agent.outbox import LANES, Outbox
 from whodid.errors import WhodidError
 
@@ -59,7 +60,7 @@ def test_a_full_disk_keeps_nothing_of_the_batch(tmp_path: Path, monkeypatch: pyt
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("os.fsync", no_space)
+        patched.setattr(durable, "sync", no_space)
         with pytest.raises(WhodidError, match="No space left") as full:
             outbox.put("live", b"x", 1, 0)
     assert full.value.code == "full"

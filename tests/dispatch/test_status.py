@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from support.targets import Watched
+from whodid import durable
 from whodid.dispatch import cursor
-from whodid.journal import files
 
 
 def test_how_a_target_stands_may_be_asked_while_it_begins(running: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    replace = files.replace
+    replace = durable.replace
     inside: list[Path] = []
     begun, together = threading.Event(), threading.Event()
 
@@ -29,7 +29,7 @@ def test_how_a_target_stands_may_be_asked_while_it_begins(running: Watched, monk
         replace(path, data)
         inside.remove(path)
 
-    monkeypatch.setattr(files, "replace", slow)
+    monkeypatch.setattr(durable, "replace", slow)
     states: list[str] = []
 
     def ask() -> None:

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from support.journals import draft, ids_in, ids_of, open_journal
+from whodid import durable
 from whodid.errors import WhodidError
-from whodid.journal import committer, files
+from whodid.journal import committer
 from whodid.journal.base import Draft
 from whodid.journal.disk import DiskJournal
 
@@ -166,7 +167,7 @@ def test_after_a_failed_sync_the_segment_is_given_up_at_its_last_good_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "journal"
-    sync = failing(monkeypatch, files, "sync")
+    sync = failing(monkeypatch, durable, "sync")
     with contextlib.closing(open_journal(folder)) as journal:
         good = draft()
         end = journal.append_blocking(good)
@@ -185,7 +186,7 @@ def test_after_a_failed_sync_the_segment_is_given_up_at_its_last_good_commit(
 def test_all_who_wait_for_a_failed_commit_are_refused_each_with_an_error_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sync = failing(monkeypatch, files, "sync")
+    sync = failing(monkeypatch, durable, "sync")
 
     async def append_together(journal: DiskJournal) -> list[Any]:
         sync.failures = 100
@@ -207,7 +208,7 @@ def test_while_a_failed_commit_cannot_be_cut_off_nothing_is_written_behind_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "journal"
-    sync, cut = failing(monkeypatch, files, "sync"), failing(monkeypatch, os, "ftruncate")
+    sync, cut = failing(monkeypatch, durable, "sync"), failing(monkeypatch, os, "ftruncate")
     with contextlib.closing(open_journal(folder)) as journal:
         good = draft()
         journal.append_blocking(good)
@@ -223,7 +224,7 @@ def test_while_a_failed_commit_cannot_be_cut_off_nothing_is_written_behind_it(
 
 
 def test_a_segment_that_cannot_be_sealed_is_sealed_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder_sync = failing(monkeypatch, files, "sync_folder")
+    folder_sync = failing(monkeypatch, durable, "sync_folder")
     with contextlib.closing(open_journal(tmp_path / "journal", segment_age_ms_max=5)) as journal:
         sent = draft()
         folder_sync.failures = 0
@@ -243,7 +244,7 @@ def test_a_release_on_a_disk_without_any_room_makes_the_room_it_needs(
         for _ in range(3):
             journal.append_blocking(draft())
             journal.seal()
-        replace = failing(monkeypatch, files, "replace")
+        replace = failing(monkeypatch, durable, "replace")
         replace.failures = 1
         journal.release(3)
         assert list(folder.glob("*.sealed")) == [] and journal.backlog_bytes == 0
@@ -263,8 +264,8 @@ def test_a_release_on_a_disk_without_any_room_makes_the_room_it_needs(
 def test_when_the_disk_hangs_what_waits_in_memory_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(committer, "WAITING_BYTES_MAX", 10_000)
     go_on = threading.Event()
-    real = files.sync
-    monkeypatch.setattr(files, "sync", lambda descriptor: (go_on.wait(30), real(descriptor))[1])
+    real = durable.sync
+    monkeypatch.setattr(durable, "sync", lambda descriptor: (go_on.wait(30), real(descriptor))[1])
 
     async def hang(journal: DiskJournal) -> list[Any]:
         waiting = [asyncio.ensure_future(journal.append(draft(5))) for _ in range(40)]

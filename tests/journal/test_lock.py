@@ -105,6 +105,17 @@ def test_release_frees_the_folder_and_may_be_repeated(tmp_path: Path) -> None:
     second.release()
 
 
+def test_where_files_cannot_be_locked_it_says_what_can_be_done() -> None:
+    script = (
+        "import sys; sys.modules['fcntl'] = None\n"
+        "from whodid.errors import WhodidError\n"
+        "try: import whodid.journal.disk\n"
+        "except WhodidError as problem: print(problem.code, problem.hint)"
+    )
+    told = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    assert told.startswith("unsupported On Windows run whodid in WSL") and "--server URL" in told
+
+
 def test_what_becomes_known_later_is_added_to_the_record(tmp_path: Path) -> None:
     held = FolderLock.acquire(tmp_path, key="k")
     held.update(url="http://127.0.0.1:4711")

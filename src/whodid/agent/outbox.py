@@ -11,13 +11,13 @@ request's body, packed already (`wire.py`).
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections import deque
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, get_args
 
+from whodid import durable
 from whodid.errors import WhodidError
 from whodid.journal import crash
 
@@ -180,10 +180,10 @@ def _write_whole(path: Path, body: bytes) -> None:
         with half.open("wb") as file:
             file.write(body)
             file.flush()
-            os.fsync(file.fileno())
+            durable.sync(file.fileno())
         crash.point("agent.mid-keep")
         half.replace(path)
-        _sync_folder(path.parent)
+        durable.sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             half.unlink()
@@ -192,14 +192,6 @@ def _write_whole(path: Path, body: bytes) -> None:
             f"The outbox {path.parent} cannot be written: {error.strerror}.",
             "Free some space there; the files are read on from where they stand.",
         ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def age_s(at: float | None) -> float:

@@ -11,6 +11,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from whodid import durable
+
 PROBE_BYTES: Final = 4096
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
@@ -46,7 +48,7 @@ def fdatasyncs_ms(folder: Path, rounds: int = 300, seconds: float = 3.0) -> list
     try:
         while len(taken_ms) < rounds and (begin := time.perf_counter()) < end:
             os.write(descriptor, b"x" * PROBE_BYTES)
-            os.fdatasync(descriptor)
+            durable.sync(descriptor)
             taken_ms.append((time.perf_counter() - begin) * 1e3)
     finally:
         os.close(descriptor)

@@ -12,6 +12,7 @@ import secrets
 from pathlib import Path
 from typing import Any, Final
 
+from whodid import durable
 from whodid.errors import WhodidError
 
 PREFIX: Final = "sealed:v1:"
@@ -112,7 +113,7 @@ def _key_of_file(path: Path) -> bytes:
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_hex(KEY_BYTES) + "\n")
         file.flush()
-        os.fsync(file.fileno())
+        durable.sync(file.fileno())
     try:
         os.link(beside, path)
     except FileExistsError:

@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from whodid.journal import crash, files
+from whodid import durable
+from whodid.journal import crash
 from whodid.typed import decode
 
 SAVE_EVERY_S: Final = 0.2
@@ -83,7 +84,7 @@ class Cursor:
             crash.point("dispatch.before-cursor")
             self._dirty = False
             try:
-                files.replace(self._path, msgspec.json.encode(self.progress) + b"\n")
+                durable.replace(self._path, msgspec.json.encode(self.progress) + b"\n")
             except OSError:
                 self._dirty = True
                 raise

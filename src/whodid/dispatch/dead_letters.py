@@ -14,9 +14,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from whodid import durable
 from whodid.errors import WhodidError
 from whodid.event import Event, Provenance
-from whodid.journal import files
 from whodid.targets.base import Offered, Refusal
 from whodid.typed import decode
 
@@ -112,7 +112,7 @@ class DeadLetters:
             left = [letter for letter in self.read() if letter.key not in keys]
             data = b"".join(msgspec.json.encode(letter) + b"\n" for letter in left)
             if data:
-                files.replace(self._path, data)
+                durable.replace(self._path, data)
             else:
                 self._path.unlink(missing_ok=True)
             self.count = len(left)
@@ -133,7 +133,7 @@ class DeadLetters:
     def _append(self, letters: Sequence[DeadLetter]) -> None:
         if not letters:
             return
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, files.FILE_MODE)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, durable.FILE_MODE)
         try:
             if not self._is_whole:
                 # What stands behind the last whole line is of a process that died in the middle of it.
@@ -141,14 +141,14 @@ class DeadLetters:
                 self._is_whole = True
             size = os.fstat(descriptor).st_size
             try:
-                files.write_all(descriptor, b"".join(msgspec.json.encode(letter) + b"\n" for letter in letters))
-                files.sync(descriptor)
+                durable.write_all(descriptor, b"".join(msgspec.json.encode(letter) + b"\n" for letter in letters))
+                durable.sync(descriptor)
             except OSError:
                 os.ftruncate(descriptor, size)
                 raise
         finally:
             os.close(descriptor)
-        files.sync_folder(self._path.parent)
+        durable.sync_folder(self._path.parent)
 
     def _lines(self) -> Iterator[bytes]:
         """The whole lines; a torn last one is of a process that died before it could say that it was written."""

@@ -24,6 +24,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import Struct
 
+from whodid import durable
 from whodid.directory import Directory
 from whodid.directory.sealed import Sealer
 from whodid.dispatch import segments, stored
@@ -37,7 +38,6 @@ from whodid.dispatch.shaping import Shaper
 from whodid.dispatch.source import Dropped, Kept, SharedSource, Source
 from whodid.dispatch.worker import Parts, TargetStatus, Worker
 from whodid.errors import WhodidError
-from whodid.journal import files
 from whodid.journal.base import Batch, KeptBatches, Shared
 from whodid.stores.base import Store, Written
 from whodid.targets.base import Context, Target
@@ -363,7 +363,7 @@ class Dispatcher:
             return
         while len(left) > DROPPED_MAX:
             left[:2] = [Dropped(left[0].first, left[1].last, left[0].events + left[1].events)]
-        files.replace(self.folder / DROPPED_NAME, msgspec.json.encode(left) + b"\n")
+        durable.replace(self.folder / DROPPED_NAME, msgspec.json.encode(left) + b"\n")
         self.kept.dropped = left
 
     def _load_dropped(self) -> list[Dropped]:

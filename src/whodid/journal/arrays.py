@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 import msgspec
 from xxhash import xxh3_64
 
+from whodid import durable
 from whodid.event import Provenance
-from whodid.journal import files, frame, recovery
+from whodid.journal import frame, recovery
 from whodid.journal.base import Array, Run
 
 # Frames that hold fewer events than this are better read as they are.
@@ -78,7 +79,7 @@ class _Writing:
     def __init__(self, source: Path):
         # What a crash leaves of these is removed with all temporary files of the folder.
         self._path = source.with_name(f"{source.name}.array.tmp")
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, files.FILE_MODE)
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, durable.FILE_MODE)
         self._pending = bytearray()
         self._runs: list[Run] = []
         self._events_count = 0
@@ -117,12 +118,12 @@ class _Writing:
         if len(self._pending) + len(data) > _PENDING_BYTES:
             self._flush()
         if len(data) > _PENDING_BYTES:
-            files.write_all(self._descriptor, data)
+            durable.write_all(self._descriptor, data)
         else:
             self._pending += data
 
     def _flush(self) -> None:
-        files.write_all(self._descriptor, self._pending)
+        durable.write_all(self._descriptor, self._pending)
         self._pending.clear()
 
     def _close(self) -> None:

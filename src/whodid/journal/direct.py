@@ -10,7 +10,6 @@ What goes past the cache are whole blocks of the file, from memory that begins a
 from __future__ import annotations
 
 import errno
-import fcntl
 import io
 import mmap
 import os
@@ -141,7 +140,9 @@ class _Reader(io.RawIOBase):
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
-        # Other blocks than these: from here on through the cache.
+        # Other blocks than these: from here on through the cache. Windows, which has no such files, has no fcntl.
+        import fcntl
+
         fcntl.fcntl(self._descriptor, fcntl.F_SETFL, os.O_RDONLY)
         return os.preadv(self._descriptor, [self._memory], self._offset_bytes)
 

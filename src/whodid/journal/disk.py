@@ -24,8 +24,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from whodid import durable
 from whodid.errors import WhodidError
-from whodid.journal import crash, files, frame, receiver, restart
+from whodid.journal import crash, frame, receiver, restart
 from whodid.journal.base import Draft, Outcome, Position
 from whodid.journal.committer import Append, Committer, own, settle
 from whodid.journal.lock import FolderLock
@@ -325,7 +326,7 @@ class DiskJournal:
         for batch in gone:
             batch.keep()
             crash.point("journal.mid-keep")
-        files.sync_folder(self.folder)
+        durable.sync_folder(self.folder)
         with self._changed:
             self._sealed_bytes -= sum(batch.sealed_bytes for batch in gone)
             self._kept += gone

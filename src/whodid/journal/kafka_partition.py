@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from whodid.journal import files, recovery, segment
+from whodid import durable
+from whodid.journal import recovery, segment
 from whodid.journal.kafka_frames import offset_of
 from whodid.journal.quarantine import Quarantine
 from whodid.journal.segment import SealedSegment
@@ -197,15 +198,15 @@ class Partition:
         data = b"".join(self._lines)
         self._reserve.claim(len(data))
         if self._descriptor < 0:
-            self._descriptor = os.open(self._open_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, files.FILE_MODE)
-        files.write_all(self._descriptor, data)
+            self._descriptor = os.open(self._open_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, durable.FILE_MODE)
+        durable.write_all(self._descriptor, data)
         self._lines.clear()
         self._buffered_bytes = 0
 
 
 def _emptied(folder: Path) -> None:
     """Make a folder that holds nothing but what was damaged: the rest comes again out of the topic."""
-    folder.mkdir(parents=True, exist_ok=True, mode=files.FOLDER_MODE)
+    folder.mkdir(parents=True, exist_ok=True, mode=durable.FOLDER_MODE)
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

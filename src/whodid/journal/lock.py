@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import sys
 import time
@@ -16,9 +15,18 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from whodid import durable
 from whodid.errors import WhodidError
-from whodid.journal import files
 from whodid.typed import decode
+
+try:
+    import fcntl
+except ImportError:
+    raise WhodidError(
+        "unsupported",
+        "A data folder is kept on Linux and macOS only.",
+        "On Windows run whodid in WSL or a container, or ask a server that runs elsewhere: --server URL.",
+    ) from None
 
 LOCK_NAME: Final = "lock"
 RECORD_NAME: Final = "server.json"
@@ -62,8 +70,8 @@ class FolderLock:
         info    further fields of the record: url, key.
         Raises  WhodidError("conflict")  permanent: another process owns it; the message says which.
         """
-        data_path.mkdir(mode=files.FOLDER_MODE, parents=True, exist_ok=True)
-        descriptor = os.open(data_path / LOCK_NAME, os.O_RDWR | os.O_CREAT, files.FILE_MODE)
+        data_path.mkdir(mode=durable.FOLDER_MODE, parents=True, exist_ok=True)
+        descriptor = os.open(data_path / LOCK_NAME, os.O_RDWR | os.O_CREAT, durable.FILE_MODE)
         try:
             if not _locked(descriptor, patience_s=_PATIENCE_S):
                 raise _conflict(data_path, record)
@@ -78,7 +86,7 @@ class FolderLock:
     def update(self, **info: Any) -> None:
         """Change fields of the record (url, key) once they are known."""
         self.owner = msgspec.structs.replace(self.owner, **info)
-        files.replace(self._record, msgspec.json.encode(self.owner) + b"\n")
+        durable.replace(self._record, msgspec.json.encode(self.owner) + b"\n")
 
     def release(self) -> None:
         """Let go of the folder. A second call does nothing."""

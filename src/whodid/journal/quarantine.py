@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from whodid.journal import files
+from whodid import durable
 
 _NAME: Final = re.compile(r"(\d{12})-(\d+)(?:-\d+)?\.corrupt")
 
@@ -38,7 +38,7 @@ class Quarantine:
                 suffix = "" if nth == 1 else f"-{nth}"
                 path = self._folder / f"{segment:012}-{offset_bytes}{suffix}.corrupt"
                 if not path.exists():
-                    files.replace(path, data)
+                    durable.replace(path, data)
                     return path
                 if path.stat().st_size == len(data) and path.read_bytes() == data:
                     return path

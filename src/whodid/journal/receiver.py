@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from whodid import durable
 from whodid.errors import WhodidError
 from whodid.event import new_id
-from whodid.journal import files
 from whodid.typed import decode
 
 NAME: Final = "receiver.json"
@@ -47,4 +47,4 @@ def load(folder: Path) -> Receiver:
 
 
 def save(folder: Path, receiver: Receiver) -> None:
-    files.replace(folder / NAME, msgspec.json.encode(receiver) + b"\n")
+    durable.replace(folder / NAME, msgspec.json.encode(receiver) + b"\n")

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from whodid.journal import crash, files, receiver, recovery, segment
+from whodid import durable
+from whodid.journal import crash, receiver, recovery, segment
 from whodid.journal.quarantine import Quarantine
 
 # The shortest event is longer than this, so damaged bytes held at most this many numbers.
@@ -86,13 +87,13 @@ def _finish(folder: Path, number: int, found: recovery.Survey, quarantine: Quara
         path.rename(segment.sealed_path(folder, number))
     else:
         path.unlink()
-    files.sync_folder(folder)
+    durable.sync_folder(folder)
 
 
 def _cut(path: Path, size: int) -> None:
     descriptor = os.open(path, os.O_RDWR)
     try:
         os.ftruncate(descriptor, size)
-        os.fsync(descriptor)
+        durable.sync(descriptor)
     finally:
         os.close(descriptor)

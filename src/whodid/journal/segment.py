@@ -16,8 +16,9 @@ from typing import Final, NamedTuple
 import msgspec
 from xxhash import xxh3_64
 
+from whodid import durable
 from whodid.errors import WhodidError
-from whodid.journal import crash, direct, files, frame, recovery
+from whodid.journal import crash, direct, frame, recovery
 from whodid.journal.arrays import array_of
 from whodid.journal.base import Array, Frame
 from whodid.journal.quarantine import Quarantine
@@ -76,11 +77,11 @@ class OpenSegment:
         """A sync failed: what the kernel says about this file afterwards proves nothing, so no more goes into it."""
         self._folder = folder
         self._path = open_path(folder, number)
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, files.FILE_MODE)
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, durable.FILE_MODE)
         self._appender = direct.Appender(self._path, self._descriptor, staging)
         try:
             crash.point("journal.after-create")
-            files.sync_folder(folder)
+            durable.sync_folder(folder)
         except OSError:
             self.discard()
             raise
@@ -107,7 +108,7 @@ class OpenSegment:
             self._write(pieces)
         crash.point("journal.after-write")
         try:
-            files.sync(self._descriptor)
+            durable.sync(self._descriptor)
         except OSError:
             self.distrusted = True
             raise
@@ -124,7 +125,7 @@ class OpenSegment:
             self._total.update(piece)
 
     def _write(self, pieces: Sequence[bytes]) -> None:
-        files.write_pieces(self._descriptor, self._appender.append(pieces))
+        durable.write_pieces(self._descriptor, self._appender.append(pieces))
 
     def told(self) -> recovery.Sum:
         """What is durable in it."""
@@ -137,7 +138,7 @@ class OpenSegment:
         """Cut the file back to what is durable."""
         if self.dirty:
             os.ftruncate(self._descriptor, self.size_bytes)
-            os.fsync(self._descriptor)
+            durable.sync(self._descriptor)
             self.dirty = False
 
     def seal(self) -> bool:
@@ -152,7 +153,7 @@ class OpenSegment:
             self._path.rename(target)
             self._path = target
         crash.point("journal.after-seal-rename")
-        files.sync_folder(self._folder)
+        durable.sync_folder(self._folder)
         self._close()
         return True
 
@@ -310,17 +311,17 @@ def repair(source: Path, target: Path, number: int, quarantine: Quarantine, *, k
     """
     _log.warning("Rewriting %s without its damaged bytes; they are kept beside it.", target)
     partial = target.with_name(target.name + ".tmp")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, files.FILE_MODE)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, durable.FILE_MODE)
     try:
         for piece in recovery.read_pieces(source):
             if piece.kind in ("frame", "salvaged"):
-                files.write_all(descriptor, piece.data + b"\n")
+                durable.write_all(descriptor, piece.data + b"\n")
             elif piece.kind == "damage" or keep_torn:
                 quarantine.keep(number, piece.offset_bytes, piece.data)
-        files.sync(descriptor)
+        durable.sync(descriptor)
     finally:
         os.close(descriptor)
     crash.point("journal.after-quarantine")
     partial.replace(target)
-    files.sync_folder(target.parent)
+    durable.sync_folder(target.parent)
     crash.point("journal.after-repair")

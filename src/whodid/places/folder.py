@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
+from whodid import durable
 from whodid.errors import WhodidError
 from whodid.places.base import File, taken
 
@@ -61,7 +62,7 @@ class FolderPlace:
             with beside.open("xb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                durable.sync(file.fileno())
             try:
                 os.link(beside, target)
             except FileExistsError:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from whodid import durable
 from whodid.errors import WhodidError
 from whodid.journal import crash
 from whodid.targets.base import Context, TargetOption
-from whodid.targets.laid_out.commit import Commit, sync_folder, write_whole
+from whodid.targets.laid_out.commit import Commit
 from whodid.targets.laid_out.options import LAYOUT
 from whodid.targets.laid_out.target import LaidOutTarget
 
@@ -54,7 +55,7 @@ class FilesTarget(LaidOutTarget):
                 crash.point("target.mid-deliver")
             folders.add(path.parent)
         for folder in sorted(folders):
-            sync_folder(folder)
+            durable.sync_folder(folder)
         manifest = self.root / commit.manifest_path
         manifest.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(manifest, commit.manifest())
+        durable.replace(manifest, commit.manifest(), durable.SHARED_MODE)

@@ -16,11 +16,11 @@ from typing import Any, BinaryIO, ClassVar, Final
 import msgspec
 from msgspec import Struct
 
+from whodid import durable
 from whodid.errors import WhodidError
 from whodid.journal import crash
 from whodid.targets.base import BaseTarget, Context, Delivery, Sent, TargetOption
 from whodid.targets.laid_out.collecting import explained
-from whodid.targets.laid_out.commit import sync_folder, write_whole
 from whodid.typed import decode
 
 _STATE: Final = ".{}.whodid"
@@ -92,7 +92,7 @@ class LogFilesTarget(BaseTarget):
                 self._rotate()
             self._file.write(data)
             self._file.flush()
-            os.fdatasync(self._file.fileno())
+            durable.sync(self._file.fileno())
             crash.point("log-file.after-write")
             self._note(delivery)
             crash.point("log-file.after-place")
@@ -120,7 +120,7 @@ class LogFilesTarget(BaseTarget):
         self._save()
 
     def _save(self) -> None:
-        write_whole(self._state_path, msgspec.json.encode(self._state))
+        durable.replace(self._state_path, msgspec.json.encode(self._state), durable.SHARED_MODE)
 
     def _load(self) -> _State:
         try:
@@ -148,7 +148,7 @@ class LogFilesTarget(BaseTarget):
         else:
             self._path.unlink()
         crash.point("log-file.after-rotation")
-        sync_folder(self._path.parent)
+        durable.sync_folder(self._path.parent)
         self._state.size_bytes = 0
         self._save()
         self._file = self._path.open("ab")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from pyarrow.fs import LocalFileSystem
 from pyiceberg.io import FileIO
 from pyiceberg.io.pyarrow import PyArrowFileIO
 
+from whodid import durable
 from whodid.errors import WhodidError
 
 BLOCK_BYTES: Final = 8 * 1024 * 1024
@@ -49,9 +49,6 @@ def system_of(io: FileIO, location: str) -> tuple[Any, str]:
 
 
 def _sync(path: Path) -> None:
-    for one, flags in ((path, os.O_RDONLY), (path.parent, os.O_RDONLY | os.O_DIRECTORY)):
-        descriptor = os.open(one, flags)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with path.open("rb") as file:
+        durable.sync(file.fileno())
+    durable.sync_folder(path.parent)

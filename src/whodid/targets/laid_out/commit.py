@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from whodid import durable
 from whodid.errors import WhodidError
 from whodid.journal import crash
 from whodid.targets.laid_out.writing import Written
@@ -75,7 +75,7 @@ class Commits:
         """Write a commit down: from here on it will be delivered."""
         commit = Commit(id=identifier, made_at=datetime.now(UTC), files=files, places={**self.places(), **places})
         crash.point("target.before-commit")
-        write_whole(self.working / COMMIT, msgspec.json.encode(commit))
+        durable.replace(self.working / COMMIT, msgspec.json.encode(commit), durable.SHARED_MODE)
         crash.point("target.after-commit")
         return commit
 
@@ -83,7 +83,7 @@ class Commits:
         """Deliver a commit and note that it is done. May be tried any number of times."""
         deliver(commit)
         crash.point("target.after-deliver")
-        write_whole(self.working / PLACES, msgspec.json.encode(commit.places))
+        durable.replace(self.working / PLACES, msgspec.json.encode(commit.places), durable.SHARED_MODE)
         crash.point("target.after-places")
         (self.working / COMMIT).unlink(missing_ok=True)
         for file in commit.files:
@@ -96,23 +96,3 @@ class Commits:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file; after a crash it holds the old or the new content, whole."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Make renames within a folder durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import ClassVar, Final
 
 import duckdb
 
+from whodid import durable
 from whodid.errors import WhodidError
 from whodid.event import new_id
 from whodid.pattern import MISSING, PathPattern
@@ -231,7 +231,7 @@ def synced(path: Path) -> tuple[int, str]:
     with path.open("rb+") as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
-        os.fsync(file.fileno())
+        durable.sync(file.fileno())
         return file.tell(), digest.hexdigest()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ import zstandard
 from isal import isal_zlib
 from msgspec import Struct
 
+from whodid import durable
 from whodid.event import new_id
 from whodid.pattern import PathPattern
 from whodid.targets.base import Delivery, Label
@@ -58,7 +58,7 @@ class LineFile:
         if self._compressor:
             self._put(self._compressor.flush())
         self._file.flush()
-        os.fsync(self._file.fileno())
+        durable.sync(self._file.fileno())
         self._file.close()
         return self._size_bytes, self._digest.hexdigest()
 

@@ -1,7 +1,8 @@
-"""The few things the journal asks of a file system, each durable when it returns."""
+"""Files and folders forced to the disk: whatever is promised to be on it goes through here."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from typing import Final
 
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
+# Of files that others read, as far as the umask lets them.
+SHARED_MODE: Final = 0o666
 
 # What the kernel takes at once (IOV_MAX).
 _PIECES_MAX: Final = 1024
@@ -18,8 +21,14 @@ if sys.platform == "darwin":
     import fcntl
 
     def sync(descriptor: int) -> None:
-        """Force a file's content and size to the disk (macOS: fsync alone stops at the drive's cache)."""
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        """Force a file's content and size to the disk. On macOS fsync alone stops at the drive's cache; a file system
+        that knows no more than that (a network's) is asked for no more."""
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        except OSError as error:
+            if error.errno not in (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY):
+                raise
+            os.fsync(descriptor)
 
 else:
 
@@ -56,10 +65,10 @@ def write_pieces(descriptor: int, pieces: Sequence[bytes]) -> None:
             write_all(descriptor, memoryview(b"".join(some))[written:])
 
 
-def replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
     """Make `data` the whole content of `path`: after a crash there is the old content or the new one, never a mix."""
     partial = path.with_name(path.name + ".tmp")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
         write_all(descriptor, data)
         sync(descriptor)
