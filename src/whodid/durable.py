@@ -30,18 +30,22 @@ if sys.platform == "darwin":
                 raise
             os.fsync(descriptor)
 
+    _sync_names = sync
+
 else:
 
     def sync(descriptor: int) -> None:
         """Force a file's content and size to the disk."""
         os.fdatasync(descriptor)
 
+    _sync_names = os.fsync
+
 
 def sync_folder(folder: Path) -> None:
     """Force names made, changed or removed in a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        _sync_names(descriptor)
     finally:
         os.close(descriptor)
 
