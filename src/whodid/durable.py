@@ -1,4 +1,7 @@
-"""Files and folders forced to the disk: whatever is promised to be on it goes through here."""
+"""Files and folders forced to the disk: whatever is promised to be on it goes through here.
+
+All of it raises OSError as the system gives it: permanent where nothing may be written, temporary on a full disk.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Final
 
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
-# Of files that others read, as far as the umask lets them.
+# Of files that others may read.
 SHARED_MODE: Final = 0o666
 
 # What the kernel takes at once (IOV_MAX).
@@ -70,7 +73,10 @@ def write_pieces(descriptor: int, pieces: Sequence[bytes]) -> None:
 
 
 def replace(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
-    """Make `data` the whole content of `path`: after a crash there is the old content or the new one, never a mix."""
+    """Make `data` the whole content of `path`: after a crash there is the old content or the new one, never a mix.
+
+    mode  of the file, as far as the umask lets it.
+    """
     partial = path.with_name(path.name + ".tmp")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from whodid import durable
 from whodid.directory.sealed import HIDDEN, Sealer, hidden, is_sealed
 from whodid.errors import WhodidError
 
@@ -23,6 +24,17 @@ def test_a_secret_comes_back_and_does_not_show(tmp_path: Path) -> None:
 def test_the_key_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     Sealer(tmp_path).seal("hunter2", PLACE)
     assert stat.S_IMODE((tmp_path / "secret.key").stat().st_mode) == 0o600
+
+
+def test_the_key_is_on_the_disk_before_anything_is_sealed_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forced: list[tuple[Path, bool]] = []
+    monkeypatch.setattr(
+        durable, "sync_folder", lambda folder: forced.append((folder, (folder / "secret.key").exists()))
+    )
+    Sealer(tmp_path).seal("hunter2", PLACE)
+    assert forced == [(tmp_path, True)]
 
 
 def test_servers_with_the_same_given_key_share_secrets(tmp_path: Path) -> None:

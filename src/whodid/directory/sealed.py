@@ -120,6 +120,7 @@ def _key_of_file(path: Path) -> bytes:
         pass
     finally:
         beside.unlink()
+    durable.sync_folder(path.parent)
     return _read(path)
 
 
