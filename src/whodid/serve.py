@@ -202,7 +202,7 @@ class Server:
                 _route(
                     {
                         "/v1/events": self.ingest,
-                        IMPORT_PATH: ImportDoor(engine.journal, self.access, claims),
+                        IMPORT_PATH: ImportDoor(engine.journal, self.access, self.ingest, claims),
                         **dict.fromkeys(AGENT_PATHS, agents),
                     },
                     {"/v1/policy": Preflight(self.access, methods=b"GET")},

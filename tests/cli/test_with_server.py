@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.imports import dss_lines, native_lines
+from support.imports import dss_lines, native_line, native_lines
 from whodid import cli
 from whodid.config import Config
 from whodid.serve import Server
@@ -66,6 +66,19 @@ def test_what_a_server_may_have_had_is_not_called_new(server: Server, tmp_path: 
     assert "new" not in shown
     assert cli.main([*again, "-o", "json"]) == cli.DONE
     assert json.loads(capsys.readouterr().out)["new_are_told"] is False
+
+
+def test_events_that_a_server_does_not_take_are_told(server: Server, tmp_path: Path, capsys: Captured) -> None:
+    _, bound = server.engine.directory.create_key("etl", ["write"], topics=["generic"])
+    log = tmp_path / "events.ndjson"
+    log.write_bytes(native_line(1, topic="generic") + native_line(2, topic="authfail"))
+    there = ["import", str(log), "--again", "--server", server.url, "--key", bound]
+    assert cli.main(there) == cli.DONE_IN_PART
+    shown = capsys.readouterr().out
+    assert "the server took 1 of them" in shown
+    assert "1 event refused by the server, and kept as rejected there: forbidden: The key 'etl' may not write" in shown
+    assert cli.main([*there, "-o", "json"]) == cli.DONE_IN_PART
+    assert list(json.loads(capsys.readouterr().out)["refused"].values()) == [1]
 
 
 def test_a_server_elsewhere_is_talked_to_with_a_key(

@@ -54,7 +54,8 @@ def import_(
 
     It may be stopped at any point: the same command goes on where it stopped, and stores nothing twice. Files are
     known again after they were renamed or compressed, and only their new part is read. Input that is no event is
-    kept with its reason (whodid replay). Exit code 3 says that there was such input, or files that could not be read.
+    kept with its reason (whodid replay). Exit code 3 says that there was such input, files that could not be read, or
+    events that a server refused.
     """
     from whodid import formats
     from whodid.cli.import_summary import print_summary
@@ -147,4 +148,4 @@ def _exit_code(summary: Summary, problems: list[Problem]) -> int:
     failed = [file for file in summary.files if file.outcome == "failed"]
     if failed and len(failed) == len(summary.files) and not summary.events:
         return FAILED
-    return DONE_IN_PART if failed or problems or summary.rejected else DONE
+    return DONE_IN_PART if failed or problems or summary.rejected or summary.refused else DONE

@@ -28,8 +28,11 @@ def _lines(summary: Summary, problems: Sequence[Problem]) -> Iterator[str]:
     taken = f"{counted(summary.events, 'event')} from {counted(len(read), 'file')}"
     became = f"{summary.stored:,} new, {summary.duplicates:,} were known."
     if not summary.new_are_told:
-        became = "the server has them, and stores none twice."
+        took = summary.stored + summary.duplicates
+        has = "has them" if took == summary.events else f"took {took:,} of them"
+        became = f"the server {has}, and stores none twice."
     yield f"{taken} in {summary.seconds:.1f} s ({rate:,.0f}/s): {became}"
+    yield from _left_out(summary)
     yield from _topics(summary)
     yield from _span(summary)
     yield from _rejects(summary)
@@ -46,6 +49,14 @@ def _lines(summary: Summary, problems: Sequence[Problem]) -> Iterator[str]:
 def _failed(file: FileDone) -> str:
     what = "Not read to its end" if file.events or file.rejected else "Not read"
     return f"{what}: {file.told}"
+
+
+def _left_out(summary: Summary) -> Iterator[str]:
+    """What a server did not take in of the events that were read."""
+    for reason, count in summary.refused.items():
+        yield f"{counted(count, 'event')} refused by the server, and kept as rejected there: {reason}"
+    if summary.filtered:
+        yield f"{counted(summary.filtered, 'event')} left out by the server's policy."
 
 
 def _topics(summary: Summary) -> Iterator[str]:

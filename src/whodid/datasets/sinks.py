@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from whodid.errors import WhodidError
@@ -36,12 +38,16 @@ class Outcome(NamedTuple):
     """What the store made of the events sent: new ones, and ones that it had; whether rejections are kept too.
 
     new_are_told  False where `stored` may hold events that the store had: a server finds them only later.
+    filtered      events that a server's policy left out.
+    refused       events that a server did not take from this key, by the reason; it keeps them as rejected.
     """
 
     stored: int
     duplicates: int
     rejects_kept: bool = True
     new_are_told: bool = True
+    filtered: int = 0
+    refused: Mapping[str, int] = MappingProxyType({})
 
 
 class Sink(Protocol):
@@ -114,7 +120,7 @@ class SharedJournalSink:
 
 
 class ServerSink:
-    """A running server, by its import door; by the door for all events where that one is closed to this key.
+    """A running server, by its import door; by the door for all events where an older server has none for this key.
 
     Raises WhodidError with the code that the server answers; "unavailable" when it cannot be reached.
     """
@@ -130,6 +136,8 @@ class ServerSink:
         self._by_import_door = True
         self._accepted = 0
         self._duplicates = 0
+        self._filtered = 0
+        self._refused: Counter[str] = Counter()
         self._rejects_kept = True
 
     def send(self, draft: Draft) -> None:
@@ -149,10 +157,19 @@ class ServerSink:
         told = answer.json()
         self._accepted += told["accepted"]
         self._duplicates += told.get("duplicates", 0)
+        self._filtered += told.get("filtered", 0)
+        self._refused.update(f"{each['code']}: {each['message']}" for each in told.get("rejected", ()))
 
     def finish(self, timeout_s: float) -> Outcome:
         """What the server said. It finds out only later which events it had stored long ago: these count as stored."""
-        return Outcome(self._accepted, self._duplicates, self._rejects_kept, new_are_told=False)
+        return Outcome(
+            self._accepted,
+            self._duplicates,
+            self._rejects_kept,
+            new_are_told=False,
+            filtered=self._filtered,
+            refused=self._refused,
+        )
 
     def close(self) -> None:
         self._client.close()
@@ -168,7 +185,7 @@ class ServerSink:
             ) from error
 
 
-# A key that is bound to topics or nodes, or a server without this door.
+# An older server, which has no such door, or closes it to keys that are bound to topics or nodes.
 _DOOR_CLOSED: Final = (403, 404, 405)
 
 

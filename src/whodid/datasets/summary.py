@@ -54,7 +54,9 @@ class Summary(Struct, kw_only=True):
     duplicates  events that were.
     new_are_told  whether these two are so; a server takes events in, and finds out later which of them it had.
     rejected    pieces of input that are no events; `rejects` are the first of them.
-    rejects_kept  whether all of them are kept in the store; a server's key that is bound cannot hand them over.
+    rejects_kept  whether all of them are kept in the store; an older server takes none from a key that is bound.
+    filtered    events that a server's policy left out.
+    refused     events that a server did not take, by the reason; it keeps them as rejected.
     gaps        stretches of the span without events, longest first.
     seconds     how long it took, storing included.
     """
@@ -65,6 +67,8 @@ class Summary(Struct, kw_only=True):
     rejected: int
     rejects_kept: bool
     new_are_told: bool
+    filtered: int
+    refused: dict[str, int]
     topics: dict[str, int]
     oldest: datetime | None
     newest: datetime | None
@@ -123,6 +127,8 @@ class Tally:
             rejected=self.rejected,
             rejects_kept=outcome.rejects_kept,
             new_are_told=outcome.new_are_told,
+            filtered=outcome.filtered,
+            refused=dict(outcome.refused),
             topics=dict(self._topics.most_common()),
             oldest=self._span.oldest,
             newest=self._span.newest,

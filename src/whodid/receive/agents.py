@@ -15,9 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from whodid.agent.wire import EVENTS_PATH, HEARTBEAT_PATH, Answer, Hello
-from whodid.datasets.handed import Handed
+from whodid.datasets.handed import Handed, handed_of
 from whodid.errors import WhodidError
-from whodid.formats import FORMATS
 from whodid.formats.base import Decoded
 from whodid.formats.native import decode_body
 from whodid.formats.strict import strict_events
@@ -122,12 +121,7 @@ def _hello(line: bytes, caller: Caller) -> Hello:
 
 def _taken(rest: bytes, hello: Hello, at: datetime) -> tuple[Handed, Decoded]:
     first, _, payload = rest.partition(b"\n")
-    try:
-        handed = decode(first, Handed)
-    except msgspec.DecodeError as error:
-        raise WhodidError("invalid", f"The second line is not what was read: {error}.", _HINT) from error
-    if handed.format not in (*FORMATS, "native"):
-        raise WhodidError("invalid", f"There is no format {handed.format[:100]!r}.", _HINT)
+    handed = handed_of(first, _HINT)
     events = strict_events(payload)
     if events is None:
         decoded = decode_body(payload, "json", received_at=at)
