@@ -171,11 +171,13 @@ def test_old_and_new_names_of_a_pods_cpu_mean_the_same(desk: Desk) -> None:
 def test_a_pod_belongs_to_its_annotations_then_to_its_execution_then_to_its_labels(desk: Desk) -> None:
     key, execution = "dataiku.com/dku-project-key", "dataiku.com/dku-execution-id"
     context = {"type": "JOB_ACTIVITY", "projectKey": "JOBS", "authIdentifier": "bob"}
-    desk.put(usage(at(3), "k", "SINGLE_K8S_JOB", context=context, singleK8SJob={"executionId": "e1", "cpuRequest": -1}))
+    # Labels are in lower case, whatever the id is in.
+    job = {"executionId": "E-1", "cpuRequest": -1}
+    desk.put(usage(at(3), "k", "SINGLE_K8S_JOB", context=context, singleK8SJob=job))
     desk.put(process(at(3), "p", 1, 1, project="Sales_EU"))
     pods = [
-        pod(1024, 0, annotations={key: "NOTES"}, labels={key: "wrong", execution: "e1"}),
-        pod(2048, 0, labels={key: "wrong", execution: "e1"}),
+        pod(1024, 0, annotations={key: "NOTES"}, labels={key: "wrong", execution: "e-1"}),
+        pod(2048, 0, labels={key: "wrong", execution: "e-1"}),
         pod(4096, 0, labels={key: "sales_eu"}),
         pod(8192, 0),
     ]

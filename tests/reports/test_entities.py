@@ -92,6 +92,20 @@ def test_things_are_ordered_by_use_with_their_users_and_edits(desk: Desk) -> Non
     assert desk.row("entities", since=at(11, 0), kind="query")["entity_id"] == "q-1"
 
 
+def test_what_a_thing_takes_of_a_machine_is_no_edit_and_no_run_of_it(desk: Desk) -> None:
+    orders, project = dataset("orders"), entity("project", "SALES")
+    measured: dict[str, Any] = {"topic": "compute-resource-usage", "user": "ann", "entities": [orders, project]}
+    desk.put(
+        event(time=at(12, 8), type="compute-resource-usage-start", **measured),
+        event(time=at(12, 9), type="compute-resource-usage-update", **measured),
+    )
+    assert desk.row("entities")["edits"] == 0
+    row = desk.row("entity-users", entities=ORDERS)
+    assert (row["edits"], row["runs"]) == (0, 0)
+    changed = next(row for row in desk.rows("adoption") if row["measure"] == "projects changed")
+    assert changed["value"] == 0
+
+
 def test_who_uses_a_thing_and_how(desk: Desk) -> None:
     desk.put(
         *[event(time=at(day), type="dataset-read-data", user="ann", entities=[dataset("orders")]) for day in (2, 3)],

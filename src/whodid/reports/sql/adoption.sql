@@ -22,7 +22,8 @@ WITH people AS (
 ), projects AS (
     SELECT
         e.time >= $since AS is_current, e.project,
-        max(CASE WHEN e.verb IN ('made', 'edited') THEN 1 ELSE 0 END) AS is_edited
+        max(CASE WHEN e.verb IN ('made', 'edited') AND e.topic <> 'compute-resource-usage' THEN 1 ELSE 0 END)
+            AS is_edited
     FROM entity_days e
     WHERE e.time >= $before AND e.time < $until AND chosen() AND e.project IS NOT NULL
     GROUP BY 1, 2

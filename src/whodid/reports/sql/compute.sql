@@ -58,9 +58,10 @@ FROM (
     GROUP BY 1, 2, 3, 4, 5
 ) p
 LEFT JOIN (
-    SELECT execution, max(project) AS project, max(login) AS login, max(context_type) AS context_type
+    -- Labels of pods are in lower case, whatever the id is in.
+    SELECT lower(execution) AS label, max(project) AS project, max(login) AS login, max(context_type) AS context_type
     FROM belonging WHERE execution IS NOT NULL GROUP BY 1
-) job ON job.execution = p.execution
+) job ON job.label = lower(p.execution)
 LEFT JOIN (
     SELECT lower(project) AS label, max(project) AS project FROM belonging WHERE project IS NOT NULL GROUP BY 1
 ) known ON known.label = lower(p.labelled_project)

@@ -24,7 +24,11 @@ WITH counted AS (
         CAST(sum(CASE WHEN e.time >= $since THEN e.uses ELSE 0 END) AS bigint) AS uses,
         CAST(sum(CASE WHEN e.time < $since THEN e.uses ELSE 0 END) AS bigint) AS previous_uses,
         CAST(sum(CASE WHEN e.time >= $since THEN e.runs ELSE 0 END) AS bigint) AS runs,
-        CAST(sum(CASE WHEN e.time >= $since AND e.verb = 'edited' THEN e.events ELSE 0 END) AS bigint) AS edits,
+        -- What a thing takes of a machine is measured as updates.
+        CAST(sum(
+            CASE WHEN e.time >= $since AND e.verb = 'edited' AND e.topic <> 'compute-resource-usage'
+                THEN e.events ELSE 0 END
+        ) AS bigint) AS edits,
         CAST(sum(CASE WHEN e.time >= $since THEN e.errors ELSE 0 END) AS bigint) AS errors,
         max(e.last) AS last
     FROM thing_days e

@@ -20,8 +20,13 @@
 SELECT
     e.who AS person,
     CAST(sum(e.uses) AS bigint) AS uses,
-    CAST(coalesce(sum(e.events) FILTER (WHERE e.verb IN ('made', 'edited')), 0) AS bigint) AS edits,
-    CAST(coalesce(sum(e.events) FILTER (WHERE e.verb = 'run'), 0) AS bigint) AS runs,
+    -- What a thing takes of a machine is measured as starts and updates.
+    CAST(coalesce(
+        sum(e.events) FILTER (WHERE e.verb IN ('made', 'edited') AND e.topic <> 'compute-resource-usage'), 0
+    ) AS bigint) AS edits,
+    CAST(coalesce(
+        sum(e.events) FILTER (WHERE e.verb = 'run' AND e.topic <> 'compute-resource-usage'), 0
+    ) AS bigint) AS runs,
     CAST(coalesce(sum(e.events) FILTER (WHERE e.verb = 'read'), 0) AS bigint) AS reads,
     CAST(coalesce(sum(e.events) FILTER (WHERE e.verb = 'exported'), 0) AS bigint) AS exports,
     CAST(coalesce(sum(e.events) FILTER (WHERE e.verb = 'shared'), 0) AS bigint) AS shares,

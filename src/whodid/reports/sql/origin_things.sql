@@ -45,6 +45,7 @@
         count(*) AS edits, max(e.time) AS last_edit
     FROM events e
     WHERE e.time >= $since AND e.time < $until AND seen() AND e.level = 'audit' AND verb() = 'edited'
+        AND e.topic <> 'compute-resource-usage'
     GROUP BY 1, 2, 3
 ), ranked AS (
     SELECT t.*, row_number() OVER (PARTITION BY type, thing ORDER BY last_edit DESC, person) AS place
