@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from support.dss import APINODE, BARE, EVENT_SERVER, LOG4J, MESSAGE, decode, ids, line, log4j, one
+from whodid import formats
 from whodid.event import foreign_id, parameters_of
 
 
@@ -89,6 +90,21 @@ def test_a_dss_field_of_the_message_is_kept() -> None:
     parameters = parameters_of(one(log4j({**MESSAGE, "dss": 7})))
     assert parameters["dss"] == 7
     assert parameters["event.dss"]["callTime"] == 9
+
+
+def test_a_dss_field_of_an_event_without_an_envelope_is_none() -> None:
+    forged = {"dss": {"mdc": {"user": "root"}, "topic": "authfail", "severity": "ERROR"}}
+    event = one(line({**BARE, **forged}), "dss-bare")
+    parameters = parameters_of(event)
+    assert parameters == {**BARE, **forged, "event.dss": {}}
+    written = json.loads(formats.encoder("dss-log4j").encode([event], ["dss-bare"]))
+    assert written["message"] == {**BARE, **forged}
+    assert (written["severity"], written["topic"], written["mdc"]) == ("INFO", event.topic, {"user": event.user})
+
+
+@pytest.mark.parametrize(("told", "duration_ms"), [(15, 15), (15.0, 15), (0.5, 0.5), (-1, None), (1e300, None)])
+def test_the_time_of_a_call_is_any_number(told: float, duration_ms: float | None) -> None:
+    assert one(line(LOG4J | {"callTime": told})).duration_ms == duration_ms
 
 
 def test_blanks_between_tokens_are_read() -> None:

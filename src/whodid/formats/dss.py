@@ -179,6 +179,9 @@ def mended_element(line: bytes, digest: bytes, span: Span) -> bytes:
         message = _message_of(fields.pop("message"))
         envelope = Log4j(timestamp=_scalar_of(fields.get("timestamp")))
     else:
+        if "dss" in fields:
+            # What it says is the event's own, and there is no envelope.
+            fields["event.dss"] = Raw(b"{}")
         text = msgspec.json.encode(fields)
         return elements([BARE], [loose_message(Raw(text))], [digest], [[text]], span)
     envelope.logger = _scalar_of(fields.get("logger"))

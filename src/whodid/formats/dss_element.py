@@ -41,6 +41,7 @@ _PROJECT: Final = itemgetter(Message.__struct_fields__.index("project_key"))
 _DATASET: Final = itemgetter(Message.__struct_fields__.index("dataset_name"))
 _ENVELOPE_KIND: Final = attrgetter("topic", "logger")
 _CALL_TIME: Final = attrgetter("call_time")
+_NUMBERS: Final = (int, float)
 _NOTHING_UNUSUAL: Final = _UNUSUAL(astuple(Message()))
 _NOWHERE: Final = _PLACE(astuple(Message()))
 
@@ -134,7 +135,7 @@ def _who_and_calls(
     diagnostics = [envelope.mdc or _NOBODY for envelope in envelopes]
     users = [one.user for one in diagnostics]
     who = list(map(WHO.__getitem__, zip(map(_LOGINS, values), users, map(_AUTH_VIA, values), strict=True)))
-    durations = [DURATIONS[time] if time.__class__ is int else b"" for time in map(_CALL_TIME, envelopes)]
+    durations = [DURATIONS[time] if time.__class__ in _NUMBERS else b"" for time in map(_CALL_TIME, envelopes)]
     return who, [FUNCTIONS[one.api_call] for one in diagnostics], durations
 
 

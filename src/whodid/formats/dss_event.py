@@ -244,8 +244,8 @@ def _function(name: Any) -> bytes:
 FUNCTIONS: Final[Memo[Any]] = Memo(_function)
 
 
-def _duration(time_ms: int) -> bytes:
-    return b'"duration_ms":%d,' % time_ms if 0 <= time_ms < _DURATION_MS_MAX else b""
+def _duration(time_ms: float) -> bytes:
+    return b'"duration_ms":%b,' % json_text(time_ms) if 0 <= time_ms < _DURATION_MS_MAX else b""
 
 
-DURATIONS: Final[Memo[int]] = Memo(_duration)
+DURATIONS: Final[Memo[float]] = Memo(_duration)
