@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 
 from support import small_platform as platform
 from support.batches import Batches
+from support.events import entity, event
 from support.small_platform import ENTITIES, HASHES, USERS
 from whodid.directory import Directory
 from whodid.stores.postgresql import PostgreSQLStore
@@ -210,5 +211,36 @@ def test_people_of_events_alone_are_found_by_their_groups(postgresql_url: str, t
     sql, values = sent(QUERIES["top_queries_by_uuid"], {"date": MAY}, lambda name: f"${name}")
     named = [(row["query"], row["runs"]) for row in store.query(sql, values).table.to_pylist()]
     assert named == [("Orders", 3), ("Stock", 1)]
+    directory.close()
+    store.close()
+
+
+def test_things_of_events_alone_stand_in_the_tables_of_their_kind(postgresql_url: str, tmp_path: Path) -> None:
+    things = {
+        "projects": ("project", "SALES"),
+        "packages": ("Package", "ChemTools"),
+        "connections": ("DataConnection", "warehouse"),
+        "queries": ("query", "orders"),
+        "funcs": ("script", "dock"),
+    }
+    met = [event(type="seen", entities=[entity(kind, name, name)]) for kind, name in things.values()]
+    renamed = event(type="seen", time=met[0].time + timedelta(days=1), entities=[entity("project", "SALES", "Sales")])
+    store = PostgreSQLStore(postgresql_url)
+    directory = Directory.open(postgresql_url)
+    batches = Batches(tmp_path)
+    for part in (met, [renamed]):
+        directory.observe(store.write([batches.of(part)]).mentions)
+    with psycopg.connect(postgresql_url) as connection:
+        found = {
+            table: [name for (name,) in connection.execute(f"SELECT name FROM public.{table} ORDER BY name")]
+            for table in things
+        }
+    assert found == {
+        "projects": ["Sales"],
+        "packages": ["ChemTools"],
+        "connections": ["warehouse"],
+        "queries": ["orders"],
+        "funcs": ["dock", "orders"],
+    }
     directory.close()
     store.close()

@@ -134,6 +134,10 @@ def fill(connection: psycopg.Connection[Any]) -> None:
     def add(table: str, *rows: tuple[Any, ...]) -> None:
         marks = ", ".join(["%s"] * len(rows[0]))
         with connection.cursor() as cursor:
+            # What events mention is there already.
+            ids = [(row[0],) for row in rows]
+            if table in ("projects", "packages", "connections", "queries", "funcs"):
+                cursor.executemany(f"DELETE FROM public.{table} WHERE id = %s", ids)
             cursor.executemany(f"INSERT INTO public.{table} VALUES ({marks})", rows)
 
     for login, id_ in USERS.items():

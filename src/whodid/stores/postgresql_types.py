@@ -22,11 +22,18 @@ PARAMETERS_MAX: Final = 2_000
 CACHED_TYPES_MAX: Final = 50_000
 NAME_BYTES_MAX: Final = 2_000
 REFERENCE: Final = "entity_id"
+_ERROR: Final = "error"
 
 _ADD_TYPES: Final = """
 INSERT INTO public.event_types (
     id, name, friendly_name, source, is_error, error_source, error_severity, error_stack_trace, error_stack_trace_hash
 ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING
+"""
+# A group may begin with an event that is no error but carries a trace; the first error names it.
+_NAME_GROUPS: Final = """
+UPDATE public.event_types
+SET name = %s, friendly_name = %s, source = %s, error_source = %s, error_severity = %s
+WHERE id = %s AND source <> 'error'
 """
 _ADD_PARAMETERS: Final = """
 INSERT INTO public.event_parameters (id, event_type_id, name, type) VALUES (%s, %s, %s, %s)
@@ -74,7 +81,7 @@ class EventTypes:
 
     def __init__(self) -> None:
         self._ids: dict[tuple[str, str], str] = {}
-        self._hash_ids: dict[str, str] = {}
+        self._hash_ids: dict[tuple[str, bool], str] = {}
         self._parameters: dict[str, Parameters] = {}
 
     def forget(self) -> None:
@@ -86,7 +93,7 @@ class EventTypes:
     def id_of(self, event: Event, met: Met) -> str:
         """`event_types.id` of an event: one for each type and level, and one for each group of errors."""
         if event.error_hash is not None and event.error_stack_trace:
-            return self._hash_ids.get(event.error_hash) or self._add_error(event, met)
+            return self._hash_ids.get((event.error_hash, event.level == _ERROR)) or self._add_error(event, met)
         return self._ids.get((event.type, event.level)) or self._add(event, met)
 
     def save(self, connection: Connection, met: Met) -> None:
@@ -97,6 +104,9 @@ class EventTypes:
         with connection.cursor() as cursor:
             if met.types:
                 cursor.executemany(_ADD_TYPES, met.types.values())
+                # In one order, so that writers who name the same groups do not wait for each other in a circle.
+                if groups := sorted(_names(row) for row in met.types.values() if row[3] == _ERROR and row[8]):
+                    cursor.executemany(_NAME_GROUPS, [row[1:] + row[:1] for row in groups])
             if rows := sorted(self._changes(met)):
                 cursor.executemany(_ADD_PARAMETERS, rows)
 
@@ -126,19 +136,25 @@ class EventTypes:
         type_id = str(uuid.uuid5(FOREIGN_IDS, f"event-type:{event.level}:{event.type}"))
         self._ids[event.type, event.level] = type_id
         name = plain_text(event.type)
-        met.types[type_id] = (type_id, name, name, event.level, event.level == "error", None, None, None, None)
+        met.types[type_id] = (type_id, name, name, event.level, event.level == _ERROR, None, None, None, None)
         return type_id
 
     def _add_error(self, event: Event, met: Met) -> str:
         assert event.error_hash is not None
         error_hash = uuid_text(event.error_hash)
         type_id = str(uuid.uuid5(FOREIGN_IDS, f"error-group:{error_hash}"))
-        self._hash_ids[event.error_hash] = type_id
-        met.types[type_id] = (
-            *(type_id, plain_text(event.type), plain_text(event.error_message or event.type), event.level, True),
-            *(event.source, event.level, plain_text(event.error_stack_trace), error_hash),
-        )
+        self._hash_ids[event.error_hash, event.level == _ERROR] = type_id
+        if event.level == _ERROR or type_id not in met.types:
+            met.types[type_id] = (
+                *(type_id, plain_text(event.type), plain_text(event.error_message or event.type), event.level, True),
+                *(event.source, event.level, plain_text(event.error_stack_trace), error_hash),
+            )
         return type_id
+
+
+def _names(row: tuple[Any, ...]) -> tuple[str, ...]:
+    """What names a group, of its row: its id, name, friendly name, source, and where and how grave it is."""
+    return (row[0], row[1], row[2], row[3], row[5], row[6])
 
 
 def _decoded(parameters: msgspec.Raw) -> dict[str, Any]:

@@ -207,6 +207,13 @@ def test_what_is_read_can_be_written_again(server: ClientServer) -> None:
     assert again["eventType"] == event["eventType"]
 
 
+def test_a_source_that_is_no_level_stays_with_the_event(server: ClientServer) -> None:
+    kind = {"name": "chem:dock", "source": "function-package"}
+    assert put(server, {"#type": "LogEvent", "eventTime": NOW.isoformat(), "eventType": kind}).status_code == 200
+    (ran,) = server.stored("datagrok")
+    assert (ran["type"], ran["level"], ran["parameters"]) == ("chem:dock", "audit", {"source": "function-package"})
+
+
 def test_odd_messages_lose_nothing_and_spoil_nothing(server: ClientServer) -> None:
     odd = [
         {"level": 5, "params": [1], "time": "late", "message": {"a": 1}},

@@ -43,6 +43,20 @@ def test_one_row_of_event_types_a_type_and_an_error_group(
     ) == [(5,)]
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_error_names_its_group_even_if_something_else_came_first(
+    store: PostgreSQLStore, batches: Batches, postgresql_url: str, at_once: bool
+) -> None:
+    group: dict[str, Any] = {"error_stack_trace": "at f", "error_hash": str(uuid.uuid4())}
+    clicked = event(type="click", level="usage", **group)
+    failed = event(type="run", level="error", error_message="Boom", **group)
+    later = event(type="dialog", level="usage", **group)
+    for part in [[clicked, failed, later]] if at_once else [[clicked], [failed], [later]]:
+        store.write([batches.of(part)])
+    named = "SELECT name, source, friendly_name, error_severity FROM public.event_types"
+    assert told(postgresql_url, named) == [("run", "error", "Boom", "error")]
+
+
 def test_parameters_have_the_type_that_fits_all_their_values(
     store: PostgreSQLStore, batches: Batches, postgresql_url: str
 ) -> None:

@@ -122,6 +122,9 @@ def _log_event(told: Told, user: str | None) -> bytes:
         "session": text_of(session.get("id")),
         "user": text_of((members_of(session.get("user")) or {}).get("login")) or user,
     }
+    if "source" in kind and level_of(text_of(kind["source"])) is None:
+        # Such as `function-package`, which is no level.
+        told.setdefault("source", kind["source"])
     for known in ("#type", "eventType", "session", "name"):
         if known != "name" or text_of(told.get(known)) == name:
             told.pop(known, None)
