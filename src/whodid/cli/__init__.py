@@ -49,6 +49,7 @@ FAMILIES: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
             ("report", "Run one of the reports."),
             ("error", "Groups of errors: why they are one; mute, resolve, merge, split."),
             ("query", "Ask in SQL, read-only."),
+            ("export", "Write all events that fit into a file, however many there are."),
             ("outcomes", "Tell what really happened, to judge predictions by."),
         ),
     ),

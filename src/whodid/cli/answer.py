@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -51,10 +51,15 @@ def show_table(table: pa.Table, output: Output, *, columns: Sequence[str] | None
         with _text(output.to) as stream:
             print_table(table, to=stream, columns=columns)
         return
+    write_tables([table], output)
+
+
+def write_tables(tables: Iterable[pa.Table], output: Output) -> None:
+    """Write the rows of Arrow tables of one schema, one after the other, in a format that is no table."""
     from whodid.reading.output import write
 
     with _bytes(output.to) as stream:
-        for piece in write([table], form):
+        for piece in write(tables, output.format()):
             stream.write(piece)
 
 
@@ -159,7 +164,7 @@ def _opened(path: Path, mode: Literal["wb", "xb"], named: Path | None = None) ->
         return path.open(mode)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise WhodidError("invalid", f"{named or path} cannot be written: {why}.", "Name another --to.") from error
+        raise WhodidError("invalid", f"{named or path} cannot be written: {why}.", "Name another file.") from error
 
 
 @contextmanager

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
+from whodid.cli.filters import ALL, Which
 from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place, verb
 from whodid.errors import WhodidError
 
@@ -19,31 +20,12 @@ app = verb(
   whodid events --project SALES --output csv --to sales.csv
   whodid events --follow --level error""",
 )
-_FILTER = Group("Which events", sort_key=10)
-Texts = list[str] | None
-Filter = Parameter(group=_FILTER)
 
 
 @app.default
 def events(
     *,
-    user: Annotated[Texts, Filter, Parameter(help="Done by or for this login.")] = None,
-    group: Annotated[Texts, Filter, Parameter(help="Done by members of this group.")] = None,
-    type: Annotated[Texts, Filter, Parameter(help="Type, with * for any part.")] = None,
-    level: Annotated[Texts, Filter, Parameter(help="audit, usage, error, warning, info or debug.")] = None,
-    topic: Annotated[Texts, Filter, Parameter(help="Topic.")] = None,
-    entity: Annotated[Texts, Filter, Parameter(help="What it was done to, as type:id.")] = None,
-    project: Annotated[Texts, Filter, Parameter(help="Project, by its key.")] = None,
-    session: Annotated[Texts, Filter, Parameter(help="Session.")] = None,
-    function: Annotated[Texts, Filter, Parameter(help="Function that was run.")] = None,
-    status: Annotated[Texts, Filter, Parameter(help="What came of it.")] = None,
-    node: Annotated[Texts, Filter, Parameter(help="Server or node that sent it.")] = None,
-    request_id: Annotated[Texts, Filter, Parameter(help="Request.")] = None,
-    error_hash: Annotated[Texts, Filter, Parameter(help="Group of errors.")] = None,
-    param: Annotated[Texts, Filter, Parameter(help="Parameter, as name=value.")] = None,
-    text: Annotated[str | None, Filter, Parameter(help="Part of a description, name, error or parameter.")] = None,
-    since: Annotated[str | None, Filter, Parameter(help="From then on: 7d, 24h, 2026-03-01, …")] = None,
-    until: Annotated[str | None, Filter, Parameter(help="Before then.")] = None,
+    which: Which = ALL,
     order: Annotated[Literal["newest", "oldest"], Parameter(help="What comes first.")] = "newest",
     limit: Annotated[int, Parameter(help="Events at most.")] = 100,
     cursor: Annotated[str | None, Parameter(help="Go on where an earlier answer ended.")] = None,
@@ -57,30 +39,15 @@ def events(
     """
     from whodid.cli.reader import reader_of
 
-    wanted: dict[str, Any] = {
-        "user": user,
-        "group": group,
-        "type": type,
-        "level": level,
-        "topic": topic,
-        "entity": entity,
-        "project": project,
-        "session": session,
-        "function": function,
-        "status": status,
-        "node": node,
-        "request_id": request_id,
-        "error_hash": error_hash,
-        "parameter": param,
-        "text": text,
-    }
+    wanted = which.wanted()
     with reader_of(place) as reader:
         if follow:
+            del wanted["since"], wanted["until"]
             _print_live(reader.follow(**wanted), output)
             return
         from whodid.cli.answer import show_events
 
-        show_events(reader.events(**wanted, since=since, until=until, order=order, limit=limit, cursor=cursor), output)
+        show_events(reader.events(**wanted, order=order, limit=limit, cursor=cursor), output)
 
 
 def _print_live(found: Iterator[dict[str, Any]], output: Output) -> None:
