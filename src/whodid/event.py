@@ -29,6 +29,8 @@ FOREIGN_IDS: Final = uuid.UUID("6f1d7a0e-5c1e-5e0b-9f5c-2f4f6d9b8a11")
 Level = Literal["audit", "usage", "error", "warning", "info", "debug"]
 # What the logins of programs begin with.
 PROGRAM_PREFIXES: Final = ("api:", "no:auth")
+# Who did what whodid does by itself: a program.
+BY_ITSELF: Final = "api:whodid"
 
 LEVELS: Final[tuple[str, ...]] = ("audit", "usage", "error", "warning", "info", "debug")
 Source = Literal["client", "server"]

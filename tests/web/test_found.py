@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -71,6 +71,19 @@ def test_counts_are_those_of_the_rows(services: Any, name: str, value: str, coun
 def test_a_count_has_the_ends_that_are_said(services: Any, since: str, until: str, count: int) -> None:
     choice = Choice(zone="UTC", range="all", since=since, until=until)
     assert found.count(services, choice, EVERYTHING, TIMEOUT_MS) == count
+
+
+def test_events_of_clocks_far_ahead_are_found_among_all_alone(filled: Any) -> None:
+    ahead = event("click", user="futura", at=datetime.now(UTC) + timedelta(days=3))
+    near = event("click", user="futura", at=datetime.now(UTC) - timedelta(minutes=5))
+    store = filled([ahead, near])
+    services: Any = SimpleNamespace(store=store, together=store, directory=NoGroups())
+    for range, count in (("7d", 1), ("24h", 1), ("all", 2)):
+        choice = Choice(zone="UTC", range=range)
+        rows, _ = found.page(services, found.wanted_by(choice), EVERYTHING, TIMEOUT_MS)
+        assert found.count(services, choice, EVERYTHING, TIMEOUT_MS) == len(rows) == count, range
+    later = Choice(zone="UTC", since=f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}")
+    assert found.count(services, later, EVERYTHING, TIMEOUT_MS) == 1
 
 
 def test_a_reader_counts_only_what_they_may_see(services: Any) -> None:

@@ -16,11 +16,11 @@ from whodid.datasets.connections import Connection
 from whodid.datasets.dataset import Dataset, Datasets
 from whodid.directory import Directory
 from whodid.directory.settings import Told
-from whodid.dispatch.management import BY_ITSELF, NewTarget
+from whodid.dispatch.management import NewTarget
 from whodid.dispatch.row import Selection
 from whodid.dispatch.targets import Targets
 from whodid.errors import WhodidError
-from whodid.event import Entity
+from whodid.event import BY_ITSELF, Entity
 
 _SETTING: Final = "extension/"
 _FORMAT: Final = "dss-event-server"

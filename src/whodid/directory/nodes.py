@@ -16,9 +16,7 @@ from sqlalchemy import Connection, and_, func, or_, select, update
 from whodid.directory import tables
 from whodid.directory.database import Database, now
 from whodid.errors import WhodidError
-from whodid.event import Entity
-
-BY_ITSELF: Final = "whodid"
+from whodid.event import BY_ITSELF, Entity
 
 
 class Node(Struct, kw_only=True, frozen=True):

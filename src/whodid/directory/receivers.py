@@ -17,9 +17,8 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 from whodid.directory import tables
 from whodid.directory.database import Database, now
 from whodid.errors import WhodidError
-from whodid.event import Entity
+from whodid.event import BY_ITSELF, Entity
 
-BY_ITSELF: Final = "whodid"
 STOPPED: Final = "stopped"
 _ROWS: Final = tables.receivers
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from inspect import cleandoc
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -35,8 +35,6 @@ from whodid.journal.base import KeptBatches
 from whodid.plugins import TARGETS
 from whodid.stores.base import Store
 from whodid.targets.base import Context, TargetOption
-
-BY_ITSELF: Final = "whodid"
 
 
 class TargetFields(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -16,10 +16,10 @@ from whodid.directory.sealed import Sealer
 from whodid.dispatch import trial
 from whodid.dispatch.dead_letters import DeadLetter, DeadLetters
 from whodid.dispatch.dispatcher import Dispatcher
-from whodid.dispatch.management import BY_ITSELF, NewTarget, TargetBook, shown
+from whodid.dispatch.management import NewTarget, TargetBook, shown
 from whodid.dispatch.row import TargetRow
 from whodid.errors import WhodidError
-from whodid.event import Entity, Event, new_id
+from whodid.event import BY_ITSELF, Entity, Event, new_id
 from whodid.journal.base import KeptBatches
 from whodid.stores.base import Store
 

@@ -18,8 +18,9 @@ import msgspec
 
 from whodid import __version__
 from whodid.directory import Directory
-from whodid.directory.receivers import BY_ITSELF, STOPPED, Receiver, Sign
+from whodid.directory.receivers import STOPPED, Receiver, Sign
 from whodid.errors import WhodidError
+from whodid.event import BY_ITSELF
 from whodid.journal.base import KeptBatches
 from whodid.reading.dialect import dialect_of
 from whodid.receive.asking import Asking

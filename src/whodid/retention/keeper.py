@@ -13,7 +13,7 @@ import msgspec
 from whodid.directory import Directory
 from whodid.directory.due_work import Work, WorkBook
 from whodid.errors import WhodidError
-from whodid.event import Event, new_id
+from whodid.event import BY_ITSELF, Event, new_id
 from whodid.retention.rule import retention_of
 from whodid.stores.base import Store
 
@@ -142,7 +142,7 @@ class Keeper:
                 time=datetime.now(UTC),
                 type="events-forgotten",
                 source="server",
-                user="whodid",
+                user=BY_ITSELF,
                 description="Took away what is older than the retention.",
                 parameters=msgspec.Raw(msgspec.json.encode(told)),
             )

@@ -95,8 +95,11 @@ def clock(value: datetime | None, zone: str = "UTC") -> str:
 
 
 def stamp(value: datetime | None, zone: str = "UTC") -> str:
-    """Day and time to the second, in short."""
-    return UNKNOWN if value is None else f"{local(value, zone):%-d %b %H:%M:%S}"
+    """Day and time to the second, in short: with the year where it is not this one."""
+    if value is None:
+        return UNKNOWN
+    at = local(value, zone)
+    return f"{at:%-d %b %H:%M:%S}" if at.year == local(datetime.now(UTC), zone).year else f"{at:%-d %b %Y %H:%M:%S}"
 
 
 def day(value: datetime | None, zone: str = "UTC") -> str:

@@ -14,6 +14,10 @@ from whodid.reports import Column
 _LONGEST: Final = {
     "hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1), "month": timedelta(days=31),
 }  # fmt: skip
+_TIME_FORMATS: Final = {
+    "hour": "%-d %b %H:%M", "day": "%-d %b", "week": "%-d %b", "month": "%b %Y", "moment": "%-d %b %H:%M",
+    "day of a year": "%-d %b %Y",
+}  # fmt: skip
 # Units whose numbers are written in larger ones too, from the smallest.
 _UNIT_STEPS: Final[dict[str, tuple[tuple[str, float], ...]]] = {
     "ms": (("ms", 1), ("s", 1e3), ("min", 6e4), ("h", 3.6e6), ("d", 8.64e7)),
@@ -24,6 +28,8 @@ _UNIT_STEPS: Final[dict[str, tuple[tuple[str, float], ...]]] = {
 # Units of durations, in ms.
 _DURATIONS_MS: Final = {"ms": 1.0, "s": 1e3}
 GRIDLINES_MAX: Final = 4
+# A shorter time has no day and month twice, so that no year is needed to tell days apart.
+_SHORT: Final = timedelta(days=330)
 _ROUND_STEPS_MS: Final = tuple(
     count * unit_ms
     for unit_ms, counts in (
@@ -85,9 +91,8 @@ def in_units(steps: Sequence[tuple[str, float]]) -> str:
 
 
 def time_axis(step: str) -> dict[str, Any]:
-    formats = {"hour": "%-d %b %H:%M", "day": "%-d %b", "week": "%-d %b", "month": "%b %Y", "moment": "%-d %b %H:%M"}
     return {
-        "format": formats[step],
+        "format": _TIME_FORMATS[step],
         "grid": False,
         "labelAngle": 0,
         "labelOverlap": "greedy",
@@ -97,9 +102,15 @@ def time_axis(step: str) -> dict[str, Any]:
 
 
 def told_step(step: str, times: Sequence[datetime]) -> str:
-    """What an axis of these times tells: over many days no hours."""
-    many_days = bool(times) and max(times) - min(times) > timedelta(days=3)
-    return "day" if step in ("moment", "hour") and many_days else step
+    """What an axis of these times tells: over many days no hours, beyond one year the year."""
+    if not times or step == "month":
+        return step
+    first, last = min(times), max(times)
+    if last - first <= timedelta(days=3):
+        return step
+    if first.year != (last - timedelta(microseconds=1)).year and last - first > _SHORT:
+        return "day of a year"
+    return "day" if step in ("moment", "hour") else step
 
 
 def domain(step: str, ends: tuple[datetime, datetime], mark: str) -> list[dict[str, Any]]:
@@ -124,6 +135,11 @@ def period(step: str, at: datetime) -> datetime:
     if step == "week":
         return day - timedelta(days=day.weekday())
     return day.replace(day=1) if step == "month" else day
+
+
+def end(step: str, begins: datetime) -> datetime:
+    """When the hour, day, week or month is over that begins at a time."""
+    return period(step, begins + _LONGEST[step])
 
 
 def unit(step: str) -> str:

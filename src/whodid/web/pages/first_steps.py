@@ -12,8 +12,11 @@ from whodid.web.pages import found
 from whodid.web.requests import Req, address_here, caller_of, services_of
 from whodid.web.services import Services
 
-# What whodid notes of itself, such as looks at these pages.
+# What whodid notes of itself, such as looks at these pages; some of it in words that platforms use, too.
 _OWN: Final = "whodid"
+_OWN_BESIDES: Final = (
+    "user-logged-in", "user-logged-out", "user-login-failed", "settings-changed", "log-settings-changed",
+)  # fmt: skip
 # No page waits longer to know.
 _TIMEOUT_MS: Final = 1_000
 
@@ -27,8 +30,8 @@ class Beginning:
     async def is_over(self, services: Services) -> bool:
         """Whether the store holds an event that others sent; also when it cannot tell."""
         if not self._is_over:
-            own = [f"{NOT}{entry.name}" for entry in catalogue.entries().values() if entry.family == _OWN]
-            wanted = make_filter(type=own, limit=1)
+            own = [entry.name for entry in catalogue.entries().values() if entry.family == _OWN]
+            wanted = make_filter(type=[f"{NOT}{name}" for name in (*own, *_OWN_BESIDES)], limit=1)
             try:
                 rows, _ = await services.call(found.page, services, wanted, EVERYTHING, _TIMEOUT_MS)
             except WhodidError:

@@ -24,7 +24,7 @@ from whodid.reading.sight import condition as seen_by
 from whodid.reports.common import shifts
 from whodid.reports.words import statement, zone_parameters
 from whodid.web.pages.choice import COMMON, FIELDS, Choice
-from whodid.web.pages.spans import MOVING
+from whodid.web.pages.spans import MOVING, end_of_day
 from whodid.web.services import Services
 
 FACET_VALUES: Final = 6
@@ -54,6 +54,9 @@ def wanted_by(choice: Choice, **more: Any) -> EventFilter:
         given["since"] = span.since
     if choice.until or choice.range in ("yesterday", "last-month"):
         given["until"] = span.until
+    elif choice.range != "all" and span.since < (end := end_of_day(choice.zone)):
+        # Events of clocks far ahead would be the first for ever. The end of the day stays the same from page to page.
+        given["until"] = end
     return make_filter(**{**given, **more})
 
 

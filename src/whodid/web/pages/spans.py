@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
+from whodid.errors import WhodidError
 from whodid.event import TIME_MIN
 from whodid.reading.times import instant
 
@@ -66,22 +67,32 @@ def span_of(name: str, zone: str, *, since: str = "", until: str = "", now: date
     Raises
     ------
     WhodidError("invalid")
-        A time cannot be read.
+        A time cannot be read, or there is no such range.
     """
     at = (now or datetime.now(UTC)).astimezone(ZoneInfo(zone))
     if since or until:
         begin = _read(since, "since", at) if since else _plain(at - timedelta(days=30))
         end = _read(until, "until", at) if until else _plain(at)
         return Span(begin, end, _from_until(begin, end, zone))
-    named = RANGES.get(name, RANGES[SPAN_USUAL])
+    if name not in RANGES:
+        raise WhodidError(
+            "invalid", f"There is no range {name[:50]!r}.", f"Ranges: {', '.join(RANGES)}.", field="range"
+        )
+    named = RANGES[name]
     midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
     begin, end = (_plain(moment) for moment in named.ends(midnight, at))
     return Span(begin, end, named.words)
 
 
+def end_of_day(zone: str) -> datetime:
+    """When the day that is today in a time zone ends (UTC, without zone)."""
+    midnight = datetime.now(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return _plain(midnight + timedelta(days=1))
+
+
 def day_words(since: datetime, until: datetime, zone: str) -> str:
     """The days of a span as people write them: 21 Oct – 20 Nov 2026."""
-    first, last = (_local(moment, zone) for moment in (since, until - timedelta(microseconds=1)))
+    first, last = (_local(moment, zone) for moment in (since, max(since, until - timedelta(microseconds=1))))
     if first.year <= TIME_MIN.year:
         return f"until {last:%-d %b %Y}"
     if first.date() == last.date():
