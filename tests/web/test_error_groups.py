@@ -13,6 +13,8 @@ import msgspec
 import pytest
 
 from support.web import WebServer
+from whodid.analysis import group_settings
+from whodid.analysis.group_settings import Split
 from whodid.event import Event, new_id
 from whodid.stack_trace import error_hash
 
@@ -158,6 +160,29 @@ def test_states_are_kept_and_each_change_is_an_event(server: WebServer, client: 
     assert len(told) == 2
     assert told[0]["parameters"]["before"]["value"]["state"] == "muted"
     assert told[0]["parameters"]["after"]["value"]["version"] == "1.2"
+
+
+def test_what_was_decided_is_told_in_words_merges_and_splits_too(server: WebServer, client: httpx.Client) -> None:
+    group, other = group_of(client, "in load"), group_of(client, "in store")
+    directory = server.engine.directory
+    group_settings.set_state(directory, group, "resolved", version="7", by="ann")
+    group_settings.split(directory, group, Split(by="contains", text="disk"), by="ann")
+    group_settings.split(directory, group, None, by="ann")
+    group_settings.merge(directory, [other], group, by="bob")
+    try:
+        history = client.get(f"/v1/error-groups/{group}", params={"since": "1d"}).json()["history"]
+        told = [(one["by"], one["what"]) for one in history][:4]
+        assert told == [
+            ("bob", f"{other} counts as this one"),
+            ("ann", "split no more"),
+            ("ann", "split by what contains “disk”"),
+            ("ann", "resolved in version 7"),
+        ]
+        page = client.get(f"/errors/{group}").text
+        assert "bob: " in page and "split by what contains “disk”" in page
+    finally:
+        group_settings.unmerge(directory, other, by="bob")
+        group_settings.set_state(directory, group, "open", by="ann")
 
 
 def test_a_resolved_group_that_appears_in_a_later_version_came_back(server: WebServer, client: httpx.Client) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any, Final
 
 import msgspec
 
 from whodid.analysis.error_groups import frames_of, group_of
 from whodid.analysis.error_report import Found, find, versions_of
-from whodid.analysis.group_settings import PREFIX, decisions
+from whodid.analysis.group_settings import PREFIX, Decisions, decisions
 from whodid.errors import WhodidError
 
 SAMPLES: Final = 6
 HASHES_MAX: Final = 500
+_STATE: Final = ("state", "until", "version")
 
 
 def detail(found: Found, row: dict[str, Any], directory: Any) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def detail(found: Found, row: dict[str, Any], directory: Any) -> dict[str, Any]:
         "samples": _samples(found),
         "decision": msgspec.to_builtins(found.decision),
         "merged": known.merged_into(found.group.id),
-        "history": _history(directory, found.group.id),
+        "history": _history(directory, known, found.group.id),
     }
 
 
@@ -84,11 +87,44 @@ def _sample(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _history(directory: Any, group: str) -> list[dict[str, Any]]:
-    """What was decided, the latest first."""
+def _history(directory: Any, known: Decisions, group: str) -> list[dict[str, Any]]:
+    """What was decided about a group and what was merged into it, the latest first; `what` says it in words."""
     if not hasattr(directory, "setting_versions"):
         return []
-    return [
-        {"at": version.changed_at, "by": version.changed_by, "decision": version.value}
-        for version in directory.setting_versions(PREFIX + group)
-    ]
+    found = list(_changes(directory, group))
+    for other in known.merged_into(group):
+        merged = (each for each in _changes(directory, other) if (each["decision"] or {}).get("into") == group)
+        found += [{**each, "what": f"{other} counts as this one"} for each in merged]
+    return sorted(found, key=lambda each: each["at"], reverse=True)
+
+
+def _changes(directory: Any, group: str) -> Iterator[dict[str, Any]]:
+    versions = directory.setting_versions(PREFIX + group)
+    for version, before in zip_longest(versions, versions[1:]):
+        what = _words((before and before.value) or {}, version.value)
+        yield {"at": version.changed_at, "by": version.changed_by, "decision": version.value, "what": what}
+
+
+def _words(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> str:
+    """What changed from a decision to the next."""
+    if after is None:
+        return "taken back"
+    told = [] if all(before.get(name) == after.get(name) for name in _STATE) else [_state(after)]
+    known, splits = before.get("splits", []), after.get("splits", [])
+    told += [_split(one) for one in splits if one not in known]
+    if known and not splits:
+        told.append("split no more")
+    if before.get("into") != after.get("into"):
+        told.append(f"counts as {after['into']}" if "into" in after else "counts by itself again")
+    return ", ".join(told) or _state(after)
+
+
+def _split(rule: Mapping[str, Any]) -> str:
+    return f"split by what contains “{rule['text']}”" if "text" in rule else f"split by {rule['by']}"
+
+
+def _state(decision: Mapping[str, Any]) -> str:
+    if "until" in decision:
+        return f"muted until {decision['until'][:16].replace('T', ' ')} UTC"
+    state: str = decision.get("state", "open")
+    return f"{state} in version {decision['version']}" if "version" in decision else state
