@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     data = tmp_path_factory.mktemp("story") / "data"
     told = [sys.executable, "-m", "whodid", "demo", "--events", str(STORY_EVENTS), "--data", str(data), "--exit"]
     subprocess.run([*told, "--port", "0"], check=True, capture_output=True, timeout=300)
+    # On some days of the week all of so few people were there before the weeks of which pages tell who comes back.
+    came = {"type": "project-opened", "user": "new.comer", "time": f"{datetime.now(UTC) - timedelta(days=21):%FT%TZ}"}
+    taken = [sys.executable, "-m", "whodid", "import", "-", "--format", "native", "--data", str(data)]
+    subprocess.run(taken, check=True, capture_output=True, timeout=300, input=json.dumps(came).encode())
     server = ServerProcess(data, environment=UNHURRIED)
     try:
         yield server.start()

@@ -6,11 +6,21 @@ import json
 import re
 import urllib.request
 from collections.abc import Callable
+from datetime import datetime
+from html import escape
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 from browser.conftest import Watched
+from support.posting import wait_until_stored
 from support.serving import ServerProcess
 from whodid.demo.story import FADING_USER, MOVED_DATASET
+from whodid.web.pages.event_shape import events_over_time
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 
 def asked(watched: Watched) -> dict[str, list[str]]:
@@ -67,20 +77,30 @@ def test_a_name_leads_to_its_page_and_shows_a_card(visit: Callable[..., Watched]
     assert page.inner_text("h1") == name
 
 
-def test_brushing_a_chart_chooses_the_time_and_a_mark_leads_to_its_events(visit: Callable[..., Watched]) -> None:
-    watched = visit()
-    page = watched.open("/?range=30d")
-    chart = page.locator("#tile-days .chart").bounding_box()
-    assert chart is not None
-    middle = chart["y"] + chart["height"] / 2
-    page.mouse.move(chart["x"] + chart["width"] * 0.4, middle)
+def brush(page: Page, chart: str, begin: float = 0.4, end: float = 0.6) -> None:
+    """Drag over a chart, from one part of its width to another."""
+    box = page.locator(chart).bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * begin, middle)
     page.mouse.down()
-    page.mouse.move(chart["x"] + chart["width"] * 0.6, middle, steps=8)
+    page.mouse.move(box["x"] + box["width"] * end, middle, steps=8)
     with page.expect_navigation():
         page.mouse.up()
+
+
+@pytest.mark.parametrize("path", ["/", "/errors"], ids=["lines", "bars"])
+def test_brushing_a_chart_chooses_the_time(visit: Callable[..., Watched], path: str) -> None:
+    watched = visit()
+    page = watched.open(f"{path}?range=30d")
+    brush(page, "#tile-days .chart")
+    assert urlsplit(page.url).path == path
     given = asked(watched)
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT00:00", given["since"][0]) and given["since"] < given["until"]
 
+
+def test_a_mark_leads_to_its_events(visit: Callable[..., Watched]) -> None:
+    watched = visit()
     page = watched.open("/errors?range=90d")
     bar = page.locator("#tile-days .mark-rect.marks path:not([aria-label*='y: 0;'])").first
     with page.expect_navigation():
@@ -88,6 +108,36 @@ def test_brushing_a_chart_chooses_the_time_and_a_mark_leads_to_its_events(visit:
     assert urlsplit(page.url).path == "/events" and asked(watched)["level"] == ["error"]
     watched.settle()
     assert page.locator("tr[data-event]").count() > 0
+
+
+def test_bars_of_months_are_calendar_months(visit: Callable[..., Watched], story: ServerProcess) -> None:
+    months = [f"2025-{month:02}" for month in range(1, 13)] + ["2026-01", "2026-02", "2026-03"]
+    story.request(
+        "POST", "/v1/events", [{"type": "x", "user": "mona", "time": f"{one}-10T12:00:00Z"} for one in months]
+    )
+    wait_until_stored(story)
+    watched = visit()
+    page = watched.open("/events?range=all&user=mona")
+    with page.expect_navigation():
+        page.locator(".shape .mark-rect.marks path").nth(1).click(force=True)
+    assert asked(watched) == {"user": ["mona"], "since": ["2025-02-01T00:00"], "until": ["2025-03-01T00:00"]}
+    page = watched.open("/events?range=all&user=mona")
+    brush(page, ".shape .chart")
+    assert all(asked(watched)[name][0].endswith("-01T00:00") for name in ("since", "until"))
+
+
+def test_bars_of_weeks_begin_on_mondays(visit: Callable[..., Watched]) -> None:
+    mondays = [{"at": datetime(2026, 11, day), "events": 5, "errors": 0} for day in (2, 9, 16, 23)]
+    spec = json.dumps(events_over_time(mondays, "week", None))
+    watched = visit()
+    drawn = f'<div class="chart" data-spec="{escape(spec)}"></div>'
+    watched.page.route("**/events/shape*", lambda route: route.fulfill(content_type="text/html", body=drawn))
+    page = watched.open("/events")
+    with page.expect_navigation():
+        page.locator(".shape .mark-rect.marks path").nth(1).click(force=True)
+    assert asked(watched) == {"since": ["2026-11-09T00:00"], "until": ["2026-11-16T00:00"]}
+    brush(watched.open("/events"), ".shape .chart", 0.55, 0.65)
+    assert asked(watched) == {"since": ["2026-11-16T00:00"], "until": ["2026-11-23T00:00"]}
 
 
 def test_a_cell_of_a_heat_map_leads_to_its_dates_or_people_and_their_events(

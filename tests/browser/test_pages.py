@@ -61,6 +61,10 @@ _WATCH_SHIFTS = """() => {
   }).observe({ type: 'layout-shift', buffered: true });
 }"""
 
+# How wide the narrowest of the places is where long words are broken.
+_NARROWEST = """() => Math.min(innerWidth, ...[...document.querySelectorAll('.history .what, .terms dd, .tile p')]
+  .filter((one) => one.checkVisibility()).map((one) => one.getBoundingClientRect().width))"""
+
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_sound_in_light_and_dark_on_desk_and_phone(
@@ -121,6 +125,14 @@ def test_a_printed_page_has_its_tiles_one_under_the_other(visit: Callable[..., W
     assert chart and chart["height"] < PAPER["height"] / 3
 
 
+def test_a_page_in_the_dark_is_printed_dark_on_light(visit: Callable[..., Watched]) -> None:
+    page = visit(color_scheme="dark").open("/groups")
+    for theme in ("", "dark"):
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+        page.emulate_media(media="print", color_scheme="dark")
+        assert page.evaluate("getComputedStyle(document.body).color") == "rgb(26, 31, 40)"
+
+
 def test_long_texts_of_tables_give_way(visit: Callable[..., Watched], story: ServerProcess) -> None:
     story.request("POST", "/v1/events", [{"type": "x", "time": "a long text of what was meant, which is no time"}])
     story.request("POST", "/v1/groups", {"name": "People of a group with a long name, which is the thing that changed"})
@@ -130,6 +142,30 @@ def test_long_texts_of_tables_give_way(visit: Callable[..., Watched], story: Ser
         unclipped(page := watched.open(path))
         assert "long" in page.locator(f"#tile-{tile} tbody").inner_text()
     assert page.locator("#tile-rejects td[title*='cannot be read']").count(), "the pointer shows it whole"
+
+
+def test_no_page_of_a_thing_with_a_long_name_scrolls_sideways(
+    visit: Callable[..., Watched], story: ServerProcess
+) -> None:
+    user, thing, node = ("user" * 50, "thing" * 40, "node" * 50)
+    failed = {
+        "type": "query-error", "level": "error", "user": user, "node": node, "status": "status" * 20, "duration_ms": 99,
+        "entities": [{"type": "query", "id": thing, "name": thing}], "parameters": {"parameter" * 20: "value" * 50},
+        "error_message": f"No answer from https://host.example/{'path' * 50}",
+    }  # fmt: skip
+    story.request("POST", "/v1/events", [failed])
+    wait_until_stored(story)
+    (event,) = story.request("GET", f"/v1/events?user={user}")[1]["events"]
+    paths = [f"/users/{user}", f"/entities/query/{thing}", f"/nodes/{node}", f"/events?user={user}"]
+    paths += [f"/events/{event['id']}", f"/errors/{event['error_hash']}"]
+    watched = visit()
+    for path in paths:
+        page = watched.open(path)
+        for box in (DESKTOP, PHONE):
+            page.set_viewport_size(box)  # type: ignore[arg-type]
+            fits(page)
+            narrow = page.evaluate(_NARROWEST)
+            assert narrow > 60, f"{path}: words are not one letter a line"
 
 
 @pytest.mark.parametrize("name", ["overview", "security", "entity"])

@@ -90,6 +90,24 @@ def test_times_become_lines_and_categories_bars(auditor: httpx.Client) -> None:
     assert "data-spec" not in auditor.post("/console/answer", data={"sql": "SELECT 1 AS one"}).text
 
 
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("('2026-11-01', NULL, 'a'), ('2026-11-02', 5, 'a'), ('2026-11-03', NULL, 'a')", ""),
+        ("('2026-11-01', 4, 'a'), ('2026-11-02', 5, 'b'), ('2026-11-03', 6, 'c')", "took over day"),
+        ("('2026-11-01', 4, 'a'), ('2026-11-01', 5, 'b'), ('2026-11-03', 6, 'c')", ""),
+        ("('2026-11-01', 4, 'a'), ('2026-11-01', 5, 'b'), ('2026-11-03', 6, 'b')", "took over day, by name"),
+    ],
+    ids=["one number", "each its own name", "nor a time of its own", "names come again"],
+)
+def test_only_numbers_that_there_are_become_lines_and_only_categories_tell_them_apart(
+    auditor: httpx.Client, rows: str, told: str
+) -> None:
+    sql = f"SELECT CAST(began AS date) AS day, took, name FROM (VALUES {rows}) AS v (began, took, name)"
+    page = auditor.post("/console/answer", data={"sql": sql}).text
+    assert ("data-spec" in page) == bool(told) and told in page
+
+
 def test_bars_are_as_high_as_they_are_many_without_a_word_from_the_charts_library(auditor: httpx.Client) -> None:
     sql = "SELECT * FROM (VALUES ('a', 3), ('b', 2), ('c', 1)) AS v (name, n)"
     page = auditor.post("/console/answer", data={"sql": sql}).text

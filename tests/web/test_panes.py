@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 NASTY = "<img src=x onerror=document.title='hacked'>"
+LONG = "y" * 150
 OWN = "/v1/entities/query/q-17/activity"
 
 
@@ -38,8 +39,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
             *(event("query-run", at=now - timedelta(hours=hours), user="erika", duration_ms=1234.0,
                     entities=[("query", "q-17", "Sales")], description="Ran @region",
                     parameters={"region": f"region {hours}"}) for hours in range(1, 81)),
-            event("query-failed", at=now - timedelta(minutes=9), user=NASTY, level="error", source="server",
-                  error_message=NASTY, entities=[("query", "q-17", "Sales")]),
+            event("query-failed", at=now - timedelta(minutes=9), user=NASTY + LONG, level="error", source="server",
+                  duration_ms=99.0, error_message=NASTY, entities=[("query", "q-17", "Sales")]),
             event("query-run", at=now - timedelta(days=20), user="otto", entities=[("query", "q-17", "Sales")]),
             event("query-run", at=now, user="hidden", entities=[("query", "q-18", "Payroll")]),
         ]
@@ -227,6 +228,8 @@ def test_a_foreign_application_shows_both_panes_and_a_frame(page: Page) -> None:
     activity.locator("li").nth(49).wait_for()
     assert activity.locator("h2").text_content() == "Activity · query:q-17"
     assert NASTY in (activity.locator("li").first.text_content() or "")
+    name = activity.locator("li span").first
+    assert name.evaluate("one => one.scrollWidth <= one.clientWidth"), "a long name is not written over the duration"
     assert "Ran region 1" in (activity.locator("li").nth(1).text_content() or "")
     assert "1.2 s" in (activity.locator("li").nth(1).text_content() or "")
     usage.locator("dd").first.wait_for()

@@ -72,37 +72,55 @@
     });
     const step = spec.usermeta?.step;
     if (!step) return;
+    // The library's weeks begin on Sundays: the Monday of a bar is the day after.
+    const late = step === "week" && spec.mark.type === "bar" ? LENGTHS.day : 0;
     let range = null;
-    view.addSignalListener("brush", (_name, value) => { range = value?.x ?? null; });
+    view.addSignalListener("brush", (_name, value) => { range = times(value) ?? null; });
     let from = 0;
     holder.addEventListener("pointerdown", (event) => { from = event.clientX; });
     addEventListener("pointerup", (event) => {
       if (!holder.isConnected || !from) return;
       const moved = Math.abs(event.clientX - from);
       from = 0;
+      if (moved <= 6 || !range) return;
       // A bar stands in the middle of its period's beginning.
-      const shift = spec.mark.type === "bar" ? LENGTHS[step] / 2 : 0;
-      if (moved > 6 && range) setTimeout(() => go(new URL(location.href), +range[0] + shift, +range[1] + shift, LENGTHS[step]), 0);
+      const [begin, end] = range.map((at) => +at + late + (spec.mark.type === "bar" ? LENGTHS[step] / 2 : 0));
+      setTimeout(() => go(new URL(location.href), period(step, begin), period(step, end - 1, 1)), 0);
     });
     view.addEventListener("click", (_event, item) => {
-      const at = item?.datum?.x ?? item?.datum?.utcyearmonthdate_x ?? Object.entries(item?.datum ?? {}).find(([name]) => /^utc.*_x$/.test(name))?.[1];
+      const at = times(item?.datum);
       if (at == null) return;
       const begin = typeof at === "number" ? at : Date.parse(at);
       if (!Number.isFinite(begin)) return;
       const target = new URL(holder.dataset.drill ?? `/events${location.search}`, location.origin);
       if (spec.usermeta.level || item.datum.c === "errors") target.searchParams.set("level", "error");
       if (spec.usermeta.by && item.datum.c && item.datum.c !== "others") target.searchParams.set(spec.usermeta.by, item.datum.c);
-      go(target, begin, begin + LENGTHS[step], 1);
+      go(target, period(step, begin + late), period(step, begin + late, 1));
     });
   }
 
-  const LENGTHS = { moment: 60e3, hour: 3600e3, day: 86400e3, week: 7 * 86400e3, month: 31 * 86400e3 };
+  // The axis of time of a mark or a brush: of bars it is named by their period.
+  function times(value) {
+    return value?.x ?? Object.entries(value ?? {}).find(([name]) => /^utc.*_x$/.test(name))?.[1];
+  }
 
-  // To an address with another time range, in whole steps of a length.
-  function go(target, begin, end, length) {
+  const LENGTHS = { moment: 60e3, hour: 3600e3, day: 86400e3, week: 7 * 86400e3, month: 30.4 * 86400e3 };
+  // 1970 began on a Thursday.
+  const MONDAY = 4 * LENGTHS.day;
+
+  // When the period of a moment begins, or the one that comes `later`: as in pages/axes.py, weeks on Mondays, months on their first.
+  function period(step, at, later = 0) {
+    const day = new Date(at);
+    if (step === "month") return Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + later);
+    const [length, first] = [LENGTHS[step], step === "week" ? MONDAY : 0];
+    return (Math.floor((at - first) / length) + later) * length + first;
+  }
+
+  // To an address with another time range.
+  function go(target, begin, end) {
     for (const name of ["range", "full", "cursor"]) target.searchParams.delete(name);
-    target.searchParams.set("since", plain(Math.floor(begin / length) * length));
-    target.searchParams.set("until", plain(Math.ceil(end / length) * length));
+    target.searchParams.set("since", plain(begin));
+    target.searchParams.set("until", plain(end));
     location.href = target.href;
   }
 

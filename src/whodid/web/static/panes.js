@@ -37,7 +37,9 @@ ol { margin: 0; padding: 0 0 8px; list-style: none; }
 li { display: grid; grid-template-columns: 64px minmax(0, 1fr) auto; gap: 0 12px; padding: 3px 12px; }
 li time, li .took { color: var(--w-quiet); font-variant-numeric: tabular-nums; }
 li b { font-weight: 600; }
-li .why { grid-column: 2 / -1; overflow-wrap: anywhere; }
+li span { overflow-wrap: anywhere; }
+li .took { white-space: nowrap; }
+li .why { grid-column: 2 / -1; }
 .more { display: block; margin: 0 12px 12px; }
 dl { display: flex; flex-wrap: wrap; gap: 4px 24px; margin: 0; padding: 12px; }
 dt { color: var(--w-quiet); font-size: 12px; }

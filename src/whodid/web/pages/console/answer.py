@@ -20,6 +20,8 @@ SHOWN_MAX: Final = 1_000
 TEXT_MAX: Final = 500
 BARS_MAX: Final = 25
 BAR_HEIGHT: Final = 20
+# Of all rows, so many may have a value of their own in a column that tells lines apart.
+CATEGORIES_MAX: Final = 0.9
 _KINDS: Final = {
     "bigint": "integer",
     "double": "number",
@@ -91,10 +93,16 @@ def picture_of(table: pa.Table) -> Picture | None:
         return None
     time = next((one for one in columns if one.type in ("time", "date")), None)
     text = next((one for one in columns if one.type == "text"), None)
-    number = next((one for one in columns if one.type in ("integer", "number")), None)
+    number = next(
+        (one for place, one in enumerate(columns) if one.type in ("integer", "number") and _is_drawn(table, place)),
+        None,
+    )
     if number is None or (time is None and text is None):
         return None
     if time is not None and columns.index(time) <= columns.index(number):
+        text = next(
+            (one for place, one in enumerate(columns) if one.type == "text" and _is_category(table, place)), None
+        )
         color = f" color={text.name}" if text is not None else ""
         if text is None and _is_repeated(table, columns.index(time)):
             return None
@@ -151,6 +159,16 @@ def _drawn(columns: list[Column], table: pa.Table, chart: str, words: str) -> Pi
     spec.get("usermeta", {}).pop("step", None)
     spec.pop("params", None)
     return Picture(encode(spec).decode(), charts.legend(spec), words)
+
+
+def _is_drawn(table: pa.Table, place: int) -> bool:
+    """Whether a column has two numbers at least."""
+    return int(table.num_rows - table.column(place).null_count) >= 2
+
+
+def _is_category(table: pa.Table, place: int) -> bool:
+    """Whether values of a column come again; ids do not."""
+    return len(table.column(place).unique()) <= int(table.num_rows) * CATEGORIES_MAX
 
 
 def _is_repeated(table: pa.Table, place: int) -> bool:
