@@ -9,25 +9,28 @@ from typing import Any
 
 import msgspec
 import pytest
+from markupsafe import Markup
 
 from whodid import reports
 from whodid.errors import WhodidError
 from whodid.reading.filters import literal
+from whodid.reading.sight import EVERYTHING
 from whodid.reports.report import Chart, Column
 from whodid.web import words
-from whodid.web.pages import charts, links
+from whodid.web.pages import axes, charts, links
 from whodid.web.pages.answers import days_before, parameters, period_of
 from whodid.web.pages.catalogue import PAGES, page_of
 from whodid.web.pages.cells import grid, meant
 from whodid.web.pages.choice import Choice, choice_of
 from whodid.web.pages.event_shape import shaped
 from whodid.web.pages.found import Shape
+from whodid.web.pages.frame import environment
 from whodid.web.pages.graph import NODE_WIDTH, graph
 from whodid.web.pages.known import KNOWN_MAX, Known
 from whodid.web.pages.multiples import HEIGHT, multiples
 from whodid.web.pages.rows import Tile, without_holes
 from whodid.web.pages.spans import day_words, span_of
-from whodid.web.pages.tiles import framed
+from whodid.web.pages.tiles import framed, sentence
 from whodid.web.words import of_json
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -41,7 +44,6 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
         ("30d", "Europe/Berlin", "2026-10-21T22:00", "2026-11-20T12:00"),
         ("yesterday", "America/New_York", "2026-11-19T05:00", "2026-11-20T05:00"),
         ("last-month", "UTC", "2026-10-01T00:00", "2026-11-01T00:00"),
-        ("nonsense", "UTC", "2026-10-22T00:00", "2026-11-20T12:00"),
     ],
 )
 def test_ranges_are_days_of_the_reader(name: str, zone: str, since: str, until: str) -> None:
@@ -49,11 +51,40 @@ def test_ranges_are_days_of_the_reader(name: str, zone: str, since: str, until: 
     assert (span.since.isoformat()[:16], span.until.isoformat()[:16]) == (since, until)
 
 
+def test_a_range_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(WhodidError) as error:
+        choice_of({"range": ["2w"]}, "UTC")
+    assert (error.value.code, error.value.field) == ("invalid", "range")
+    assert "7d, 30d" in (error.value.hint or "")
+
+
 def test_times_of_an_address_are_the_readers_own() -> None:
     span = span_of("30d", "Europe/Berlin", since="2026-11-01", until="2026-11-02T12:00", now=NOW)
     assert span.since == datetime(2026, 10, 31, 23)
     assert span.until == datetime(2026, 11, 2, 11)
     assert day_words(span.since, span.until, "Europe/Berlin") == "1 Nov – 2 Nov 2026"
+
+
+def test_a_time_without_length_begins_and_ends_on_its_day() -> None:
+    span = span_of("30d", "UTC", since="2026-11-01", until="2026-11-01", now=NOW)
+    assert day_words(span.since, span.until, "UTC") == "1 Nov 2026"
+
+
+def test_values_of_a_sentence_stand_alone_whichever_way_they_are_written() -> None:
+    choice = Choice(zone="UTC", since="2026-11-01", until="2026-11-03").with_value("user", "مستخدم <b>")
+    told = sentence(choice, EVERYTHING)
+    assert told == "Where user is <bdi>مستخدم &lt;b&gt;</bdi>, 1 Nov – 2 Nov 2026, times in UTC"
+
+
+@pytest.mark.parametrize(
+    ("events", "errors", "told"), [(1, 1, "1 event, 1 error"), (5, 0, "5 events, 0 errors")], ids=["one", "several"]
+)
+def test_one_event_is_no_events(events: int, errors: int, told: str) -> None:
+    shape = shaped(
+        Shape("day", [{"at": datetime(2026, 11, 3), "events": events, "errors": errors}]), Choice(zone="UTC")
+    )
+    shown = environment().get_template("events_shape.html").render(drill="", **shape)
+    assert Markup(shown).striptags().startswith(told)
 
 
 def test_a_choice_is_turned_round_and_back() -> None:
@@ -77,6 +108,30 @@ def test_numbers_have_the_digits_that_matter(value: float | None, told: str) -> 
 )
 def test_sizes_are_told_in_the_largest_unit(value: float | None, told: str) -> None:
     assert words.size(value) == told
+
+
+def test_a_year_is_told_where_it_is_not_this_one() -> None:
+    this = datetime.now(UTC).replace(month=3, day=5, hour=7, minute=8, second=9)
+    assert words.stamp(this) == "5 Mar 07:08:09"
+    assert words.stamp(this.replace(year=1970)) == "5 Mar 1970 07:08:09"
+    assert words.stamp(None) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "step", "told"),
+    [
+        ("2026-10-01", "2026-11-01", "day", "%-d %b"),
+        ("2026-12-20", "2027-01-10", "week", "%-d %b"),
+        ("2024-01-01", "2026-11-01", "week", "%-d %b %Y"),
+        ("2024-01-01", "2026-11-01", "moment", "%-d %b %Y"),
+        ("2024-01-01", "2026-11-01", "month", "%b %Y"),
+        ("2026-11-01", "2026-11-02", "hour", "%-d %b %H:%M"),
+        ("2026-11-01", "2026-11-09", "hour", "%-d %b"),
+    ],
+)
+def test_axes_tell_years_where_days_would_come_twice(first: str, last: str, step: str, told: str) -> None:
+    times = [datetime.fromisoformat(first), datetime.fromisoformat(last)]
+    assert axes.time_axis(axes.told_step(step, times))["format"] == told
 
 
 @pytest.mark.parametrize(("days", "shift"), [(1, 1), (7, 7), (30, 35), (90, 91)])
@@ -113,6 +168,39 @@ def test_a_cell_of_a_heat_map_leads_to_what_is_behind_it_under_the_same_conditio
     spec = charts.spec(reports.report("hours"), rows, leads=leads)
     assert spec is not None
     assert spec["data"]["values"][0]["href"] == "/hours/Tuesday/9?range=7d&group=Chemistry"
+
+
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [
+        ("dialog", "/events?type=dialog+show&type=dialog-show&type=dialog-shown&parameter=dialog=Save%20as"),
+        ("click", "/events?type=click&parameter=target=Save%20as"),
+        ("command", "/events?type=command&parameter=command=Save%20as"),
+        ("input", "/events?type=input&parameter=input=Save%20as"),
+        ("gesture", None),
+    ],
+)
+def test_an_item_of_the_interface_leads_to_events_that_name_it_as_its_kind_does(kind: str, address: str | None) -> None:
+    assert links.link("item", {"kind": kind, "item": "Save as"}, Choice(zone="UTC")) == address
+
+
+def test_who_registered_an_item_leads_to_its_registrations_whenever_they_were() -> None:
+    address = links.link("registered_by", {"registered_by": "crm"}, Choice(zone="UTC", range="7d"))
+    assert address == "/events?type=package-published&type=interface-registered&text=crm&range=all"
+
+
+@pytest.mark.parametrize(
+    ("step", "begins", "over"),
+    [
+        ("hour", datetime(2026, 12, 31, 23), datetime(2027, 1, 1)),
+        ("day", datetime(2026, 2, 28), datetime(2026, 3, 1)),
+        ("week", datetime(2026, 12, 28), datetime(2027, 1, 4)),
+        ("month", datetime(2026, 2, 1), datetime(2026, 3, 1)),
+        ("month", datetime(2026, 12, 1), datetime(2027, 1, 1)),
+    ],
+)
+def test_a_period_is_over_when_the_next_one_begins(step: str, begins: datetime, over: datetime) -> None:
+    assert axes.end(step, begins) == over
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,9 @@ def test_an_instance_without_events_says_what_to_do_first(tmp_path: Path) -> Non
         for path in ("/", "/users", "/events"):
             page = running.client.get(path).text
             assert f"curl {running.url}/v1/events" in page and "whodid import" in page, "looking is no beginning"
+        own = [event(kind, at=datetime.now(UTC), user="erika") for kind in ("user-logged-in", "settings-changed")]
+        running.store(own)
+        assert "Nothing has been sent yet" in running.client.get("/").text
         running.store([event("query-start", at=datetime.now(UTC), user="erika")])
         assert "Nothing has been sent yet" not in running.client.get("/").text
     finally:
@@ -108,8 +111,11 @@ def test_pages_of_a_reader_say_that_they_are_made_of_what_the_reader_may_see(ser
         page = rita.get("/security").text
         assert "Everyone" not in page and "What you may see, " in page
         assert '<a class="chip none" href="/account"' in page
-        assert "What you may see where user is ada, " in rita.get("/events?user=ada").text
-        assert "What you may see of A where user is not ada, " in rita.get("/entities/dataset/A?user=!ada").text
+        assert "What you may see where user is <bdi>ada</bdi>, " in rita.get("/events?user=ada").text
+        assert (
+            "What you may see of <bdi>A</bdi> where user is not <bdi>ada</bdi>, "
+            in rita.get("/entities/dataset/A?user=!ada").text
+        )
         probed = rita.get("/tiles/security/probed").text
         assert "In what you may see:" in probed and "Nobody tried to get into an account." in probed
         assert "Nothing that you may see" in rita.get("/events/rows").text
@@ -124,7 +130,7 @@ def test_what_a_page_is_narrowed_to_can_be_turned_round_and_taken_off_without_sc
         '<a class="turn" href="/?range=7d&amp;user=%21erika&amp;type=%21query-%2A" title="Turn round: is not">' in page
     )
     assert '<a class="off" href="/?range=7d&amp;user=erika"' in page
-    assert "Where user is erika, type is not query-*" in page
+    assert "Where user is <bdi>erika</bdi>, type is not <bdi>query-*</bdi>" in page
 
 
 def test_a_tile_sorts_and_gives_its_table_its_sql_and_its_exports(server: WebServer) -> None:
@@ -145,7 +151,7 @@ def test_days_of_a_node_are_of_what_the_page_is_narrowed_to(server: WebServer) -
 
     def told(**narrowed: str) -> str:
         text = server.client.get("/tiles/node/days", params={"about": "design-9", "range": "30d", **narrowed}).text
-        found = re.search(r"<b>(\d+)</b> events", text)
+        found = re.search(r"<b>(\d+)</b> events?", text)
         return found[1] if found else text
 
     assert [told(), told(user="ada"), told(status="ok"), told(range="7d", status="failed")] == ["3", "3", "2", "1"]
@@ -235,6 +241,14 @@ def test_a_sign_in_link_signs_one_browser_in_once(server: WebServer) -> None:
     (signed_in,) = server.recorded("user-logged-in")
     assert signed_in["user"] == "erika"
     assert token not in json.dumps(signed_in, default=str)
+
+
+@pytest.mark.parametrize("time", ["range=2w", "since=soon", "until=2026-13-01"])
+def test_a_time_that_is_none_is_refused_on_a_page(server: WebServer, time: str) -> None:
+    for path in ("/", "/events", "/users/erika"):
+        page = server.client.get(f"{path}?{time}", headers=BROWSER)
+        assert page.status_code == 400
+        checked(page)
 
 
 def test_an_error_for_a_browser_is_a_page_and_for_a_program_json(server: WebServer) -> None:

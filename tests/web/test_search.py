@@ -30,6 +30,7 @@ def found(text: str) -> dict[str, list[str]]:
         ("-5 degrees", {"range": ["7d"], "text": ["-5 degrees"]}),
         ("entity:dataset:SALES.orders", {"range": ["7d"], "entity": ["dataset:SALES.orders"]}),
         ('entity:"query:a b"', {"range": ["7d"], "entity": ["query:a b"]}),
+        ('"-timeout"', {"range": ["7d"], "text": ["-timeout"]}),
         (r'"say \"hi\""', {"range": ["7d"], "text": ['say "hi"']}),
         ("parameter:table=orders", {"range": ["7d"], "parameter": ["table=orders"]}),
         ("error:6f1c request:r-1", {"range": ["7d"], "error_hash": ["6f1c"], "request_id": ["r-1"]}),
@@ -57,7 +58,12 @@ def test_what_is_written_back_means_the_same(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("usr:erika", "Did you mean user:?"), ("http://x", "in quotes"), ("after:yesterdayish", "Write 2026-11-01")],
+    [
+        ("usr:erika", "Did you mean user:?"),
+        ("http://x", "in quotes"),
+        ('-"timeout"', 'quotes: "-timeout"'),
+        ("after:yesterdayish", "Write 2026-11-01"),
+    ],
 )
 def test_what_cannot_be_read_is_told_with_what_to_write_instead(text: str, told: str) -> None:
     with pytest.raises(WhodidError) as error:

@@ -14,7 +14,8 @@ The family is one of `FAMILIES`. A parameter has a name, a type of `PARAMETER_TY
 as its values: `by day|hour = day`) and a default; one whose default begins with `@` is not asked for but worked out
 (`values.DERIVED`). A column has a name, a type of `COLUMN_TYPES`, perhaps
 a unit, and its meaning; a `local` time is text of the reader's time zone. The chart is a Vega-Lite mark with its
-encodings. `drill` is where a row leads: an address of a page with columns in braces.
+encodings. `drill` is where a row leads: an address of a page with columns in braces; `{ends}` of a report without such
+a column is when the row's `period` is over.
 
 Below follows one SELECT in the common dialect of DuckDB and PostgreSQL with the words of `words.WORDS`; its columns are
 those of the header, in their order. Where it says `chosen()` the common filters are applied (`common.FILTERS`); where

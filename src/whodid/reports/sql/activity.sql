@@ -13,7 +13,7 @@
 -- column: runs integer runs | runs
 -- column: errors integer events | errors
 -- chart: line x=period y=users
--- drill: /events?since={period}
+-- drill: /events?since={period}&until={ends}
 WITH people AS (
     SELECT
         period($by, local(e.time)) AS period,

@@ -9,7 +9,7 @@
 -- column: type text | the type; empty for all others together
 -- column: events integer events | how many
 -- chart: bar x=period y=events color=type
--- drill: /events?type={type}&since={period}
+-- drill: /events?type={type}&since={period}&until={ends}
 WITH counted AS (
     SELECT period($by, local(e.time)) AS period, e.type, sum(e.events) AS events
     FROM event_days e

@@ -15,7 +15,7 @@
 -- column: first time | first in this time
 -- column: last time | last in this time
 -- chart: bar x=readings y=person
--- drill: /events?type={type}&user={person}
+-- drill: /events?type={type}&parameter=what={what}&parameter=format={format}&user={person}
 WITH told AS (
     SELECT
         e."user" AS person,

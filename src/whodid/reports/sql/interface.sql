@@ -14,7 +14,6 @@
 -- column: first time | first use in the time
 -- column: last time | latest use
 -- chart: bar x=uses y=item color=kind
--- drill: /events?parameter=item={item}
 WITH failures AS NOT MATERIALIZED (
     -- Read twice, because only of a table does an engine know how often a session or request occurs in it.
     SELECT e.session, e.request_id, e.time

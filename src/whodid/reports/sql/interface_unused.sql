@@ -14,7 +14,6 @@
 -- column: registered_by text | the application or package that named it; empty for items known only from use
 -- column: registered_at time | when it did so last
 -- chart: bar x=uses y=item color=kind
--- drill: /events?parameter=item={item}
 WITH announced AS MATERIALIZED (
     SELECT
         coalesce(parameter('kind'), 'menu') AS kind, coalesce(parameter('package'), e.entity_id) AS by, e.time, e.type,

@@ -9,7 +9,7 @@
 -- column: events integer events | events
 -- column: errors integer events | how many of them are errors
 -- chart: bar x=period y=events
--- drill: /events?since={period}
+-- drill: /events?since={period}&until={ends}
 SELECT
     CAST(period($by, local(e.time)) AS varchar) AS period,
     CAST(sum(e.events) AS bigint) AS events,

@@ -125,7 +125,7 @@ def parameters(report: Report, tile: Tile, choice: Choice, subject: Mapping[str,
     given |= {field.parameter: list(choice.of(field.name)) for field in COMMON if choice.of(field.name)}
     for name, value in tile.parameters:
         text = value.format_map(_Literal(subject))
-        given[name] = _narrowed(given.get(name, []), value, text) if name in _FILTERS else text
+        given[name] = filtered(given.get(name, []), value, text) if name in _FILTERS else text
         if name == "since":
             given[name] = instant(text, name=name, now=until.replace(tzinfo=UTC))
     if rows:
@@ -164,7 +164,7 @@ def _shows(report: Report, tile: Tile, name: str) -> bool:
     return name in tile.columns or not tile.columns
 
 
-def _narrowed(chosen: list[str], value: str, text: str) -> list[str]:
+def filtered(chosen: Sequence[str], value: str, text: str) -> list[str]:
     """What a filter is told: the thing that the page is about, else the tile's patterns."""
     if "{" in value:
         return [literal(text)]

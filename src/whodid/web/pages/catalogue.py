@@ -19,6 +19,9 @@ _BY_DAY: Final = (("by", "day"),)
 # Of all services together; the page of one looks at more.
 _AT_A_GLANCE: Final = (("sample", "1000"),)
 _USAGE: Final = (("topics", "compute-resource-usage"),)
+_FAILING: Final = (("levels", "error"),)
+# What people did on purpose: what reports count as uses.
+_USES: Final = (("levels", "audit usage"), ("topics", "!compute-resource-usage !authfail !generic-failure"))
 _NO_ERRORS: Final = "There were no errors."
 _TOO_FEW: Final = "Nothing can be compared: there are too few queries in this time or before."
 _NO_OUTCOMES: Final = "It is not known what really happened: tell it with whodid outcomes, or POST /v1/outcomes."
@@ -28,7 +31,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("overview", "/", "Overview", (
         Tile("numbers", "overview", "numbers", "whole", 1, title="How much is going on, against the equal time before"),
         Tile("days", "activity", "chart", "two-thirds", 3, title="Active people a day", previous=True),
-        Tile("errors-days", "activity", "chart", "third", 3, title="Errors a day", chart="bar x=period y=errors"),
+        Tile("errors-days", "activity", "chart", "third", 3, title="Errors a day", chart="bar x=period y=errors",
+             columns=("period", "errors"), events=_FAILING),
         Tile("errors", "error-groups", size="two-thirds", title="Which errors are new, came back, or go on",
              columns=("title", "status", "errors", "people", "trend", "version", "last"), empty=_NO_ERRORS),
         Tile("live", "live", "part", "third", 3, title="Live"),
@@ -88,7 +92,8 @@ PAGES: Final[tuple[Page, ...]] = (
              columns=("package", "version", "uses", "trend", "errors_percent", "installed")),
     )),
     Page("entities", "/entities", "Entities", (
-        Tile("days", "activity", "chart", "whole", 2, title="Uses a day", chart="bar x=period y=uses"),
+        Tile("days", "activity", "chart", "whole", 2, title="Uses a day", chart="bar x=period y=uses",
+             columns=("period", "uses"), events=_USES),
         Tile("things", "entities", size="whole", height=4, title="Which things are used most",
              columns=("entity_id", "uses", "previous_uses", "users", "runs", "edits", "errors", "last")),
         Tile("projects", "projects", size="whole", title="In which projects",
@@ -97,7 +102,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("errors", "/errors", "Errors", (
         Tile("numbers", "overview", "numbers", "third", 1, title="How much fails",
              columns=("errors", "events", "active users")),
-        Tile("days", "activity", "chart", "two-thirds", 2, title="Errors a day", chart="bar x=period y=errors"),
+        Tile("days", "activity", "chart", "two-thirds", 2, title="Errors a day", chart="bar x=period y=errors",
+             columns=("period", "errors"), events=_FAILING),
         Tile("groups", "error-groups", size="whole", height=4, title="Which errors are new, came back, or go on",
              columns=("title", "status", "state", "errors", "previous", "people", "trend", "first", "last", "version"),
              empty=_NO_ERRORS),

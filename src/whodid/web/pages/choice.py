@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -112,13 +112,14 @@ class Choice(Struct, frozen=True):
 
     def without(self, name: str, value: str) -> Choice:
         """The choice without one value."""
-        return self._changed(name, [one for one in self.of(name) if one != value])
+        return self.with_values(name, [one for one in self.of(name) if one != value])
 
     def with_value(self, name: str, value: str) -> Choice:
         """The choice with one value more."""
-        return self if value in self.of(name) else self._changed(name, [*self.of(name), value])
+        return self if value in self.of(name) else self.with_values(name, [*self.of(name), value])
 
-    def _changed(self, name: str, values: list[str]) -> Choice:
+    def with_values(self, name: str, values: Sequence[str]) -> Choice:
+        """The choice with these values in place of those there were."""
         kept = {**dict(self.values), name: tuple(values)}
         ordered = [one for one in ADDRESS_NAMES if kept.get(one)]
         return replace(self, values=tuple((one, kept[one]) for one in ordered))
@@ -137,7 +138,8 @@ def choice_of(given: Mapping[str, Iterable[str]], zone: str) -> Choice:
     Raises
     ------
     WhodidError("invalid")
-        There are too many values, one is too long, a time cannot be read, or it ends before it begins.
+        There are too many values, one is too long, a time cannot be read or is no known range, or it ends before it
+        begins.
     """
     found: dict[str, tuple[str, ...]] = {}
     for name in ADDRESS_NAMES:

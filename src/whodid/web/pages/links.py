@@ -19,7 +19,7 @@ LINKS: Final[dict[str, str]] = {
     "owner": "/users/{}",
     "installed_by": "/users/{}",
     "last_edit_by": "/users/{}",
-    "registered_by": "/events?parameter=package={}",
+    "registered_by": "/events?type=package-published&type=interface-registered&text={}&range=all",
     "acting_for": "/users/{}",
     "changed_by": "/users/{}",
     "session": "/sessions/{}",
@@ -39,6 +39,14 @@ LINKS: Final[dict[str, str]] = {
 }
 # Columns that lead to the page of what they name, whatever a report's drill-down is.
 PAGED: Final = ("node", "service")
+# By its kind: the events of an item of the interface. Each kind has a parameter of its own that names the item.
+ITEMS: Final[dict[str, str]] = {
+    "menu": "/events?type=main-menu-item-click&type=menu+click&type=menu-click&type=menu-item-click&parameter=item={}",
+    "dialog": "/events?type=dialog+show&type=dialog-show&type=dialog-shown&parameter=dialog={}",
+    "click": "/events?type=click&parameter=target={}",
+    "command": "/events?type=command&parameter=command={}",
+    "input": "/events?type=input&parameter=input={}",
+}
 ENTITY: Final = ("entity_type", "entity_id")
 # By what the addresses of pages begin with: the field of the search of events that has the same value.
 SEARCHED: Final[dict[str, tuple[str, str]]] = {
@@ -68,7 +76,7 @@ def link(column: str, row: Mapping[str, Any], choice: Choice) -> str | None:
     if column == "thing" and isinstance(value, str) and ":" in value:
         # Where a thing is told by its name, its id stands beside it.
         return entity_link(*(row.get("thing_id") or value).split(":", 1))
-    address = page_link(column, value)
+    address = _item_link(value, row["kind"]) if column == "item" and "kind" in row else page_link(column, value)
     return None if address is None else _with_span(address, choice)
 
 
@@ -77,6 +85,11 @@ def page_link(column: str, value: Any) -> str | None:
     if value in (None, "") or column not in LINKS:
         return None
     return reached(LINKS[column].format(quote(str(value), safe="")))
+
+
+def _item_link(item: Any, kind: Any) -> str | None:
+    """The events of an item of the interface; None of a kind that is not known."""
+    return ITEMS[kind].format(quote(str(item), safe="")) if kind in ITEMS else None
 
 
 def entity_link(kind: str, name: str) -> str:

@@ -45,7 +45,7 @@ def parse(text: str, before: Choice) -> Choice:
     Raises
     ------
     WhodidError("invalid")
-        There is no such field, or a value is none for it.
+        There is no such field, a value is none for it, or text is to be excluded.
     """
     if len(text) > LENGTH_MAX:
         raise WhodidError("invalid", f"The search is longer than {LENGTH_MAX:,} characters.")
@@ -56,7 +56,7 @@ def parse(text: str, before: Choice) -> Choice:
             continue
         plain = _unquoted(value)
         if not name:
-            looked_for.append(f"{minus}{plain}")
+            looked_for.append(_text(minus, value))
         elif name in TIMES:
             given[TIMES[name]] = [plain]
         else:
@@ -92,6 +92,16 @@ def _field(name: str) -> str:
             f'{hint} To look for it as text, put it in quotes: "{name}:…"',
         )
     return found
+
+
+def _text(minus: str, value: str) -> str:
+    """What is looked for as text: a minus is a part of it, unless quotes follow it, where it would mean to exclude."""
+    plain = _unquoted(value)
+    if minus and plain != value:
+        raise WhodidError(
+            "invalid", "Text cannot be excluded.", f'To look for it with the minus, put that in quotes: "-{plain}"'
+        )
+    return f"{minus}{plain}"
 
 
 def _unquoted(value: str) -> str:

@@ -9,18 +9,19 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from litestar import Response
+from markupsafe import Markup
 from msgspec.structs import replace
 
 from whodid import reports
 from whodid.amounts import counted
 from whodid.errors import WhodidError
 from whodid.reading.cells import encode
-from whodid.reading.filters import literal
+from whodid.reading.filters import NOT
 from whodid.reading.sight import Sight
 from whodid.reports import Report
 from whodid.web import words
 from whodid.web.answers import told_of
-from whodid.web.pages import answers, charts, first_steps, found, frame, graph, links, multiples, parts
+from whodid.web.pages import answers, axes, charts, first_steps, found, frame, graph, links, multiples, parts
 from whodid.web.pages.audit import note
 from whodid.web.pages.catalogue import PAGES, page_of
 from whodid.web.pages.cells import Grid, grid, meant, number_text
@@ -140,7 +141,7 @@ async def tile_table(request: Req) -> Response[bytes]:
         back=f"{_path(page, subject)}{choice.address()}",
         back_title="Back" if "{" in page.title else page.title,
         answer=answer,
-        grid=grid_of(one, answer, choice, given, whole=True),
+        grid=grid_of(one, answer, narrowed(one, choice, subject), given, whole=True),
         **_sorting(page, one, choice, subject, given),
         sql=prepared.sql,
         params=told_parameters(prepared),
@@ -185,17 +186,29 @@ def subject_of(page: Page, request: Req) -> dict[str, str]:
     return {name: value for name, value in zip(names, segments(request), strict=False) if name}
 
 
-def sentence(choice: Choice, sight: Sight, about: str = "") -> str:
-    """What is shown to whom sees so much, in words; `about` is whom or what the page is about."""
+def sentence(choice: Choice, sight: Sight, about: str = "") -> Markup:
+    """What is shown to whom sees so much, in words of a page; `about` is whom or what the page is about."""
     span = choice.span()
-    parts = [f"{chip.field.label.lower()} {'is not' if chip.negated else 'is'} {chip.value}" for chip in choice.chips()]
+    parts = [
+        Markup("{} {} {}").format(chip.field.label.lower(), "is not" if chip.negated else "is", _alone(chip.value))
+        for chip in choice.chips()
+    ]
+    where = Markup(", ").join(parts)
+    whom = _alone(about) if about else Markup("")
     if sight.is_limited:
-        who = "What you may see" + (f" of {about}" if about else "") + (f" where {', '.join(parts)}" if parts else "")
+        who = Markup("What you may see{}{}").format(
+            Markup(" of {}").format(whom) if about else "", Markup(" where {}").format(where) if parts else ""
+        )
     elif about and parts:
-        who = f"{about}, where {', '.join(parts)}"
+        who = Markup("{}, where {}").format(whom, where)
     else:
-        who = f"Where {', '.join(parts)}" if parts else about or "Everyone"
-    return f"{who}, {day_words(span.since, span.until, choice.zone)}, times in {choice.zone}"
+        who = Markup("Where {}").format(where) if parts else whom or Markup("Everyone")
+    return Markup("{}, {}, times in {}").format(who, day_words(span.since, span.until, choice.zone), choice.zone)
+
+
+def _alone(value: str) -> Markup:
+    """A value that does not turn round the words beside it, whichever way it is written."""
+    return Markup("<bdi>{}</bdi>").format(words.plain(value))
 
 
 def _asked(request: Req) -> tuple[Page, Tile, Choice, dict[str, str], dict[str, list[str]]]:
@@ -247,9 +260,10 @@ async def _body(
     if one.form == "part":
         return frame.html(await parts.PARTS[one.report](request, choice, subject, (given.get("cursor") or [""])[0]))
     answer = await answers.ask(request, one, choice, subject, _rows_asked(given))
-    spec = _drawn(one, answer, choice) if one.form == "chart" else None
+    counted_of = narrowed(one, choice, subject)
+    spec = _drawn(one, answer, counted_of) if one.form == "chart" else None
     chrome = framed(page, one, choice, subject)
-    shown = grid_of(one, answer, choice, given)
+    shown = grid_of(one, answer, counted_of, given)
     if one.form == "table" and "all" not in given:
         known: Known = request.app.state.known
         known.note(_look(request, page, one, choice, subject), len(shown.rows))
@@ -261,7 +275,7 @@ async def _body(
         choice=choice,
         limited=caller_of(request).sight.is_limited,
         spec=None if spec is None else encode(spec).decode(),
-        drill=_drill(one, choice, subject),
+        drill=_drill(counted_of if spec is None else _but_named(counted_of, spec)),
         legend=[] if spec is None else charts.legend(spec),
         graph=graph.graph(answer.rows, (subject["type"], subject["id"])) if one.form == "graph" else None,
         numbers=_numbers(answer, one.columns) if one.form == "numbers" else [],
@@ -308,9 +322,14 @@ def _rows_asked(given: Mapping[str, list[str]], *, whole: bool = False) -> int:
 def grid_of(
     one: Tile, answer: answers.Answer, choice: Choice, given: Mapping[str, list[str]], *, whole: bool = False
 ) -> Grid:
-    """An answer as a tile's table, or as a whole one, in the order that the address gives."""
+    """An answer as a tile's table, or as a whole one, in the order that the address gives.
+
+    What is counted in it leads to the events of the `choice`.
+    """
     columns = () if whole else one.columns
     report, rows, columns = meant(answer.report, answer.rows, columns, dict(one.parameters))
+    if step := answers.period_of(report, one, choice):
+        rows = [{**row, "ends": axes.end(step, row["period"])} for row in rows]
     order = (given.get("sort") or [one.sort])[0]
     by = order.removeprefix("-")
     if by and rows and by in rows[0]:
@@ -366,17 +385,30 @@ def _numbers(answer: answers.Answer, measures: tuple[str, ...]) -> list[dict[str
     ]
 
 
-def _drill(one: Tile, choice: Choice, subject: Mapping[str, str]) -> str:
+def narrowed(one: Tile, choice: Choice, subject: Mapping[str, str]) -> Choice:
+    """The events that a tile counts: of a page's choice those of what the page is about, and of the tile's own kind."""
+    for name, value in one.parameters + one.events:
+        field = next((field for field in FIELDS if name == (field.parameter or field.name)), None)
+        if field is not None:
+            told = answers.filtered(choice.of(field.name), value, value.format_map(subject))
+            choice = choice.with_values(field.name, told)
+    return choice
+
+
+def _drill(counted_of: Choice) -> str:
     """The address of the events that a tile counts, without their time: what its marks lead to."""
-    narrowed = choice
-    fixed = dict(one.parameters + one.events)
-    for field in FIELDS:
-        value = fixed.get(field.parameter or field.name, "")
-        told = [literal(value.format_map(subject))] if "{" in value else value.split()
-        for text in told:
-            narrowed = narrowed.with_value(field.name, text)
-    pairs = [(name, value) for name, values in narrowed.values for value in values]
+    pairs = [(name, value) for name, values in counted_of.values for value in values]
     return f"/events?{urlencode(pairs)}" if pairs else "/events"
+
+
+def _but_named(counted_of: Choice, spec: Mapping[str, Any]) -> Choice:
+    """The events of a chart's other categories: of none that it names. Marks of those say themselves of which."""
+    named = [name for name, _ in charts.legend(spec)]
+    by = spec.get("usermeta", {}).get("by", "")
+    if not by or charts.OTHERS not in named:
+        return counted_of
+    unwanted = [f"{NOT}{name}" for name in named if name != charts.OTHERS]
+    return counted_of.with_values(by, [*counted_of.of(by), *unwanted])
 
 
 def _path(page: Page, subject: Mapping[str, str]) -> str:

@@ -1,0 +1,103 @@
+"""A number of a table leads to as many events: what the page is about and what the tile counts goes along.
+
+Looking at pages is an event (`audit-read`): what would count them while they are looked at is asked without.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from support.reading import event
+from support.web import WebServer
+from whodid import demo
+from whodid.event import Event
+
+_HEADING = re.compile(r"sort=-?(\w+)\"")
+_CELL = re.compile(r"<(?:th scope=\"row\"|td)[^>]*>(.*?)</(?:th|td)>", re.DOTALL)
+_LINK = re.compile(r'href="(/events\?[^"]*)"')
+_TAG = re.compile(r"<[^>]+>")
+ROWS_MAX = 20
+# What somebody read of the audit, and in which form.
+READINGS = [("page user", "page")] * 3 + [("page overview", "page")] * 2 + [("events", "csv"), ("events", "json")]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    now = datetime.now(UTC)
+    running = WebServer(tmp_path_factory.mktemp("data"))
+    try:
+        running.store(list(demo.generate(events=6_000, days=40, seed=1, end=now)))
+        running.store([reading(what, form, at=now - timedelta(minutes=1)) for what, form in READINGS])
+        yield running
+    finally:
+        running.close()
+
+
+def reading(what: str, form: str, *, at: datetime) -> Event:
+    """An event of a reading of the audit."""
+    return event("audit-read", at=at, user="mona.audit", parameters={"what": what, "format": form})
+
+
+def led(server: WebServer, address: str, column: str) -> list[tuple[str, str]]:
+    """Where the rows of a tile lead among the events, and the number of a column in each."""
+    answer = server.client.get(address)
+    assert answer.status_code == 200, answer.text
+    head, _, body = answer.text.partition("<tbody>")
+    place = _HEADING.findall(head.rpartition("<thead>")[2]).index(column)
+    found = []
+    for row in body.partition("</tbody>")[0].split("<tr>")[1:]:
+        link, cells = _LINK.search(row), _CELL.findall(row)
+        if link is not None:
+            found.append((html.unescape(link[1]), _TAG.sub("", cells[place]).strip().replace(",", "")))
+    return found
+
+
+def events_of(server: WebServer, address: str) -> str:
+    """How many events the page of events tells of at an address."""
+    answer = server.client.get(address.replace("/events?", "/events/shape?"))
+    found = re.search(r"<b>([\d,]+)</b> events?,", answer.text)
+    assert found or "No events." in answer.text, answer.text
+    return found[1].replace(",", "") if found else "0"
+
+
+@pytest.mark.parametrize(
+    ("address", "column"),
+    [
+        ("/tiles/user/types?about=lin.chen", "events"),
+        ("/tiles/user/types/table?about=lin.chen", "events"),
+        ("/tiles/user/types?about=lin.chen&range=7d&user=erika.brandt", "events"),
+        ("/tiles/entity/types?about=dataset&about=SALES.orders_clean", "events"),
+        ("/tiles/interface/items?all=1", "uses"),
+        ("/tiles/interface/followed", "uses"),
+        ("/tiles/interface/unused?all=1", "uses"),
+        ("/tiles/api-nodes/callers", "queries"),
+        ("/tiles/api-service/callers?about=churn", "queries"),
+        ("/tiles/security/readers?user=mona.audit", "readings"),
+        ("/tiles/overview/days?type=%21audit-*", "events"),
+        ("/tiles/overview/days?range=yesterday", "events"),
+        ("/tiles/overview/mix?type=%21audit-*", "events"),
+        ("/tiles/user/days?about=lin.chen", "events"),
+        ("/tiles/api-nodes/days/table", "events"),
+        ("/tiles/overview/errors-days", "errors"),
+        ("/tiles/errors/days?user=lin.chen", "errors"),
+        ("/tiles/entities/days?type=%21audit-*", "uses"),
+    ],
+)
+def test_rows_lead_to_the_events_that_they_count(told: WebServer, address: str, column: str) -> None:
+    rows = led(told, address, column)[:ROWS_MAX]
+    assert rows
+    assert [(link, events_of(told, link)) for link, _ in rows] == rows
+
+
+def test_others_of_a_chart_lead_to_what_none_of_its_named_types_counts(told: WebServer) -> None:
+    answer = told.client.get("/tiles/overview/mix?type=%21audit-read")
+    spec, drill = (html.unescape(re.findall(rf'data-{name}="([^"]*)"', answer.text)[0]) for name in ("spec", "drill"))
+    others = [one["y"] for one in json.loads(spec)["data"]["values"] if one["c"] == "others"]
+    assert len(others) > 1
+    assert events_of(told, drill) == str(sum(others))
