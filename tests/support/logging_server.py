@@ -9,12 +9,14 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from support.serving import ServerProcess
 from whodid.client import Logger
+from whodid.client.spool import lines_of
 
 STORED_S_MAX = 90.0
 
@@ -145,3 +147,12 @@ def spooled_files(folder: Path) -> list[Path]:
     """The batches below a spool folder, dead ones left out. Folders that are sent and deleted meanwhile are empty."""
     found = [Path(above, name) for above, _, names in os.walk(folder) for name in names]
     return sorted(path for path in found if path.name.endswith(".ndjson.gz") and path.parent.name != "dead")
+
+
+def spooled_events(files: Iterable[Path]) -> int:
+    """How many events batches hold; those that were sent meanwhile hold none."""
+    count = 0
+    for path in files:
+        with suppress(FileNotFoundError):
+            count += len(lines_of(path.read_bytes())[0])
+    return count
