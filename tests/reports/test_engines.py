@@ -172,6 +172,8 @@ def test_the_command_prints_the_statement(capsys: pytest.CaptureFixture[str], tm
         (["--engine-url", "spark://h:7077"], "--engine-url is for an engine, and none is named."),
         (["--lake-table", "a.b.c", "--engine-option", "a=b"], "--lake-table and --engine-option are for an engine"),
         (["--engine", "trino", "--engine-url", "trino:8080"], "is no URL"),
+        (["--engine", "trino", "--engine-url", "http://[trino"], "is no URL"),
+        (["--engine", "trino", "--engine-url", "http://trino:port"], "is no URL"),
         (["--engine", "trino", "--print-sql", "--server", "http://127.0.0.1:1"], "Leave one of them out."),
     ],
 )

@@ -30,6 +30,7 @@ def test_what_an_address_leaves_out_has_its_default() -> None:
     assert (address.hosts, address.user, address.database) == ((("db.example.com", 8123),), "default", "whodid")
     assert parse("clickhouse://db?secure=true").hosts == (("db", 8443),)
     assert parse("clickhouse://one,two:81,[::1]:82/x").hosts == (("one", 8123), ("two", 81), ("::1", 82))
+    assert parse("ClickHouse://db?cluster=a#").hosts == (("db", 8123),)
     assert parse("chdb:///data/engine?database=x").folder == "/data/engine"
 
 
@@ -44,6 +45,8 @@ def test_what_an_address_leaves_out_has_its_default() -> None:
         "clickhouse://db/x?secure=perhaps",
         "clickhouse://db/x?ttl_days=0",
         "clickhouse://secret@db:port/x",
+        "clickhouse://secret@one,[::1/x",
+        "clickhouse:secret@db/x",
         "clickhouse://secret@db:65536/x",
         "clickhouse://secret@db/x?secure=true&ca_cert=/no/such/file.pem",
     ],

@@ -24,7 +24,10 @@ def _first_key() -> RSAKey:
 
 
 class IdentityProvider:
-    """Answers everybody as the user of `claims`; `change` alters the ID token's claims, `header` and `key` its form."""
+    """Answers everybody as the user of `claims`.
+
+    `change` alters the ID token's claims, `header` and `key` its form, `described` what the provider tells of itself.
+    """
 
     def __init__(self) -> None:
         self.key = _first_key()
@@ -33,6 +36,7 @@ class IdentityProvider:
         self.claims: dict[str, Any] = {"sub": "s-1", "preferred_username": "erika", "groups": ["chemists"]}
         self.change: Callable[[dict[str, Any]], dict[str, Any]] = lambda claims: claims
         self.userinfo: dict[str, Any] | None = None
+        self.described: dict[str, Any] = {}
         self.forged_token: str | None = None
         self.asked: dict[str, str] = {}
         self.exchanged: list[dict[str, str]] = []
@@ -70,7 +74,7 @@ class IdentityProvider:
             described = {"issuer": self.issuer, **{name: self.issuer + end for name, end in ends.items()}}
             if self.userinfo is not None:
                 described["userinfo_endpoint"] = f"{self.issuer}/userinfo"
-            _send(handler, described)
+            _send(handler, described | self.described)
         elif path == "/keys":
             _send(handler, {"keys": [self.key.as_dict(private=False)]})
         elif path == "/userinfo":

@@ -302,6 +302,7 @@ def test_others_who_are_always_first_are_waited_for(
     [
         ({"catalog": "glue"}, "uri is given"),
         ({"uri": None}, "uri is missing"),
+        ({"uri": "postgresql://a:pa[ss@db/lake"}, "uri cannot be read"),
         ({"table": "events"}, "namespace.table"),
         ({"orphans_days": 0.5}, "orphans_days is"),
     ],

@@ -160,7 +160,7 @@ def test_a_key_for_an_identity_provider_is_made_and_may_nothing_else(admin: http
 def test_links_of_other_sites_put_no_words_into_a_page(admin: httpx.Client) -> None:
     link = "/settings/users?done=Call+this+number"
     assert "Call this number" in admin.get(link).text
-    for elsewhere in ("https://evil.example/", ""):
+    for elsewhere in ("https://evil.example/", "https://[", ""):
         assert "Call this number" not in admin.get(link, headers={"referer": elsewhere}).text
 
 

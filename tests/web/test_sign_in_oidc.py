@@ -311,3 +311,13 @@ def test_a_provider_that_is_away_or_calls_itself_otherwise_is_told_as_such(
     answer = browser.get("/sign-in/oidc")
     assert answer.status_code == 503
     assert "calls itself" in answer.text
+
+
+@pytest.mark.parametrize("end", ["authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"])
+def test_a_provider_whose_addresses_cannot_be_read_is_told_as_such(
+    server: WebServer, browser: httpx.Client, provider: IdentityProvider, end: str
+) -> None:
+    provider.described = {end: "https://[::1/no-end"}
+    answer = browser.get("/sign-in/oidc")
+    assert answer.status_code == 503
+    assert "addresses that cannot be read" in answer.text

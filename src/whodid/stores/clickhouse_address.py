@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from whodid.errors import WhodidError
 
 PORT: Final = 8123
 TLS_PORT: Final = 8443
 DATABASE: Final = "whodid"
+# By hand: Python's own reading of addresses takes one host in brackets, and no others beside it.
+_ADDRESS: Final = re.compile(r"(clickhouse|chdb)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.IGNORECASE | re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _CLUSTER: Final = re.compile(r"[A-Za-z0-9_.{}-]{1,100}")
 _YES: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -64,19 +66,21 @@ def parse(url: str) -> Address:
     WhodidError("invalid")
         Something in it cannot be read; the message names it, and never the password.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("clickhouse", "chdb"):
-        raise WhodidError("invalid", f"{parts.scheme!r} is no address of ClickHouse.", "It begins with clickhouse://")
-    options = _options(parts.query)
+    found = _ADDRESS.fullmatch(url)
+    if found is None:
+        scheme = url.partition(":")[0][:50]
+        raise WhodidError("invalid", f"{scheme!r} is no address of ClickHouse.", "It begins with clickhouse://")
+    scheme, place, path, query = found.groups(default="")
+    options = _options(query)
     secure = _truth(options, "secure", False)
-    embedded = parts.scheme == "chdb"
-    database = options.get("database") or ("" if embedded else unquote(parts.path.strip("/"))) or DATABASE
+    embedded = scheme.lower() == "chdb"
+    database = options.get("database") or ("" if embedded else unquote(path.strip("/"))) or DATABASE
     if not _NAME.fullmatch(database):
         raise WhodidError("invalid", f"{database!r} is no name of a database.", "Letters, digits and _ make one.")
     cluster = options.get("cluster")
     if cluster is not None and not _CLUSTER.fullmatch(cluster):
         raise WhodidError("invalid", f"{cluster!r} is no name of a cluster.")
-    userinfo, _, hosts = parts.netloc.rpartition("@")
+    userinfo, _, hosts = place.rpartition("@")
     user, _, password = userinfo.partition(":")
     return Address(
         hosts=() if embedded else tuple(_host(one, TLS_PORT if secure else PORT) for one in hosts.split(",")),
@@ -88,7 +92,7 @@ def parse(url: str) -> Address:
         ca_cert=_file(options, "ca_cert"),
         cluster=cluster,
         ttl_days=_days(options),
-        folder=parts.path if embedded else None,
+        folder=path if embedded else None,
     )
 
 

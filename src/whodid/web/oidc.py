@@ -99,7 +99,7 @@ class Provider:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
-        separator = "&" if urlsplit(found.authorization_endpoint).query else "?"
+        separator = "&" if "?" in found.authorization_endpoint else "?"
         return f"{found.authorization_endpoint}{separator}{urlencode(parameters)}"
 
     async def claims(self, asked: Asked, answer: Mapping[str, str], redirect_uri: str) -> dict[str, Any]:
@@ -197,6 +197,10 @@ class Provider:
         if found.issuer != self.issuer:
             raise _unusable(f"it calls itself {found.issuer[:200]!r}")
         ends = (found.authorization_endpoint, found.token_endpoint, found.jwks_uri, found.userinfo_endpoint or "https:")
+        try:
+            _ = [urlsplit(end).port for end in ends]
+        except ValueError as error:
+            raise _unusable("it has addresses that cannot be read") from error
         if self.issuer.startswith("https:") and not all(end.startswith("https:") for end in ends):
             raise _unusable("it has addresses without https")
         self._discovery = (time.monotonic(), found)

@@ -49,13 +49,17 @@ class TrinoEngine:
     @classmethod
     def open(cls, url: str, table: str, settings: Mapping[str, str]) -> TrinoEngine:
         """Connect: `https://user:password@host:8443`, or `http://user@host:8080` without a password."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise WhodidError("invalid", "The address of Trino is no URL.", "Write https://user:password@host:8443")
         user, password = unquote(parts.username or "whodid"), parts.password
         connection = connect(  # type: ignore[no-untyped-call]  # it has no types
             host=parts.hostname,
-            port=parts.port or (443 if parts.scheme == "https" else 8080),
+            port=port or (443 if parts.scheme == "https" else 8080),
             user=user,
             http_scheme=parts.scheme,
             auth=BasicAuthentication(user, unquote(password)) if password else None,

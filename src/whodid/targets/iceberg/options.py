@@ -65,7 +65,7 @@ def properties_of(options: Mapping[str, Any]) -> dict[str, str]:
     Raises
     ------
     WhodidError("invalid")
-        The catalog needs an address and has none, or the other way round.
+        The catalog needs an address and has none, or the other way round; the address cannot be read.
     """
     kind, uri = options["catalog"], options["uri"]
     if (uri is None) != (kind == "glue"):
@@ -77,12 +77,22 @@ def properties_of(options: Mapping[str, Any]) -> dict[str, str]:
         )
     found = {"type": kind, **_LIMITS}
     if uri is not None:
+        _check_address(uri)
         scheme, colon, rest = uri.partition(":")
         found["uri"] = f"{_DRIVERS.get(scheme, scheme)}{colon}{rest}" if kind == "sql" else uri
     for name, properties in _PROPERTIES.items():
         if options[name]:
             found |= dict.fromkeys(properties, options[name])
     return found | {name: str(value) for name, value in options["properties"].items()}
+
+
+def _check_address(uri: str) -> None:
+    try:
+        urlsplit(uri)
+    except ValueError as error:
+        raise WhodidError(
+            "invalid", "uri cannot be read.", "Write [ and ] in a password as %5B and %5D.", field="uri"
+        ) from error
 
 
 def identifier_of(table: str) -> tuple[str, ...]:

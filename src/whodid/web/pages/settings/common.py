@@ -147,9 +147,17 @@ async def doubted(request: Req, logins: Iterable[str | None]) -> list[Block]:
 
 def _notice(request: Req) -> str:
     """What was done, when a page of ours led here: nobody else puts words into the mouth of this one."""
-    came_from = urlsplit(request.headers.get("referer", "")).netloc
-    own = {request.headers.get("host", ""), urlsplit(services_of(request).config.public_url).netloc}
+    came_from = _site(request.headers.get("referer", ""))
+    own = {request.headers.get("host", ""), _site(services_of(request).config.public_url)}
     return (request.query_params.get("done") or "")[:NOTICE_MAX] if came_from and came_from in own else ""
+
+
+def _site(address: str) -> str:
+    """Host and port of an address; nothing of what is none."""
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
 
 
 async def sent(request: Req) -> dict[str, str]:
