@@ -7,6 +7,7 @@ its default.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +15,7 @@ from whodid.errors import WhodidError
 
 
 class Option(NamedTuple):
-    """One option. `secret` values are never printed; numbers go from `least` to `most`."""
+    """One option. `secret` values are never printed; numbers go from `least` to `most`, text has the `form`."""
 
     name: str
     default: Any
@@ -23,11 +24,17 @@ class Option(NamedTuple):
     secret: bool = False
     least: int = 0
     most: int = 2**63 - 1
+    form: str = ".*"
 
     @property
     def env(self) -> str:
         return f"WHODID_{self.name.upper()}"
 
+
+_HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[^\s,/?#@:\[\]]+)(:\d{1,5})?"
+_SITE: Final = rf"(https?://{_HOST}(/[^\s?#]*)?)?"
+_ORIGIN: Final = rf"(\*|null|[A-Za-z][A-Za-z0-9+.-]*://{_HOST})?"
+_ORIGINS: Final = rf"\s*{_ORIGIN}(\s*,\s*{_ORIGIN})*\s*"
 
 OPTIONS: Final[tuple[Option, ...]] = (
     Option("data", "whodid-data", "folder", "data folder: journal, embedded store, settings"),
@@ -73,8 +80,20 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("duckdb_memory_bytes_max", 1024**3, "bytes", "memory of the embedded store"),
     Option("query_timeout_ms", 30_000, "ms", "a query is stopped after this", least=1),
     Option("query_rows_max", 10_000, "rows", "rows of an answer unless the caller asks for another limit", least=1),
-    Option("public_url", "", "URL", "address that browsers use when a proxy stands before the server: https://…"),
-    Option("allowed_origins", "", "URLs", "https://app.example.org,…: pages of these origins may post, and show panes"),
+    Option(
+        "public_url",
+        "",
+        "URL",
+        "address that browsers use when a proxy stands before the server: https://…",
+        form=_SITE,
+    ),
+    Option(
+        "allowed_origins",
+        "",
+        "URLs",
+        "https://app.example.org,…: pages of these origins may post, and show panes",
+        form=_ORIGINS,
+    ),
     Option("allowed_hosts", "", "names", "audit.local,…: further names by which browsers may reach it on loopback"),
     Option("browser_idle_ms", 2 * 3600 * 1000, "ms", "a browser is signed out after so long without a request"),
     Option("browser_lifetime_ms", 24 * 3600 * 1000, "ms", "a browser has to sign in again after this"),
@@ -85,7 +104,13 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("drain_delay_ms", 0, "ms", "when asked to stop: go on for so long as not ready, until balancers know"),
     Option("drain_ms", 10_000, "ms", "when asked to stop: what waits is stored for so long; the rest stays on disk"),
     Option("audit_connection", "", "name", "connection below whose place extensions write; else the data folder"),
-    Option("oidc_issuer", "", "URL", "identity provider (OpenID Connect) to sign in with, by its issuer"),
+    Option(
+        "oidc_issuer",
+        "",
+        "URL",
+        "identity provider (OpenID Connect) to sign in with, by its issuer: https://…",
+        form=_SITE,
+    ),
     Option("oidc_client_id", "", "text", "what the identity provider calls this server"),
     Option("oidc_client_secret", "", "text", "its secret there; none for a public client", secret=True),
     Option("oidc_scopes", "openid profile email", "scopes", "what is asked of the identity provider"),
@@ -119,6 +144,10 @@ class Config:
     def _value(option: Option, given: Any) -> Any:
         raw = given if given is not None else os.environ.get(option.env, option.default)
         if not isinstance(option.default, int):
+            if not re.fullmatch(option.form, str(raw), re.DOTALL):
+                raise WhodidError(
+                    "invalid", f"{option.name} cannot be read as {option.unit}.", f"{option.env}: {option.help}"
+                )
             return raw
         try:
             number = int(raw)
