@@ -16,7 +16,7 @@ ROOT = Path(whodid.__file__).parent
 # Folder or module under whodid → its layer; imports may only go to the same or a lower one.
 LAYERS = {
     "errors": 0, "event": 0, "catalogue": 0, "config": 0, "plugins": 0, "pattern": 0, "data": 0, "stack_trace": 0,
-    "amounts": 0, "durable": 0, "masking": 0, "trust": 0, "typed": 0,
+    "addresses": 0, "amounts": 0, "durable": 0, "masking": 0, "trust": 0, "typed": 0,
     "places": 1, "kafka": 1, "postgresql": 1,
     "formats": 2, "journal": 2, "stores": 2, "directory": 2, "targets": 2,
     "agent": 3, "client": 3, "policy": 3, "receive": 3, "reading": 3, "reports": 3, "datasets": 3, "demo": 3,

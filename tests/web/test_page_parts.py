@@ -7,7 +7,6 @@ from functools import partial
 from itertools import combinations
 from typing import Any
 
-import msgspec
 import pytest
 from markupsafe import Markup
 
@@ -17,9 +16,9 @@ from whodid.reading.filters import literal
 from whodid.reading.sight import EVERYTHING
 from whodid.reports.report import Chart, Column
 from whodid.web import words
-from whodid.web.pages import axes, charts, links
-from whodid.web.pages.answers import days_before, parameters, period_of
-from whodid.web.pages.catalogue import PAGES, page_of
+from whodid.web.pages import charts, links
+from whodid.web.pages.answers import days_before, parameters
+from whodid.web.pages.catalogue import PAGES
 from whodid.web.pages.cells import grid, meant
 from whodid.web.pages.choice import Choice, choice_of
 from whodid.web.pages.event_shape import shaped
@@ -29,8 +28,8 @@ from whodid.web.pages.graph import NODE_WIDTH, graph
 from whodid.web.pages.known import KNOWN_MAX, Known
 from whodid.web.pages.multiples import HEIGHT, multiples
 from whodid.web.pages.rows import Tile, without_holes
+from whodid.web.pages.sentence import sentence
 from whodid.web.pages.spans import day_words, span_of
-from whodid.web.pages.tiles import framed, sentence
 from whodid.web.words import of_json
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -117,23 +116,6 @@ def test_a_year_is_told_where_it_is_not_this_one() -> None:
     assert words.stamp(None) == "unknown"
 
 
-@pytest.mark.parametrize(
-    ("first", "last", "step", "told"),
-    [
-        ("2026-10-01", "2026-11-01", "day", "%-d %b"),
-        ("2026-12-20", "2027-01-10", "week", "%-d %b"),
-        ("2024-01-01", "2026-11-01", "week", "%-d %b %Y"),
-        ("2024-01-01", "2026-11-01", "moment", "%-d %b %Y"),
-        ("2024-01-01", "2026-11-01", "month", "%b %Y"),
-        ("2026-11-01", "2026-11-02", "hour", "%-d %b %H:%M"),
-        ("2026-11-01", "2026-11-09", "hour", "%-d %b"),
-    ],
-)
-def test_axes_tell_years_where_days_would_come_twice(first: str, last: str, step: str, told: str) -> None:
-    times = [datetime.fromisoformat(first), datetime.fromisoformat(last)]
-    assert axes.time_axis(axes.told_step(step, times))["format"] == told
-
-
 @pytest.mark.parametrize(("days", "shift"), [(1, 1), (7, 7), (30, 35), (90, 91)])
 def test_the_time_before_lies_weekday_on_weekday(days: int, shift: int) -> None:
     since = datetime(2026, 1, 1)
@@ -187,20 +169,6 @@ def test_an_item_of_the_interface_leads_to_events_that_name_it_as_its_kind_does(
 def test_who_registered_an_item_leads_to_its_registrations_whenever_they_were() -> None:
     address = links.link("registered_by", {"registered_by": "crm"}, Choice(zone="UTC", range="7d"))
     assert address == "/events?type=package-published&type=interface-registered&text=crm&range=all"
-
-
-@pytest.mark.parametrize(
-    ("step", "begins", "over"),
-    [
-        ("hour", datetime(2026, 12, 31, 23), datetime(2027, 1, 1)),
-        ("day", datetime(2026, 2, 28), datetime(2026, 3, 1)),
-        ("week", datetime(2026, 12, 28), datetime(2027, 1, 4)),
-        ("month", datetime(2026, 2, 1), datetime(2026, 3, 1)),
-        ("month", datetime(2026, 12, 1), datetime(2027, 1, 1)),
-    ],
-)
-def test_a_period_is_over_when_the_next_one_begins(step: str, begins: datetime, over: datetime) -> None:
-    assert axes.end(step, begins) == over
 
 
 @pytest.mark.parametrize(
@@ -363,72 +331,6 @@ def test_what_was_known_longest_ago_is_forgotten_first() -> None:
     for place in range(KNOWN_MAX + 1):
         known.note(place, place)
     assert known.rows(0) is None and known.rows(1) == 1 and known.rows(KNOWN_MAX) == KNOWN_MAX
-
-
-def test_an_axis_of_time_goes_over_all_of_the_range() -> None:
-    rows = [{"period": datetime(2026, 11, 3), "events": 2}, {"period": datetime(2026, 11, 5), "events": 1}]
-    ends = (datetime(2026, 11, 1, 23), datetime(2026, 11, 8, 12))
-    for mark, zone, first, last in (
-        ("bar", "UTC", (31, 12), (8, 12)), ("bar", "Europe/Berlin", (1, 12), (8, 12)), ("line", "UTC", (1, 0), (8, 0)),
-    ):  # fmt: skip
-        found = charts.spec(reports.report("activity"), rows, chart=f"{mark} x=period y=events", zone=zone, ends=ends)
-        assert found is not None
-        domain = found["encoding"]["x"]["scale"]["domain"]
-        assert [(one["date"], one["hours"]) for one in domain] == [first, last], "no bar stands on the axis"
-        assert all(one["utc"] for one in domain)
-
-
-def test_events_over_time_are_drawn_over_all_of_the_range() -> None:
-    choice = Choice(zone="Europe/Berlin", since="2026-11-01", until="2026-11-09")
-    told = shaped(Shape("day", [{"at": datetime(2026, 11, 3), "events": 2, "errors": 0}]), choice)
-    domain = msgspec.json.decode(told["spec"])["encoding"]["x"]["scale"]["domain"]
-    assert [(one["month"], one["date"], one["hours"]) for one in domain] == [(10, 31, 12), (11, 8, 12)]
-    assert msgspec.json.decode(told["spec"])["encoding"]["y"]["axis"]["values"] == [0, 1, 2], "events have no halves"
-
-
-def test_an_axis_of_nothing_begins_at_zero() -> None:
-    found = charts.spec(reports.report("activity"), [{"period": datetime(2026, 11, 3), "users": 0}])
-    assert found is not None
-    assert found["encoding"]["y"]["axis"]["values"] == [0]
-    assert found["encoding"]["y"]["scale"] == {"zero": True, "domainMax": 1}
-
-
-@pytest.mark.parametrize(
-    ("longest_ms", "marks_ms"),
-    [
-        (316_000, [0, 120_000, 240_000, 360_000]),
-        (87_000, [0, 30_000, 60_000, 90_000]),
-        (20 * 3_600_000, [0, 6 * 3_600_000, 12 * 3_600_000, 18 * 3_600_000, 24 * 3_600_000]),
-        (3.2, [0, 1, 2, 3, 4]),
-    ],
-)
-def test_an_axis_of_durations_has_round_times(longest_ms: float, marks_ms: list[float]) -> None:
-    rows = [{"time": NOW, "duration_ms": took, "status": "done"} for took in (longest_ms, 1.0)]
-    found = charts.spec(reports.report("runs"), rows)
-    assert found is not None
-    assert found["encoding"]["y"]["axis"]["values"] == marks_ms
-    assert found["encoding"]["y"]["scale"]["domainMax"] == marks_ms[-1]
-
-
-def test_days_are_as_long_as_days_where_there_are_few() -> None:
-    tile = Tile("errors-days", "activity", "chart", chart="bar x=period y=errors")
-    report = reports.report("activity")
-    rows = [{"period": datetime(2026, 11, day), "errors": 1} for day in (2, 9)]
-    step = period_of(report, tile, Choice(zone="UTC", range="30d"))
-    found = charts.spec(report, rows, chart=tile.chart, step=step)
-    assert found is not None
-    assert found["usermeta"]["step"] == "day"
-    assert period_of(reports.report("runs"), Tile("times", "runs", "chart"), Choice(zone="UTC", range="24h")) == ""
-
-
-@pytest.mark.parametrize(("range_", "by", "title"), [("24h", "hour", "Errors an hour"), ("7d", None, "Errors a day")])
-def test_a_short_time_is_told_by_the_hour(range_: str, by: str | None, title: str) -> None:
-    tile = Tile("errors-days", "activity", "chart", title="Errors a day", chart="bar x=period y=errors")
-    choice = Choice(zone="UTC", range=range_)
-    assert parameters(reports.report("activity"), tile, choice, {}).get("by") == by
-    page = page_of("overview")
-    assert page is not None
-    assert framed(page, tile, choice, {}).title == title
 
 
 def test_a_time_that_runs_backwards_is_refused() -> None:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from whodid import __version__
+from whodid.addresses import parts_of
 from whodid.delivery.call import Call
 from whodid.delivery.mail import OnCall
 from whodid.errors import WhodidError
@@ -41,16 +42,12 @@ class Webhook(Struct, kw_only=True, frozen=True):
 
 def check(webhook: Webhook) -> SplitResult:
     """The URL's parts; raises WhodidError("invalid"), ("forbidden") without showing it."""
-    try:
-        parts = urlsplit(webhook.url)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
+    parts = parts_of(webhook.url)
     if (
         parts.scheme not in ("https", "http")
         or not parts.hostname
         or parts.username is not None
-        or (port is not None and not 0 < port < 65_536)
+        or parts.port == 0
         or not _TARGET.fullmatch(webhook.url)
     ):
         raise WhodidError(

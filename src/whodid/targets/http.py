@@ -16,6 +16,7 @@ import msgspec
 import zstandard
 from msgspec import Raw
 
+from whodid.addresses import parts_of
 from whodid.errors import WhodidError
 from whodid.targets.base import BaseTarget, Context, Delivery, Offered, Refusal, Sent, TargetOption
 from whodid.trust import trusting
@@ -241,21 +242,15 @@ def _compressor(name: str) -> tuple[Callable[[bytes], bytes], str | None]:
 
 
 def _url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and parts.hostname
-        named = parts.username is not None or parts.password is not None
-        _ = parts.port
-    except ValueError:
-        good, named = None, False
-    if named:
+    parts = parts_of(text)
+    if parts.username is not None or parts.password is not None:
         raise WhodidError(
             "invalid",
             "url holds a user or a password, which whoever sees the target would see.",
             "Give it as the option headers: Authorization => Basic …",
             field="url",
         )
-    if not good:
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise WhodidError(
             "invalid", "url is no address of an HTTP server.", "Write it like https://host:8400/path", field="url"
         )

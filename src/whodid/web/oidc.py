@@ -18,6 +18,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
+from whodid.addresses import parts_of
 from whodid.errors import WhodidError
 from whodid.typed import convert
 
@@ -197,10 +198,8 @@ class Provider:
         if found.issuer != self.issuer:
             raise _unusable(f"it calls itself {found.issuer[:200]!r}")
         ends = (found.authorization_endpoint, found.token_endpoint, found.jwks_uri, found.userinfo_endpoint or "https:")
-        try:
-            _ = [urlsplit(end).port for end in ends]
-        except ValueError as error:
-            raise _unusable("it has addresses that cannot be read") from error
+        if not all(parts_of(end).scheme for end in ends):
+            raise _unusable("it has addresses that cannot be read")
         if self.issuer.startswith("https:") and not all(end.startswith("https:") for end in ends):
             raise _unusable("it has addresses without https")
         self._discovery = (time.monotonic(), found)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import pyarrow as pa
 import requests
@@ -15,6 +15,7 @@ from trino.dbapi import Connection, connect
 from trino.exceptions import Error as TrinoError
 from trino.exceptions import TrinoQueryError, TrinoUserError
 
+from whodid.addresses import parts_of
 from whodid.errors import WhodidError
 from whodid.reports.engines.translate import translated
 from whodid.stores.base import Result
@@ -49,17 +50,13 @@ class TrinoEngine:
     @classmethod
     def open(cls, url: str, table: str, settings: Mapping[str, str]) -> TrinoEngine:
         """Connect: `https://user:password@host:8443`, or `http://user@host:8080` without a password."""
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            parts, port = urlsplit(""), None
+        parts = parts_of(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise WhodidError("invalid", "The address of Trino is no URL.", "Write https://user:password@host:8443")
         user, password = unquote(parts.username or "whodid"), parts.password
         connection = connect(  # type: ignore[no-untyped-call]  # it has no types
             host=parts.hostname,
-            port=port or (443 if parts.scheme == "https" else 8080),
+            port=parts.port or (443 if parts.scheme == "https" else 8080),
             user=user,
             http_scheme=parts.scheme,
             auth=BasicAuthentication(user, unquote(password)) if password else None,

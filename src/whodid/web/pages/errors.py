@@ -25,7 +25,7 @@ from whodid.web.error_groups import told_group
 from whodid.web.pages import errors_before, event_shape, found, frame
 from whodid.web.pages.audit import note
 from whodid.web.pages.choice import ADDRESS_NAMES, Choice, choice_of
-from whodid.web.pages.tiles import sentence
+from whodid.web.pages.sentence import sentence
 from whodid.web.requests import Req, caller_of, name_of, query_of, segments, services_of
 from whodid.web.services import Services
 

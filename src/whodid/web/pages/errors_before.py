@@ -17,7 +17,8 @@ from whodid.web.pages.answers import Answer
 from whodid.web.pages.audit import note
 from whodid.web.pages.choice import ADDRESS_NAMES, Choice, choice_of
 from whodid.web.pages.rows import Tile
-from whodid.web.pages.tiles import EXPORTS, ROWS_MAX, Frame, grid_of, sentence, told_parameters
+from whodid.web.pages.sentence import sentence
+from whodid.web.pages.tiles import EXPORTS, ROWS_MAX, Frame, grid_of, told_parameters
 from whodid.web.requests import Req, caller_of, query_of, segments, services_of
 
 TILE: Final = Tile(

@@ -15,7 +15,7 @@ from whodid.web.pages import event_shape, first_steps, found, frame, search
 from whodid.web.pages.audit import note
 from whodid.web.pages.choice import ADDRESS_NAMES, FIELDS, Choice, choice_of
 from whodid.web.pages.event import shown_event
-from whodid.web.pages.tiles import sentence
+from whodid.web.pages.sentence import sentence
 from whodid.web.requests import Req, caller_of, one, query_of, segments, services_of
 
 ROWS: Final = 100

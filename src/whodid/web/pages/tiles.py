@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from litestar import Response
-from markupsafe import Markup
 from msgspec.structs import replace
 
 from whodid import reports
@@ -17,7 +16,6 @@ from whodid.amounts import counted
 from whodid.errors import WhodidError
 from whodid.reading.cells import encode
 from whodid.reading.filters import NOT
-from whodid.reading.sight import Sight
 from whodid.reports import Report
 from whodid.web import words
 from whodid.web.answers import told_of
@@ -28,7 +26,7 @@ from whodid.web.pages.cells import Grid, grid, meant, number_text
 from whodid.web.pages.choice import ADDRESS_NAMES, COMMON, FIELDS, Choice, choice_of
 from whodid.web.pages.known import Known
 from whodid.web.pages.rows import Page, Tile, without_holes
-from whodid.web.pages.spans import day_words
+from whodid.web.pages.sentence import sentence
 from whodid.web.pages.turns import Turns
 from whodid.web.pages.warm import Warmth
 from whodid.web.requests import Req, caller_of, query_of, segments, services_of
@@ -184,31 +182,6 @@ def subject_of(page: Page, request: Req) -> dict[str, str]:
     """What a page is about, from its path."""
     names = [part[1:-1] if part.startswith("{") else "" for part in page.path.split("/") if part]
     return {name: value for name, value in zip(names, segments(request), strict=False) if name}
-
-
-def sentence(choice: Choice, sight: Sight, about: str = "") -> Markup:
-    """What is shown to whom sees so much, in words of a page; `about` is whom or what the page is about."""
-    span = choice.span()
-    parts = [
-        Markup("{} {} {}").format(chip.field.label.lower(), "is not" if chip.negated else "is", _alone(chip.value))
-        for chip in choice.chips()
-    ]
-    where = Markup(", ").join(parts)
-    whom = _alone(about) if about else Markup("")
-    if sight.is_limited:
-        who = Markup("What you may see{}{}").format(
-            Markup(" of {}").format(whom) if about else "", Markup(" where {}").format(where) if parts else ""
-        )
-    elif about and parts:
-        who = Markup("{}, where {}").format(whom, where)
-    else:
-        who = Markup("Where {}").format(where) if parts else whom or Markup("Everyone")
-    return Markup("{}, {}, times in {}").format(who, day_words(span.since, span.until, choice.zone), choice.zone)
-
-
-def _alone(value: str) -> Markup:
-    """A value that does not turn round the words beside it, whichever way it is written."""
-    return Markup("<bdi>{}</bdi>").format(words.plain(value))
 
 
 def _asked(request: Req) -> tuple[Page, Tile, Choice, dict[str, str], dict[str, list[str]]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from litestar import Response
 
+from whodid.addresses import parts_of
 from whodid.errors import WhodidError
 from whodid.receive.access import LOCAL_PROGRAM
 from whodid.web import browsers, words
@@ -147,17 +148,9 @@ async def doubted(request: Req, logins: Iterable[str | None]) -> list[Block]:
 
 def _notice(request: Req) -> str:
     """What was done, when a page of ours led here: nobody else puts words into the mouth of this one."""
-    came_from = _site(request.headers.get("referer", ""))
-    own = {request.headers.get("host", ""), _site(services_of(request).config.public_url)}
+    came_from = parts_of(request.headers.get("referer", "")).netloc
+    own = {request.headers.get("host", ""), parts_of(services_of(request).config.public_url).netloc}
     return (request.query_params.get("done") or "")[:NOTICE_MAX] if came_from and came_from in own else ""
-
-
-def _site(address: str) -> str:
-    """Host and port of an address; nothing of what is none."""
-    try:
-        return urlsplit(address).netloc
-    except ValueError:
-        return ""
 
 
 async def sent(request: Req) -> dict[str, str]:
