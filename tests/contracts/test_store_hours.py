@@ -132,6 +132,8 @@ PARAMETERS: tuple[dict[str, Any], ...] = (
     {},
     {"projectKey": "SALES", "rows": 12},
     {"project": "", "rows": "many", "authSource": "SCENARIO"},
+    {"projectKey": "", "authSource": "USER_FROM_UI", "jobId": "Build_1"},
+    {"scenarioId": "NIGHTLY"},
     {"package": "Charts", "version": "1.2", "rows": "7.5", "authSource": "USER_FROM_UI"},
     {"version": "2", "login": "eve", "ip": "10.0.0.1", "item": "Open", "dialog": "Cluster", "target": "grid"},
     {"serviceId": "churn", "key": "C-1", "outcome": "stay", "match": "context.customer"},

@@ -177,6 +177,31 @@ def test_programs_that_act_for_people(
     assert parameters_of(event)["authVia"] == via
 
 
+@pytest.mark.parametrize("told", [{"projectKey": ""}, {"projectKey": None}, {"projectKey": "", "datasetName": "a"}])
+def test_a_project_without_a_name_is_that_of_the_program(told: dict[str, Any]) -> None:
+    event = one(log4j({"msgType": "dataset-read-data", "authVia": ["scenario=PROJ.SCEN"], **told}))
+    assert ids(event)[-1] == ("project", "PROJ")
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"datasetName": "OTHER.orders"}, ("dataset", "OTHER.orders")),
+        ({"dataset": "OTHER.orders"}, ("dataset", "OTHER.orders")),
+        ({"datasetName": "SALES.orders"}, ("dataset", "SALES.orders")),
+        ({"datasetName": "orders"}, ("dataset", "SALES.orders")),
+        ({"datasetName": "or.de.rs"}, ("dataset", "SALES.or.de.rs")),
+        ({"managedFolderId": "OTHER.f1"}, ("folder", "OTHER.f1")),
+        ({"savedModelId": "OTHER.m1"}, ("model", "OTHER.m1")),
+        ({"jobId": "Build_a_2020-02-19T16-05-02.441"}, ("job", "SALES.Build_a_2020-02-19T16-05-02.441")),
+        ({"notebookName": "My notes. Again"}, ("notebook", "SALES.My notes. Again")),
+    ],
+)
+def test_what_is_named_with_another_project_is_of_that_project(told: dict[str, Any], expected: tuple[str, str]) -> None:
+    event = one(log4j({"msgType": "x", "projectKey": "SALES", **told}))
+    assert ids(event) == [expected, ("project", "SALES")]
+
+
 def test_an_api_key_acts_for_nobody() -> None:
     event = one(log4j({"msgType": "x", "authUser": "api:k", "authVia": ["scenario=P.S"]}))
     assert (event.user, event.acting_for) == ("api:k", None)

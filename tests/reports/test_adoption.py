@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from support.batches import RECEIVED_AT
 from support.events import entity, event
 from support.reporting import Desk, at
@@ -31,6 +33,29 @@ def test_adoption_tells_people_projects_and_types_against_the_time_before(desk: 
         "days with events": (2, 1),
         "events": (3, 1),
     }
+
+
+@pytest.mark.parametrize(
+    ("told", "is_own"),
+    [
+        ({"authSource": "USER_FROM_UI"}, True),
+        ({}, True),
+        ({"authSource": "PERSONAL_API_KEY"}, False),
+        ({"authSource": "USER_FROM_UI", "scenarioId": "NIGHTLY"}, False),
+        ({"authSource": "USER_FROM_UI", "jobId": "Build_1"}, False),
+        ({"jobId": "Build_1"}, False),
+        ({"authSource": "USER_FROM_UI", "scenarioId": "", "jobId": None}, True),
+        ({"authSource": "USER_FROM_UI", "job": "Build_1", "context": {"jobId": "Build_1"}}, True),
+    ],
+)
+def test_at_the_screen_is_what_belongs_to_no_scenario_and_no_job(
+    desk: Desk, told: dict[str, object], is_own: bool
+) -> None:
+    """`facts/dss-audit.md`: a person's own action."""
+    desk.put(event(time=at(12), type="dataset-save", user="ann", parameters=told, node_type="design"))
+    desk.put(event(time=at(12), type="dataset-save", user="bob", parameters={"jobId": "of no DSS"}))
+    found = {row["measure"]: row["value"] for row in desk.rows("adoption", since=at(11, 0))}
+    assert found["people at the screen"] == (2 if is_own else 1)
 
 
 def test_counts_are_whole_numbers(desk: Desk) -> None:

@@ -189,3 +189,30 @@ def test_what_a_store_of_before_keeps_of_events_that_are_in_no_flow_is_dropped(
     assert [row[0] for row in roles] == ["input", "read"]
     session.close()
     clickhouse_server.drop(url)
+
+
+def test_days_of_a_store_of_before_that_told_own_actions_otherwise_are_counted_anew(
+    clickhouse_server: ClickHouseServer, batches: Batches
+) -> None:
+    url = clickhouse_server.fresh_url()
+    store = ClickHouseStore(url)
+    told = [("jobId", DAY), ("other", DAY + timedelta(days=1))]
+    store.write([batches.of([event(time=at, node_type="design", parameters={name: "x"}) for name, at in told])])
+    store.rest()
+    assert holding(store) == [20260504, 20260505]
+    store.close()
+    session = Session(parse(url))
+    session.use(url.rpartition("/")[2])
+    session.run("ALTER TABLE events UPDATE project = '' WHERE true SETTINGS mutations_sync = 2")
+    session.run("DELETE FROM migrations WHERE name = 'own_actions'")
+    session.close()
+    store = ClickHouseStore(url)
+    assert holding(store) == [20260505]
+    assert rows(store, "SELECT DISTINCT project FROM events") == [{"project": None}]
+    store.rest()
+    assert holding(store) == [20260504, 20260505]
+    kept = dialect_of(store.kind).kept["entity_days"]
+    found = rows(store, f"SELECT by_hand, sum(events) AS n FROM {kept} e GROUP BY 1 ORDER BY 1")
+    assert found == [{"by_hand": is_own, "n": 1} for is_own in (0, 1)]
+    store.close()
+    clickhouse_server.drop(url)

@@ -152,8 +152,8 @@ def _entities(values: Sequence[Values], unusual: Sequence[int]) -> tuple[list[by
         for project, dataset in zip(projects, datasets, strict=True)
     ]
     others = set(unusual)
-    if None in projects:
-        others.update([place for place, each in enumerate(values) if projects[place] is None and _AUTH_VIA(each)])
+    if None in projects or "" in projects:
+        others.update([place for place, each in enumerate(values) if not projects[place] and _AUTH_VIA(each)])
     for pieces in (heads, names):
         if NOT_SIMPLE in pieces:
             others.update([place for place, piece in enumerate(pieces) if piece == NOT_SIMPLE])

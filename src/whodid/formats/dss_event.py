@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable
 from itertools import compress
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -106,6 +107,8 @@ def _who(key: tuple[Any, ...]) -> bytes:
 WHO: Final[Memo[tuple[Any, ...]]] = Memo(_who)
 
 
+_WHOLE_NAME: Final = re.compile(rb"\w+\.[^.]+", re.ASCII)
+
 # Longer names are cut in the entity's columns; the parameters keep them whole.
 _NAME_SIZE_MAX: Final = 400
 
@@ -125,15 +128,16 @@ class _Template(NamedTuple):
     inside: bytes
     alone: bytes
     in_project: bool
+    tells_project: bool
 
 
-def _template(entity_type: str, *, in_project: bool) -> _Template:
+def _template(entity_type: str, *, in_project: bool, tells_project: bool = False) -> _Template:
     start = b'{"type":"%b","id":"' % entity_type.encode()
-    return _Template(start + b'%b.%b","name":"%b"}', start + b'%b","name":"%b"}', in_project)
+    return _Template(start + b'%b.%b","name":"%b"}', start + b'%b","name":"%b"}', in_project, tells_project)
 
 
 _TEMPLATES: Final = (
-    *(_template(row.entity_type, in_project=row.in_project) for row in ENTITY_FIELDS),
+    *(_template(row.entity_type, in_project=row.in_project, tells_project=row.tells_project) for row in ENTITY_FIELDS),
     _template("job", in_project=True),
 )
 PROJECTS: Final[Memo[bytes]] = Memo(lambda name: _template("project", in_project=False).alone % (name, name))
@@ -176,23 +180,24 @@ def entities(auth_via: Any, project_key: Any, things: tuple[Any, ...]) -> bytes:
 
     things  the values of `ENTITY_FIELDS` and the job, in this order.
     """
-    if project_key is None and auth_via:
-        project_key = actor((), auth_via).project
-    project = NAMES[project_key]
+    project = NAMES[project_key] or (NAMES[actor((), auth_via).project] if auth_via else b"")
     found = []
     for template, value in zip(compress(_TEMPLATES, things), filter(None, things), strict=False):
         name = NAMES[value]
         if not name:
             continue
-        if project and template[2] and not (b"." in name and name.startswith(project + b".")):
-            found.append(template[0] % (project, name, name))
-        else:
-            found.append(template[1] % (name, name))
+        is_inside = project and template.in_project and not (b"." in name and _is_whole(name, template, project))
+        found.append(template.inside % (project, name, name) if is_inside else template.alone % (name, name))
     if project:
         found.append(PROJECTS[project])
     if len(found) > 2:
         found = list(dict.fromkeys(found))
     return b'"entities":[%b],' % b",".join(found) if found else b""
+
+
+def _is_whole(name: bytes, template: _Template, project: bytes) -> bool:
+    """Whether a name with a dot in it tells the thing's project, this one or another."""
+    return name.startswith(project + b".") or (template.tells_project and _WHOLE_NAME.fullmatch(name) is not None)
 
 
 def _scalar(value: Any) -> str | None:

@@ -14,31 +14,36 @@ Via = tuple[Any, ...] | dict[str, Any] | str | float | bool | None
 
 
 class EntityField(NamedTuple):
-    """A field that names a thing: the thing's type, and whether its id is only unique within its project."""
+    """A field that names a thing, by what type it has.
+
+    in_project     whether its id is only unique within its project.
+    tells_project  whether `PROJECT.NAME` names one of that project: names of this type hold no dots.
+    """
 
     field: str
     entity_type: str
     in_project: bool = True
+    tells_project: bool = False
 
 
 # The first that is present becomes the event's first entity; a job follows, and the project comes last.
 # The order is that of `Message`.
 ENTITY_FIELDS: Final[tuple[EntityField, ...]] = (
-    EntityField("dataset_name", "dataset"),
-    EntityField("dataset", "dataset"),
+    EntityField("dataset_name", "dataset", tells_project=True),
+    EntityField("dataset", "dataset", tells_project=True),
     EntityField("recipe_name", "recipe"),
     EntityField("recipe", "recipe"),
     EntityField("scenario_id", "scenario"),
     EntityField("webapp_id", "webapp"),
     EntityField("notebook_id", "notebook"),
     EntityField("notebook_name", "notebook"),
-    EntityField("saved_model_id", "model"),
-    EntityField("model_id", "model"),
+    EntityField("saved_model_id", "model", tells_project=True),
+    EntityField("model_id", "model", tells_project=True),
     EntityField("analysis_id", "analysis"),
     EntityField("dashboard_id", "dashboard"),
     EntityField("insight_id", "insight"),
-    EntityField("managed_folder_id", "folder"),
-    EntityField("folder_id", "folder"),
+    EntityField("managed_folder_id", "folder", tells_project=True),
+    EntityField("folder_id", "folder", tells_project=True),
     EntityField("bundle_id", "bundle"),
     EntityField("agent_id", "agent"),
     EntityField("service_id", "api-service", in_project=False),

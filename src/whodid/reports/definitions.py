@@ -18,6 +18,10 @@ DEFINITIONS: Final = (
     Definition("program", "A login that begins with `api:` or `no:auth`."),
     Definition("user", "A person that is no program. `users` as a filter: what a login did or what was done for it."),
     Definition("active user", "A user with at least one event in the time, whatever it is."),
+    Definition(
+        "at the screen",
+        "No program stands between; what DSS tells comes from the browser, and names neither a scenario nor a job.",
+    ),
     Definition("new user", "A user whose first event of all lies in the time."),
     Definition("session", "Each id of a session is one. Events without a session count as events, not as sessions."),
     Definition(
@@ -29,7 +33,8 @@ DEFINITIONS: Final = (
     Definition("error", "Reported as one, or it came with an error's message.", "error"),
     Definition(
         "project",
-        "The project of an event: its parameter `projectKey`, else `project`, else its first entity of type project.",
+        "The project of an event: its parameter `projectKey`, else `project` (an empty text is none), else its first "
+        "entity of type project.",
     ),
     Definition("group", "All its members, through groups within it, as they are when the report runs."),
     Definition("time", "`since` belongs to it, `until` does not. Times are UTC, days and hours those of `zone`."),

@@ -218,6 +218,28 @@ def test_what_an_older_file_keeps_of_events_that_are_in_no_flow_is_dropped(
     again.close()
 
 
+def test_an_older_file_that_told_own_actions_otherwise_is_counted_anew(
+    path: Path, batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duckdb_hours, "WAITING_MAX", 0)
+    told = {"projectKey": "", "jobId": "Build_1"}
+    store = DuckDBStore(path, journal_path=batches.folder)
+    store.write([batches.of([event(1, node_type="design", parameters=told), event(2, node_type="design")])])
+    store.rest()
+    store.close()
+    make_older(path, "own_actions")
+    with duckdb.connect(str(path)) as old:
+        old.execute("UPDATE events SET project = '' WHERE contains(parameters::VARCHAR, 'jobId')")
+        for kept in ("kept_thing_hours", "kept_thing_days"):
+            old.execute(f"UPDATE {kept} SET by_hand = TRUE, project = CASE WHEN NOT by_hand THEN '' END")
+    store = DuckDBStore(path, journal_path=batches.folder)
+    for relation in ("thing_hours", "thing_days"):
+        found = rows(store, f"SELECT by_hand, project, events FROM {relation} ORDER BY by_hand")
+        assert found == [{"by_hand": is_own, "project": None, "events": 1} for is_own in (False, True)]
+    assert rows(store, "SELECT count(project) AS n FROM events") == [{"n": 0}]
+    store.close()
+
+
 def test_an_older_file_tells_of_each_run_once(path: Path, batches: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
     store = DuckDBStore(path, journal_path=batches.folder)
     monkeypatch.setattr(duckdb_hours, "WAITING_MAX", 0)

@@ -63,7 +63,14 @@ def test_an_older_database_is_upgraded_without_loss(postgresql_url: str) -> None
     store.close()
 
 
-@pytest.mark.parametrize("number", [pytest.param(9, id="nothing-counted"), pytest.param(18, id="some-wait")])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(9, id="nothing-counted"),
+        pytest.param(18, id="some-wait"),
+        pytest.param(32, id="jobs-of-people-are-told-otherwise"),
+    ],
+)
 def test_an_older_database_is_counted_when_it_is_upgraded(
     store: PostgreSQLStore, postgresql_url: str, postgresql_server: PostgreSQLServer, batches: Batches, number: int
 ) -> None:

@@ -28,7 +28,7 @@ from whodid.targets.laid_out.writing import Written
 _PROJECT: Final = r"""
 coalesce(
     CASE WHEN contains(parameters, 'project') OR contains(parameters, '\u')
-    THEN coalesce(parameters ->> '/projectKey', parameters ->> '/project') END,
+    THEN coalesce(nullif(parameters ->> '/projectKey', ''), nullif(parameters ->> '/project', '')) END,
     CASE WHEN contains(entities, 'project') OR contains(entities, '\u')
     THEN (entities ->> '$[*].id')[list_position(entities ->> '$[*].type', 'project')] END
 )

@@ -4,10 +4,12 @@ SELECT
     person() AS person,
     who() AS who,
     e.via IS NOT NULL AS has_via,
-    e.via IS NULL AND coalesce(
-        CASE WHEN e.format LIKE 'dss%' OR e.node_type IN ('design', 'automation') THEN parameter('authSource') END,
-        'USER_FROM_UI'
-    ) = 'USER_FROM_UI' AS by_hand,
+    e.via IS NULL AND CASE
+        WHEN e.format LIKE 'dss%' OR e.node_type IN ('design', 'automation')
+        THEN coalesce(parameter('authSource'), 'USER_FROM_UI') = 'USER_FROM_UI'
+            AND coalesce(parameter('scenarioId'), '') = '' AND coalesce(parameter('jobId'), '') = ''
+        ELSE TRUE
+    END AS by_hand,
     parameter('package') AS package,
     CASE WHEN parameter('package') IS NOT NULL THEN parameter('version') END AS version,
     verb() AS verb,

@@ -46,8 +46,8 @@ SELECT
         if(
             position(parameters, 'project') > 0 OR position(parameters, '\\u') > 0,
             coalesce(
-                JSONExtract(parameters, 'projectKey', 'Nullable(String)'),
-                JSONExtract(parameters, 'project', 'Nullable(String)')
+                nullIf(JSONExtract(parameters, 'projectKey', 'Nullable(String)'), ''),
+                nullIf(JSONExtract(parameters, 'project', 'Nullable(String)'), '')
             ),
             NULL
         ),
