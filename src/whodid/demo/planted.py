@@ -80,14 +80,16 @@ def _announce_release(pen: Pen, at: float) -> None:
     """A type of the company's own, which no catalogue knows; and the error is seen once, however small the story."""
     told = {"package": RELEASE.package, "version": RELEASE.version}
     pen.write(at + 90, "release-announced", user=ADMINISTRATOR, source="server", parameters=told, **_PLATFORM)
+    looked = told | {"viewer": RELEASE.viewer}
+    where = _PLATFORM | {"user": ADMINISTRATOR, "request_id": f"{RELEASE.package}-{RELEASE.version}"}
+    pen.write(at + 600, "viewer-rendered", level="usage", duration_ms=90.0, parameters=looked, **where)
     pen.write(
-        at + 600,
+        at + 600.3,
         "error",
-        user=ADMINISTRATOR,
         description=errors.RELEASE_GROUP.message,
-        parameters=told | {"viewer": RELEASE.viewer},
+        parameters=looked,
         **errors.fields_of(errors.RELEASE_GROUP, 0),
-        **_PLATFORM,
+        **where,
     )
 
 
