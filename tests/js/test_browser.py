@@ -174,6 +174,8 @@ def test_what_is_too_much_for_the_last_request_is_sent_by_the_next_page(
     context: BrowserContext, gate: Gate, platform: Platform, name: str
 ) -> None:
     page = opened(context, gate)
+    # The logger's IndexedDB is open when one that is asked for later is.
+    assert spooled(page, gate) == 0
     page.evaluate(f"(given) => {{ ({LOG})(given); location.href = '/other'; }}", [name, 300, 1000])
     page.wait_for_url("**/other")
     opened(context, gate)
