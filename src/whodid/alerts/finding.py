@@ -16,7 +16,6 @@ from whodid.alerts.usual import Usual, number, usual, windows
 from whodid.directory import Directory
 from whodid.reports.common import condition
 from whodid.reports.kinds import types_of
-from whodid.reports.words import statement
 from whodid.schedules.rights import standing_of
 from whodid.stores.base import Store
 
@@ -378,6 +377,8 @@ def _fresh(look: Look, within: str) -> tuple[list[dict[str, Any]], dict[str, Any
 
 def _ask(look: Look, sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
     """The rows of a statement in the words of reports, narrowed to what the rule looks at."""
+    from whodid.reports.words import statement
+
     names = ("users", "groups", "projects", "types")
     given = {name: look.options[name] for name in names if look.options.get(name)} if "chosen()" in sql else {}
     where, more = condition(given, look.store.kind, look.directory)

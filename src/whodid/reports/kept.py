@@ -18,8 +18,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
-import sqlglot
-
 from whodid.reading.dialect import dialect_of
 from whodid.reading.selection import FROM_WHEN
 from whodid.reading.sight import Sight
@@ -394,6 +392,8 @@ def _form(
     text = _text("told" if by_time else name).replace("FROM events e", f"FROM {events} e")
     if not by_time:
         return text
+    import sqlglot
+
     select = sqlglot.parse_one(text, read="duckdb")
     wanted = columns or KEPT[name]
     select.set("expressions", [one for one in select.expressions if one.is_star or one.alias in wanted])

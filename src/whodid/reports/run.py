@@ -23,10 +23,8 @@ from whodid.reading.sight import EVERYTHING, Sight
 from whodid.reading.sight import condition as seen_by
 from whodid.reports import kept
 from whodid.reports.common import FIELDS, FILTERS, ZONE, Shift, condition, shifts
-from whodid.reports.compared import compared
 from whodid.reports.report import Report, parse
 from whodid.reports.values import values_of
-from whodid.reports.words import statement, translated, zone_parameters
 from whodid.stores.base import Asked
 
 if TYPE_CHECKING:
@@ -231,6 +229,10 @@ def _prepared(
     store: Asked, chosen: Report, meant: _Meant, sight: Sight, hours: Sequence[datetime] | None = None
 ) -> Prepared:
     """`hours` are those in which `chosen_in_hours()` looks, where that is known."""
+    # What takes statements apart is a quarter of what every command loads; few of them ask for a report.
+    from whodid.reports.compared import compared
+    from whodid.reports.words import statement, translated, zone_parameters
+
     values, chosen_by, seen = meant.values, meant.chosen, meant.seen
     params, zone = dict(meant.params), tuple[Shift, ...]()
     if chosen.takes_zone:

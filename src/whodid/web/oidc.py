@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-import httpx
 import msgspec
 from msgspec import Struct
 
@@ -139,7 +138,7 @@ class Provider:
         if not self._secret:
             form["client_id"] = self._client_id
         elif "client_secret_basic" in found.token_endpoint_auth_methods_supported:
-            auth = httpx.BasicAuth(*(urlencode({"": text})[1:] for text in (self._client_id, self._secret)))
+            auth = tuple(urlencode({"": text})[1:] for text in (self._client_id, self._secret))
         else:
             form |= {"client_id": self._client_id, "client_secret": self._secret}
         return await self._ask("POST", found.token_endpoint, data=form, auth=auth)
@@ -223,6 +222,9 @@ class Provider:
 
     async def _ask(self, method: str, url: str, **more: Any) -> dict[str, Any]:
         """A JSON object of the provider. Its answers are never shown: they may hold secrets."""
+        # Servers without a provider need no client.
+        import httpx
+
         try:
             async with httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False) as client:
                 answer = await client.request(method, url, **more)

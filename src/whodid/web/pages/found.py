@@ -22,7 +22,6 @@ from whodid.reading.sight import EVERYTHING as EVERYTHING
 from whodid.reading.sight import Sight
 from whodid.reading.sight import condition as seen_by
 from whodid.reports.common import shifts
-from whodid.reports.words import statement, zone_parameters
 from whodid.web.pages.choice import COMMON, FIELDS, Choice
 from whodid.web.pages.spans import MOVING, end_of_day
 from whodid.web.services import Services
@@ -137,6 +136,8 @@ def facets(services: Services, choice: Choice, sight: Sight, timeout_ms: int) ->
 
 
 def _ask(services: Services, name: str, choice: Choice, sight: Sight, timeout_ms: int, **params: Any) -> pa.Table:
+    from whodid.reports.words import statement, zone_parameters
+
     store, span = services.store, choice.span()
     dialect = dialect_of(store.kind)
     where, chosen = conditions(wanted_by(choice), dialect, services.directory, find=finding(store))
