@@ -8,7 +8,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -80,9 +80,46 @@ def own_postgresql_server() -> Iterator[PostgreSQLServer]:
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: PostgreSQLServer) -> str:
-    """The URL of a fresh, empty database."""
+def empty_postgresql_url(postgresql_server: PostgreSQLServer) -> str:
+    """The URL of a fresh database without anything in it."""
     return postgresql_server.create_database()
+
+
+@pytest.fixture(scope="session")
+def empty_postgresql_store(postgresql_server: PostgreSQLServer) -> str:
+    """The name of a database with an empty store, to make others of: its tables take half a second."""
+    from whodid.stores.postgresql import PostgreSQLStore
+
+    url = postgresql_server.create_database()
+    PostgreSQLStore(url).close()
+    return url.partition("@/")[2].partition("?")[0]
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: PostgreSQLServer, empty_postgresql_store: str) -> str:
+    """The URL of a fresh database with an empty store."""
+    return postgresql_server.create_database(empty_postgresql_store)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def empty_stores_are_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Files of embedded stores that are not there yet become copies of an empty one, whose tables take 0.3 s."""
+    from whodid.stores import duckdb_engine
+    from whodid.stores.duckdb import DuckDBStore
+
+    folder = tmp_path_factory.mktemp("empty")
+    empty = folder / "events.duckdb"
+    DuckDBStore(empty, journal_path=folder / "journal").close()
+    connect = duckdb_engine.connect
+
+    def connected(path: Path, **options: Any) -> Any:
+        if not path.exists() and path.parent.is_dir():
+            shutil.copyfile(empty, path)
+        return connect(path, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(duckdb_engine, "connect", connected)
+        yield
 
 
 @pytest.fixture(scope="session")

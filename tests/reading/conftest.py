@@ -48,7 +48,8 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         else:
             from whodid.stores.postgresql import PostgreSQLStore
 
-            store = PostgreSQLStore(request.getfixturevalue("postgresql_server").create_database())
+            empty = request.getfixturevalue("empty_postgresql_store")
+            store = PostgreSQLStore(request.getfixturevalue("postgresql_server").create_database(empty))
         made.append(Filled(store, Batches(folder / "journal"), events))
         return made[-1]
 

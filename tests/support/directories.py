@@ -17,10 +17,7 @@ def directory_url(kind: str, folder: Path, request: pytest.FixtureRequest) -> st
     """The URL of an empty database that is ready for a directory."""
     if kind == "sqlite":
         return f"sqlite:///{folder}/settings.db"
-    from whodid.stores.postgresql import PostgreSQLStore
-
     url: str = request.getfixturevalue("postgresql_url")
-    PostgreSQLStore(url).close()
     return url
 
 

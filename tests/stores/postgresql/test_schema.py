@@ -53,13 +53,13 @@ def events_of_every_kind(seed: int) -> list[Event]:
     return [census, *(any_event(chance) for _ in range(400))]
 
 
-def test_an_older_database_is_upgraded_without_loss(postgresql_url: str) -> None:
-    with connect(postgresql_url) as connection:
+def test_an_older_database_is_upgraded_without_loss(empty_postgresql_url: str) -> None:
+    with connect(empty_postgresql_url) as connection:
         assert postgresql_schema.upgrade(connection, up_to=1) == 1
         connection.execute("INSERT INTO public.users (id, login) VALUES (gen_random_uuid(), 'ann')")
-    store = PostgreSQLStore(postgresql_url)
+    store = PostgreSQLStore(empty_postgresql_url)
     assert store.stats().version > 1
-    assert told(postgresql_url, "SELECT login FROM public.users") == [("ann",)]
+    assert told(empty_postgresql_url, "SELECT login FROM public.users") == [("ann",)]
     store.close()
 
 
@@ -96,15 +96,21 @@ def test_an_older_database_is_counted_when_it_is_upgraded(
     upgraded.close()
 
 
-def test_an_upgrade_begins_anew_where_it_and_another_wait_for_each_other(postgresql_url: str) -> None:
-    with connect(postgresql_url) as upgraded, connect(postgresql_url) as other, ThreadPoolExecutor(1) as threads:
+def test_an_upgrade_begins_anew_where_it_and_another_wait_for_each_other(empty_postgresql_url: str) -> None:
+    with (
+        connect(empty_postgresql_url) as upgraded,
+        connect(empty_postgresql_url) as other,
+        ThreadPoolExecutor(1) as threads,
+    ):
         # The twentieth holds the events by then, and its number cannot be written down.
         postgresql_schema.upgrade(upgraded, up_to=19)
         upgraded.execute("SET deadlock_timeout = '2s'")
         with other.transaction():
             other.execute("SET LOCAL deadlock_timeout = '10min'; LOCK whodid.migrations IN EXCLUSIVE MODE")
             upgrading = threads.submit(postgresql_schema.upgrade, upgraded, up_to=20)
-            while not told(postgresql_url, "SELECT FROM pg_locks WHERE mode = 'RowExclusiveLock' AND NOT granted"):
+            while not told(
+                empty_postgresql_url, "SELECT FROM pg_locks WHERE mode = 'RowExclusiveLock' AND NOT granted"
+            ):
                 assert not upgrading.done()
             other.execute("SELECT count(*) FROM public.events")
         assert upgrading.result(timeout=60) == 20
