@@ -182,6 +182,15 @@ def test_a_signed_in_browser_is_known_by_its_cookie_until_it_signs_out(receiver:
         receiver.access.caller(scope)
 
 
+def test_the_id_of_a_session_is_no_key(receiver: Receiver) -> None:
+    """Its events carry it, for everybody who may read them."""
+    receiver.directory.create_user("ada")
+    session, secret = receiver.directory.sign_in(receiver.directory.create_sign_in_token("ada", ["admin"]))
+    receiver.access.caller({"headers": [(b"cookie", f"{COOKIE}={secret}".encode())], "client": ("127.0.0.1", 1)})
+    for form in (session.id, f"Bearer {session.id}", basic(session.id, "")):
+        assert code_of(receiver, key=None, headers={"Authorization": form}) == "unauthorized", form
+
+
 def test_a_key_revoked_by_another_process_is_refused_within_a_second(receiver: Receiver) -> None:
     _, secret = receiver.directory.create_key("etl", ["write"])
     assert code_of(receiver, key=secret) == "ok"
@@ -223,7 +232,7 @@ def _timed(access: Access, scope: dict[str, Any]) -> float:
 
 def test_origins_and_names_are_allowed_when_the_server_starts(tmp_path: Path) -> None:
     directory = Directory.open(f"sqlite:///{tmp_path}/settings.db")
-    access = Access(directory, loopback=True, origins="https://app.example/, https://b.example", hosts="audit.local")
+    access = Access(directory, loopback=True, origins="https://app.example/, https://b.example", hosts="Audit.local")
     assert [access.allows_origin(origin) for origin in (b"https://app.example", b"https://c.example")] == [True, False]
     directory.change_setting("access.allowed_origins", ["https://c.example"])
     assert access.origins() == ("https://app.example/", "https://b.example", "https://c.example")

@@ -108,8 +108,12 @@ class Access:
         self._loopback = loopback
         self._snapshot: Snapshot | None = None
         self._callers: dict[bytes, Caller] = {}
+        # Apart from those: the id of a session is no secret, its events carry it.
+        self._browsers: dict[str, Caller] = {}
         self._own_origin = public_origin(public_url)
-        self._origins, self._hosts = (tuple(filter(None, map(str.strip, text.split(",")))) for text in (origins, hosts))
+        self._origins, self._hosts = (
+            tuple(filter(None, map(str.strip, text.split(",")))) for text in (origins, hosts.lower())
+        )
         directory.watch()
 
     def caller(self, scope: Mapping[str, Any], headers: Headers | None = None) -> Caller:
@@ -127,7 +131,7 @@ class Access:
         if headers is None:
             headers = dict(scope["headers"])
         if self._snapshot is not self._directory.snapshot:
-            self._callers = {}
+            self._callers, self._browsers = {}, {}
             self._snapshot = self._directory.snapshot
         if b"origin" in headers:
             self.refuse_foreign_origin(headers)
@@ -255,10 +259,9 @@ class Access:
         )
 
     def _signed_in(self, session: BrowserSession) -> Caller:
-        known = session.id.encode()
-        caller = self._callers.get(known)
+        caller = self._browsers.get(session.id)
         if caller is None:
-            caller = self._callers[known] = self._caller_of_session(session)
+            caller = self._browsers[session.id] = self._caller_of_session(session)
         return caller
 
     def _caller_of_session(self, session: BrowserSession) -> Caller:
