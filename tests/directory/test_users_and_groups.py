@@ -174,6 +174,19 @@ def test_every_change_is_told_with_before_and_after(directory: Directory, told: 
         assert abs(event.time - datetime.now(UTC)) < timedelta(minutes=1)
 
 
+@pytest.mark.parametrize("way", ["login", "id"])
+def test_nothing_of_a_user_that_is_taken_away_opens_anything(directory: Directory, way: str) -> None:
+    user = directory.create_user("ada")
+    _, key = directory.create_key("hers", ["read"], user="ada")
+    _, cookie = directory.sign_in(directory.create_sign_in_token("ada", ["read"]))
+    link = directory.create_sign_in_token("ada", ["read"])
+    assert directory.verify_key(key)
+    directory.delete_user("ada" if way == "login" else user.id)
+    assert (directory.verify_key(key), directory.browser_session(cookie)) == (None, None)
+    with refused("unauthorized"):
+        directory.sign_in(link)
+
+
 def test_a_group_that_was_refused_is_in_nobodys_way(directory: Directory) -> None:
     for name in ("all", "team", "part"):
         directory.create_group(name)

@@ -66,10 +66,10 @@ class Users(Watched):
         self.refresh()
         return after
 
-    def delete_user(self, login: str, *, by: str | None = None) -> None:
-        """Take a user away, with its group, keys and browser sessions. Its events stay; a new one brings it back."""
+    def delete_user(self, which: str, *, by: str | None = None) -> None:
+        """Take a user away, with its group, keys and browsers. Its events stay; a new one brings it back."""
         with self.writing() as connection:
-            user = self._user(connection, login)
+            user = self._user(connection, which)
             relations, keys, browsers = tables.groups_relations.c, tables.keys, tables.browser_sessions
             connection.execute(
                 delete(tables.groups_relations).where(
@@ -80,10 +80,10 @@ class Users(Watched):
             connection.execute(delete(tables.known_users).where(tables.known_users.c.user_id == user.id))
             connection.execute(delete(tables.former_logins).where(tables.former_logins.c.user_id == user.id))
             connection.execute(delete(tables.users).where(tables.users.c.id == user.id))
-            valid = (keys.c.user == login) & keys.c.revoked_at.is_(None)
+            valid = (keys.c.user == user.login) & keys.c.revoked_at.is_(None)
             connection.execute(update(keys).where(valid).values(revoked_at=now()))
-            connection.execute(delete(browsers).where(browsers.c.user == login))
-            connection.execute(delete(tables.sign_in_tokens).where(tables.sign_in_tokens.c.user == login))
+            connection.execute(delete(browsers).where(browsers.c.user == user.login))
+            connection.execute(delete(tables.sign_in_tokens).where(tables.sign_in_tokens.c.user == user.login))
             for table in (tables.passwords, tables.identities, tables.grants):
                 connection.execute(delete(table).where(table.c.user_id == user.id))
             touch(connection)
