@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from whodid.directory import Directory
+from whodid.directory.snapshot import Snapshot
 from whodid.errors import WhodidError
 from whodid.event import Event
 
@@ -156,3 +158,27 @@ def test_making_a_key_ends_access_without_one_for_good(directory: Directory, url
     again = Directory.open(url)
     assert again.snapshot.closed
     again.close()
+
+
+def test_a_revocation_is_noticed_whatever_went_wrong_before(
+    directory: Directory, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a database that is being restored lacks its tables for a moment."""
+    _, secret = directory.create_key("etl", ["write"])
+    looked = threading.Event()
+
+    def broken() -> Snapshot:
+        looked.set()
+        raise RuntimeError("no such table")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(directory, "refresh", broken)
+        directory.watch()
+        assert looked.wait(5)
+    elsewhere = Directory.open(url)
+    elsewhere.revoke_key("etl")
+    elsewhere.close()
+    deadline = time.monotonic() + 5
+    while directory.verify_key(secret) is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -123,6 +123,24 @@ def test_a_store_that_is_away_is_asked_again_later(server: WebServer) -> None:
     assert keeper.look(NOW + timedelta(hours=1)) and away.calls == 2
 
 
+def test_it_goes_on_whatever_went_wrong_before(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = threading.Semaphore(0)
+
+    def look(at: datetime) -> bool:
+        looked.release()
+        raise RuntimeError("nobody thought of that")
+
+    keeper = Keeper(server.engine.store, server.engine.directory, owner="a", record=server.engine.record)
+    monkeypatch.setattr(keeper, "look", look)
+    keeper.start()
+    try:
+        assert looked.acquire(timeout=10)
+        keeper.ask()
+        assert looked.acquire(timeout=10)
+    finally:
+        keeper.close()
+
+
 @pytest.mark.parametrize("wrong", [{"levels": {"nonsense": 3}}, {"levels": {"debug": 0}}, {"sessions": -1}])
 def test_what_makes_no_sense_is_refused(server: WebServer, wrong: dict[str, object]) -> None:
     assert server.client.put("/v1/retention", json=wrong).status_code == 400

@@ -122,9 +122,11 @@ class Watched(Database):
                     self.note_used()
                     self.look_after()
                 reachable = True
-            except WhodidError as error:
+            except Exception as error:
+                # Whatever it is: without this thread a revoked key would count until the server ends.
                 if reachable:
-                    _log.warning("%s What was known last goes on to count.", error.message)
+                    known = isinstance(error, WhodidError)
+                    _log.warning("%s What was known last goes on to count.", error, exc_info=not known)
                 reachable = False
 
     def _is_stale(self) -> bool:

@@ -155,5 +155,8 @@ class Keeper:
                     pass
             except WhodidError as error:
                 _log.warning("Retention waits: %s", error.message)
+            except Exception:
+                # Whatever it is: without this thread nothing would be taken away until the server starts again.
+                _log.exception("Retention failed; it is tried again.")
             self._asked.wait(LOOK_S)
             self._asked.clear()
