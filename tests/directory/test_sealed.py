@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,31 @@ def test_a_damaged_key_file_is_named(tmp_path: Path) -> None:
 def test_what_is_shown_hides_them(tmp_path: Path) -> None:
     sealed = Sealer(tmp_path).seal("hunter2", PLACE)
     assert hidden({"a": [sealed, 1], "b": {"c": sealed}}) == {"a": [HIDDEN, 1], "b": {"c": HIDDEN}}
+
+
+def test_a_key_that_could_not_be_written_is_made_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "sync", full)
+        with pytest.raises(OSError, match="No space"):
+            Sealer(tmp_path).seal("hunter2", PLACE)
+    assert list(tmp_path.iterdir()) == []
+    sealed = Sealer(tmp_path).seal("hunter2", PLACE)
+    assert Sealer(tmp_path).unseal(sealed, PLACE) == "hunter2"
+
+
+def test_two_that_make_the_key_at_once_have_the_same(tmp_path: Path) -> None:
+    together = threading.Barrier(4)
+
+    def seal(_: int) -> str:
+        sealer = Sealer(tmp_path)
+        together.wait()
+        return sealer.seal("hunter2", PLACE)
+
+    with ThreadPoolExecutor(4) as pool:
+        sealed = list(pool.map(seal, range(4)))
+    assert {Sealer(tmp_path).unseal(one, PLACE) for one in sealed} == {"hunter2"}

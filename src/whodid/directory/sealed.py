@@ -7,6 +7,7 @@ that share one PostgreSQL have to share the key, too.
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -107,17 +108,16 @@ def _key_of_file(path: Path) -> bytes:
         return _read(path)
     except FileNotFoundError:
         pass
-    # Linked into place when it is whole: of two processes that make one, both use the first.
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(KEY_BYTES) + "\n")
-        file.flush()
-        durable.sync(file.fileno())
+    # Linked into place when it is whole: of two that make one, threads or processes, both use the first.
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, durable.FILE_MODE)
     try:
-        os.link(beside, path)
-    except FileExistsError:
-        pass
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+            file.flush()
+            durable.sync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(beside, path)
     finally:
         beside.unlink()
     durable.sync_folder(path.parent)
