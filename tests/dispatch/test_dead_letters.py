@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
 from support.targets import event
+from whodid import durable
 from whodid.dispatch import dead_letters
 from whodid.dispatch.dead_letters import DeadLetters
 from whodid.errors import WhodidError
@@ -77,3 +79,20 @@ def test_there_is_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(WhodidError, match="has reached 100 bytes") as caught:
         letters.add(*refused(2))
     assert not caught.value.kind.temporary
+
+
+def test_what_could_not_be_kept_is_kept_when_it_is_refused_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    letters = DeadLetters(tmp_path)
+    letters.add(*refused(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "sync", full)
+        with pytest.raises(OSError, match="No space"):
+            letters.add(*refused(2, 3))
+    assert (seqs(letters), letters.count) == ([1], 1)
+    letters.add(*refused(1, 2, 3))
+    assert (seqs(letters), letters.count) == ([1, 2, 3], 3)

@@ -50,6 +50,9 @@ class _Recent:
     def __init__(self) -> None:
         self._keys: dict[Key, None] = {}
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._keys
+
     def adds(self, key: Key) -> bool:
         """Whether a key is new here."""
         if key in self._keys:
@@ -77,6 +80,8 @@ class DeadLetters:
         ------
         WhodidError("too_large")
             Permanent: `BYTES_MAX` of them are here; replay or drop them.
+        OSError
+            They cannot be written; none of them is kept.
         """
         by_seq = {one.seq: one for one in originals}
         at = datetime.now(UTC)
@@ -98,9 +103,12 @@ class DeadLetters:
                     f"{self._path} has reached {BYTES_MAX:,} bytes.",
                     "See: whodid target dead-letters; then whodid target replay, with --drop to throw them away.",
                 )
-            letters = [letter for letter in letters if self._recent.adds(letter.key)]
-            self._append(letters)
-            self.count += len(letters)
+            fresh = {letter.key: letter for letter in letters if letter.key not in self._recent}
+            self._append(list(fresh.values()))
+            # Known from here on: what could not be written is refused again, and then has to be.
+            for key in fresh:
+                self._recent.adds(key)
+            self.count += len(fresh)
 
     def read(self, limit: int | None = None) -> Iterator[DeadLetter]:
         """The oldest `limit` of them, each event once."""
