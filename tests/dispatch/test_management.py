@@ -36,6 +36,7 @@ AWS = {"log_group": "g", "region": "eu-central-1"}
         (new("http", {}), "The option url is missing: where to send to"),
         (new("http", {"url": "siem"}), "url is no address of an HTTP server."),
         (new("http", HTTP | {"nope": 1}), "There is no option 'nope'."),
+        (new("http", HTTP | {"verify": 1}), "verify is 1, which is no true or false."),
         (new("http", HTTP | {"timeout_s": "-1"}), "timeout_s is '-1', which is no number from 0 on."),
         (new("http", HTTP | {"verify": "perhaps"}), "which is no true or false"),
         (new("whodid", HTTP, format="ocsf"), "takes events in the native format, not ocsf"),

@@ -269,7 +269,7 @@ def _not_below_0(value: Number) -> Number:
 
 
 def _flag(given: Any) -> bool:
-    return given if isinstance(given, bool) else _TRUE[given.lower()]
+    return given if isinstance(given, bool) else _TRUE[_text(given).lower()]
 
 
 def _list(given: Any) -> list[str]:
