@@ -7,7 +7,9 @@ import json
 import logging
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from logging.handlers import HTTPHandler
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,9 @@ from typing import Any
 import pytest
 
 from support.clients import ROOT, ClientServer, example, run_example
+from whodid.errors import WhodidError
+from whodid.receive.clients import plain
+from whodid.receive.clients.base import Request
 from whodid.receive.clients.python_record import formatted
 
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
@@ -35,6 +40,11 @@ public class Program {
   }
 }
 """
+
+
+def posted(body: bytes) -> Request:
+    headers = {b"content-type": b"text/plain"}
+    return Request("POST", "/log", {}, {}, headers, body, datetime.now(UTC))
 
 
 @pytest.fixture
@@ -244,3 +254,20 @@ def test_the_settings_in_the_docs_name_the_right_address(server: ClientServer, n
     assert "/log" in text
     assert "YOUR_KEY" in text
     assert "json" in text
+
+
+def test_objects_that_follow_each_other_are_read_in_a_time_that_grows_with_them() -> None:
+    many = json.dumps({"message": "x" * 3_000}).encode() * 9_000
+    began = time.monotonic()
+    taken = plain.read(posted(many))
+    assert len(taken.decoded.events) == 9_000
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("form", [b'{"message":"x"}', b'{"message":"x"}\n', b"x\n"], ids=["objects", "lines", "text"])
+def test_more_records_than_a_request_may_hold_are_refused_at_the_first_too_many(form: bytes) -> None:
+    began = time.monotonic()
+    with pytest.raises(WhodidError) as caught:
+        plain.read(posted(form * 1_000_000))
+    assert caught.value.code == "too_large"
+    assert time.monotonic() - began < 5

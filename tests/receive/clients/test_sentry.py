@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -14,6 +16,8 @@ from sentry_sdk.client import Client
 from sentry_sdk.scope import Scope
 
 from support.clients import ClientServer, run_example
+from whodid.receive.clients import sentry
+from whodid.receive.clients.base import Request
 from whodid.stack_trace import error_hash
 
 
@@ -220,3 +224,12 @@ def test_the_example_of_the_docs(server: ClientServer) -> None:
     run_example("sentry", server)
     (event,) = server.stored("sentry")
     assert (event["type"], event["user"], event["error_message"]) == ("error", "ada", "KeyError: 'report'")
+
+
+def test_an_envelope_is_read_in_a_time_that_grows_with_it() -> None:
+    item = b'{"type":"attachment","length":3000}\n%b\n' % (b"\xff" * 3_000)
+    body = b"{}\n" + item * 9_000 + b'{"type":"event"}\n{"message":"the last"}'
+    began = time.monotonic()
+    taken = sentry.read(Request("POST", "", {"project": "1"}, {}, {}, body, datetime.now(UTC)))
+    assert (taken.counted["attachment"], len(taken.decoded.events)) == (9_000, 1)
+    assert time.monotonic() - began < 5

@@ -7,7 +7,9 @@ the first name that holds something fit counts, and every other name stays a par
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -24,6 +26,7 @@ from whodid.receive.clients.native import (
     Fields,
     Identities,
     Told,
+    check_count,
     decoded_of,
     event_text,
     json_text,
@@ -64,12 +67,16 @@ NUMBERS: Final = (
 # Smaller numbers are durations or counters, not epoch seconds since 1973.
 _EPOCH_MIN: Final = 100_000_000
 _JSON: Final = json.JSONDecoder()
+_NOT_BETWEEN: Final = re.compile(r"[^ \t\r,]")
 
 
 def read(request: Request) -> Taken:
-    """The events of a request. Raises WhodidError("unsupported"), WhodidError("invalid")."""
+    """The events of a request. Raises WhodidError("unsupported"), ("invalid"), ("too_large")."""
     identities = Identities()
-    pieces = [_event(record, identities) for record in _records(request)]
+    pieces: list[bytes] = []
+    for record in _records(request):
+        check_count(len(pieces) + 1)
+        pieces.append(_event(record, identities))
     return Taken(decoded_of(pieces, request.received_at))
 
 
@@ -99,7 +106,7 @@ def _texts(body: bytes) -> Iterator[bytes]:
     elif members_of(body) is not None:
         yield body
     else:
-        for line in filter(None, (line.strip() for line in body.split(b"\n"))):
+        for line in filter(None, map(bytes.strip, io.BytesIO(body))):
             if members_of(line) is None and line.startswith(b"{"):
                 yield from _objects_in(line)
             else:
@@ -108,14 +115,16 @@ def _texts(body: bytes) -> Iterator[bytes]:
 
 def _objects_in(line: bytes) -> Iterator[bytes]:
     """JSON objects that follow each other without anything between them; the rest is the last element."""
-    rest = line.decode()
-    while rest:
+    text, at = line.decode(), 0
+    while at < len(text):
         try:
-            _, end = _JSON.raw_decode(rest)
+            _, end = _JSON.raw_decode(text, at)
         except (ValueError, RecursionError):
-            end = len(rest)
-        yield rest[:end].encode()
-        rest = rest[end:].lstrip(" \t\r,")
+            end = len(text)
+        yield text[at:end].encode()
+        # By place: what is left may be as long as a request, and is not copied for each object.
+        following = _NOT_BETWEEN.search(text, end)
+        at = following.start() if following is not None else len(text)
 
 
 def _form(body: bytes) -> Told:

@@ -59,6 +59,7 @@ COUNTED: Final = frozenset(
 )
 
 _KEY: Final = re.compile(r"sentry_key\s*=\s*([^\s,]+)")
+_SIGN: Final = re.compile(rb"\S")
 
 # Names of a person in Sentry's `user`, and in the attributes of its logs.
 _USER: Final = ("username", "email", "id")
@@ -107,22 +108,29 @@ def read_event(request: Request) -> Taken:
 
 
 def _items(body: bytes) -> Iterator[Item]:
-    head, _, rest = body.partition(b"\n")
+    head, at = _line(body, 0)
     object_of(head)
-    # An item's length counts the bytes as they were sent, and its payload may be no text at all.
+    # An item's length counts the bytes as they were sent, and its payload may be no text at all. By place: what is left
+    # may be as long as a request, and is not copied for each item.
     count = 0
-    while rest.strip():
-        line, _, rest = rest.lstrip(b"\r\n").partition(b"\n")
+    while (found := _SIGN.search(body, at)) is not None:
+        line, at = _line(body, found.start())
         header = object_of(line)
         size_bytes = value_of(header.get("length"))
-        if isinstance(size_bytes, int) and 0 <= size_bytes <= len(rest):
-            payload, rest = rest[:size_bytes], rest[size_bytes:]
+        if isinstance(size_bytes, int) and 0 <= size_bytes <= len(body) - at:
+            payload, at = body[at : at + size_bytes], at + size_bytes
         else:
-            payload, _, rest = rest.partition(b"\n")
+            payload, at = _line(body, at)
         count += 1
         if count > ITEMS_MAX:
             raise WhodidError("too_large", f"The envelope holds more than {ITEMS_MAX:,} items.", "Send several.")
         yield Item(text_of(header.get("type")) or "unknown", header, payload)
+
+
+def _line(body: bytes, begin: int) -> tuple[bytes, int]:
+    """The line that begins at a place, and where the next one does."""
+    end = body.find(b"\n", begin)
+    return (body[begin:end], end + 1) if end >= 0 else (body[begin:], len(body))
 
 
 def _event(text: bytes, project: str) -> bytes:
