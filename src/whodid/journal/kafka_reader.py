@@ -252,10 +252,12 @@ class Reader:
 
     def _end(self, number: int) -> None:
         partition = self.partitions.get(number)
-        if partition is not None and number in self._handed:
+        if partition is None:
+            return
+        if number in self._handed:
             self._handed.discard(number)
             self._gave(partition)
-            partition.close()
+        partition.close()
 
     def _forget(self, number: int) -> None:
         self.partitions.pop(number, None)
