@@ -55,11 +55,11 @@ class Admission:
     def looks_at_events(self, caller: Caller) -> bool:
         """Whether what is kept of the caller's events depends on more than their ids."""
         claims = self._claims is not None and self._claims.current
-        return _is_bound(caller) or bool(claims) or self._gate.current is not None
+        return caller.is_bound or bool(claims) or self._gate.current is not None
 
     def ready(self, decoded: Decoded, caller: Caller, format: str = "native") -> Ready:
         """What of a request is to be journaled; `format` is what its events came in as."""
-        if _is_bound(caller):
+        if caller.is_bound:
             decoded = bind(caller, decoded)
         if self._claims is not None and self._claims.current:
             decoded = self._claims.checked(caller, decoded)
@@ -122,7 +122,3 @@ def drafts_of(
         yield draft
     if anonymous:
         yield Draft(received_at=received_at, events=msgspec.json.encode(anonymous), count=len(anonymous), format=format)
-
-
-def _is_bound(caller: Caller) -> bool:
-    return bool(caller.topics or caller.nodes or caller.routing_keys or caller.node_type)

@@ -24,11 +24,12 @@ from whodid.stores.base import Forgotten, Mentions, Result, StoreStats, Written
 from whodid.stores.clickhouse_address import Address, parse
 from whodid.stores.clickhouse_client import QUERY, Clients, keeps_tables, told, within
 from whodid.stores.clickhouse_counting import Counting
-from whodid.stores.clickhouse_load import Load, brought, loads
+from whodid.stores.clickhouse_load import LOAD_BYTES_MAX, Load, brought
 from whodid.stores.clickhouse_params import bound, quoted
 from whodid.stores.clickhouse_session import Session, rows_of
 from whodid.stores.clickhouse_turns import Turns
 from whodid.stores.clickhouse_words import translated
+from whodid.stores.writer_batches import groups
 
 ASKED_SILENT_S: Final = 60.0
 BREAK_OFF_S: Final = 2.0
@@ -98,9 +99,10 @@ class ClickHouseStore:
         WhodidError("unavailable")
             Temporary, besides what `Store.write` says: another writer of the same name stores here.
         """
+        runs = groups(batches, LOAD_BYTES_MAX)
         with told("writing"), self._writing:
             written = _NOTHING
-            with self._sessions() as session, closing(brought(session, loads(batches))) as brought_loads:
+            with self._sessions() as session, closing(brought(session, runs)) as brought_loads:
                 for load in brought_loads:
                     with self._turn(load.session) as turn:
                         part = self._store(turn, load)

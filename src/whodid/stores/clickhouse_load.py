@@ -9,7 +9,7 @@ receiver and running number, and counts as the write's own.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -167,20 +167,6 @@ class Load:
 @cache
 def _statements() -> dict[str, str]:
     return migrate.statements("clickhouse", "load")
-
-
-def loads(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
-    """Runs of batches of at most `LOAD_BYTES_MAX` bytes together; a larger batch is a run of its own."""
-    run: list[Batch] = []
-    size_bytes = 0
-    for batch in batches:
-        if run and size_bytes + batch.size_bytes > LOAD_BYTES_MAX:
-            yield run
-            run, size_bytes = [], 0
-        run.append(batch)
-        size_bytes += batch.size_bytes
-    if run:
-        yield run
 
 
 def brought(session_of: Callable[[int], Session], runs: Iterable[Sequence[Batch]]) -> Generator[Load, None, None]:

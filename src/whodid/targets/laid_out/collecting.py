@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from whodid.amounts import counted
 from whodid.errors import WhodidError
 from whodid.targets.base import BaseTarget, Context, Delivery, Sent
 from whodid.targets.laid_out.writing import Writing, Written
@@ -187,10 +188,6 @@ def abandoned(writing: Writing | ParquetWriting) -> None:
     """Take away what was written, as far as that is possible."""
     with contextlib.suppress(OSError):
         writing.abandon()
-
-
-def counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 @contextlib.contextmanager
