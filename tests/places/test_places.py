@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import xxhash
 
 from support.azurite import Azurite
 from support.s3 import S3Server, s3_server
+from whodid import durable
 from whodid.errors import WhodidError
 from whodid.places import KINDS, Place, open_place
 
@@ -157,6 +159,17 @@ def test_nothing_is_written_outside_of_a_folder(tmp_path: Path) -> None:
         with pytest.raises(WhodidError, match="leads out of"):
             place.write(path, b"x")
     assert [path.name for path in tmp_path.iterdir()] == ["root"]
+
+
+def test_what_does_not_fit_into_a_folder_leaves_nothing_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(durable, "sync", full)
+    with pytest.raises(WhodidError, match="cannot be written") as caught:
+        open_place("folder", {"path": str(tmp_path)}).write("users.csv", b"person\r\n")
+    assert caught.value.code == "full"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_may_not_be_written_says_so(tmp_path: Path) -> None:

@@ -59,16 +59,16 @@ class FolderPlace:
         beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with beside.open("xb") as file:
-                file.write(data)
-                file.flush()
-                durable.sync(file.fileno())
             try:
+                with beside.open("xb") as file:
+                    file.write(data)
+                    file.flush()
+                    durable.sync(file.fileno())
                 os.link(beside, target)
             except FileExistsError:
                 raise taken(path, self.url) from None
             finally:
-                beside.unlink()
+                beside.unlink(missing_ok=True)
         except OSError as error:
             code = _CODES.get(error.errno or 0, "unavailable")
             raise WhodidError(
