@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 import whodid
@@ -25,7 +26,8 @@ from whodid.engine import Engine
 from whodid.errors import WhodidError
 from whodid.reading.local import LocalReader
 from whodid.reading.reader import Reader
-from whodid.reading.remote import RemoteReader
+from whodid.reading.remote import TIMEOUT_S, RemoteReader
+from whodid.web.live import HEARTBEAT_S
 
 STORY = [
     event(
@@ -170,11 +172,23 @@ def test_following_gives_what_comes(reader: Reader, server: WebServer) -> None:
     thread = threading.Thread(target=lambda: came.append(next(follower)), daemon=True)
     thread.start()
     for _ in range(40):
-        server.store([event("followed", at=datetime.now(UTC), parameters={"a": 1})])
+        server.store([event("followed", at=datetime.now(UTC), parameters={"a": 1, "b": "one\u2028two\x85three"})])
         thread.join(0.5)
         if came:
             break
-    assert came[0]["parameters"] == {"a": 1}
+    assert came[0]["parameters"] == {"a": 1, "b": "one\u2028two\x85three"}
+
+
+def test_a_server_that_falls_silent_is_not_followed_for_ever() -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200)
+
+    with RemoteReader("http://audit.example.com", transport=httpx.MockTransport(answer)) as reader:
+        assert list(reader.follow()) == []
+    assert HEARTBEAT_S < asked[0].extensions["timeout"]["read"] <= TIMEOUT_S
 
 
 def test_reading_a_folder_leaves_an_event(server: WebServer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
@@ -93,15 +93,16 @@ class RemoteReader(Reader):
     def follow(self, **filters: Any) -> Iterator[dict[str, Any]]:
         params = _params(make_filter(**filters))
         del params["limit"], params["order"]
-        with self._reached(), self._client.stream("GET", "/v1/events/stream", params=params, timeout=None) as response:
+        # Where nothing happens, too, the server says so more often than the timeout asks for.
+        with self._reached(), self._client.stream("GET", "/v1/events/stream", params=params) as response:
             if response.is_error:
                 response.read()
                 raise _error(response)
-            kind = ""
-            for line in response.iter_lines():
-                if line.startswith("event: "):
+            kind = b""
+            for line in _lines(response.iter_bytes()):
+                if line.startswith(b"event: "):
                     kind = line[7:]
-                elif line.startswith("data: ") and kind == "event":
+                elif line.startswith(b"data: ") and kind == b"event":
                     yield msgspec.json.decode(line[6:])
 
     def close(self) -> None:
@@ -152,6 +153,14 @@ class RemoteReader(Reader):
             raise WhodidError(
                 "unavailable", f"{self._url} cannot be reached: {error}.", "Is the server running? See: whodid serve"
             ) from error
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a stream. To `httpx` one also ends at signs that texts within JSON may hold, such as U+2028."""
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
 
 
 def _refresh(refresh: bool) -> dict[str, str]:
