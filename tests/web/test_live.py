@@ -86,6 +86,16 @@ def test_whoever_falls_behind_gets_the_newest_and_a_notice(server: WebServer, mo
     assert came == [str(number) for number in range(15, 20)]
 
 
+def test_a_reader_of_little_hears_from_a_server_that_stores_much(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if more was stored at each look.
+    monkeypatch.setattr(live, "LOOK_ANYWAY_S", 0.0)
+    monkeypatch.setattr(live, "HEARTBEAT_S", 0.1)
+    with following(server, type="seldom") as stream:
+        assert ": still here" in (next(stream._lines) for _ in range(10))
+
+
 def test_old_events_that_are_imported_do_not_come(server: WebServer) -> None:
     with following(server, type="import*") as stream:
         server.store([event("imported", at=datetime.now(UTC) - timedelta(days=3))])

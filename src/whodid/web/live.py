@@ -76,19 +76,21 @@ class LiveTail:
             _readers.discard(self)
 
     async def _step(self, send: Any) -> None:
-        if not self._may_have_come():
-            if time.monotonic() - self._said_at >= HEARTBEAT_S:
-                await self._say(send, b": still here\n\n")
-            return
+        look = await self._look() if self._may_have_come() else None
+        if look is not None:
+            await self._tell(send, look)
+        # Also while others' events come in at every look: a proxy cuts a connection that is silent for a minute.
+        elif time.monotonic() - self._said_at >= HEARTBEAT_S:
+            await self._say(send, b": still here\n\n")
+
+    async def _look(self) -> Look | None:
         try:
-            look = await self._services.call(self._tail.look)
+            return await self._services.call(self._tail.look)
         except WhodidError as error:
             if not error.kind.temporary:
                 raise
             self._stored = None
-            return
-        if look is not None:
-            await self._tell(send, look)
+            return None
 
     def _may_have_come(self) -> bool:
         stored, now = self._services.writer.status().stored, time.monotonic()
