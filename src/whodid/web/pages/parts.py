@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
@@ -193,13 +193,8 @@ def _moments(rows: list[dict[str, Any]], pause_s: float) -> list[Moment]:
                 None if row["duration_ms"] is None or not longest else row["duration_ms"] / longest,
             )
         )
-        before = _ends(row)
+        before = row["time"]
     return made
-
-
-def _ends(row: dict[str, Any]) -> datetime:
-    at: datetime = row["time"]
-    return at
 
 
 def _numbers(rows: list[dict[str, Any]]) -> dict[str, Any]:
