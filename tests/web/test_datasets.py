@@ -14,6 +14,7 @@ import pytest
 from support.connected import put
 from support.imports import dss_lines
 from support.web import WebServer
+from whodid.places.folder import FolderPlace
 
 PATTERN = "/%{node_type}/%Y/%M/%D/.*"
 DAYS = ("design|2026-03-01", "design|2026-03-02")
@@ -131,3 +132,23 @@ def test_wrong_questions(server: WebServer, path: str, status: int, told: str) -
     answer = server.client.get(path)
     assert answer.status_code == status
     assert told in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "sql"), ("GET", "preview"), ("POST", "imports"), ("POST", "imports/none")]
+)
+def test_every_place_that_is_opened_is_closed(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    held: set[int] = set()
+    opened, closed = FolderPlace.__init__, FolderPlace.close
+    monkeypatch.setattr(FolderPlace, "__init__", lambda place, *given: (opened(place, *given), held.add(id(place)))[0])
+    monkeypatch.setattr(FolderPlace, "close", lambda place: (closed(place), held.discard(id(place)))[0])
+    body = {"partitions": ["none"] if path == "imports/none" else []}
+    path = path.removesuffix("/none")
+    answer = server.client.request(method, f"/v1/datasets/audit/{path}", json=body if method == "POST" else None)
+    assert answer.status_code == (404 if body["partitions"] else 202 if method == "POST" else 200)
+    deadline = time.monotonic() + 30
+    while held and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not held

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import msgspec
 from litestar import Response
 from msgspec import UNSET, Struct, UnsetType
 
 from whodid.datasets import engine_sql, records
 from whodid.datasets.dataset import DEPTH, Dataset
+from whodid.datasets.dataset_import import Job
 from whodid.datasets.listing import Listing
 from whodid.event import new_id
 from whodid.reading.audit import kind_of
@@ -27,6 +30,7 @@ from whodid.web.requests import (
     segments,
     services_of,
 )
+from whodid.web.services import Services
 
 PREVIEW_ROWS = 100
 FILES_SHOWN = 1_000
@@ -171,23 +175,38 @@ async def show_sql(request: Req) -> Response[bytes]:
     listing = await listing_of(request, dataset, {})
     found = await services.call(read_of, request, dataset, listing, [], PREVIEW_ROWS)
     columns = [column for column in records.schema_of(found.table) if column["name"] != records.PARTITION]
-    url = (await services.call(services.datasets.connections.open, dataset.connection)).url
+    url = await services.call(_url_of, services, dataset)
     return json_answer({"engine": engine, "sql": engine_sql.view(dataset, url, engine, columns)})
 
 
 async def start_import(request: Req) -> Response[bytes]:
     """Import partitions into the store, in the background: what is unread of them; nothing is stored twice."""
-    asked, services = await body_of(request, Partitions), services_of(request)
-    dataset = await dataset_of(request)
-    place = await services.call(services.datasets.connections.open, dataset.connection)
-    listing = await services.call(services.listings.listing, dataset, place, refresh=asked.refresh)
-    job = services.dataset_imports.start(dataset, place, listing.chosen(asked.partitions), new_id())
+    asked = await body_of(request, Partitions)
+    job = await begin_import(request, await dataset_of(request), asked.partitions, refresh=asked.refresh)
     return json_answer(msgspec.to_builtins(job), status=202)
 
 
 async def show_import(request: Req) -> Response[bytes]:
     """How far an import is; in the end its summary."""
     return json_answer(msgspec.to_builtins(services_of(request).dataset_imports.job(segments(request)[4])))
+
+
+async def begin_import(request: Req, dataset: Dataset, names: list[str], *, refresh: bool) -> Job:
+    """Import partitions, all without names; `refresh` looks at the files anew. Raises as `DatasetImports.start`, and
+    not_found for a partition that there is not."""
+    services = services_of(request)
+
+    def begin() -> Job:
+        place = services.datasets.connections.open(dataset.connection)
+        try:
+            listing = services.listings.listing(dataset, place, refresh=refresh)
+            return services.dataset_imports.start(dataset, place, listing.chosen(names), new_id())
+        except BaseException:
+            # An import that was begun closes it.
+            place.close()
+            raise
+
+    return await services.call(begin)
 
 
 async def usable(request: Req) -> list[Dataset]:
@@ -233,3 +252,8 @@ def read_of(request: Req, dataset: Dataset, listing: Listing, names: list[str], 
         return records.read(dataset, place, listing.chosen(names), limit=limit)
     finally:
         place.close()
+
+
+def _url_of(services: Services, dataset: Dataset) -> str:
+    with closing(services.datasets.connections.open(dataset.connection)) as place:
+        return place.url

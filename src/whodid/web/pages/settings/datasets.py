@@ -12,10 +12,9 @@ from whodid.datasets import records
 from whodid.datasets.dataset import CHARSETS, DEPTH, FORMATS, Dataset
 from whodid.datasets.listing import Listing
 from whodid.errors import WhodidError
-from whodid.event import new_id
 from whodid.reading.cells import text_columns
 from whodid.web import words
-from whodid.web.datasets import PREVIEW_ROWS, dataset_of, listing_of, read_of, usable
+from whodid.web.datasets import PREVIEW_ROWS, begin_import, dataset_of, listing_of, read_of, usable
 from whodid.web.events import recorded
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
 from whodid.web.pages.forms import Field, shown
@@ -207,13 +206,10 @@ async def partitions(request: Req, failed: str = "") -> Response[bytes]:
 
 async def start_import(request: Req) -> Response[bytes]:
     """Import a partition, or all of them, in the background."""
-    services, given = services_of(request), await sent(request)
-    found = await dataset_of(request)
+    given, found = await sent(request), await dataset_of(request)
     chosen = [given["partition"]] if given.get("partition") else []
     try:
-        place = await services.call(services.datasets.connections.open, found.connection)
-        listing = await services.call(services.listings.listing, found, place, refresh=True)
-        job = services.dataset_imports.start(found, place, listing.chosen(chosen), new_id())
+        job = await begin_import(request, found, chosen, refresh=True)
     except WhodidError as error:
         if error.code == "internal":
             raise
