@@ -71,8 +71,8 @@ def filter_of(request: Req, names: Sequence[str] = FILTERS, *, also: Sequence[st
 
 
 def number(name: str, text: str) -> int:
-    """A whole number of a query parameter."""
-    if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20):
+    """A whole number of a query parameter, which no database finds too large."""
+    if not (text.isascii() and (digits := text.removeprefix("-")).isdigit() and len(digits) < 19):
         raise WhodidError("invalid", f"{name} is {text[:50]!r}, which is no whole number.")
     return int(text)
 

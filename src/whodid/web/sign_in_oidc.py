@@ -18,7 +18,7 @@ from whodid.web.browsers import address_of, begun, browser_of, goes_on, happened
 from whodid.web.next_page import next_page
 from whodid.web.oidc import Asked, Provider, claim, groups_of, new_question, refused
 from whodid.web.pages.frame import page
-from whodid.web.requests import Req, one, query_of, services_of
+from whodid.web.requests import Req, address_here, one, query_of, services_of
 from whodid.web.services import Services
 
 COOKIE: Final = "whodid_sign_in"
@@ -112,8 +112,7 @@ def _text(claims: dict[str, Any], name: str) -> str | None:
 
 def _redirect_uri(request: Req) -> str:
     """The address that the provider sends browsers back to: it has to be registered there."""
-    public: str = services_of(request).config.public_url
-    return (public or str(request.base_url)).rstrip("/") + CALLBACK
+    return address_here(request) + CALLBACK
 
 
 def _sealed(asked: Asked, key: bytes) -> str:

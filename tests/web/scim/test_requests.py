@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from support.web import WebServer
+from whodid.config import Config
 
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 PEOPLE = {
@@ -55,6 +56,9 @@ def refused(answer: httpx.Response, status: int, scim_type: str | None = None) -
         ('userName ge "b" and userName lt "c"', "bob"),
         ('meta.created gt "2020-01-01T00:00:00Z"', "ada bob cy"),
         ('meta.created lt "2020-01-01T00:00:00Z"', ""),
+        ('meta.created sw "2"', "ada bob cy"),
+        ('meta.created ew "z" and meta.created co "T"', "ada bob cy"),
+        ('meta.created co "2020-01-01T00:00:00Z"', ""),
         ('urn:ietf:params:scim:schemas:core:2.0:User:userName eq "ada"', "ada"),
         ('urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "x"', ""),
         ('title eq "Lead" or (title eq "Analyst" and (active eq true))', "ada bob"),
@@ -95,6 +99,16 @@ def test_pages_begin_at_one_and_say_how_many_there_are(provider: httpx.Client, u
     assert page(filter="title pr", startIndex=2) == (["bob"], 2, 2, 1)
     refused(provider.get("/Users", params={"sortBy": "nothing"}), 400, "invalidPath")
     refused(provider.get("/Users", params={"count": "x"}), 400, "invalidValue")
+    refused(provider.get("/Users", params={"startIndex": "9" * 19}), 400, "invalidValue")
+
+
+def test_addresses_are_those_that_others_reach_behind_a_proxy(
+    server: WebServer, provider: httpx.Client, users: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config(data=str(server.services.config.data), public_url="https://audit.example/")
+    monkeypatch.setattr(server.services, "config", config)
+    answer = provider.get(f"/Users/{users['ada']['id']}")
+    assert answer.json()["meta"]["location"] == f"https://audit.example/scim/v2/Users/{users['ada']['id']}"
 
 
 def test_only_what_is_asked_for_is_told(provider: httpx.Client, users: dict[str, Any]) -> None:

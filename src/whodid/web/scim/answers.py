@@ -11,7 +11,7 @@ import msgspec
 from litestar import Response
 
 from whodid.errors import WhodidError
-from whodid.web.requests import Req, one
+from whodid.web.requests import Req, address_here, one
 from whodid.web.scim.clean import Document
 from whodid.web.scim.errors import ScimError, error_of
 from whodid.web.scim.filters import find, split_urn
@@ -87,7 +87,7 @@ def is_known(request: Req, found: Document) -> bool:
 
 def base_of(request: Req) -> str:
     """The address of the interface, as the client sees it."""
-    return f"{str(request.base_url).rstrip('/')}/scim/v2"
+    return f"{address_here(request)}/scim/v2"
 
 
 def chosen(given: Mapping[str, list[str]], resource: Resource) -> Callable[[Document], Document]:

@@ -286,9 +286,9 @@ def _compared(wanted: Compare, found: list[Any]) -> bool:
 def _pair(leaf: Attribute, word: str, found: Any, value: Any) -> bool:
     if isinstance(found, bool) or isinstance(value, bool):
         return word == "eq" and str(found).lower() == str(value).lower()
-    if leaf.kind == "dateTime":
+    if leaf.kind == "dateTime" and word not in _OF_TEXTS:
         found, value = _time(found), _time(value)
-        return found is not None and value is not None and word in _ORDER and _ORDER[word](found, value)
+        return found is not None and value is not None and _ORDER[word](found, value)
     left, right = str(found), str(value)
     if not leaf.exact:
         left, right = left.lower(), right.lower()
@@ -305,6 +305,10 @@ _ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "lt": lambda left, right: left < right,
     "le": lambda left, right: left <= right,
 }
+
+
+# What no time is asked, but its text: `meta.lastModified sw "2026-11"`.
+_OF_TEXTS: Final = ("co", "sw", "ew")
 
 
 def _time(text: Any) -> datetime | None:
