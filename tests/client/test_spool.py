@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -131,6 +132,32 @@ def _settled(server: ServerProcess) -> list[dict[str, Any]]:
             return [{"node": row["node"], **parameters(row)} for row in rows]
         before = len(rows)
         time.sleep(0.5)
+
+
+def test_a_folder_that_cannot_be_read_keeps_no_other_from_being_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        ended = Spool(tmp_path, 1_000_000)
+        ended.write(1, body_of([b'{"number": %d}' % number]))
+        ended.close()
+    first, second = sorted(spooled_files(tmp_path))
+    read, broken = Path.read_bytes, {first}
+
+    def reads(path: Path) -> bytes:
+        if path in broken:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", reads)
+    spool = Spool(tmp_path, 1_000_000)
+    assert spool.adopt() == [(second, 1)]
+    with pytest.raises(OSError, match="Input/output"):
+        spool.adopt()
+    broken.clear()
+    assert spool.adopt() == [(first, 1)]
+    assert spool.size_bytes == first.stat().st_size + second.stat().st_size
+    spool.close()
 
 
 def test_long_absence_makes_few_files(make_logger: MakeLogger, tmp_path: Path) -> None:

@@ -98,8 +98,12 @@ class Spool:
         return path
 
     def adopt(self) -> list[tuple[Path, int]]:
-        """Batches of processes that ended, with the number of their events, oldest process first."""
+        """Batches of processes that ended, with the number of their events, oldest process first.
+
+        A folder that cannot be read is left to the next time, or to another process. Raises OSError when that was all.
+        """
         found: list[tuple[Path, int]] = []
+        failed: list[OSError] = []
         with contextlib.suppress(FileNotFoundError):
             for folder in sorted(each for each in self._root.iterdir() if (each / LOCK_NAME).exists()):
                 if folder in self._locks:
@@ -108,8 +112,18 @@ class Spool:
                 if descriptor is None:
                     continue
                 self._locks[folder] = descriptor
-                found.extend(self._mended(folder))
+                try:
+                    batches = list(self._mended(folder))
+                    size_bytes = sum(path.stat().st_size for path, _ in batches)
+                except OSError as error:
+                    failed.append(error)
+                    self._let_go(folder)
+                    continue
+                self.size_bytes += size_bytes
+                found.extend(batches)
                 self.release_empty(folder)
+        if failed and not found:
+            raise failed[0]
         return found
 
     def release_empty(self, folder: Path) -> None:
@@ -157,9 +171,7 @@ class Spool:
                 path.unlink()
                 continue
             if not whole:
-                body = body_of(lines)
-                _write_whole(path, body)
-            self.size_bytes += len(body)
+                _write_whole(path, body_of(lines))
             yield path, len(lines)
 
     def _let_go(self, folder: Path) -> None:
