@@ -285,6 +285,16 @@ def test_what_is_beyond_the_servers_limits_is_cut_and_marked(
     assert "$" in str(row["parameters"])
 
 
+def test_fields_beyond_the_servers_limits_are_cut(logger: Logger, events: Events) -> None:
+    entity = Entity(type="t" * 300, id="i" * 2_000, name="n" * 2_000)
+    logger.audit("long", user="u" * 300, status="s" * 300, function="f" * 2_000, request_id="r" * 2_000,
+                 entities=[entity])  # fmt: skip
+    row = events.of(logger)[0]
+    assert logger.stats().rejected == 0
+    assert [len(row[name]) for name in ("user", "status", "function", "request_id")] == [200, 200, 1_000, 1_000]
+    assert [len(row[name]) for name in ("entity_type", "entity_id", "entity_name")] == [200, 1_000, 1_000]
+
+
 def test_what_is_sent_takes_the_servers_fast_path() -> None:
     message = Message(id=fresh_id(), time=datetime.now(UTC), type="log", message="ü", params={"a": [1, {"b": None}]},
                       session=str(uuid.uuid4()), entities=[Entity(type="t", id="1")])  # fmt: skip

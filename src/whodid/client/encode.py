@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Final, TypedDict
 
 import msgspec
@@ -21,6 +22,9 @@ _SIZES_MAX: Final = {
     "type": 200, "topic": 200, "routing_key": 200, "user": 200, "acting_for": 200, "via": 1000, "function": 1000,
     "request_id": 1000, "status": 200, "node": 200, "node_type": 200,
 }  # fmt: skip
+
+
+_sized: Final = attrgetter(*_SIZES_MAX)
 
 
 class _Limits(TypedDict):
@@ -105,8 +109,11 @@ def encoded(message: Message) -> bytes:
 
 
 def _is_ordinary(line: bytes, message: Message) -> bool:
-    if len(line) > EVENT_BYTES_MAX or len(message.params) > PARAMETERS_MAX or len(message.type) > 200:
+    if len(line) > EVENT_BYTES_MAX or len(message.params) > PARAMETERS_MAX:
         return False
+    for value, size_max in zip(_sized(message), _SIZES_MAX.values(), strict=True):
+        if value is not None and len(value) > size_max:
+            return False
     if not message.type or message.level not in LEVELS or len(message.entities) > ENTITIES_MAX:
         return False
     if line.count(b"[") + line.count(b"{") > NESTING_MAX:

@@ -106,8 +106,8 @@ def entities_of(given: Iterable[EntityLike] | EntityLike) -> list[Entity]:
 
 def _entity(given: EntityLike) -> Entity:
     if isinstance(given, Entity):
-        return given
-    if isinstance(given, dict):
+        kind, identifier, name, role = given.type, given.id, given.name, given.role
+    elif isinstance(given, dict):
         kind, identifier, name, role = given["type"], given["id"], given.get("name"), given.get("role")
     else:
         kind, identifier, name, role = (*given, None, None)[:4]
