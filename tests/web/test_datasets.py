@@ -141,9 +141,14 @@ def test_every_place_that_is_opened_is_closed(
     server: WebServer, monkeypatch: pytest.MonkeyPatch, method: str, path: str
 ) -> None:
     held: set[int] = set()
-    opened, closed = FolderPlace.__init__, FolderPlace.close
-    monkeypatch.setattr(FolderPlace, "__init__", lambda place, *given: (opened(place, *given), held.add(id(place)))[0])
-    monkeypatch.setattr(FolderPlace, "close", lambda place: (closed(place), held.discard(id(place)))[0])
+    init = FolderPlace.__init__
+
+    def opened(place: FolderPlace, *given: Any) -> None:
+        init(place, *given)
+        held.add(id(place))
+
+    monkeypatch.setattr(FolderPlace, "__init__", opened)
+    monkeypatch.setattr(FolderPlace, "close", lambda place: held.discard(id(place)))
     body = {"partitions": ["none"] if path == "imports/none" else []}
     path = path.removesuffix("/none")
     answer = server.client.request(method, f"/v1/datasets/audit/{path}", json=body if method == "POST" else None)
