@@ -9,6 +9,7 @@ import pytest
 from support.postgresql import PostgreSQLServer
 from whodid.config import Config
 from whodid.engine import Engine
+from whodid.errors import WhodidError
 
 
 @pytest.mark.postgresql
@@ -23,3 +24,16 @@ def test_servers_whose_store_is_another_share_settings_in_an_empty_postgresql(
         one.directory.create_user("ada", by="tests")
         assert [user.login for user in two.directory.users(made=True)] == ["ada"]
         assert one.store.kind == "duckdb"
+
+
+def test_what_cannot_be_closed_keeps_nothing_else_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise WhodidError("full", "There is no space left.")
+
+    config = Config(data=str(tmp_path / "data"))
+    engine = Engine.open(config)
+    monkeypatch.setattr(engine.journal, "seal", full)
+    with pytest.raises(WhodidError, match="no space"):
+        engine.close()
+    with Engine.open(config) as again:
+        assert again.store.stats().events == 0

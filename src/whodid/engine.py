@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -209,23 +210,30 @@ class Engine:
         self.writer.flush(timeout_s)
 
     def close(self) -> None:
-        """Store what was accepted, then let go of everything, in the order of the way of an event."""
-        if "beside" in self.__dict__:
-            self.beside.close()
-        self.nodes.close()
-        self.retention.close()
-        self.policies.close()
-        self.dataset_imports.close()
-        if isinstance(self.journal, DiskJournal):
-            self.journal.seal()
-        self.writer.close(self.config.drain_ms / 1_000)
-        self.dispatch.dispatcher.close()
-        self.presence.close()
-        self.asking.close()
-        self.journal.close()
-        self.directory.close()
-        self.store.close()
-        self.lock.release()
+        """Store what was accepted, then let go of everything, in the order of the way of an event.
+
+        Raises the last of what goes wrong, when everything else is closed.
+        """
+        steps: list[Callable[[], object]] = [
+            *([self.beside.close] if "beside" in self.__dict__ else []),
+            self.nodes.close,
+            self.retention.close,
+            self.policies.close,
+            self.dataset_imports.close,
+            *([self.journal.seal] if isinstance(self.journal, DiskJournal) else []),
+            partial(self.writer.close, self.config.drain_ms / 1_000),
+            self.dispatch.dispatcher.close,
+            self.presence.close,
+            self.asking.close,
+            self.journal.close,
+            self.directory.close,
+            self.store.close,
+            self.lock.release,
+        ]
+        with ExitStack() as rest:
+            # It begins with the one that came last, and leaves out none when another fails.
+            for step in reversed(steps):
+                rest.callback(step)
 
     def __enter__(self) -> Self:
         return self
