@@ -9,8 +9,8 @@ from sqlalchemy import CTE, Connection, delete, func, insert, select, update
 
 from whodid.directory import tables
 from whodid.directory.database import touch
-from whodid.directory.model import Group, Member, User
-from whodid.directory.users import Users, is_uuid, select_users, user_of
+from whodid.directory.model import Group, Member
+from whodid.directory.users import Users, is_uuid
 from whodid.errors import WhodidError
 from whodid.event import Entity
 
@@ -154,14 +154,6 @@ class Groups(Users):
                 .order_by(groups.c.name)
             )
             return [Member(group=group_of(row), is_admin=bool(row.is_admin)) for row in connection.execute(found)]
-
-    def group_users(self, group: str) -> list[User]:
-        """All users of a group, through groups within it, by login. Raises not_found."""
-        users = tables.users.c
-        with self.reading() as connection:
-            below = _below(self._group(connection, group).id)
-            found = select_users().where(users.group_id.in_(select(below.c.id))).order_by(users.login)
-            return [user_of(row) for row in connection.execute(found)]
 
     def group_logins(self, group: str) -> list[str]:
         """Logins of all users of a group, through groups within it, their former logins too. Raises not_found."""

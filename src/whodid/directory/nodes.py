@@ -6,7 +6,7 @@ it, and tells of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -185,8 +185,3 @@ def _later(column: Any, at: datetime, dialect: str) -> Any:
 
 def _node(row: Any) -> Node:
     return Node(**{name: getattr(row, name) for name in Node.__struct_fields__})
-
-
-def silent_of(nodes: Sequence[Node]) -> list[str]:
-    """The names of those that are silent."""
-    return [node.node for node in nodes if node.state == "silent"]

@@ -124,14 +124,6 @@ class SignIn(Users):
             touch(connection)
         self.refresh()
 
-    def sign_out_user(self, login: str) -> None:
-        """End all browser sessions of a user, and the links that would begin one."""
-        with self.writing() as connection:
-            for table in (tables.browser_sessions, tables.sign_in_tokens):
-                connection.execute(delete(table).where(table.c.user == login))
-            touch(connection)
-        self.refresh()
-
     def signing_in(self, login: str) -> User | None:
         """The user of a login who may sign in; None when there is none."""
         try:

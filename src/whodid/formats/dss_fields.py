@@ -96,7 +96,6 @@ class Usage(Struct, rename="camel", gc=False):
     context: Context | None = None
     start_time: Any = None
     end_time: Any = None
-    total_time: Any = None
 
 
 class Message(Struct, rename="camel", gc=False):

@@ -47,7 +47,6 @@ ITEMS: Final[dict[str, str]] = {
     "command": "/events?type=command&parameter=command={}",
     "input": "/events?type=input&parameter=input={}",
 }
-ENTITY: Final = ("entity_type", "entity_id")
 # By what the addresses of pages begin with: the field of the search of events that has the same value.
 SEARCHED: Final[dict[str, tuple[str, str]]] = {
     "users": ("user", "{}"),
