@@ -305,6 +305,10 @@ def test_an_unexpected_error_is_one_line_and_with_debug_a_traceback(
         (["events", "--to", "a.xlsx"], "No format is known by the ending .xlsx."),
         (["key", "create", "k", "--scope", "read", "--to", "key.txt"], "No format is known by the ending .txt."),
         (["key", "create", "k", "--scope", "scim", "--scope", "read"], "A key that has scim has no other scope."),
+        (
+            ["report", "--to", "nowhere/reports.csv"],
+            "nowhere/reports.csv cannot be written: No such",
+        ),
         (["events", "foo"], "whodid events takes no 'foo'."),
         (["events", "--server", "nope"], "--server is 'nope', which is no URL."),
         (["status", "--server", "nope"], "--server is 'nope', which is no URL."),

@@ -51,12 +51,13 @@ def report(
     place: Place = ANYWHERE,
 ) -> None:
     """Run one of the reports; without a name, list them by family."""
+    from whodid.cli.answer import show_table
     from whodid.reports import catalogue
     from whodid.reports import report as report_of
 
     refuse_without_engine(lake)
     if name is None:
-        _print(_listed(catalogue()), output)
+        show_table(_listed(catalogue()), output)
         return
     if not place.server:
         report_of(name)
@@ -87,7 +88,7 @@ def report(
         with reader_of(place) as reader:
             answer = reader.report(name, **parameters)
         table, total = answer.arrow(), answer.total
-    _print(table, output)
+    show_table(table, output)
     if total is not None and total > table.num_rows:
         print(f"{table.num_rows:,} of {total:,} rows: see --limit.", file=sys.stderr)
 
@@ -118,24 +119,3 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals:
         raise WhodidError("invalid", f"{text!r} is no NAME=VALUE.", "For example: --parameter limit=20")
     return name, value
-
-
-def _print(table: pa.Table, output: Output) -> None:
-    from whodid.reading.output import write
-    from whodid.reading.terminal import print_table
-
-    form = output.format()
-    if form == "table":
-        if output.to is None:
-            print_table(table)
-            return
-        with output.to.open("w", encoding="utf-8") as file:
-            print_table(table, to=file)
-        return
-    if output.to is None:
-        for piece in write([table], form):
-            sys.stdout.buffer.write(piece)
-        return
-    with output.to.open("wb") as target:
-        for piece in write([table], form):
-            target.write(piece)
