@@ -7,7 +7,7 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import httpx
@@ -19,7 +19,9 @@ from whodid.errors import CODES, WhodidError
 if TYPE_CHECKING:
     from whodid.engine import Engine
 
-_TIMEOUT_S = 60.0
+# What a verb asks for may take long: a schedule that runs, files that lie far away.
+_ANSWER_S: Final = 600.0
+_CONNECT_S: Final = 10.0
 
 
 class Backend(ABC):
@@ -51,8 +53,7 @@ class Backend(ABC):
 
     def text(self, *parts: str) -> bytes:
         """What a route answers that answers no JSON."""
-        response = self._send("GET", _path(parts), {}, None)
-        return response.content if response.is_success else bytes(_value(response))
+        return self.fetch("GET", *parts).content
 
     @abstractmethod
     def _send(self, method: str, path: str, params: dict[str, Any], body: Any) -> httpx.Response: ...
@@ -62,14 +63,19 @@ class _Remote(Backend):
     def __init__(self, server: ServerAddress):
         self._url = server.url
         headers = {"authorization": f"Bearer {server.key}"} if server.key else {}
+        timeout = httpx.Timeout(_ANSWER_S, connect=_CONNECT_S)
         try:
-            self._client = httpx.Client(base_url=server.url, headers=headers, timeout=_TIMEOUT_S)
+            self._client = httpx.Client(base_url=server.url, headers=headers, timeout=timeout)
         except httpx.InvalidURL as error:
             raise WhodidError("invalid", f"{server.url!r} is no URL of a server: {error}.") from error
 
     def _send(self, method: str, path: str, params: dict[str, Any], body: Any) -> httpx.Response:
         try:
             return self._client.request(method, path, params=params, **_body(body))
+        except httpx.ReadTimeout as error:
+            raise WhodidError(
+                "timeout", f"{self._url} did not answer within {_ANSWER_S:,.0f} s.", "What was asked may go on there."
+            ) from error
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise WhodidError(
                 "unavailable", f"{self._url} cannot be reached: {error}.", "Is the server running? See: whodid serve"
