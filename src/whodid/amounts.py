@@ -1,4 +1,4 @@
-"""Numbers of things in words."""
+"""Numbers of things, and sizes, in words."""
 
 from __future__ import annotations
 
@@ -20,3 +20,12 @@ def rows_counted(told: Mapping[str, Any]) -> str:
     if cut and total is not None:
         return f"{told['rows']:,} of {counted(total, 'row')} (cut at its limit)"
     return counted(told["rows"], "row") + (" (cut at its limit)" if cut else "")
+
+
+def sized(size_bytes: float) -> str:
+    """A size in the largest unit that suits it: `512 bytes`, `1.5 MB`."""
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:,.0f} {unit}" if unit == "bytes" else f"{size_bytes:,.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:,.1f} TB"

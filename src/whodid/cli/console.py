@@ -17,6 +17,7 @@ from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.key_binding.key_processor import KeyPressEvent
 
 from whodid import catalogue
+from whodid.amounts import counted
 from whodid.cli.answer import show
 from whodid.cli.options import Output
 from whodid.cli.terminal import note, print_error
@@ -145,8 +146,7 @@ class Console:
             _print_below(answer.arrow().to_pylist())
         else:
             show(answer, Output(output=self._format))  # type: ignore[arg-type]  # checked when it was set
-        count = answer.arrow().num_rows
-        note(f"{count:,} {'row' if count == 1 else 'rows'} in {taken_ms:,.0f} ms")
+        note(f"{counted(len(answer), 'row')} in {taken_ms:,.0f} ms")
 
     def _command(self, text: str) -> None:
         name, _, value = text.partition(" ")

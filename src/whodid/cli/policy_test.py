@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from whodid.amounts import counted
+from whodid.amounts import counted, sized
 from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place
 from whodid.cli.policy_fields import PlaceOptions, RuleOptions
 from whodid.errors import WhodidError
@@ -145,7 +145,7 @@ def _lines(total: dict[str, Any]) -> Iterator[str]:
         yield f"{printable(rule['name'])}: means {matched}, would have dropped {dropped}"
         for one in rule["types"][:_TYPES_SHOWN]:
             of = "" if one["of_events"] == one["events"] else f" of {one['of_events']:,}"
-            yield f"  drops     {printable(one['type'])}: {one['events']:,}{of} events, {_size(one['bytes'])}"
+            yield f"  drops     {printable(one['type'])}: {one['events']:,}{of} events, {sized(one['bytes'])}"
         if len(rule["types"]) > _TYPES_SHOWN:
             yield f"            and {len(rule['types']) - _TYPES_SHOWN:,} other types: --output csv lists them"
         for one in rule["parameters"]:
@@ -158,12 +158,4 @@ def _part(part: int, whole: int) -> str:
 
 
 def _counted(events: int, size_bytes: int) -> str:
-    return f"{counted(events, 'event')} ({_size(size_bytes)})"
-
-
-def _size(size_bytes: float) -> str:
-    for unit in ("bytes", "KB", "MB"):
-        if size_bytes < 1000:
-            return f"{size_bytes:,.0f} {unit}" if unit == "bytes" else f"{size_bytes:,.1f} {unit}"
-        size_bytes /= 1000
-    return f"{size_bytes:,.1f} GB"
+    return f"{counted(events, 'event')} ({sized(size_bytes)})"

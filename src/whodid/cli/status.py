@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from whodid.amounts import sized
 from whodid.cli.options import ANYWHERE, Place, verb
 
 app = verb(
@@ -56,17 +57,17 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if events is None:
         yield "store", f"{told['store']} does not answer: {printable(told['store_error'] or 'unknown')}"
     else:
-        size = _size(events["size_bytes"])
+        size = sized(events["size_bytes"])
         yield "store", f"{told['store']}: {events['events']:,} events, {events['rejects']:,} rejected, {size}"
         if held := events.get("memory_bytes"):
             most = sorted(held.items(), key=lambda part: -part[1])[:MEMORY_SHOWN]
-            parts = ", ".join(f"{name.replace('_', ' ')} {_size(size)}" for name, size in most)
-            yield "memory", f"{_size(sum(held.values()))} in the engine: {parts}"
+            parts = ", ".join(f"{name.replace('_', ' ')} {sized(size)}" for name, size in most)
+            yield "memory", f"{sized(sum(held.values()))} in the engine: {parts}"
         if events["oldest"]:
             yield "span", f"{_time(events['oldest'])} to {_time(events['newest'])} UTC"
     yield (
         "lag",
-        f"{writer['lag_batches']:,} batches, {_size(writer['lag_bytes'])}, {writer['lag_seconds']:.1f} s; "
+        f"{writer['lag_batches']:,} batches, {sized(writer['lag_bytes'])}, {writer['lag_seconds']:.1f} s; "
         f"storing {writer['rate']:,.0f} events/s",
     )
     if writer["last_error"]:
@@ -74,7 +75,7 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _kafka(journal) if "partitions" in journal else _disk(journal)
     yield (
         "backlog",
-        f"{_size(journal['backlog_bytes'])} of {_size(journal['backlog_bytes_max'])}; "
+        f"{sized(journal['backlog_bytes'])} of {sized(journal['backlog_bytes_max'])}; "
         f"taking in {journal['events_per_second']:,.0f} events/s, commit {journal['commit_mean_ms']:.1f} ms",
     )
     if journal["refusal"]:
@@ -85,12 +86,12 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield (
             "policy",
             f"{policy['rules_applied']:,} rules; left out {filtered['events']:,} events, "
-            f"{_size(filtered['bytes'])}{captures}",
+            f"{sized(filtered['bytes'])}{captures}",
         )
-    yield "disk", f"{_size(journal['disk_free_bytes'])} free, {_size(journal['disk_free_bytes_min'])} kept in reserve"
+    yield "disk", f"{sized(journal['disk_free_bytes'])} free, {sized(journal['disk_free_bytes_min'])} kept in reserve"
     if told["targets"]:
         kept = told["dispatch"]
-        line = f"{_size(kept['kept_bytes'])} of {_size(kept['kept_bytes_max'])} of journal kept for them"
+        line = f"{sized(kept['kept_bytes'])} of {sized(kept['kept_bytes_max'])} of journal kept for them"
         if kept["given_up_events"]:
             line += f"; {kept['given_up_events']:,} events have to be read from the store"
         yield "targets", printable(f"{line}; {kept['last_error']}" if kept["last_error"] else line)
@@ -111,7 +112,7 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if told.get("missing"):
         yield "", "import what that store has, or put it back: docs/retention.md"
     for item in journal["quarantine"]:
-        what = f"{_size(item['size_bytes'])} of segment {item['segment']:,}, from byte {item['offset_bytes']:,} on"
+        what = f"{sized(item['size_bytes'])} of segment {item['segment']:,}, from byte {item['offset_bytes']:,} on"
         yield "damaged", printable(f"{what}; put aside in {item['path']}")
 
 
@@ -179,14 +180,6 @@ def _receiver(one: dict[str, Any], *, own: str) -> str:
     if one["clock_off"]:
         line += f"; its clock is off by {one['clock_ahead_ms'] / 1_000:,.1f} s"
     return line
-
-
-def _size(size_bytes: float) -> str:
-    for unit in ("bytes", "KB", "MB", "GB", "TB"):
-        if size_bytes < 1000 or unit == "TB":
-            return f"{size_bytes:,.0f} {unit}" if unit == "bytes" else f"{size_bytes:,.1f} {unit}"
-        size_bytes /= 1000
-    raise AssertionError
 
 
 def _time(text: str) -> str:

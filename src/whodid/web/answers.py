@@ -62,6 +62,11 @@ async def stream_answer(services: Services, tables: Iterator[pa.Table], form: st
     return Stream(all_pieces(), media_type=FORMATS[form].media_type, headers=_attachment(form, name))
 
 
+def label_text(text: str | None) -> str:
+    """What stands between the quotation marks of a label for Prometheus."""
+    return (text or "").replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
 def error_answer(request: Req, error: Exception) -> Response[bytes]:
     """Whatever went wrong, in the one shape of errors."""
     told = (_beside_a_door(request) if _is_lost(error) else None) or told_of(error)

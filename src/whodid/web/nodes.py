@@ -9,7 +9,7 @@ import msgspec
 from litestar import Response
 
 from whodid.directory.nodes import Node
-from whodid.web.answers import json_answer
+from whodid.web.answers import json_answer, label_text
 from whodid.web.requests import Req, caller_of, name_of, one, query_of, segments, services_of
 from whodid.web.services import Services
 
@@ -80,7 +80,7 @@ def node_metrics(nodes: list[dict[str, Any]]) -> list[str]:
             value = _value(node, field)
             if value is not None:
                 lines.append(
-                    f'{name}{{node="{_escaped(node["node"])}",node_type="{_escaped(node["node_type"])}"}} {value}'
+                    f'{name}{{node="{label_text(node["node"])}",node_type="{label_text(node["node_type"])}"}} {value}'
                 )
     return lines
 
@@ -92,7 +92,3 @@ def _value(node: dict[str, Any], field: str) -> float | int | None:
         return None if node["clock_ahead_ms"] is None else node["clock_ahead_ms"] / 1000
     value: float | int | None = node[field]
     return value
-
-
-def _escaped(text: str | None) -> str:
-    return (text or "").replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -22,7 +22,7 @@ from whodid.policy.trial import Trial, try_out
 from whodid.policy.wire import MAX_AGE_S
 from whodid.reading.dialect import dialect_of
 from whodid.receive.cors import cors_headers
-from whodid.web.answers import json_answer
+from whodid.web.answers import json_answer, label_text
 from whodid.web.events import record
 from whodid.web.requests import Req, body_of, caller_of, name_of, one, query_of, segments, services_of
 from whodid.web.services import Services
@@ -318,9 +318,5 @@ def policy_metrics(told_of: dict[str, Any] | None) -> list[str]:
     ):
         if rows:
             lines += [f"# HELP {name} {help_text}", f"# TYPE {name} counter"]
-            lines += [f'{name}{{{label}="{_label(row[label])}"}} {row[field]}' for row in rows]
+            lines += [f'{name}{{{label}="{label_text(row[label])}"}} {row[field]}' for row in rows]
     return lines
-
-
-def _label(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

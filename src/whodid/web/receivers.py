@@ -9,7 +9,7 @@ import msgspec
 from litestar import Response
 
 from whodid.directory.receivers import Receiver
-from whodid.web.answers import json_answer
+from whodid.web.answers import json_answer, label_text
 from whodid.web.requests import Req, caller_of, name_of, one, query_of, segments, services_of
 from whodid.web.services import Services
 
@@ -108,7 +108,7 @@ def receiver_metrics(receivers: list[dict[str, Any]]) -> list[str]:
         lines += [f"# HELP {name} {help_text}", f"# TYPE {name} {kind}"]
         for receiver in receivers:
             if (value := _value(receiver, field)) is not None:
-                labels = f'receiver="{receiver["receiver"]}",name="{_escaped(receiver["name"])}"'
+                labels = f'receiver="{receiver["receiver"]}",name="{label_text(receiver["name"])}"'
                 lines.append(f"{name}{{{labels}}} {value}")
     return lines
 
@@ -122,7 +122,3 @@ def _value(receiver: dict[str, Any], field: str) -> float | int | None:
         return None if receiver["clock_ahead_ms"] is None else receiver["clock_ahead_ms"] / 1_000
     value: float | int | None = receiver.get(field, receiver["standing"].get(field))
     return value
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
