@@ -10,6 +10,7 @@ from whodid.amounts import counted, sized
 @pytest.mark.parametrize(("number", "said"), [(0, "0 events"), (1, "1 event"), (2_000, "2,000 events")])
 def test_a_number_comes_with_its_noun(number: int, said: str) -> None:
     assert counted(number, "event") == said
+    assert counted(number, "person", "people") == said.replace("events", "people").replace("event", "person")
 
 
 @pytest.mark.parametrize(

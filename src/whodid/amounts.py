@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def counted(number: int, what: str) -> str:
-    """`1 event`, `2,000 events`; `what` is one of them."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def counted(number: int, what: str, several: str = "") -> str:
+    """`1 event`, `2,000 events`; `what` is one of them, `several` are more than one where that takes more than an s."""
+    return f"{number:,} {what if number == 1 else several or f'{what}s'}"
 
 
 def rows_counted(told: Mapping[str, Any]) -> str:

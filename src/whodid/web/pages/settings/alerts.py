@@ -12,6 +12,7 @@ from whodid.alerts.finding import Finding
 from whodid.alerts.firings import Firing
 from whodid.alerts.kinds import KINDS, kind_of
 from whodid.alerts.row import Rule
+from whodid.amounts import counted
 from whodid.web.pages import frame
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
 from whodid.web.pages.forms import kept
@@ -22,7 +23,6 @@ from whodid.web.pages.settings.common import (
     asked,
     by,
     confirm,
-    many,
     may_change,
     moment_item,
     segment,
@@ -150,7 +150,7 @@ async def confirm_delete(request: Req) -> Response[bytes]:
     firings = await services.call(services.beside.alerts.firings.found, rule=name, limit=FIRINGS_SHOWN)
     here = f"{HERE}/{segment(rule.name)}"
     sentences = [
-        f"{many(len(firings), 'firing')} that go on end, and nobody is told of it.",
+        f"{counted(len(firings), 'firing')} that go on end, and nobody is told of it.",
         f"{_tells(rule.mail, rule.webhooks) or 'Nobody'} will not be told any more. This cannot be taken back.",
     ]
     return confirm(request, f"Delete {name}?", sentences, action=f"{here}/delete", words="Delete the alert", back=here)
@@ -175,7 +175,7 @@ async def firing(request: Req, failed: Failed | None = None) -> Response[bytes]:
         ("State", state, _TAGS.get(found.severity, "") if state == "firing" else ""),
         ("Severity", found.severity, ""),
         ("Began", moment(found.first_at, zone), ""),
-        ("Found last", f"{moment(found.last_at, zone)}, {many(found.findings, 'time')}", ""),
+        ("Found last", f"{moment(found.last_at, zone)}, {counted(found.findings, 'time')}", ""),
         ("Told last", "nobody was told" if found.told_at is None else moment(found.told_at, zone), ""),
     ]
     if found.muted_until is not None and state == "muted":
@@ -308,4 +308,4 @@ def _findings(found: Sequence[Finding]) -> Text:
         return Text(["At this moment it finds nothing; of what came in, the last hour was looked at."], "Tried", "good")
     told = [f"{one.title}: {one.message}" for one in found[:10]]
     more = [f"and {len(found) - 10:,} more."] if len(found) > 10 else []
-    return Text([*told, *more], f"It would fire {many(len(found), 'time')} now; nobody was told", "warning")
+    return Text([*told, *more], f"It would fire {counted(len(found), 'time')} now; nobody was told", "warning")

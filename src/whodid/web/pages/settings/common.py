@@ -239,11 +239,6 @@ def confirm(
     )
 
 
-def many(count: int, singular: str, plural: str = "") -> str:
-    """A number with its noun."""
-    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
-
-
 def segment(name: str) -> str:
     """A name as a part of an address."""
     return quote(name, safe="")

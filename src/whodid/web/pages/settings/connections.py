@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from litestar import Response
 
+from whodid.amounts import counted
 from whodid.datasets.connections import Connection
 from whodid.directory.sealed import HIDDEN
 from whodid.errors import WhodidError
@@ -21,7 +22,6 @@ from whodid.web.pages.settings.common import (
     asked,
     by,
     confirm,
-    many,
     moment_item,
     segment,
     sent,
@@ -182,7 +182,7 @@ async def confirm_delete(request: Req) -> Response[bytes]:
         return shown_in_use(request, name, uses, back=here)
     people = len(found["users"]) + len(found["groups"])
     sentences = [
-        f"Its credentials are forgotten; {many(people, 'user or group', 'users and groups')} who may use it"
+        f"Its credentials are forgotten; {counted(people, 'user or group', 'users and groups')} who may use it"
         " cannot any more.",
         f"The files in {_where(found)} stay where they are. This cannot be taken back.",
     ]

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from litestar import Response
 
+from whodid.amounts import counted
 from whodid.datasets import records
 from whodid.datasets.dataset import CHARSETS, DEPTH, FORMATS, Dataset
 from whodid.datasets.listing import Listing
@@ -24,7 +25,6 @@ from whodid.web.pages.settings.common import (
     asked,
     by,
     confirm,
-    many,
     may_change,
     segment,
     sent,
@@ -161,11 +161,11 @@ async def preview(request: Req) -> Response[bytes]:
     texts = text_columns(read.table)
     rows = [[_value(value) for value in values] for values in zip(*texts, strict=True)]
     files = sum(len(partition.files) for partition in listing.partitions)
-    lead = f"{many(len(listing.partitions), 'partition')} of {many(files, 'file')}; {_outside(listing)}"
+    lead = f"{counted(len(listing.partitions), 'partition')} of {counted(files, 'file')}; {_outside(listing)}"
     blocks: list[Block] = [Table("", [one["name"] for one in columns], rows, "There are no rows.",
                                  f"The first {len(rows):,} rows." if read.truncated else "")]  # fmt: skip
     if read.passed_over:
-        blocks.insert(0, Text([f"{many(read.passed_over, 'record')} could not be read."], kind="warning"))
+        blocks.insert(0, Text([f"{counted(read.passed_over, 'record')} could not be read."], kind="warning"))
     described = [[Item(one["name"]), Item(str(one["type"]))] for one in columns]
     blocks.append(Table("Columns", ("Column", "Type"), described))
     return show(request, title, blocks, back=back, lead=lead)
@@ -280,7 +280,7 @@ def _values(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _outside(listing: Listing) -> str:
     count = len(listing.outside)
-    return f"{many(count, 'file')} {'does' if count == 1 else 'do'} not match the pattern."
+    return f"{counted(count, 'file')} {'does' if count == 1 else 'do'} not match the pattern."
 
 
 def _value(text: str | None) -> Item:

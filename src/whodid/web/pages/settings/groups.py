@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from litestar import Response
 
+from whodid.amounts import counted
 from whodid.directory import Directory
 from whodid.directory.model import Grant, Group, Member
 from whodid.web import in_use
@@ -17,7 +18,6 @@ from whodid.web.pages.settings.common import (
     asked,
     by,
     confirm,
-    many,
     segment,
     sent,
     show,
@@ -221,7 +221,7 @@ def _consequences(directory: Directory, which: str) -> tuple[Group, list[str]]:
     roles = [one for one in directory.grants() if one.group == found.name]
     members, people = directory.members(found.id), directory.group_logins(found.id)
     return found, [
-        f"{many(len(members), 'member')} with {many(len(people), 'person', 'people')} stay, but lose"
-        f" {many(len(roles), 'role')} that the group gives.",
+        f"{counted(len(members), 'member')} with {counted(len(people), 'person', 'people')} stay, but lose"
+        f" {counted(len(roles), 'role')} that the group gives.",
         "This cannot be taken back.",
     ]

@@ -7,27 +7,28 @@ from typing import Final
 
 from litestar import Response
 
+from whodid.amounts import counted
 from whodid.retention.rule import retention_of
 from whodid.web.pages import frame
-from whodid.web.pages.settings.common import asked, many, reads_only, sections_for
+from whodid.web.pages.settings.common import asked, reads_only, sections_for
 from whodid.web.requests import Req, services_of
 from whodid.web.services import Services
 
 # What is said of a part in a few words, by its address.
 _SAID: Final[dict[str, Callable[[Services], str]]] = {
-    "/settings/users": lambda services: many(
+    "/settings/users": lambda services: counted(
         len(services.directory.users(made=True, with_roles=True, limit=10_000)), "account"
     ),
-    "/settings/groups": lambda services: many(len(services.directory.groups()), "group"),
-    "/settings/keys": lambda services: f"{many(len(services.directory.keys()), 'key')} that count",
-    "/settings/policy": lambda services: many(len(services.policies.rules.read().items), "rule"),
-    "/settings/targets": lambda services: many(len(services.dispatch.shown()), "target"),
-    "/settings/connections": lambda services: many(len(services.datasets.connections.all()), "connection"),
-    "/settings/schedules": lambda services: many(len(services.beside.schedules.all()), "schedule"),
+    "/settings/groups": lambda services: counted(len(services.directory.groups()), "group"),
+    "/settings/keys": lambda services: f"{counted(len(services.directory.keys()), 'key')} that count",
+    "/settings/policy": lambda services: counted(len(services.policies.rules.read().items), "rule"),
+    "/settings/targets": lambda services: counted(len(services.dispatch.shown()), "target"),
+    "/settings/connections": lambda services: counted(len(services.datasets.connections.all()), "connection"),
+    "/settings/schedules": lambda services: counted(len(services.beside.schedules.all()), "schedule"),
     "/settings/alerts": lambda services: _alerts(services),
     "/settings/mail": lambda services: (services.beside.outlets.shown_mail() or {}).get("host", "none yet"),
     "/settings/retention": lambda services: _kept(services),
-    "/settings/datasets": lambda services: many(len(services.datasets.all()), "dataset"),
+    "/settings/datasets": lambda services: counted(len(services.datasets.all()), "dataset"),
 }
 
 
@@ -51,4 +52,4 @@ def _kept(services: Services) -> str:
 
 def _alerts(services: Services) -> str:
     firing = sum(services.beside.alerts.firings.counts().values())
-    return f"{many(len(services.beside.alerts.all()), 'alert')}, {firing:,} firing"
+    return f"{counted(len(services.beside.alerts.all()), 'alert')}, {firing:,} firing"

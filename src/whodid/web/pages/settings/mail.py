@@ -7,13 +7,14 @@ from typing import Any, Final
 
 from litestar import Response
 
+from whodid.amounts import counted
 from whodid.delivery.mail import MailServer
 from whodid.directory.sealed import HIDDEN
 from whodid.errors import WhodidError
 from whodid.web import schedules as api
 from whodid.web.pages.blocks import Block, Button, Doing, Text
 from whodid.web.pages.forms import Field, shown
-from whodid.web.pages.settings.common import Failed, ask, asked, by, confirm, many, sent, show, to, tried
+from whodid.web.pages.settings.common import Failed, ask, asked, by, confirm, sent, show, to, tried
 from whodid.web.requests import Req, services_of
 
 HERE: Final = "/settings/mail"
@@ -82,7 +83,7 @@ async def confirm_delete(request: Req) -> Response[bytes]:
     schedules = [one for one in await services.call(services.beside.schedules.all) if one.to.mail]
     rules = [one for one in await services.call(services.beside.alerts.all) if one.mail]
     sentences = [
-        f"{many(len(schedules), 'scheduled report')} and {many(len(rules), 'alert')} that go by mail will fail.",
+        f"{counted(len(schedules), 'scheduled report')} and {counted(len(rules), 'alert')} that go by mail will fail.",
         "Its password is forgotten. This cannot be taken back.",
     ]
     return confirm(request, "Send no more mail?", sentences, action=f"{HERE}/delete", words="Forget the mail server",

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from litestar import Response
 
+from whodid.amounts import counted
 from whodid.errors import WhodidError
 from whodid.policy.rule import TIMEOUTS, RuleFields
 from whodid.policy.rules import Place
@@ -22,7 +23,6 @@ from whodid.web.pages.settings.common import (
     asked,
     by,
     confirm,
-    many,
     segment,
     sent,
     show,
@@ -74,7 +74,7 @@ async def policy(request: Req) -> Response[bytes]:
     captures = await services.call(captures_of, services.policies)
     rules = overview["rules"]
     filtered = overview["filtered"]
-    total = f"{many(filtered['events'], 'event')}, {words.size(filtered['bytes'])}, since they are counted"
+    total = f"{counted(filtered['events'], 'event')}, {words.size(filtered['bytes'])}, since they are counted"
     blocks: list[Block] = [
         Text([FIRST_WINS]),
         Table(
@@ -145,7 +145,7 @@ async def rule(request: Req, failed: Failed | None = None, trial: Mapping[str, A
             *([("Note", found["note"], "")] if found["note"] else []),
             ("State", "on" if found["enabled"] else "a draft, off", "good" if found["enabled"] else "warning"),
             ("Place", f"{found['position']} of {len(services.policies.rules.read().items)}", ""),
-            ("Left out", f"{many(count['events'], 'event')}, {words.size(count['bytes'])}", ""),
+            ("Left out", f"{counted(count['events'], 'event')}, {words.size(count['bytes'])}", ""),
             *([("Careful", found["warning"], "warning")] if found["warning"] else []),
         ]
     )
@@ -216,7 +216,7 @@ async def confirm_delete(request: Req) -> Response[bytes]:
     here = f"{HERE}/{segment(found['name'])}"
     count = found["filtered"]
     sentences = [
-        f"{found['name']} left out {many(count['events'], 'event')} ({words.size(count['bytes'])}) so far;"
+        f"{found['name']} left out {counted(count['events'], 'event')} ({words.size(count['bytes'])}) so far;"
         " that stays counted.",
         "Whom it was for falls to the next rule that fits; without one everything of theirs is logged."
         if found["enabled"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from whodid.amounts import counted
 from whodid.web import words
 from whodid.web.pages.blocks import Block, Button, Item, Table, Text
-from whodid.web.pages.settings.common import many, segment
+from whodid.web.pages.settings.common import segment
 
 HERE: Final = "/settings/policy"
 TYPES_SHOWN: Final = 8
@@ -64,7 +65,7 @@ def told_trial(trial: Mapping[str, Any], zone: str) -> list[Block]:
     """What was tried, by rule, in events and bytes; its times in the reader's zone."""
     events, dropped = trial["events"], trial["dropped_events"]
     head = (
-        f"Of {many(events, 'event')} ({words.size(trial['bytes'])}) from {words.stamp(trial['since'], zone)} to"
+        f"Of {counted(events, 'event')} ({words.size(trial['bytes'])}) from {words.stamp(trial['since'], zone)} to"
         f" {words.stamp(trial['until'], zone)} ({zone}) it would have dropped {dropped:,}"
         f" ({words.percent(dropped, events)}), {words.size(trial['dropped_bytes'])}."
     )

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from litestar import Response
 
+from whodid.amounts import counted
 from whodid.directory.due_work import Work
 from whodid.event import LEVELS
 from whodid.retention.outlook import stored_by_level, would_go
@@ -22,7 +23,6 @@ from whodid.web.pages.settings.common import (
     asked,
     by,
     confirm,
-    many,
     moment_item,
     sent,
     show,
@@ -59,7 +59,7 @@ async def retention(request: Req, failed: Failed | None = None) -> Response[byte
             Item(level),
             Item(words.count(levels.get(level, {}).get("events", 0)), kind="number"),
             moment_item(levels.get(level, {}).get("oldest"), request, "–"),
-            Item(f"{many(kept.levels[level], 'day')}" if level in kept.levels else "for ever"),
+            Item(f"{counted(kept.levels[level], 'day')}" if level in kept.levels else "for ever"),
         ]
         for level in LEVELS
     ]
@@ -108,21 +108,21 @@ def consequences(store: Store, wanted: Retention) -> list[str]:
     """What would go by a retention, in sentences; blocks."""
     counts = would_go(store, wanted, datetime.now(UTC))
     sentences = [
-        f"{level}: {many(counts[level], 'event')} older than {many(days, 'day')} go."
+        f"{level}: {counted(counts[level], 'event')} older than {counted(days, 'day')} go."
         for level, days in wanted.levels.items()
     ]
     if wanted.sessions is not None:
-        sentences.append(f"Sessions that ended more than {many(wanted.sessions, 'day')} ago go; their events stay.")
+        sentences.append(f"Sessions that ended more than {counted(wanted.sessions, 'day')} ago go; their events stay.")
     rest = [level for level in LEVELS if level not in wanted.levels]
     if rest:
         sentences.append(f"{', '.join(rest).capitalize()}: kept for ever.")
     if gone := sum(counts.values()):
-        sentences.append(f"{many(gone, 'event')} in all, for good: they are in no report, export or pane any more.")
+        sentences.append(f"{counted(gone, 'event')} in all, for good: they are in no report, export or pane any more.")
     return sentences
 
 
 def _sessions(kept: Retention) -> str:
-    span = "for ever" if kept.sessions is None else f"for {many(kept.sessions, 'day')}"
+    span = "for ever" if kept.sessions is None else f"for {counted(kept.sessions, 'day')}"
     return f"Sessions that have ended are kept {span}."
 
 

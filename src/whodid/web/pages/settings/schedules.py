@@ -9,7 +9,7 @@ import msgspec
 from litestar import Response
 
 from whodid import reports
-from whodid.amounts import rows_counted
+from whodid.amounts import counted, rows_counted
 from whodid.errors import WhodidError
 from whodid.schedules.row import Destination, NewSchedule, Schedule, ScheduleFields
 from whodid.web import words
@@ -22,7 +22,6 @@ from whodid.web.pages.settings.common import (
     asked,
     by,
     confirm,
-    many,
     moment_item,
     segment,
     sent,
@@ -176,7 +175,7 @@ async def confirm_delete(request: Req) -> Response[bytes]:
     here = f"{HERE}/{segment(found.name)}"
     sentences = [
         f"Nothing goes to {_where(msgspec.to_builtins(found.to))} by it any more, and the notes of"
-        f" {many(len(runs), 'run')} are forgotten.",
+        f" {counted(len(runs), 'run')} are forgotten.",
         "What it wrote stays where it is. This cannot be taken back.",
     ]
     return confirm(request, f"Delete {name}?", sentences, action=f"{here}/delete", words="Delete the schedule",

@@ -11,6 +11,7 @@ import msgspec
 from litestar import Response
 
 from whodid import __version__
+from whodid.amounts import counted
 from whodid.reading import read
 from whodid.reading.output import rows as rows_of
 from whodid.receive.asking import Answers
@@ -18,7 +19,7 @@ from whodid.stores.base import Result, StoreStats
 from whodid.web import replaying, words
 from whodid.web.pages import frame
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
-from whodid.web.pages.settings.common import asked, by, many, moment_item, segment, sent, show, to
+from whodid.web.pages.settings.common import asked, by, moment_item, segment, sent, show, to
 from whodid.web.receivers import problems_of_receivers
 from whodid.web.requests import Req, services_of
 from whodid.web.services import Services
@@ -111,7 +112,7 @@ def _wrong(parts: Answers) -> Iterator[str]:
             f" {words.size(writer['lag_bytes'])} wait. Nothing is lost; pages lack the latest events."
         )
     if writer["poisoned"]:
-        batches = many(writer["poisoned"], "batch", "batches")
+        batches = counted(writer["poisoned"], "batch", "batches")
         yield f"{batches} could not be stored; they are kept in the journal's folder."
     if journal["disk_free_bytes"] < DISK_SHARE_NOTED * journal["disk_free_bytes_min"]:
         yield (
@@ -119,11 +120,13 @@ def _wrong(parts: Answers) -> Iterator[str]:
             f" {words.size(journal['disk_free_bytes_min'])} no more events are taken."
         )
     if journal["quarantine"]:
-        yield f"{many(len(journal['quarantine']), 'damaged piece')} of the journal are put aside; look into its folder."
+        pieces = counted(len(journal["quarantine"]), "damaged piece")
+        yield f"{pieces} of the journal are put aside; look into its folder."
     if journal.get("poisoned"):
-        yield f"{many(journal['poisoned'], 'record')} of the topic were no frames; they are with the rejections below."
+        records = counted(journal["poisoned"], "record")
+        yield f"{records} of the topic were no frames; they are with the rejections below."
     if journal.get("lost"):
-        yield f"{many(journal['lost'], 'record')} of the topic were deleted before they were stored: they are lost."
+        yield f"{counted(journal['lost'], 'record')} of the topic were deleted before they were stored: they are lost."
     yield from journal.get("warnings", ())
     for target in known(parts["targets"], []):
         if target["reason"]:
@@ -132,7 +135,7 @@ def _wrong(parts: Answers) -> Iterator[str]:
             why = target["last_error"] or target["state"]
             yield f"The target {target['name']} does not get through ({why}); it tries again."
         if target["dead_letters"]:
-            letters = many(target["dead_letters"], "event")
+            letters = counted(target["dead_letters"], "event")
             yield f"The target {target['name']} refused {letters} for good: see its dead letters."
     for node in known(parts["nodes"], []):
         if node["state"] == "silent":
@@ -150,7 +153,7 @@ def _taking(parts: Mapping[str, Any]) -> Facts:
                 f"no: {journal['refusal']}" if journal["refusal"] else "yes",
                 "bad" if journal["refusal"] else "good",
             ),
-            ("Since the start", f"{many(journal['events'], 'event')}, {words.size(journal['bytes'])}", ""),
+            ("Since the start", f"{counted(journal['events'], 'event')}, {words.size(journal['bytes'])}", ""),
             ("Lately", f"{words.count(round(journal['events_per_second'], 1))} events a second", ""),
             ("Made durable in", words.duration(journal["commit_mean_ms"]), ""),
             (
@@ -172,7 +175,7 @@ def _storing(services: Services, parts: Mapping[str, Any], stats: StoreStats | N
         ("Behind the journal", behind, "warning" if writer["lag_seconds"] > LAG_S_NOTED else ""),
         (
             "Stored since the start",
-            f"{many(writer['stored'], 'event')}, {many(writer['duplicates'], 'repetition')}",
+            f"{counted(writer['stored'], 'event')}, {counted(writer['duplicates'], 'repetition')}",
             "",
         ),
     ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from whodid.amounts import counted
 from whodid.web import words
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Item, Table, Text
-from whodid.web.pages.settings.common import many, segment
+from whodid.web.pages.settings.common import segment
 
 HERE: Final = "/settings/targets"
 ADD: Final = "/settings/add/targets"
@@ -61,18 +62,19 @@ def kind_row(one: Mapping[str, Any]) -> list[Item]:
 def standing(found: Mapping[str, Any]) -> list[Block]:
     """How a target stands."""
     stands = found["status"]
-    waiting = f"{many(stands['waiting_events'], 'event')}, {words.size(stands['waiting_bytes'])}"
+    waiting = f"{counted(stands['waiting_events'], 'event')}, {words.size(stands['waiting_bytes'])}"
     if stands["waiting_events"]:
         waiting += f", the oldest for {words.duration(stands['oldest_waiting_s'] * 1_000)}"
-    refused = f"{many(stands['refused'], 'event')}; {many(stands['dead_letters'], 'dead letter')} kept"
+    lost = counted(stands["lost"], "event")
+    refused = f"{counted(stands['refused'], 'event')}; {counted(stands['dead_letters'], 'dead letter')} kept"
     facts = Facts(
         [
             ("State", stands["state"], _STATES.get(stands["state"], "")),
             ("Waiting", waiting, ""),
-            ("Sent", f"{many(stands['sent'], 'event')}, {words.size(stands['bytes'])}", ""),
+            ("Sent", f"{counted(stands['sent'], 'event')}, {words.size(stands['bytes'])}", ""),
             ("Lately", f"{words.count(round(stands['rate'], 1))} events a second", ""),
             ("Refused for good", refused, "warning" if stands["dead_letters"] else ""),
-            *([("Lost", f"{many(stands['lost'], 'event')} gone before it had them", "bad")] if stands["lost"] else []),
+            *([("Lost", f"{lost} gone before it had them", "bad")] if stands["lost"] else []),
             *([("Tries again in", words.duration(stands["retry_in_s"] * 1_000), "")] if stands["retry_in_s"] else []),
         ]
     )
@@ -106,7 +108,7 @@ def letters_of(letters: Sequence[Any], count: int, here: str) -> list[Block]:
 
 def told_dry_run(outcome: Mapping[str, Any]) -> list[Block]:
     """What would go, in numbers and a few lines."""
-    looked = f"{'the first ' if outcome['truncated'] else ''}{many(outcome['looked_at'], 'event')} of the last day"
+    looked = f"{'the first ' if outcome['truncated'] else ''}{counted(outcome['looked_at'], 'event')} of the last day"
     head = f"Of {looked}, {outcome['events']:,} would go: {words.size(outcome['bytes'])}. Nothing was sent."
     rows = [
         [Item(name), Item(words.count(count), kind="number")] for name, count in list(outcome["types"].items())[:20]

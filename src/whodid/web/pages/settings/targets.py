@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from litestar import Response
 
+from whodid.amounts import counted
 from whodid.dispatch.management import kinds
 from whodid.dispatch.trial import REPLAY_MAX
 from whodid.errors import WhodidError
@@ -20,7 +21,6 @@ from whodid.web.pages.settings.common import (
     by,
     confirm,
     doubted,
-    many,
     segment,
     sent,
     show,
@@ -183,7 +183,7 @@ async def replay(request: Req) -> Response[bytes]:
             raise
         return await target(request, more=[Text([error.message, error.hint or ""], "They could not be sent", "bad")])
     if drop:
-        return to(f"{HERE}/{segment(name)}", f"{many(outcome.get('dropped', 0), 'dead letter')} are thrown away.")
+        return to(f"{HERE}/{segment(name)}", f"{counted(outcome.get('dropped', 0), 'dead letter')} are thrown away.")
     told = f"{outcome['replayed']:,} were taken, {outcome['refused']:,} refused again, {outcome['left']:,} are left."
     return to(f"{HERE}/{segment(name)}", told)
 
@@ -196,11 +196,11 @@ async def confirm_drop(request: Req) -> Response[bytes]:
     here = f"{HERE}/{segment(found['name'])}"
     letters = found["status"]["dead_letters"]
     sentences = [
-        f"{many(min(letters, REPLAY_MAX), 'event')} that {name} refused will not be sent to it any more."
+        f"{counted(min(letters, REPLAY_MAX), 'event')} that {name} refused will not be sent to it any more."
         " They stay in the store.",
         "This cannot be taken back.",
     ]
-    return confirm(request, f"Throw {many(letters, 'dead letter')} away?", sentences, action=f"{here}/replay",
+    return confirm(request, f"Throw {counted(letters, 'dead letter')} away?", sentences, action=f"{here}/replay",
                    words="Throw them away", back=here, drop="1")  # fmt: skip
 
 
@@ -211,9 +211,9 @@ async def confirm_delete(request: Req) -> Response[bytes]:
     found = await services.call(services.dispatch.shown_one, name)
     stands, here = found["status"], f"{HERE}/{segment(found['name'])}"
     sentences = [
-        f"{many(stands['waiting_events'], 'event')} that wait for {name} will not be sent, and"
-        f" {many(stands['dead_letters'], 'dead letter')} are thrown away. All of them stay in the store.",
-        f"What {name} has sent ({many(stands['sent'], 'event')}) stays where it is.",
+        f"{counted(stands['waiting_events'], 'event')} that wait for {name} will not be sent, and"
+        f" {counted(stands['dead_letters'], 'dead letter')} are thrown away. All of them stay in the store.",
+        f"What {name} has sent ({counted(stands['sent'], 'event')}) stays where it is.",
         "Its credentials are forgotten. This cannot be taken back.",
     ]
     return confirm(request, f"Delete {name}?", sentences, action=f"{here}/delete", words="Delete the target", back=here)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from litestar import Response
 
+from whodid.amounts import counted
 from whodid.directory import Directory
 from whodid.directory.model import Grant, Key, User
 from whodid.web import browsers
@@ -18,7 +19,6 @@ from whodid.web.pages.settings.common import (
     asked,
     by,
     confirm,
-    many,
     may_change,
     moment_item,
     segment,
@@ -239,7 +239,7 @@ async def end_sign_in(request: Req) -> Response[bytes]:
     ended = [one for one in found if one.user == login and given.get("session", one.id) == one.id]
     for one in ended:
         await services.call(browsers.end, services, one, by=by(request))
-    return to(f"{HERE}/{segment(login)}", f"Signed out of {many(len(ended), 'browser')}.")
+    return to(f"{HERE}/{segment(login)}", f"Signed out of {counted(len(ended), 'browser')}.")
 
 
 async def confirm_action(request: Req) -> Response[bytes]:
@@ -257,15 +257,15 @@ async def confirm_action(request: Req) -> Response[bytes]:
     used = f", last used {moment_item(last, request).text}" if last else ""
     if what == "deactivate":
         sentences = [
-            f"{login} is signed out of {many(len(sign_ins), 'browser')} and cannot sign in again.",
-            f"{many(len(keys), 'key')} of {login}{used} count no more." if keys else "No keys are touched.",
+            f"{login} is signed out of {counted(len(sign_ins), 'browser')} and cannot sign in again.",
+            f"{counted(len(keys), 'key')} of {login}{used} count no more." if keys else "No keys are touched.",
             "Groups, roles and events stay; it can be taken back at any time.",
         ]
         return confirm(request, f"Deactivate {login}?", sentences, action=f"{here}/active", words="Deactivate",
                        back=here, active="0")  # fmt: skip
     sentences = [
-        f"This takes away {login} with {many(len(keys), 'key')}{used}, {many(len(roles), 'role')},"
-        f" {many(len(groups), 'membership')} and {many(len(sign_ins), 'signed-in browser')}.",
+        f"This takes away {login} with {counted(len(keys), 'key')}{used}, {counted(len(roles), 'role')},"
+        f" {counted(len(groups), 'membership')} and {counted(len(sign_ins), 'signed-in browser')}.",
         f"The events of {login} stay. This cannot be taken back.",
     ]
     return confirm(request, f"Delete {login}?", sentences, action=f"{here}/delete", words="Delete the user", back=here)
