@@ -129,6 +129,21 @@ def test_what_is_wrong_for_good_does_not_stand_in_the_way(collector: Collector, 
     assert (outbox.dead(), len(collector.taken), courier.sent.refused_batches) == (1, 1, 1)
 
 
+def test_a_batch_whose_file_is_gone_does_not_stand_in_the_way(
+    collector: Collector, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(outbox)
+    first = outbox.first()
+    assert first is not None
+    first.path.unlink()
+    put(outbox)
+    courier = courier_of(outbox, collector)
+    wait_for(lambda: len(collector.taken) == 1)
+    wait_for(lambda: outbox.first() is None)
+    courier.close()
+    assert f"{first.path} is gone" in caplog.text
+
+
 def test_the_next_collector_is_asked_when_one_is_away(collector: Collector, outbox: Outbox) -> None:
     gone = Collector()
     gone._server.server_close()

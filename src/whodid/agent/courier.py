@@ -123,7 +123,13 @@ class Courier:
         # As it stands once this one is taken.
         hello.waiting_events -= parcel.events
         hello.waiting_bytes -= parcel.size_bytes
-        body = first_line(hello) + parcel.path.read_bytes()
+        try:
+            body = first_line(hello) + parcel.path.read_bytes()
+        except FileNotFoundError:
+            # Somebody emptied the outbox by hand; what comes after it must not wait for it.
+            _log.error("A batch of %d events is lost: %s is gone.", parcel.events, parcel.path)
+            self._outbox.remove(parcel)
+            return
         crash.point("agent.before-send")
         refusal = self._ask(EVENTS_PATH, body, packed=True)
         if refusal is None:
