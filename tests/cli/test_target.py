@@ -83,6 +83,7 @@ def test_targets_are_made_and_seen_without_a_server(tmp_path: Path, endpoint: En
         (("--option", "url"), "Write it as --option NAME=VALUE"),
         (("--option", "key=@/nowhere"), "The option key cannot be read from /nowhere"),
         (("--truncate", "description"), "Write it as --truncate NAME=100"),
+        (("--truncate", "description=²"), "Write it as --truncate NAME=100"),
     ],
 )
 def test_words_that_make_no_sense_are_told(

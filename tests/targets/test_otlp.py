@@ -192,6 +192,15 @@ def test_what_came_by_otlp_leaves_as_it_came(door: Case, collector: Collector, e
     assert parameters["time_unix_nano"].endswith("131415007")
 
 
+@pytest.mark.parametrize("digits", ["²", "1" * 5_000])
+def test_digits_that_are_no_time_stay_a_parameter(collector: Collector, digits: str) -> None:
+    one = event(time=AT, parameters=Raw(json.dumps({"time_unix_nano": digits}).encode()))
+    sent(collector.url, one)
+    (record,) = records(collector.requests[0])
+    assert record["timeUnixNano"] == str(int(AT.timestamp()) * 10**9 + AT.microsecond * 1_000)
+    assert attributes(record)["time_unix_nano"] == digits
+
+
 @pytest.mark.parametrize("encoding", ["protobuf", "json"])
 def test_what_is_rejected_in_part_is_found(collector: Collector, encoding: str) -> None:
     events = [event() for _ in range(9)]

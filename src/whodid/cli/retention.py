@@ -83,7 +83,7 @@ def _given(days: tuple[str, ...]) -> dict[str, int | None]:
     found: dict[str, int | None] = {}
     for text in days:
         name, sign, value = text.partition("=")
-        if not sign or not (value == FOREVER or value.isdigit()):
+        if not sign or not (value == FOREVER or value.isdecimal()):
             raise WhodidError("invalid", f"{text[:100]!r} is no LEVEL=DAYS.", "Write it as debug=14, or info=forever")
         found[name] = None if value == FOREVER else int(value)
     return found

@@ -325,7 +325,7 @@ def _shaping(only: Names, left_out: Names, hashed: Names, truncate: Names) -> di
     truncated: dict[str, int] = {}
     for text in truncate or []:
         name, _, characters = text.partition("=")
-        if not characters.isdigit():
+        if not characters.isdecimal():
             raise WhodidError("invalid", f"--truncate {text!r} names no number.", "Write it as --truncate NAME=100")
         truncated[name] = int(characters)
     return _given(only=only, left_out=left_out, hashed=hashed, truncated=truncated or None)

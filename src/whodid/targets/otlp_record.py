@@ -129,7 +129,8 @@ def _exact(parameters: Attributes, name: str, at: datetime) -> int:
     """Nanoseconds since 1970 of a time: as a parameter tells it, if that is the same microsecond."""
     microseconds = (at - _EPOCH) // _MICROSECOND
     told = str(parameters.get(name, ""))
-    if told.isdigit() and int(told) // 1_000 == microseconds:
+    # Longer digits are no time, and int() refuses very long ones.
+    if told.isdecimal() and len(told) < 20 and int(told) // 1_000 == microseconds:
         del parameters[name]
         return int(told)
     return microseconds * 1_000

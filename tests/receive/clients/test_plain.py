@@ -214,12 +214,18 @@ def test_log4j2_itself(server: ClientServer, log4j2: Path, tmp_path: Path, layou
 
 
 def test_what_looks_like_a_time_and_is_none_stays(server: ClientServer) -> None:
-    records = [{"time": 12.5, "message": "took"}, {"timestamp": "12:00", "ts": 1780000000123}, {"level": 30}]
+    records = [
+        {"time": 12.5, "message": "took"},
+        {"timestamp": "12:00", "ts": 1780000000123},
+        {"level": 30},
+        {"level": "²"},
+    ]
     assert server.http.post("/log", json=records).status_code == 200
-    took, later, numbered = server.stored("log")
+    took, later, numbered, odd = server.stored("log")
     assert (took["parameters"], took["time"][:2]) == ({"time": 12.5}, "20")
     assert (later["parameters"], later["time"]) == ({"timestamp": "12:00"}, "2026-05-28T20:26:40.123000Z")
     assert (numbered["parameters"], numbered["level"]) == ({"level": 30}, "info")
+    assert (odd["parameters"], odd["level"]) == ({"level": "²"}, "info")
 
 
 def test_a_broken_record_rejects_itself_only(server: ClientServer) -> None:

@@ -192,7 +192,7 @@ def _level(record: Told) -> str | None:
             return level
     for name, least in NUMBERS:
         number = text_of(record.get(name))
-        if number is not None and number.isdigit() and len(number) < 6:
+        if number is not None and number.isdecimal() and len(number) < 6:
             return next(level for least_number, level in least if int(number) >= least_number)
     return None
 

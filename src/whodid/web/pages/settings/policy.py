@@ -277,7 +277,7 @@ def _fields(values: Mapping[str, Any]) -> RuleFields:
         except ValueError:
             problems["sampling"] = f"{text!r} is no share: write 10% or 0.1."
     for name, text in values["truncated"].items():
-        if not text.isdigit():
+        if not text.isdecimal():
             problems["truncated"] = f"{text!r} is no number of characters."
         else:
             given["truncated"][name] = int(text)

@@ -97,7 +97,7 @@ def changes(kind: str, values: Mapping[str, Any]) -> TargetFields:
 def _rest(values: Mapping[str, Any]) -> dict[str, Any]:
     cut: dict[str, int] = {}
     for name, text in values["shape_truncated"].items():
-        if not text.isdigit():
+        if not text.isdecimal():
             raise Problems({"shape_truncated": f"{text!r} is no number of characters."})
         cut[name] = int(text)
     selection = {field: values[f"takes_{field}"] for field in Selection.__struct_fields__}
