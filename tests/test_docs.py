@@ -15,6 +15,7 @@ from whodid.config import OPTIONS, Option
 from whodid.dispatch.lines import FORMATS as LINES
 from whodid.dispatch.mapped import ocsf
 from whodid.dispatch.row import implementation
+from whodid.errors import CODES as ERRORS
 from whodid.formats import FORMATS
 from whodid.formats.rejecting import CODES
 from whodid.plugins import TARGETS
@@ -40,6 +41,17 @@ def test_options_are_documented(option: Option) -> None:
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_routes_are_documented(route: Route) -> None:
     assert f"`{route.method} {route.path}`" in text("docs/http.md")
+
+
+@pytest.mark.parametrize("code", ERRORS)
+def test_errors_are_documented(code: str) -> None:
+    again = "yes" if ERRORS[code].temporary else ""
+    row = f"| `{code}` | {ERRORS[code].status} | {again} |".replace("|  |", "| |")
+    assert row in text("docs/http.md")
+
+
+def test_every_page_is_led_to_from_the_first_one() -> None:
+    assert [page for page in DOCS if f"({page})" not in text("README.md")] == []
 
 
 @pytest.mark.parametrize("report", reports.catalogue(), ids=lambda report: report.name)

@@ -43,7 +43,7 @@ def serve(
     """Run the server: receive events, store them, answer.
 
     It runs until Ctrl-C or SIGTERM, then finishes what it accepted. Off loopback it needs a key or a user first.
-    Further limits are set by the environment; ARCHITECTURE.md lists them.
+    Further options are set in the environment; docs/options.md lists them.
     """
     from whodid.config import Config
     from whodid.serve import Server
