@@ -316,6 +316,8 @@ def test_an_unexpected_error_is_one_line_and_with_debug_a_traceback(
         (["query", "SELECT 1", "--server", "http://127.0.0.1:1", "--timeout-ms", f"1{'0' * 20}"], "it goes from 1 to"),
         (["query", "SELECT '\udcff'"], "A text that was given is not UTF-8: it holds the byte 0xff."),
         (["user", "create", "\udcff"], "A text that was given is not UTF-8: it holds the byte 0xff."),
+        (["usage", "user", "ada", "--to", "usage.csv"], "csv holds rows of one kind."),
+        (["report", "types", "--to", "/nowhere/types.csv"], "/nowhere/types.csv cannot be written: No such file"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_done(
@@ -334,6 +336,23 @@ def test_closed_streams_are_no_error(filled: Path, words: list[str], closed: str
     done = subprocess.run(command, shell=True, env={**os.environ, "WHODID_DATA": str(filled)}, capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
     assert bool(done.stdout) == (closed != ">&-")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["usage", "user", "user3", "--since", "2026-01-01"], "By type"),
+        (["retention", "show"], "Everything is kept for ever."),
+        (["report", "types", "--since", "2026-01-01"], "query-st"),
+    ],
+)
+def test_a_table_goes_into_the_file_that_was_named(
+    filled: Path, tmp_path: Path, capsys: Captured, words: list[str], said: str
+) -> None:
+    to = tmp_path / "answer.txt"
+    assert cli.main([*words, "--data", str(filled), "--output", "table", "--to", str(to)]) == cli.DONE
+    assert said in to.read_text()
+    assert capsys.readouterr().out == ""
 
 
 def test_signs_that_an_encoding_lacks_are_written_as_escapes(filled: Path) -> None:

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
@@ -132,6 +132,13 @@ def _plain(value: Any) -> str:
     if value is None or value == []:
         return "–"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+@contextmanager
+def printed_to(output: Output) -> Iterator[None]:
+    """What is printed within goes where the answer goes."""
+    with _text(output.to) as stream, redirect_stdout(stream):
+        yield
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place, verb
+from whodid.cli.options import ANYWHERE, AS_SUITS, AS_TABLE, Output, Place, verb
 
 app = verb(
     "error",
@@ -47,7 +47,7 @@ def list_(
 @app.command
 def show(group: Group, /, *, since: Since = None, place: Place = ANYWHERE, output: Output = AS_SUITS) -> None:
     """Why a group is one, its latest stack trace, and what people did before."""
-    from whodid.cli.answer import show_one
+    from whodid.cli.answer import printed_to, show_one
     from whodid.cli.backend import backend_of
 
     with backend_of(place) as backend:
@@ -60,13 +60,14 @@ def show(group: Group, /, *, since: Since = None, place: Place = ANYWHERE, outpu
     told["versions"] = [f"{version} ({count})" for version, count in found["versions"].items()]
     told["before"] = [f"{row['type']} {row['what'] or ''} ({row['errors']})".strip() for row in found["before"][:5]]
     told["message"] = samples[0]["message"] if samples else None
-    show_one(told, output)
-    if samples and samples[0]["stack_trace"]:
-        from whodid.reading.printable import printable
+    with printed_to(output):
+        show_one(told, AS_TABLE)
+        if samples and samples[0]["stack_trace"]:
+            from whodid.reading.printable import printable
 
-        print()
-        for line in samples[0]["stack_trace"].splitlines():
-            print(printable(line))
+            print()
+            for line in samples[0]["stack_trace"].splitlines():
+                print(printable(line))
 
 
 @app.command

@@ -109,13 +109,14 @@ class Output:
         WhodidError("invalid")
             A binary format would go to a terminal.
         """
-        chosen = self.output or self._by_name() or ("table" if sys.stdout.isatty() else "ndjson")
+        chosen = self.asked() or ("table" if sys.stdout.isatty() else "ndjson")
         if chosen in BINARY_FORMATS and self.to is None and sys.stdout.isatty():
             raise WhodidError("invalid", f"{chosen} is binary and would go to the terminal.", "Add: --to FILE")
         return chosen
 
-    def _by_name(self) -> Format | None:
-        return FORMATS_BY_ENDING.get(self.to.suffix.lower()) if self.to is not None else None
+    def asked(self) -> Format | None:
+        """The format that was asked for, by its name or by that of the file."""
+        return self.output or (FORMATS_BY_ENDING.get(self.to.suffix.lower()) if self.to is not None else None)
 
 
 @Parameter(name="*", group=_OUTPUT)
@@ -132,6 +133,7 @@ class OutputBesideTo(Output):
 ANYWHERE = Place()
 ANYWHERE_BESIDE_KEY = PlaceBesideKey()
 AS_SUITS = Output()
+AS_TABLE = Output(output="table")
 AS_SUITS_BESIDE_TO = OutputBesideTo()
 
 

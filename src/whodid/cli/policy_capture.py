@@ -60,7 +60,7 @@ def start(
     }
     with backend_of(place) as backend:
         capture = backend.ask("POST", "captures", body=body)
-    if output.format() == "table" or output.output is None:
+    if output.to is None and output.output in (None, "table"):
         print(f"Started {capture['name']}; it ends at {_moment(capture['ends_at'])} or with {events:,} events.")
     else:
         show_one(capture, output)

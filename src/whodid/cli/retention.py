@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 
 from whodid.amounts import counted
-from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place, verb
+from whodid.cli.options import ANYWHERE, AS_SUITS, AS_TABLE, Output, Place, verb
 from whodid.errors import WhodidError
 
 app = verb(
@@ -26,7 +26,7 @@ _RUNS: Final = ("due", "state", "started_at", "finished_at", "outcome")
 @app.command
 def show(*, place: Place = ANYWHERE, output: Output = AS_SUITS) -> None:
     """Show how many days events of each level, and sessions, are kept, and what went lately."""
-    from whodid.cli.answer import show_one, show_rows
+    from whodid.cli.answer import printed_to, show_one, show_rows
     from whodid.cli.backend import backend_of
 
     with backend_of(place) as backend:
@@ -34,10 +34,11 @@ def show(*, place: Place = ANYWHERE, output: Output = AS_SUITS) -> None:
     if output.format() != "table":
         show_one(told, output)
         return
-    for line in _kept(told):
-        print(line)
-    if told["runs"]:
-        show_rows([{**run, "outcome": _outcome(run)} for run in told["runs"]], output, columns=_RUNS)
+    with printed_to(output):
+        for line in _kept(told):
+            print(line)
+        if told["runs"]:
+            show_rows([{**run, "outcome": _outcome(run)} for run in told["runs"]], AS_TABLE, columns=_RUNS)
 
 
 @app.command(name="set")

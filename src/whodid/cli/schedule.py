@@ -241,15 +241,16 @@ def _flat(schedule: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show_dry_run(told: dict[str, Any], output: Output) -> None:
-    from whodid.cli.answer import show_one
+    from whodid.cli.answer import printed_to, show_one
     from whodid.reading.printable import printable
 
     if output.format() != "table":
         show_one(told, output)
         return
-    print(f"{rows_counted(told)} would go to {told['to']}.")
-    if "text" in told:
-        picture = "with a picture" if told["picture"] else "without a picture"
-        print(f"Subject: {printable(told['subject'])} ({picture})\n")
-        for line in told["text"].splitlines():
-            print(printable(line))
+    with printed_to(output):
+        print(f"{rows_counted(told)} would go to {told['to']}.")
+        if "text" in told:
+            picture = "with a picture" if told["picture"] else "without a picture"
+            print(f"Subject: {printable(told['subject'])} ({picture})\n")
+            for line in told["text"].splitlines():
+                print(printable(line))

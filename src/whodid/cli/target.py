@@ -366,17 +366,18 @@ def _show(target: dict[str, Any], output: Output) -> None:
 
 
 def _show_dry_run(told: dict[str, Any], output: Output) -> None:
-    from whodid.cli.answer import show_one
+    from whodid.cli.answer import printed_to, show_one
     from whodid.cli.terminal import note
 
     if output.format() != "table":
         show_one(told, output)
         return
     more = " (and there are more)" if told["truncated"] else ""
-    print(f"Of {told['looked_at']:,} events since {told['since']}{more}, {told['events']:,} would go: "
-          f"{told['bytes']:,} bytes.")  # fmt: skip
-    for name, count in told["types"].items():
-        print(f"{count:>10,}  {name}")
-    for line in told["samples"]:
-        print(line)
+    with printed_to(output):
+        print(f"Of {told['looked_at']:,} events since {told['since']}{more}, {told['events']:,} would go: "
+              f"{told['bytes']:,} bytes.")  # fmt: skip
+        for name, count in told["types"].items():
+            print(f"{count:>10,}  {name}")
+        for line in told["samples"]:
+            print(line)
     note("Nothing was sent.")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place, verb
+from whodid.cli.options import ANYWHERE, AS_SUITS, AS_TABLE, Output, Place, verb
 
 if TYPE_CHECKING:
     from whodid.reading.answer import UsageAnswer
@@ -41,8 +40,8 @@ def usage(
     from whodid.errors import WhodidError
 
     entity, user = (which, None) if of == "entity" else (None, which)
-    if part is None and output.output not in (None, "table", "json"):
-        raise WhodidError("invalid", f"{output.output} holds rows of one kind.", "Add for example: --part by_day")
+    if part is None and (form := output.asked()) not in (None, "table", "json"):
+        raise WhodidError("invalid", f"{form} holds rows of one kind.", "Add for example: --part by_day")
     with reader_of(place) as reader:
         found = reader.usage(entity=entity, user=user, since=since, until=until)
     if part is not None:
@@ -54,17 +53,17 @@ def usage(
 def _show_all(found: UsageAnswer, output: Output) -> None:
     import msgspec
 
-    from whodid.cli.answer import show, written
+    from whodid.cli.answer import printed_to, show, written
 
-    if output.output == "json" or output.format() != "table":
+    if output.format() != "table":
         written(msgspec.json.encode(found.plain()) + b"\n", output)
         return
-    print(f"From {_to_the_minute(found.since)} to {_to_the_minute(found.until)} UTC")
-    for name, answer in found.parts.items():
-        if len(answer):
-            print(f"\n{name.replace('_', ' ').capitalize()}")
-            sys.stdout.flush()
-            show(answer, Output(output="table"))
+    with printed_to(output):
+        print(f"From {_to_the_minute(found.since)} to {_to_the_minute(found.until)} UTC")
+        for name, answer in found.parts.items():
+            if len(answer):
+                print(f"\n{name.replace('_', ' ').capitalize()}")
+                show(answer, AS_TABLE)
 
 
 def _to_the_minute(time: str) -> str:
