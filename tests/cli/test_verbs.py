@@ -338,6 +338,15 @@ def test_closed_streams_are_no_error(filled: Path, words: list[str], closed: str
     assert bool(done.stdout) == (closed != ">&-")
 
 
+@pytest.mark.parametrize("words", [["report", "--output", "table"], ["report", "--output", "csv"], ["--help"]])
+def test_who_stops_reading_ends_it_well(words: list[str]) -> None:
+    ended = subprocess.Popen([sys.executable, "-m", "whodid", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert ended.stdout and ended.stderr
+    ended.stdout.close()
+    assert (ended.stderr.read(), ended.wait(timeout=60)) == (b"", 0)
+    ended.stderr.close()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -116,7 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return outcome if isinstance(outcome, int) else DONE
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # The second is what rich makes of the first.
         _forget_stdout()
         return DONE
     except CycloptsError as error:
