@@ -316,8 +316,17 @@ def test_an_unexpected_error_is_one_line_and_with_debug_a_traceback(
         (["query", "SELECT 1", "--server", "http://127.0.0.1:1", "--timeout-ms", f"1{'0' * 20}"], "it goes from 1 to"),
         (["query", "SELECT '\udcff'"], "A text that was given is not UTF-8: it holds the byte 0xff."),
         (["user", "create", "\udcff"], "A text that was given is not UTF-8: it holds the byte 0xff."),
+        (["user", "change", "ada"], "Nothing is to be changed."),
+        (["group", "change", "analysts"], "Nothing is to be changed."),
+        (["schedule", "change", "weekly"], "Nothing is to be changed."),
+        (["alert", "change", "errors"], "Nothing is to be changed."),
+        (["alert", "change", "errors", "--on", "--off"], "--on and --off contradict each other."),
+        (["alert", "webhook", "ops"], "Nothing is to be done."),
         (["usage", "user", "ada", "--to", "usage.csv"], "csv holds rows of one kind."),
         (["report", "types", "--to", "/nowhere/types.csv"], "/nowhere/types.csv cannot be written: No such file"),
+        (["query", "--file", "/nowhere/q.sql"], "/nowhere/q.sql cannot be read: No such file"),
+        (["query", "--file", sys.executable], "cannot be read: it is not UTF-8."),
+        (["mail", "set", "--host", "h", "--sender", "a@b.org", "--password-file", sys.executable], "it is not UTF-8."),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_done(

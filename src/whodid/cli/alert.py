@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from whodid.cli.options import ANYWHERE, AS_SUITS, Output, Place, pairs, verb
+from whodid.errors import WhodidError
 
 app = verb(
     "alert",
@@ -127,8 +128,12 @@ def change(
     from whodid.cli.answer import show_one
     from whodid.cli.backend import backend_of
 
+    body = _given(mail, webhook, severity, again_minutes, description)
+    if on and off:
+        raise WhodidError("invalid", "--on and --off contradict each other.", "Leave one of them out.")
+    if not (body or option or on or off):
+        raise WhodidError("invalid", "Nothing is to be changed.", "See: whodid alert change --help")
     with backend_of(place) as backend:
-        body = _given(mail, webhook, severity, again_minutes, description)
         if option:
             kind = backend.ask("GET", "alerts", name)["kind"]
             body["options"] = _options(option, backend.ask("GET", "alerts", "kinds")["kinds"], kind)
@@ -224,11 +229,13 @@ def webhook(
 ) -> None:
     """Make, change, test or forget a webhook."""
     from whodid.cli.backend import backend_of
-    from whodid.cli.mail import secret_of
+    from whodid.cli.given import secret_of, text_of
 
     given = {"url": url_file, "secret": secret_file}
     body = {key: secret_of(path) for key, path in given.items() if path is not None}
-    body |= {"certificates": certificates.read_text()} if certificates else {}
+    body |= {"certificates": text_of(certificates)} if certificates else {}
+    if not (body or test or delete):
+        raise WhodidError("invalid", "Nothing is to be done.", "Name --url-file, --secret-file, --test or --delete.")
     with backend_of(place, make=True) as backend:
         if delete:
             backend.ask("DELETE", "webhooks", name)

@@ -77,6 +77,8 @@ def change(
     from whodid.cli.backend import backend_of
 
     body = _given(friendly_name, description) | ({"name": rename} if rename else {})
+    if not body:
+        raise WhodidError("invalid", "Nothing is to be changed.", "See: whodid group change --help")
     with backend_of(place) as backend:
         backend.ask("PATCH", "groups", name, body=body)
     print(f"Changed the group {rename or name}.")

@@ -50,6 +50,7 @@ def set_(
 ) -> None:
     """Send mail by this server from here on."""
     from whodid.cli.backend import backend_of
+    from whodid.cli.given import secret_of, text_of
 
     body = {
         "host": host,
@@ -58,7 +59,7 @@ def set_(
         "security": security,
         "user": user,
         "password": secret_of(password_file),
-        "certificates": certificates.read_text() if certificates else "",
+        "certificates": text_of(certificates) if certificates else "",
     }
     with backend_of(place, make=True) as backend:
         backend.ask("PUT", "mail", body=body)
@@ -83,12 +84,3 @@ def delete(*, place: Where = ANYWHERE) -> None:
     with backend_of(place) as backend:
         backend.ask("DELETE", "mail")
     print("No mail is sent any more.")
-
-
-def secret_of(path: Path | None) -> str:
-    """A secret out of a file: on the command line it would be seen in the list of processes."""
-    import sys
-
-    if path is None:
-        return ""
-    return (sys.stdin.read() if str(path) == "-" else path.read_text()).strip()

@@ -62,10 +62,12 @@ def _converse(place: Place, *, limit: int, timeout_ms: int) -> None:
 
 
 def _statement(sql: str | None, file: Path | None) -> str:
+    from whodid.cli.given import text_of
+
     if file is not None:
         if sql is not None:
             raise WhodidError("invalid", "There is SQL on the command line and in a file.", "Leave one out.")
-        return file.read_text("utf-8")
+        return text_of(file)
     if sql in (None, "-"):
         if sys.stdin.isatty():
             raise WhodidError("invalid", "There is no SQL.", 'For example: whodid query "SELECT count(*) FROM events"')

@@ -113,6 +113,8 @@ def change(
     from whodid.cli.backend import backend_of
 
     body = _given(report, cron, zone, param, to, mail, format_, as_, as_nobody, description)
+    if not body:
+        raise WhodidError("invalid", "Nothing is to be changed.", "See: whodid schedule change --help")
     with backend_of(place) as backend:
         show_one(_flat(backend.ask("PATCH", "schedules", name, body=body)), output)
 

@@ -96,6 +96,8 @@ def change(
     from whodid.cli.backend import backend_of
 
     fields = _given(name=name, first_name=first_name, last_name=last_name, friendly_name=friendly_name, email=email)
+    if not fields:
+        raise WhodidError("invalid", "Nothing is to be changed.", "See: whodid user change --help")
     with backend_of(place) as backend:
         backend.ask("PATCH", "users", login, body=fields)
     print(f"Changed the user {login}.")
