@@ -73,6 +73,10 @@ def test_no_command_has_two_options_of_one_name() -> None:
     assert {chain: names for chain, names in found.items() if len(names) > len(set(names))} == {}
 
 
+def test_the_flag_that_help_of_sessions_names_is_there() -> None:
+    assert cli.app.parse_args(["user", "sessions", "ada", "--no-open"], exit_on_error=False, print_error=False)
+
+
 def test_help_tells_no_default_that_goes_without_saying(capsys: pytest.CaptureFixture[str]) -> None:
     told = {}
     for chain, _ in options_of(cli.app):

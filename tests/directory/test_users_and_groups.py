@@ -63,7 +63,9 @@ def test_users_are_found_by_text(directory: Directory) -> None:
     directory.create_user("ada", friendly_name="Ada Lovelace")
     directory.create_user("bob", email="bob_x@example.org")
     directory.create_user("bobxx")
+    directory.create_user("cid", name="Cid Campeador")
     assert [user.login for user in directory.users(text="LOVE")] == ["ada"]
+    assert [user.login for user in directory.users(text="campe")] == ["cid"]
     assert [user.login for user in directory.users(text="b_x")] == ["bob"]
     assert [user.login for user in directory.users(limit=2)] == ["ada", "bob"]
 

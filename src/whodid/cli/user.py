@@ -117,7 +117,9 @@ def delete(login: str, *, place: Place = ANYWHERE) -> None:
 def sessions(
     login: str,
     *,
-    open: Annotated[bool | None, Parameter(help="Only those that go on, or (--no-open) that have ended.")] = None,
+    open: Annotated[
+        bool | None, Parameter(negative="--no-open", help="Only those that go on, or (--no-open) that have ended.")
+    ] = None,
     since: Annotated[Text, Parameter(help="Those that went on since then: 7d, 2026-11-01.")] = None,
     limit: Annotated[int, Parameter(help="Sessions at most.")] = 100,
     end: Annotated[Text, Parameter(help="End the session with this id.")] = None,

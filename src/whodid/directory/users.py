@@ -116,7 +116,8 @@ class Users(Watched):
                 accounts = accounts.union(select(roles).where(roles.is_not(None)))
             found = found.where(columns.id.in_(accounts) if made else columns.id.not_in(accounts))
         if text:
-            fields = (columns.login, columns.friendly_name, columns.first_name, columns.last_name, columns.email)
+            names = (columns.name, columns.first_name, columns.last_name, columns.friendly_name)
+            fields = (columns.login, *names, columns.email)
             found = found.where(or_(*(field.icontains(text, autoescape=True) for field in fields)))
         with self.reading() as connection:
             return [user_of(row) for row in connection.execute(found)]
