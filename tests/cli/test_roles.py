@@ -42,7 +42,9 @@ def test_roles_are_listed_and_revoked(tmp_path: Path, capsys: Captured) -> None:
     code, told = run(capsys, data, "role", "list", "--output", "ndjson")
     grant = json.loads(told)
     assert (code, grant["group"], grant["projects"], grant["own"]) == (cli.DONE, "chemists", ["CHEM"], False)
-    assert run(capsys, data, "role", "revoke", grant["id"])[0] == cli.DONE
+    short = grant["id"][:8]
+    assert f"│{short} " in run(capsys, data, "role", "list", "--output", "table")[1]
+    assert run(capsys, data, "role", "revoke", short)[0] == cli.DONE
     assert run(capsys, data, "role", "revoke", grant["id"])[0] == cli.FAILED
     assert run(capsys, data, "role", "grant", "king", "--group", "chemists")[0] == cli.WRONG_USE
 

@@ -15,7 +15,7 @@ app = verb(
   whodid role grant reader --group chemists --project CHEM --entity 'dataset:*'
   whodid role grant reader --user grace --project CHEM --no-own
   whodid role list
-  whodid role revoke 6b0f…                      the id that list shows""",
+  whodid role revoke 6b0f97c2                   the id that list shows""",
 )
 _COLUMNS = ("id", "role", "user", "group", "projects", "entities", "own", "created_at", "created_by")
 Text = str | None
@@ -30,6 +30,9 @@ def list_(*, place: Place = ANYWHERE, output: Output = AS_SUITS) -> None:
 
     with backend_of(place) as backend:
         grants = backend.ask("GET", "grants")["grants"]
+    if output.format() == "table":
+        # The id has to be read whole: it is what revoke takes.
+        grants = [grant | {"id": grant["id"][:8]} for grant in grants]
     show_rows(grants, output, columns=_COLUMNS)
 
 
@@ -65,7 +68,7 @@ def grant(
 
 @app.command
 def revoke(
-    which: Annotated[str, Parameter(help="Its id: see whodid role list.")],
+    which: Annotated[str, Parameter(help="Its id, or the beginning of it: see whodid role list.")],
     *,
     place: Place = ANYWHERE,
 ) -> None:

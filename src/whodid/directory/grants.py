@@ -81,13 +81,18 @@ class Grants(Groups):
         return sorted(found, key=lambda one: (ROLES.index(one.role), one.group or "", one.user or "", one.created_at))
 
     def revoke_grant(self, grant_id: str, *, by: str | None = None) -> Grant:
-        """Take a role back; it counts nowhere after a second. Raises not_found."""
+        """Take a role back by its id, or by the beginning of it; it counts nowhere after a second.
+
+        Raises WhodidError("not_found"), ("invalid") for what more than one begins with.
+        """
         grants = tables.grants
         with self.writing() as connection:
-            found = [row for row in connection.execute(grant_rows()) if row.id == grant_id]
+            found = [row for row in connection.execute(grant_rows()) if row.id.startswith(grant_id)]
             if not found:
                 raise WhodidError("not_found", f"There is no grant {grant_id[:100]!r}.", "See: whodid role list")
-            connection.execute(delete(grants).where(grants.c.id == grant_id))
+            if len(found) > 1:
+                raise WhodidError("invalid", f"{grant_id!r} begins more than one grant.", "Give more of its id.")
+            connection.execute(delete(grants).where(grants.c.id == found[0].id))
             touch(connection)
             taken = grant_of(found[0])
             self.announce(
