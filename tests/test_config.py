@@ -24,6 +24,7 @@ def test_a_number_that_makes_no_sense_is_refused(
     with pytest.raises(WhodidError) as caught:
         Config(**{name: value})
     assert caught.value.message == said
+    assert caught.value.hint and caught.value.hint.startswith(f"WHODID_{name.upper()}: ")
     monkeypatch.setenv(f"WHODID_{name.upper()}", str(value))
     with pytest.raises(WhodidError) as caught:
         Config()

@@ -155,10 +155,12 @@ class Config:
             raise WhodidError(
                 "invalid",
                 f"{option.name} is {raw!r}, which is no whole number of {option.unit}.",
-                option.help,
+                f"{option.env}: {option.help}",
             ) from None
         if not option.least <= number <= option.most:
-            raise WhodidError("invalid", f"{option.name} is {number}; {_bounds(option)}.", option.help)
+            raise WhodidError(
+                "invalid", f"{option.name} is {number}; {_bounds(option)}.", f"{option.env}: {option.help}"
+            )
         return number
 
 

@@ -321,6 +321,7 @@ def test_a_capture_whose_time_is_over_takes_nothing_even_before_its_end_is_writt
     ("given", "says"),
     [
         ({"reason": " "}, "needs a reason"),
+        ({"reason": "x"}, "of 3 letters at least"),
         ({"duration_s": 7 * 24 * 3600 + 1}, "It would last"),
         ({"duration_s": 0}, "It would last"),
         ({"events_max": 0}, "At most 0 events"),

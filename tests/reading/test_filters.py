@@ -192,6 +192,7 @@ def test_no_text_of_a_caller_is_sql(store: Any, name: str, attack: str) -> None:
         ({"since": "soon"}, "no time"),
         ({"limit": 0}, "limit is 0"),
         ({"limit": -1}, "limit is -1"),
+        ({"limit": "many"}, "limit is 'many'"),
         ({"limit": 10**12}, "10,000,000"),
         ({"order": "sideways"}, "order"),
         ({"level": "fatal"}, "no level 'fatal'"),

@@ -147,8 +147,8 @@ def _check(new: NewCapture, seen: Seen) -> None:
     if len(new.reason.strip()) < REASON_MIN:
         raise WhodidError(
             "invalid",
-            "A capture needs a reason.",
-            "Say what it is for: --reason 'why Ada's view hangs'",
+            f"A capture needs a reason, of {REASON_MIN} letters at least.",
+            "Say what it is for: --reason 'her view hangs'",
             field="reason",
         )
     if len(new.reason) > 1_000 or not (new.name is None or 1 <= len(new.name) <= 100):

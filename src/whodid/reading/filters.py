@@ -66,8 +66,8 @@ class EventFilter(Struct, kw_only=True, forbid_unknown_fields=True):
     cursor: str | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= self.limit <= LIMIT_MAX:
-            raise WhodidError("invalid", f"limit is {self.limit}; it goes from 1 to {LIMIT_MAX:,}.")
+        if not isinstance(self.limit, int) or not 1 <= self.limit <= LIMIT_MAX:
+            raise WhodidError("invalid", f"limit is {self.limit!r}; it goes from 1 to {LIMIT_MAX:,}.")
         if self.order not in ("newest", "oldest"):
             raise WhodidError("invalid", f"order is {self.order!r}.", "It is newest or oldest (first).")
         for name in LISTS:
