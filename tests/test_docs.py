@@ -22,6 +22,7 @@ from whodid.plugins import TARGETS
 from whodid.reading.read import definition
 from whodid.reports.common import FILTERS, ZONE
 from whodid.reports.definitions import DEFINITIONS, Definition
+from whodid.stores.base import KEPT, KEPT_BY_DUCKDB, KEPT_BY_POSTGRESQL
 from whodid.targets.base import TargetOption
 from whodid.web.routes import ROUTES, Route
 
@@ -69,6 +70,15 @@ def test_words_of_reports_are_defined(word: Definition) -> None:
 def test_common_parameters_of_reports_are_documented(parameter: reports.Parameter) -> None:
     row = next(line for line in text("docs/reports.md").splitlines() if line.startswith(f"| `{parameter.name}` |"))
     assert row.endswith(f"| {parameter.help} |")
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_is_kept_beside_events_is_documented(name: str) -> None:
+    told = text("docs/reports.md").partition("\nMost reports read")[2].partition("\n\n")[0].replace("\n", " ")
+    duckdb, _, postgresql = told.partition("DuckDB besides")[2].partition("PostgreSQL")
+    assert f"`{name}`" in told
+    assert (f"`{name}`" in duckdb) == (name not in KEPT_BY_POSTGRESQL)
+    assert (f"`{name}`" in postgresql.partition("All of these")[0]) == (name not in KEPT_BY_DUCKDB)
 
 
 def test_which_reports_lack_a_common_parameter_is_documented() -> None:
