@@ -322,6 +322,7 @@ def test_an_unexpected_error_is_one_line_and_with_debug_a_traceback(
         (["alert", "change", "errors"], "Nothing is to be changed."),
         (["alert", "change", "errors", "--on", "--off"], "--on and --off contradict each other."),
         (["alert", "webhook", "ops"], "Nothing is to be done."),
+        (["events", "--follow", "--since", "1h"], "--follow shows what comes in from here on."),
         (["usage", "user", "ada", "--to", "usage.csv"], "csv holds rows of one kind."),
         (["report", "types", "--to", "/nowhere/types.csv"], "/nowhere/types.csv cannot be written: No such file"),
         (["query", "--file", "/nowhere/q.sql"], "/nowhere/q.sql cannot be read: No such file"),

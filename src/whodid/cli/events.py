@@ -40,6 +40,10 @@ def events(
     from whodid.cli.reader import reader_of
 
     wanted = which.wanted()
+    if follow and (which.since or which.until or cursor):
+        raise WhodidError(
+            "invalid", "--follow shows what comes in from here on.", "Leave out --since, --until and --cursor."
+        )
     with reader_of(place) as reader:
         if follow:
             del wanted["since"], wanted["until"]
