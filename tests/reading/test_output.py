@@ -219,8 +219,30 @@ def test_numbers_with_a_fraction_are_told_to_six_digits() -> None:
     assert "0000" not in text and "9999" not in text
 
 
-def test_printable_keeps_letters_of_all_scripts() -> None:
-    assert printable("naïve 漢字 عربي 👩‍🔬".replace("‍", "")) == "naïve 漢字 عربي 👩🔬"
+@pytest.mark.parametrize(
+    "text",
+    ["naïve 漢字 عربي", "👩‍🔬 🏳️‍🌈 ❤️‍🔥 🧑🏽‍🚀 👨‍👩‍👧 🤷🏽‍♂️", "می‌خواهم", "क्‍ष", "ශ්‍රී"],
+    ids=["letters", "emoji", "persian", "hindi", "sinhala"],
+)
+def test_printable_keeps_letters_of_all_scripts_and_what_joins_them(text: str) -> None:
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("pay\u200dpal", r"pay\u200dpal"),
+        ("a\u200cb", r"a\u200cb"),
+        ("\u200d🔬", r"\u200d🔬"),
+        ("👩\u200d", r"👩\u200d"),
+        ("👩\u200d\u200d🔬", r"👩\u200d\u200d🔬"),
+        ("👩\u200c🔬", r"👩\u200c🔬"),
+        ("می\u200c", r"می\u200c"),
+        ("می\u202eخ", r"می\u202eخ"),
+    ],
+)
+def test_printable_shows_what_hides_or_turns_the_direction(text: str, shown: str) -> None:
+    assert printable(text) == shown
 
 
 @pytest.fixture
