@@ -225,6 +225,37 @@ def test_a_group_is_split_by_a_rule_and_joined_again(client: httpx.Client) -> No
     assert next(row for row in listed(client).values() if row["group"] == load)["errors"] == 2
 
 
+OUR_PAGE = {"sec-fetch-site": "same-origin"}
+
+
+def test_a_split_that_nothing_fits_says_so(client: httpx.Client) -> None:
+    load = group_of(client, "in load")
+    for text in ("b99", "no such text"):
+        client.post(f"/errors/{load}/split", data={"by": "contains", "text": text}, headers=OUR_PAGE)
+    told = client.get(f"/v1/error-groups/{load}").json()
+    assert [(one["text"], len(one["groups"])) for one in told["splits"]] == [("b99", 1), ("no such text", 0)]
+    page = client.get(f"/errors/{load}").text
+    assert "contains “no such text”: <b>nothing is split off</b>, as no known error of the group contains this" in page
+    assert page.count(
+        "nothing is split off"
+    ) == 1 and f'href="/errors/{told["splits"][0]["groups"][0]}' in page.replace("%3A", ":")
+    client.delete(f"/v1/error-groups/{load}/split")
+    assert "split off" not in client.get(f"/errors/{load}").text
+
+
+def test_what_is_split_up_is_joined_again_from_any_of_its_parts(client: httpx.Client) -> None:
+    load = group_of(client, "in load")
+    form = {"by": "hash", "text": ""}
+    answer = client.post(f"/errors/{load}/split", data=form, headers=OUR_PAGE, follow_redirects=True)
+    assert answer.status_code == 200
+    part = str(answer.url).rpartition("/")[2].replace("%3A", ":")
+    told = client.get(f"/v1/error-groups/{part}").json()
+    assert told["group"] == part != load and told["whole"] == load and part in told["splits"][0]["groups"]
+    assert "Split it no more" in answer.text
+    client.post(f"/errors/{load}/split", data={"by": "none"}, headers=OUR_PAGE)
+    assert client.get(f"/v1/error-groups/{load}").json()["group"] == load
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [

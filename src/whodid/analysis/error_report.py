@@ -69,13 +69,33 @@ def find(rows: pa.Table, directory: Any) -> list[Found]:
     ]
 
 
+def parts_of(rows: pa.Table, group: str, known: Decisions) -> list[tuple[Split, list[str]]]:
+    """The rules that split a group, each with the groups that it makes of the rows, those of the latest first."""
+    found: dict[Split, dict[str, None]] = {rule: {} for rule in known.of(group).splits}
+    for row in rows.to_pylist() if found else ():
+        if whole_of(row).id == group and (part := _part(row, known)) is not None:
+            found[part[0]][known.target(part[1].id)] = None
+    return [(rule, list(parts)) for rule, parts in found.items()]
+
+
+def whole_of(row: Row) -> Group:
+    """The group of an error before it is split or merged."""
+    return group_of(row["error_stack_trace"], row["message"], row["type"])
+
+
 def _group(row: Row, known: Decisions) -> Group:
-    group = group_of(row["error_stack_trace"], row["message"], row["type"])
+    part = _part(row, known)
+    return whole_of(row) if part is None else part[1]
+
+
+def _part(row: Row, known: Decisions) -> tuple[Split, Group] | None:
+    """The rule that splits off an error, and the group that it makes of it."""
+    group = whole_of(row)
     for rule in known.of(group.id).splits:
         value = _split_value(rule, row)
         if value is not None:
-            return sub_group(group, f"{rule.by} {value}", _split_why(rule, value))
-    return group
+            return rule, sub_group(group, f"{rule.by} {value}", _split_why(rule, value))
+    return None
 
 
 def _split_value(rule: Split, row: Row) -> str | None:

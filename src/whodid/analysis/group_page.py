@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from whodid.analysis.error_groups import frames_of, group_of
-from whodid.analysis.error_report import Found, find, versions_of
+from whodid.analysis.error_report import Found, find, parts_of, versions_of, whole_of
 from whodid.analysis.group_settings import PREFIX, Decisions, decisions
 from whodid.errors import WhodidError
 
@@ -19,13 +19,16 @@ HASHES_MAX: Final = 500
 _STATE: Final = ("state", "until", "version")
 
 
-def detail(found: Found, row: dict[str, Any], directory: Any) -> dict[str, Any]:
-    """A group as JSON: the report's row, and `parts`, `samples`, `versions`, `decision`, `merged`, `history`.
+def detail(found: Found, row: dict[str, Any], table: Any, directory: Any) -> dict[str, Any]:
+    """A group as JSON: the report's row, and `parts`, `samples`, `versions`, `decision`, `merged`, `whole`, `splits`,
+    `history`; `table` are the rows of all groups.
 
     A sample is the latest error of a stack trace or message within the group, with its frames, innermost first;
-    `different` are the places of the frames that not all samples have.
+    `different` are the places of the frames that not all samples have. `splits` are the rules that split the group
+    `whole`, which is this one or what this one was split off, each with the groups that it makes.
     """
     known = decisions(directory)
+    whole = next((one for one in (found.group.id, whole_of(found.rows[0]).id) if known.of(one).splits), None)
     return {
         **row,
         "parts": list(found.group.parts),
@@ -33,16 +36,22 @@ def detail(found: Found, row: dict[str, Any], directory: Any) -> dict[str, Any]:
         "samples": _samples(found),
         "decision": msgspec.to_builtins(found.decision),
         "merged": known.merged_into(found.group.id),
+        "whole": whole,
+        "splits": [] if whole is None else _splits(table, whole, known),
         "history": _history(directory, known, found.group.id),
     }
 
 
 def one(table: Any, group: str, directory: Any) -> Found:
-    """The group of this id among the rows of report `error-groups`. Raises WhodidError("not_found")."""
-    target = decisions(directory).target(group)
-    for found in find(table, directory):
-        if found.group.id == target:
-            return found
+    """The group of this id among the rows of report `error-groups`; of one that is split up, its part with the latest
+    error. Raises WhodidError("not_found").
+    """
+    known = decisions(directory)
+    target, found = known.target(group), {one.group.id: one for one in find(table, directory)}
+    parts = [part for _, parts in parts_of(table, target, known) for part in parts] if target not in found else []
+    for one in (target, *parts):
+        if one in found:
+            return found[one]
     raise WhodidError(
         "not_found", f"There is no error of group {group[:100]!r}.", "Groups are listed by: whodid report error-groups"
     )
@@ -69,6 +78,11 @@ def _samples(found: Found) -> list[dict[str, Any]]:
             place for place, frame in enumerate(sample["frames"]) if (frame["member"], frame["file"]) not in common
         ]
     return samples
+
+
+def _splits(table: Any, whole: str, known: Decisions) -> list[dict[str, Any]]:
+    told = ((msgspec.to_builtins(rule), parts) for rule, parts in parts_of(table, whole, known))
+    return [{**rule, "what": _split(rule), "groups": parts} for rule, parts in told]
 
 
 def _sample(row: dict[str, Any]) -> dict[str, Any]:

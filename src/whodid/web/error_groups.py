@@ -153,7 +153,7 @@ def told_group(services: Services, group: str, given: dict[str, Any]) -> dict[st
     before = run(services.store, BEFORE, **_errors_of(found), **given)
     row = rows(told)[0]
     row.pop("of", None)
-    return {**group_page.detail(found, row, services.directory), "before": rows(before.table)}
+    return {**group_page.detail(found, row, table, services.directory), "before": rows(before.table)}
 
 
 def asked_before(services: Services, group: str, given: dict[str, Any]) -> dict[str, Any]:
