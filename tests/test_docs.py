@@ -19,7 +19,7 @@ from whodid.errors import CODES as ERRORS
 from whodid.formats import FORMATS
 from whodid.formats.rejecting import CODES
 from whodid.plugins import TARGETS
-from whodid.reading.read import definition
+from whodid.reading.definition import definition
 from whodid.reports.common import FILTERS, ZONE
 from whodid.reports.definitions import DEFINITIONS, Definition
 from whodid.stores.base import KEPT, KEPT_BY_DUCKDB, KEPT_BY_POSTGRESQL

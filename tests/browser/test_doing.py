@@ -99,15 +99,19 @@ def test_brushing_a_chart_chooses_the_time(visit: Callable[..., Watched], path: 
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT00:00", given["since"][0]) and given["since"] < given["until"]
 
 
-def test_a_mark_leads_to_its_events(visit: Callable[..., Watched]) -> None:
+@pytest.mark.parametrize(("path", "kind"), [("/errors", "error"), ("/functions", "run"), ("/entities", "use")])
+def test_a_mark_leads_to_its_events(visit: Callable[..., Watched], path: str, kind: str) -> None:
     watched = visit()
-    page = watched.open("/errors?range=90d")
+    page = watched.open(f"{path}?range=90d")
     bar = page.locator("#tile-days .mark-rect.marks path:not([aria-label*='y: 0;'])").first
+    told = bar.get_attribute("aria-label") or ""
+    counted = re.search(r"\by: ([\d,]+)", told)
+    assert counted, told
     with page.expect_navigation():
         bar.click(force=True)
-    assert urlsplit(page.url).path == "/events" and asked(watched)["level"] == ["error"]
+    assert urlsplit(page.url).path == "/events" and asked(watched)["kind"] == [kind]
     watched.settle()
-    assert page.locator("tr[data-event]").count() > 0
+    assert page.inner_text(".shape-words b") == counted[1]
 
 
 def test_bars_of_months_are_calendar_months(visit: Callable[..., Watched], story: ServerProcess) -> None:

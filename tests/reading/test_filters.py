@@ -127,6 +127,10 @@ def found(store: Any, **given: Any) -> list[str]:
         ({"error_hash": f"!{HASH}", "type": "query-*"}, ["run"]),
         ({"project": "!SALES", "type": "click"}, ["click"]),
         ({"user": literal("!erika")}, []),
+        ({"kind": "run"}, ["run"]),
+        ({"kind": "use"}, ["run", "click", "program", "anonymous"]),
+        ({"kind": ["run", "error"]}, ["run", "fail"]),
+        ({"kind": "!use"}, ["fail"]),
         ({"text": "timeout"}, ["fail"]),
         ({"text": "100%"}, ["fail"]),
         ({"text": "of_the"}, ["fail"]),
@@ -174,7 +178,7 @@ ATTACKS = [
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_text_of_a_caller_is_sql(store: Any, name: str, attack: str) -> None:
     shaped = {"entity": f"query:{attack}", "parameter": f"{attack}={attack}", "type": f"{attack}**"}.get(name, attack)
-    refused = {"level", "error_hash", "group"}
+    refused = {"level", "kind", "error_hash", "group"}
     expected = {("text", one): ["fail"] for one in "%_"} | {("text", one): ["run"] for one in "\\*"}
     if name in refused:
         with pytest.raises(WhodidError) as caught:
@@ -196,6 +200,7 @@ def test_no_text_of_a_caller_is_sql(store: Any, name: str, attack: str) -> None:
         ({"limit": 10**12}, "10,000,000"),
         ({"order": "sideways"}, "order"),
         ({"level": "fatal"}, "no level 'fatal'"),
+        ({"kind": "!walk"}, "no kind 'walk'"),
         ({"entity": "query"}, "type:id"),
         ({"entity": ":q"}, "type:id"),
         ({"parameter": "=x"}, "name=value"),
@@ -223,3 +228,61 @@ def test_an_unknown_group_is_not_found(store: Any) -> None:
 def test_a_directory_is_asked_for_groups_only(store: Any) -> None:
     page = read.events(store, NoGroups(), make_filter(user="otto"))
     assert page.table.num_rows == 2
+
+
+TOLD: dict[str, dict[str, Any]] = {
+    "plain": {"serviceId": "churn", "endpointId": "predict", "version": 3},
+    "generation": {"service": "churn", "endpoint": "predict", "generation": "3", "apiKey": "k-1"},
+    "context": {"deploymentId": "churn", "context": {"version": "3", "caller": "shop"}},
+    "nothing": {},
+}
+
+
+@pytest.fixture(scope="module")
+def queries(filled: Any) -> Any:
+    asked = [
+        event("predict", topic="apinode-query", at=NOW - timedelta(minutes=place), request_id=name, parameters=told)
+        for place, (name, told) in enumerate(TOLD.items())
+    ]
+    other = {"serviceId": "churn", "endpointId": "predict", "version": "3"}
+    outcome = event("ground-truth", topic="apinode-query", request_id="outcome", parameters=other)
+    return filled([*asked, outcome, event("predict", request_id="elsewhere", parameters=other)])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"service": "churn"}, ["plain", "generation", "context"]),
+        ({"service": "unknown"}, ["nothing"]),
+        ({"endpoint": "predict"}, ["plain", "generation", "context", "nothing"]),
+        ({"version": "3"}, ["plain", "generation", "context"]),
+        ({"version": ["unknown", "4"]}, ["nothing"]),
+        ({"caller": "shop"}, ["context"]),
+        ({"caller": "k-1"}, ["generation"]),
+        ({"service": "!churn", "topic": "apinode-query", "type": "predict"}, ["nothing"]),
+    ],
+)
+def test_queries_are_found_whichever_way_they_tell_what_was_asked(
+    queries: Any, given: dict[str, Any], expected: list[str]
+) -> None:
+    page = read.events(queries, Groups(), make_filter(**given))
+    assert page.table.column("request_id").to_pylist() == expected
+
+
+@pytest.mark.parametrize(
+    ("type", "told", "item"),
+    [
+        ("menu click", {"item": "Save as"}, "menu:Save as"),
+        ("menu-item-click", {"name": "Save: all"}, "menu:Save: all"),
+        ("dialog show", {"dialog": "Export", "name": "x"}, "dialog:Export"),
+        ("dialog-shown", {"item": "Export"}, "dialog:Export"),
+        ("click", {"name": "Run"}, "click:Run"),
+        ("command", {"command": "Run"}, "command:Run"),
+        ("input", {"input": "q", "item": "x"}, "input:q"),
+    ],
+)
+def test_an_item_of_the_interface_is_found_whichever_way_it_is_told(
+    filled: Any, type: str, told: dict[str, str], item: str
+) -> None:
+    store = filled([event(type, parameters=told), event(type), event("step", parameters=told)])
+    assert read.events(store, Groups(), make_filter(item=item)).table.column("type").to_pylist() == [type]

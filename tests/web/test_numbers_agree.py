@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,17 @@ _CELL = re.compile(r"<(?:th scope=\"row\"|td)[^>]*>(.*?)</(?:th|td)>", re.DOTALL
 _LINK = re.compile(r'href="(/events\?[^"]*)"')
 _TAG = re.compile(r"<[^>]+>")
 ROWS_MAX = 20
+# Queries and uses of the interface that tell what was asked and used in other ways than the demo does.
+OTHERWISE: list[tuple[str, str, dict[str, Any]]] = [
+    ("score", "apinode-query", {"service": "fraud", "endpoint": "score", "generation": 7}),
+    ("score", "apinode-query", {"service": "fraud", "endpoint": "score", "context": {"version": "7"}}),
+    ("score", "apinode-query", {"deploymentId": "fraud", "context": {"caller": "till"}}),
+    ("score", "apinode-query", {}),
+    ("menu-click", "generic", {"name": "File | Print"}),
+    ("menu-click", "generic", {"item": "File | Print", "name": "x"}),
+    ("dialog-shown", "generic", {"item": "Print"}),
+    ("click", "generic", {"name": "print"}),
+]
 # What somebody read of the audit, and in which form.
 READINGS = [("page user", "page")] * 3 + [("page overview", "page")] * 2 + [("events", "csv"), ("events", "json")]
 
@@ -33,6 +45,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     running = WebServer(tmp_path_factory.mktemp("data"))
     try:
         running.store(list(demo.generate(events=6_000, days=40, seed=1, end=now)))
+        running.store(
+            [event(kind, topic=topic, user="lin.chen", parameters=told, at=now) for kind, topic, told in OTHERWISE]
+        )
+        # Told as a warning, an error all the same.
+        running.store([event("note", at=now, user="lin.chen", level="warning", error_message="Too late")])
         running.store([reading(what, form, at=now - timedelta(minutes=1)) for what, form in READINGS])
         yield running
     finally:
@@ -76,8 +93,18 @@ def events_of(server: WebServer, address: str) -> str:
         ("/tiles/interface/items?all=1", "uses"),
         ("/tiles/interface/followed", "uses"),
         ("/tiles/interface/unused?all=1", "uses"),
+        ("/tiles/interface/items?all=1&range=today", "uses"),
+        ("/tiles/api-nodes/services?all=1", "queries"),
+        ("/tiles/api-nodes/services?range=today", "queries"),
+        ("/tiles/api-service/versions?about=churn", "queries"),
+        ("/tiles/api-nodes/callers?range=today", "queries"),
         ("/tiles/api-nodes/callers", "queries"),
         ("/tiles/api-service/callers?about=churn", "queries"),
+        ("/tiles/overview/types?type=%21audit-*", "events"),
+        ("/tiles/compute/families?all=1&type=%21audit-*", "events"),
+        ("/tiles/nodes/unknown", "events"),
+        ("/tiles/security/refusals", "refusals"),
+        ("/tiles/users/features?all=1", "uses"),
         ("/tiles/security/readers?user=mona.audit", "readings"),
         ("/tiles/overview/days?type=%21audit-*", "events"),
         ("/tiles/overview/days?range=yesterday", "events"),
@@ -87,12 +114,24 @@ def events_of(server: WebServer, address: str) -> str:
         ("/tiles/overview/errors-days", "errors"),
         ("/tiles/errors/days?user=lin.chen", "errors"),
         ("/tiles/entities/days?type=%21audit-*", "uses"),
+        ("/tiles/entities/days?level=audit&type=%21audit-*", "uses"),
+        ("/tiles/functions/days", "runs"),
+        ("/tiles/functions/days?user=lin.chen&range=7d", "runs"),
+        ("/tiles/functions/days?range=yesterday", "runs"),
     ],
 )
 def test_rows_lead_to_the_events_that_they_count(told: WebServer, address: str, column: str) -> None:
     rows = led(told, address, column)[:ROWS_MAX]
     assert rows
     assert [(link, events_of(told, link)) for link, _ in rows] == rows
+
+
+def test_a_version_of_a_package_leads_to_its_uses_without_its_installation(told: WebServer) -> None:
+    answer = told.client.get("/tiles/interface/packages").text
+    rows = re.findall(
+        r'href="(/events\?[^"]*version=[^"]*)".*?<td class="number[^>]*>.*?([\d,]+)</td>', answer, re.DOTALL
+    )
+    assert rows and [events_of(told, html.unescape(link)) for link, _ in rows] == [uses for _, uses in rows]
 
 
 def test_others_of_a_chart_lead_to_what_none_of_its_named_types_counts(told: WebServer) -> None:

@@ -152,17 +152,26 @@ def test_a_cell_of_a_heat_map_leads_to_what_is_behind_it_under_the_same_conditio
     assert spec["data"]["values"][0]["href"] == "/hours/Tuesday/9?range=7d&group=Chemistry"
 
 
+def test_a_point_leads_to_the_one_run_it_stands_for() -> None:
+    report = reports.report("runs")
+    row = {"id": "0190a000-0000-7000-8000-000000000001", "time": datetime(2026, 11, 3), "duration_ms": 5.0}
+    leads = partial(links.drill, report.drill or "", choice=Choice(zone="UTC"))
+    spec = charts.spec(report, [row], leads=leads)
+    assert spec is not None and spec["data"]["values"][0]["href"] == f"/events/{row['id']}"
+    activity = reports.report("activity")
+    bars = charts.spec(activity, [{"period": datetime(2026, 11, 3), "users": 1}], leads=leads)
+    assert bars is not None and "href" not in bars["data"]["values"][0]
+
+
 @pytest.mark.parametrize(
     ("kind", "address"),
     [
-        ("dialog", "/events?type=dialog+show&type=dialog-show&type=dialog-shown&parameter=dialog=Save%20as"),
-        ("click", "/events?type=click&parameter=target=Save%20as"),
-        ("command", "/events?type=command&parameter=command=Save%20as"),
-        ("input", "/events?type=input&parameter=input=Save%20as"),
+        ("dialog", "/events?item=dialog:Save%20as"),
+        ("click", "/events?item=click:Save%20as"),
         ("gesture", None),
     ],
 )
-def test_an_item_of_the_interface_leads_to_events_that_name_it_as_its_kind_does(kind: str, address: str | None) -> None:
+def test_an_item_of_the_interface_leads_to_its_events(kind: str, address: str | None) -> None:
     assert links.link("item", {"kind": kind, "item": "Save as"}, Choice(zone="UTC")) == address
 
 
@@ -307,6 +316,7 @@ def test_distributions_stand_side_by_side_under_one_scale() -> None:
         [{**row, "part": part, "reference_percent": then, "current_percent": now} for part, then, now in parts]
     )
     assert [(bar.reference, bar.current) for bar in chart.bars] == [(24.0, 48.0), (float(HEIGHT), 48.0)]
+    assert chart.href == "/events?service=churn&endpoint=predict"
     assert (chart.first, chart.last, chart.top) == ("below 30", "30 and above", "75.0 %")
 
 

@@ -18,6 +18,7 @@ class Which:
     user: Annotated[Texts, Parameter(help="Done by or for this login.")] = None
     group: Annotated[Texts, Parameter(help="Done by members of this group.")] = None
     type: Annotated[Texts, Parameter(help="Type, with * for any part.")] = None
+    kind: Annotated[Texts, Parameter(help="What reports count it as: run, use or error.")] = None
     level: Annotated[Texts, Parameter(help="audit, usage, error, warning, info or debug.")] = None
     topic: Annotated[Texts, Parameter(help="Topic.")] = None
     entity: Annotated[Texts, Parameter(help="What it was done to, as type:id.")] = None
@@ -29,6 +30,11 @@ class Which:
     request_id: Annotated[Texts, Parameter(help="Request.")] = None
     error_hash: Annotated[Texts, Parameter(help="Group of errors.")] = None
     parameter: Annotated[Texts, Parameter(name="--param", help="Parameter, as name=value.")] = None
+    item: Annotated[Texts, Parameter(help="Item of the interface, as kind:name.")] = None
+    service: Annotated[Texts, Parameter(help="API service that was asked.")] = None
+    endpoint: Annotated[Texts, Parameter(help="Its endpoint.")] = None
+    version: Annotated[Texts, Parameter(help="The version of it that answered.")] = None
+    caller: Annotated[Texts, Parameter(help="Who asked an API service.")] = None
     text: Annotated[str | None, Parameter(help="Part of a description, name, error or parameter.")] = None
     since: Annotated[str | None, Parameter(help="From then on: 7d, 24h, 2026-03-01, …")] = None
     until: Annotated[str | None, Parameter(help="Before then.")] = None

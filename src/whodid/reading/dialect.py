@@ -9,6 +9,14 @@ from typing import Final, NamedTuple
 from whodid.stores.base import KEPT, KEPT_BY_DUCKDB, KEPT_BY_POSTGRESQL
 
 
+def _at_pointer(keys: str) -> str:
+    return f"(e.\"parameters\" ->> '/{keys.replace('.', '/')}')"
+
+
+def _at_path(keys: str) -> str:
+    return f"(e.\"parameters\" #>> '{{{keys.replace('.', ',')}}}')"
+
+
 class Dialect(NamedTuple):
     """A store's own words.
 
@@ -19,7 +27,8 @@ class Dialect(NamedTuple):
     `{column}` holds a `{part}` of the text that has no letters, or None where it gains nothing. `project` is the
     project of an event; `stores.base.WORKED_OUT` says which that is. `of_request` is the condition that an event `e`
     belongs to the request `{request}`, as the store's index finds it. `has_index` says whether events of a thing, and
-    those of given ids, are found by indices.
+    those of given ids, are found by indices. `parameter_at` is a parameter of an event `e` as text, from keys with dots
+    between them.
     """
 
     events: str
@@ -33,6 +42,7 @@ class Dialect(NamedTuple):
     project: str
     of_request: str = 'e."request_id" = {request}'
     has_index: bool = False
+    parameter_at: Callable[[str], str] = _at_pointer
 
 
 # Beyond ASCII it is the engine that knows what is a letter.
@@ -135,6 +145,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         _PROJECT,
         """(left(e."request_id", 200) = left({request}, 200) AND e."request_id" = {request})""",
         has_index=True,
+        parameter_at=_at_path,
     ),
 }
 

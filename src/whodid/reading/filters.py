@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from whodid.errors import WhodidError
 from whodid.event import LEVELS
+from whodid.reading.definition import WORKED_OUT
 from whodid.reading.times import instant
 
 LIMIT_DEFAULT: Final = 100
@@ -23,8 +24,12 @@ VALUE_LENGTH_MAX: Final = 2_000
 # Filters that ask a column for one of some values.
 EQUAL: Final = ("level", "topic", "function", "status", "node")
 LISTS: Final = (
-    *EQUAL, "request_id", "user", "group", "type", "entity", "session", "error_hash", "parameter", "project",
+    *EQUAL, "request_id", "user", "group", "type", "kind", "entity", "session", "error_hash", "parameter", "project",
+    *WORKED_OUT,
 )  # fmt: skip
+
+# What reports count of events, and define in `reading/sql/`.
+KINDS: Final = ("run", "use", "error")
 
 # In front of a value: is not.
 NOT: Final = "!"
@@ -38,10 +43,12 @@ class EventFilter(Struct, kw_only=True, forbid_unknown_fields=True):
 
     All given conditions have to hold; of several values for one condition, one has to. `since` is inclusive, `until`
     exclusive (see `reading.times`). `user` finds what a login did and what was done for it. `group` is a group's name;
-    its members are found through groups within it. `type` may hold `*`. `entity` is `type:id` and finds events that
-    touched it in any role. `parameter` is `name=value`. `project` is a project's key (`dialect.project` says which one
-    an event has). `text` is a part of a description, name, error or parameter, in any case. `cursor` is a page's
-    `next_cursor`.
+    its members are found through groups within it. `type` may hold `*`. `kind` is what reports count an event as: a
+    run, a use, an error. `entity` is `type:id` and finds events that touched it in any role. `parameter` is
+    `name=value`. `project` is a project's key (`dialect.project` says which one an event has). `item` is `kind:name` of
+    an item of the interface (menu, dialog, click, command, input); `service`, `endpoint`, `version` and `caller` find
+    queries of API nodes, whichever way they tell it, and `unknown` those that do not. `text` is a part of a
+    description, name, error or parameter, in any case. `cursor` is a page's `next_cursor`.
     """
 
     since: str | date | datetime | None = None
@@ -49,6 +56,7 @@ class EventFilter(Struct, kw_only=True, forbid_unknown_fields=True):
     user: list[str] = []
     group: list[str] = []
     type: list[str] = []
+    kind: list[str] = []
     level: list[str] = []
     topic: list[str] = []
     entity: list[str | tuple[str, str]] = []
@@ -60,6 +68,11 @@ class EventFilter(Struct, kw_only=True, forbid_unknown_fields=True):
     error_hash: list[str] = []
     parameter: list[str] = []
     project: list[str] = []
+    item: list[str] = []
+    service: list[str] = []
+    endpoint: list[str] = []
+    version: list[str] = []
+    caller: list[str] = []
     text: str | None = None
     order: Literal["newest", "oldest"] = "newest"
     limit: int = LIMIT_DEFAULT
@@ -78,6 +91,9 @@ class EventFilter(Struct, kw_only=True, forbid_unknown_fields=True):
         for level in (level for both in sides(self.level) for level in both):
             if level not in LEVELS:
                 raise WhodidError("invalid", f"There is no level {level!r}.", f"Levels: {', '.join(LEVELS)}.")
+        for kind in (kind for both in sides(self.kind) for kind in both):
+            if kind not in KINDS:
+                raise WhodidError("invalid", f"There is no kind {kind!r}.", f"Kinds: {', '.join(KINDS)}.")
 
 
 class Sides(NamedTuple):

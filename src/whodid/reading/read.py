@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,6 +17,7 @@ from msgspec import Struct
 from whodid.errors import WhodidError
 from whodid.reading import cursor
 from whodid.reading.cells import microseconds, moment
+from whodid.reading.definition import WORKED_OUT, definition, text_of
 from whodid.reading.dialect import dialect_of
 from whodid.reading.filters import EventFilter, sides
 from whodid.reading.selection import Between, Groups, Selection, finding, select
@@ -30,7 +30,7 @@ PAGE_ROWS: Final = 10_000
 TOP_ROWS: Final = 20
 LOOKS: Final = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))
 # Filters that few events pass: those are found faster in one look than in several.
-SELECTIVE: Final = ("user", "entity", "session", "request_id", "error_hash", "parameter")
+SELECTIVE: Final = ("user", "entity", "session", "request_id", "error_hash", "parameter", *WORKED_OUT)
 ROWS_MAX: Final = 10_000_000
 TIMEOUT_MS: Final = 30_000
 TIMEOUT_MS_MAX: Final = 600_000
@@ -302,21 +302,10 @@ def _behind(sign: str) -> str:
 
 def statement(name: str, **parts: str) -> str:
     """The statement in `sql/<name>.sql` with its `{parts}` filled in."""
-    sql = _text(name)
+    sql = text_of(name)
     for part, text in parts.items():
         sql = sql.replace(f"{{{part}}}", text)
     return sql
-
-
-def definition(name: str) -> str:
-    """The expression in `sql/<name>.sql`, without its comment."""
-    lines = [line for line in _text(name).splitlines() if not line.startswith("--")]
-    return f"({' '.join(lines).strip()})"
-
-
-@cache
-def _text(name: str) -> str:
-    return (files("whodid.reading") / "sql" / f"{name}.sql").read_text("utf-8")
 
 
 @cache

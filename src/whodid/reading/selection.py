@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from whodid.errors import WhodidError
 from whodid.event import foreign_id
+from whodid.reading.definition import WORKED_OUT, definition, worked_out
 from whodid.reading.dialect import Dialect, like_escaped, part_without_letters
 from whodid.reading.filters import EQUAL, LISTS, EventFilter, sides, split_entity
 from whodid.reading.sight import EVERYTHING, Sight
@@ -148,6 +149,7 @@ def _narrowed(builder: _Builder, given: Mapping[str, Sequence[Any]], groups: Gro
     logins = [*given["user"], *_members(given["group"], groups)]
     builder.users(logins, given=bool(given["user"] or given["group"]))
     builder.types(given["type"])
+    builder.kinds(given["kind"])
     for name in EQUAL:
         builder.one_of(f'e."{name}"', given[name])
     builder.requests(given["request_id"])
@@ -155,6 +157,8 @@ def _narrowed(builder: _Builder, given: Mapping[str, Sequence[Any]], groups: Gro
     builder.one_of('e."error_hash"', [_uuid("error_hash", value) for value in given["error_hash"]], cast="uuid")
     builder.one_of(builder.dialect.project, given["project"])
     builder.parameters(given["parameter"])
+    for name in WORKED_OUT:
+        builder.worked_out(name, given[name])
 
 
 class _Builder:
@@ -221,6 +225,15 @@ class _Builder:
                 ways.append(rf"""e."type" LIKE CAST({like} AS varchar) ESCAPE '\'""")
         if ways:
             self.conditions.append(f"({' OR '.join(ways)})")
+
+    def kinds(self, names: Sequence[str]) -> None:
+        if names:
+            self.conditions.append(f"({' OR '.join(definition(name) for name in dict.fromkeys(names))})")
+
+    def worked_out(self, name: str, values: Sequence[str]) -> None:
+        if values:
+            told = self._one_of(worked_out(name, self.dialect), values)
+            self.conditions.append(f"({definition(WORKED_OUT[name])} AND {told})")
 
     def parameters(self, pairs: Sequence[str]) -> None:
         for pair in pairs:

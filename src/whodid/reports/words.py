@@ -48,8 +48,8 @@ import sqlglot
 from sqlglot import exp
 
 from whodid.errors import WhodidError
+from whodid.reading.definition import definition
 from whodid.reading.dialect import dialect_of
-from whodid.reading.read import definition
 from whodid.reading.selection import FROM_WHEN
 from whodid.reports import json_words, kept
 from whodid.reports.common import Shift
@@ -123,10 +123,7 @@ def _program(kind: str, words: list[exp.Expression]) -> str:
 
 
 def _parameter_at(kind: str, words: list[exp.Expression]) -> str:
-    keys = words[0].name.replace("'", "''").split(".")
-    if kind != "postgresql":
-        return f"(e.\"parameters\" ->> '/{'/'.join(keys)}')"
-    return f"(e.\"parameters\" #>> '{{{','.join(keys)}}}')"
+    return dialect_of(kind).parameter_at(words[0].name.replace("'", "''"))
 
 
 def _period(kind: str, words: list[exp.Expression]) -> str:

@@ -13,7 +13,7 @@
 -- column: first time | first in the time
 -- column: last time | latest
 -- chart: bar x=events y=family
--- drill: /events?type={family}-*
+-- drill: /events?type={family}&type={family}-*
 WITH each_type AS (
     SELECT
         split_part(type, '-', 1) AS family, type, events, first, last,

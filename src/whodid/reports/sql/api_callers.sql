@@ -15,7 +15,7 @@
 -- column: p95_ms number ms | 95 of 100 were answered no later
 -- column: last time | the last
 -- chart: bar x=queries y=caller
--- drill: /events?topic=apinode-query&entity=api-service:{service}&parameter=endpointId={endpoint}&user={caller}
+-- drill: /events?service={service}&endpoint={endpoint}&caller={caller}
 WITH counted AS (
     SELECT
         caller,

@@ -7,7 +7,7 @@
 -- parameter: limit integer = 100 | rows at most
 -- column: service text | the service
 -- column: endpoint text | the endpoint
--- column: version text | the version that answered
+-- column: version text | the version that answered, else unknown
 -- column: queries integer queries | how many
 -- column: previous integer queries | in the equal time before
 -- column: per_hour number queries | on average
@@ -21,7 +21,7 @@
 -- column: first time | first in this time
 -- column: last time | last in this time
 -- chart: bar x=queries y=service
--- drill: /events?topic=apinode-query&entity=api-service:{service}
+-- drill: /events?service={service}&endpoint={endpoint}&version={version}
 WITH counted AS (
     SELECT
         service,
@@ -46,7 +46,7 @@ WITH counted AS (
     GROUP BY 1, 2, 3
 )
 SELECT
-    c.service, c.endpoint, c.version, CAST(c.queries AS bigint) AS queries, CAST(c.previous AS bigint) AS previous,
+    c.service, c.endpoint, coalesce(c.version, 'unknown') AS version, CAST(c.queries AS bigint) AS queries, CAST(c.previous AS bigint) AS previous,
     CAST(c.queries AS double precision) * 3600 / CAST(
         extract(epoch FROM CAST($until AS timestamp) - CAST($since AS timestamp)) AS double precision
     ) AS per_hour,

@@ -15,7 +15,7 @@
 -- column: first time | first use in both times
 -- column: last time | latest use
 -- chart: bar x=users y=feature color=kind
--- drill: /events?type={feature}
+-- drill: /events?kind=use&{kind}={feature}
 WITH used AS (
     SELECT
         coalesce(e.function, e.type) AS feature,

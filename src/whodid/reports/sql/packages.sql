@@ -17,7 +17,7 @@
 -- column: first time | first event in the time
 -- column: last time | latest event
 -- chart: bar x=uses y=package color=version
--- drill: /events?parameter=package={package}&parameter=version={version}
+-- drill: /events?kind=use&type=!package-published&type=!package-installed&type=!plugin-install&type=!plugin-installed&parameter=package={package}&parameter=version={version}
 WITH named AS (
     SELECT
         e.package, e.version, e.who AS person, e.events, e.errors, e.first, e.last, e.uses,

@@ -13,6 +13,7 @@ from whodid.directory import Directory
 from whodid.errors import WhodidError
 from whodid.event import LEVELS
 from whodid.reading.cells import python_rows
+from whodid.reading.filters import KINDS as COUNTED
 from whodid.reading.filters import literal
 from whodid.reading.sight import Sight
 from whodid.web.answers import json_answer
@@ -106,6 +107,7 @@ def _values(directory: Directory, field: str, text: str) -> list[str]:
         return [thing.id if field == "project" else f"{thing.type}:{thing.id}" for thing in things]
     known: dict[str, list[str]] = {
         "type": sorted(catalogue.known_types()),
+        "kind": list(COUNTED),
         "level": list(LEVELS),
         "topic": [topic.name for topic in catalogue.TOPICS],
     }

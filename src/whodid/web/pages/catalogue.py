@@ -19,9 +19,9 @@ _BY_DAY: Final = (("by", "day"),)
 # Of all services together; the page of one looks at more.
 _AT_A_GLANCE: Final = (("sample", "1000"),)
 _USAGE: Final = (("topics", "compute-resource-usage"),)
-_FAILING: Final = (("levels", "error"),)
-# What people did on purpose: what reports count as uses.
-_USES: Final = (("levels", "audit usage"), ("topics", "!compute-resource-usage !authfail !generic-failure"))
+_FAILING: Final = (("kind", "error"),)
+_USES: Final = (("kind", "use"),)
+_RUNS: Final = (("kind", "run"),)
 _NO_ERRORS: Final = "There were no errors."
 _TOO_FEW: Final = "Nothing can be compared: there are too few queries in this time or before."
 _NO_OUTCOMES: Final = "It is not known what really happened: tell it with whodid outcomes, or POST /v1/outcomes."
@@ -68,7 +68,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("functions", "/functions", "Functions", (
         Tile("numbers", "overview", "numbers", "third", 1, title="How much is run",
              columns=("runs", "active users", "errors")),
-        Tile("days", "activity", "chart", "two-thirds", 2, title="Runs a day", chart="bar x=period y=runs"),
+        Tile("days", "activity", "chart", "two-thirds", 2, title="Runs a day", chart="bar x=period y=runs",
+             columns=("period", "runs"), events=_RUNS),
         Tile("functions", "functions", size="whole", height=4, title="What is run, and how long it takes",
              columns=("function", "runs", "people", "errors", "failed_percent", "p50_ms", "p95_ms", "p99_ms",
                       "total_hours", "last")),

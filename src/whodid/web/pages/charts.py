@@ -48,6 +48,8 @@ _DRAWN: Final[dict[str, dict[str, Any]]] = {
     "point": {"filled": True, "size": 50, "opacity": 0.8},
     "circle": {"filled": True, "size": 50, "opacity": 0.8},
 }
+# Marks of which each stands for one row; over time others stand for a period.
+_SINGLE: Final = ("point", "circle")
 _TIMES: Final = ("time", "local", "date")
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _MARKS: Final = ("line", "area", "bar", "point", "rect", "circle")
@@ -90,7 +92,8 @@ def spec(
             if ends is None
             else (local(ends[0], zone).replace(tzinfo=None), local(ends[1], zone).replace(tzinfo=None))
         )
-        return _over_time(wanted.mark, used, rows, before, days, within, step)
+        single = leads if wanted.mark in _SINGLE else None
+        return _over_time(wanted.mark, used, rows, before, days, within, step, single)
     if _is_number(used["x"]) and _is_number(used["y"]):
         return _scatter(wanted.mark, used, rows)
     if used["x"].type == "text" and _is_number(used["y"]):
@@ -137,12 +140,14 @@ def _over_time(
     days: int = 0,
     ends: tuple[datetime, datetime] | None = None,
     step: str = "",
+    leads: Callable[[Mapping[str, Any]], str | None] | None = None,
 ) -> dict[str, Any]:
     x, y, color = used["x"], used["y"], used.get("color")
     step = step or axes.step([row[x.name] for row in rows])
     series = _series(rows, color, y) if color else []
     values = [
         {"x": row[x.name], "y": row.get(y.name), "c": _name(row, color, series)}
+        | ({"href": leads(row)} if leads else {})
         for row in rows[:POINTS_MAX]
         if row.get(x.name) is not None
     ]
@@ -185,7 +190,7 @@ def _over_time(
     drawn = framed({"type": mark, "tooltip": True, **_DRAWN.get(mark, {})}, encoding, [_told(one) for one in values])
     drawn["params"] = [{"name": "brush", "select": {"type": "interval", "encodings": ["x"]}}]
     by = color.name if color is not None and color.name in NAMES else ""
-    return drawn | {"usermeta": {"step": step, "by": by, "level": "error" if y.name == "errors" else ""}}
+    return drawn | {"usermeta": {"step": step, "by": by}}
 
 
 def _name(row: Mapping[str, Any], color: Column | None, series: Sequence[str]) -> str:

@@ -39,14 +39,8 @@ LINKS: Final[dict[str, str]] = {
 }
 # Columns that lead to the page of what they name, whatever a report's drill-down is.
 PAGED: Final = ("node", "service")
-# By its kind: the events of an item of the interface. Each kind has a parameter of its own that names the item.
-ITEMS: Final[dict[str, str]] = {
-    "menu": "/events?type=main-menu-item-click&type=menu+click&type=menu-click&type=menu-item-click&parameter=item={}",
-    "dialog": "/events?type=dialog+show&type=dialog-show&type=dialog-shown&parameter=dialog={}",
-    "click": "/events?type=click&parameter=target={}",
-    "command": "/events?type=command&parameter=command={}",
-    "input": "/events?type=input&parameter=input={}",
-}
+# Kinds of items of the interface; one that was only registered may have another, of which there are no events.
+ITEMS: Final = ("menu", "dialog", "click", "command", "input")
 # By what the addresses of pages begin with: the field of the search of events that has the same value.
 SEARCHED: Final[dict[str, tuple[str, str]]] = {
     "users": ("user", "{}"),
@@ -88,7 +82,7 @@ def page_link(column: str, value: Any) -> str | None:
 
 def _item_link(item: Any, kind: Any) -> str | None:
     """The events of an item of the interface; None of a kind that is not known."""
-    return ITEMS[kind].format(quote(str(item), safe="")) if kind in ITEMS else None
+    return f"/events?item={kind}:{quote(str(item), safe='')}" if kind in ITEMS else None
 
 
 def entity_link(kind: str, name: str) -> str:

@@ -61,5 +61,5 @@ def _multiple(service: str, endpoint: str, column: str, parts: Sequence[Mapping[
         for place, (row, (reference, current)) in enumerate(zip(parts, shares, strict=True))
     ]
     first, last = (words.plain(parts[0]["part"]), words.plain(parts[-1]["part"])) if parts else ("", "")
-    href = f"/events?{urlencode({'topic': 'apinode-query', 'entity': f'api-service:{service}'})}"
+    href = f"/events?{urlencode({'service': service, 'endpoint': endpoint})}"
     return Multiple(column, f"{service} {endpoint}", href, bars, first, last, words.per_cent(top))

@@ -89,11 +89,11 @@
     });
     view.addEventListener("click", (_event, item) => {
       const at = times(item?.datum);
-      if (at == null) return;
+      if (at == null || item.datum.href) return;
       const begin = typeof at === "number" ? at : Date.parse(at);
       if (!Number.isFinite(begin)) return;
       const target = new URL(holder.dataset.drill ?? `/events${location.search}`, location.origin);
-      if (spec.usermeta.level || item.datum.c === "errors") target.searchParams.set("level", "error");
+      if (item.datum.c === "errors") target.searchParams.set("kind", "error");
       if (spec.usermeta.by && item.datum.c && item.datum.c !== "others") target.searchParams.set(spec.usermeta.by, item.datum.c);
       go(target, period(step, begin + late), period(step, begin + late, 1));
     });

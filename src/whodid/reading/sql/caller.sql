@@ -1,0 +1,2 @@
+-- Who asked an API node.
+coalesce({context.caller}, e."user", {apiKey})

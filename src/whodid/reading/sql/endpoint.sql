@@ -1,0 +1,2 @@
+-- Its endpoint.
+coalesce({endpointId}, {endpoint}, e."function", e."type")
