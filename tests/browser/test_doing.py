@@ -43,6 +43,27 @@ def test_a_filter_is_added_turned_round_and_taken_off(visit: Callable[..., Watch
     assert asked(watched) == {"range": ["90d"]}
 
 
+def test_spaces_around_a_name_go_unless_somebody_is_called_so(
+    visit: Callable[..., Watched], story: ServerProcess
+) -> None:
+    story.request("POST", "/v1/events", [{"type": "x", "user": "spaced "}])
+    wait_until_stored(story)
+    watched = visit()
+    page = watched.open("/")
+    page.click('[data-pop="filter"] > summary')
+    page.fill('input[data-suggest="user"]', " erika.brandt ")
+    page.press('input[data-suggest="user"]', "Enter")
+    watched.settle()
+    assert asked(watched) == {"user": ["erika.brandt"]}
+    page.click('[data-pop="filter"] > summary')
+    page.fill('input[data-suggest="user"]', "spaced ")
+    page.wait_for_selector('#suggest-user option[value="spaced "]', state="attached")
+    page.press('input[data-suggest="user"]', "Enter")
+    watched.settle()
+    assert asked(watched) == {"user": ["erika.brandt", "spaced "]}
+    assert page.locator(".chip b").all_inner_texts() == ["erika.brandt", "spaced␣"]
+
+
 def test_the_range_is_chosen_by_its_words(visit: Callable[..., Watched]) -> None:
     watched = visit()
     page = watched.open("/users")

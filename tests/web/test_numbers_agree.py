@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -24,6 +25,7 @@ _CELL = re.compile(r"<(?:th scope=\"row\"|td)[^>]*>(.*?)</(?:th|td)>", re.DOTALL
 _LINK = re.compile(r'href="(/events\?[^"]*)"')
 _TAG = re.compile(r"<[^>]+>")
 ROWS_MAX = 20
+SPACED = (" lin.chen", "lin.chen ")
 # Queries and uses of the interface that tell what was asked and used in other ways than the demo does.
 OTHERWISE: list[tuple[str, str, dict[str, Any]]] = [
     ("score", "apinode-query", {"service": "fraud", "endpoint": "score", "generation": 7}),
@@ -50,6 +52,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
         )
         # Told as a warning, an error all the same.
         running.store([event("note", at=now, user="lin.chen", level="warning", error_message="Too late")])
+        running.store([event("step", at=now, user=login) for login in SPACED for _ in range(2)])
         running.store([reading(what, form, at=now - timedelta(minutes=1)) for what, form in READINGS])
         yield running
     finally:
@@ -140,3 +143,19 @@ def test_others_of_a_chart_lead_to_what_none_of_its_named_types_counts(told: Web
     others = [one["y"] for one in json.loads(spec)["data"]["values"] if one["c"] == "others"]
     assert len(others) > 1
     assert events_of(told, drill) == str(sum(others))
+
+
+@pytest.mark.parametrize("login", SPACED)
+def test_a_login_with_a_space_around_it_is_another_one_wherever_it_is_named(told: WebServer, login: str) -> None:
+    shown, named = login.replace(" ", "␣"), quote(login)
+    people = told.client.get("/tiles/users/people?all=1&range=24h").text
+    assert re.search(rf'href="/users/{named}\?range=24h" data-card>{shown}<', people)
+    assert f"<h1>{shown}</h1>" in told.client.get(f"/users/{named}").text
+    assert told.client.get(f"/tiles/user/count?about={named}").text == "2 events"
+    found = told.client.get("/events", params={"q": f'user:"{login}"'}).headers["location"]
+    assert found == f"/events?user={quote_plus(login)}" and events_of(told, found) == "2"
+    page = told.client.get(found).text
+    assert f"<b>{shown}</b>" in page and f'value="user:&#34;{login}&#34;"' in page
+    assert events_of(told, f"/events?user=%21{named}&user=lin.chen&range=24h") == events_of(
+        told, "/events?user=lin.chen&range=24h"
+    )

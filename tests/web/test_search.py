@@ -32,6 +32,7 @@ def found(text: str) -> dict[str, list[str]]:
         ('entity:"query:a b"', {"range": ["7d"], "entity": ["query:a b"]}),
         ('"-timeout"', {"range": ["7d"], "text": ["-timeout"]}),
         (r'"say \"hi\""', {"range": ["7d"], "text": ['say "hi"']}),
+        ('user:" erika "', {"range": ["7d"], "user": [" erika "]}),
         ("parameter:table=orders", {"range": ["7d"], "parameter": ["table=orders"]}),
         ("error:6f1c request:r-1", {"range": ["7d"], "error_hash": ["6f1c"], "request_id": ["r-1"]}),
         ("after:2026-11-01", {"since": ["2026-11-01"]}),
@@ -49,6 +50,7 @@ def test_a_search_means_what_it_says(text: str, expected: dict[str, list[str]]) 
         'group:"Data Science" "a \\"quoted\\" text"',
         "entity:dataset:SALES.orders project:SALES",
         'type:"a b" -node:design-1',
+        'user:" erika" -user:"erika "',
     ],
 )
 def test_what_is_written_back_means_the_same(text: str) -> None:

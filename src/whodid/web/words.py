@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from whodid.reading.printable import printable
 
 UNKNOWN: Final = "unknown"
+_OUTER_SPACES: Final = re.compile(r"^\s+|\s+$")
 _PLACEHOLDER: Final = re.compile(r"@([A-Za-z_]\w*)")
 _SIZES: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -145,8 +146,13 @@ def told(row: Mapping[str, Any]) -> str:
 
 
 def plain(value: Any) -> str:
-    """Any text of an event, without characters that turn its direction or hide; nothing as a dash."""
-    return "–" if value is None or value == "" else printable(str(value))
+    """Any text of an event, without characters that turn its direction or hide; nothing as a dash.
+
+    Spaces around it, which a page would not show, are told: two names may differ by them alone.
+    """
+    if value is None or value == "":
+        return "–"
+    return _OUTER_SPACES.sub(lambda spaces: "␣" * len(spaces[0]), printable(str(value)))
 
 
 def lines(value: Any) -> str:

@@ -54,7 +54,8 @@ FIELDS: Final[tuple[Field, ...]] = (
 # What the filter bar of every page offers; the others come from links and from the search of events.
 COMMON: Final = tuple(field for field in FIELDS if field.parameter)
 NAMES: Final = tuple(field.name for field in FIELDS)
-ADDRESS_NAMES: Final = ("range", "since", "until", *NAMES)
+TIMES: Final = ("range", "since", "until")
+ADDRESS_NAMES: Final = (*TIMES, *NAMES)
 
 
 class Chip(NamedTuple):
@@ -149,14 +150,16 @@ def choice_of(given: Mapping[str, Iterable[str]], zone: str) -> Choice:
     """
     found: dict[str, tuple[str, ...]] = {}
     for name in ADDRESS_NAMES:
-        values = tuple(dict.fromkeys(value.strip() for value in given.get(name, ()) if value.strip()))
+        # Of names spaces may be a part, of times they are not.
+        told = (value.strip() if name in TIMES else value for value in given.get(name, ()))
+        values = tuple(dict.fromkeys(value for value in told if value))
         if len(values) > VALUES_MAX or any(len(value) > LENGTH_MAX or "\0" in value for value in values):
             raise WhodidError(
                 "invalid", f"{name} has too much.", f"At most {VALUES_MAX} values of {LENGTH_MAX} characters."
             )
         if values:
             found[name] = values
-    single = {name: found.pop(name)[0] for name in ("range", "since", "until") if name in found}
+    single = {name: found.pop(name)[0] for name in TIMES if name in found}
     choice = Choice(zone=zone, values=tuple(found.items()), **single)
     span = choice.span()
     if span.since > span.until:

@@ -300,6 +300,10 @@
         list.replaceChildren(...values.map((value) => element("option", { value: not + value })));
       }, 120);
     };
+    // What is pasted may have spaces around it; a name that has them is chosen from the list.
+    input.addEventListener("change", () => {
+      if (![...list.children].some((one) => one.value === input.value)) input.value = input.value.trim();
+    });
     input.addEventListener("focus", ask, { once: true });
     input.addEventListener("input", ask);
   }
