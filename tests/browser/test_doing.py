@@ -135,6 +135,18 @@ def test_a_mark_leads_to_its_events(visit: Callable[..., Watched], path: str, ki
     assert page.inner_text(".shape-words b") == counted[1]
 
 
+def test_a_split_asks_for_a_text_where_it_needs_one(visit: Callable[..., Watched]) -> None:
+    watched = visit(viewport={"width": 1024, "height": 900})
+    page = watched.open("/errors?range=90d")
+    page.locator("#tile-groups tbody th a").first.click(position={"x": 4, "y": 4})
+    watched.settle()
+    assert page.locator(".if-contains").is_hidden()
+    page.select_option('select[name="by"]', "contains")
+    assert page.locator(".if-contains").is_visible()
+    tile, row = page.locator(".tile:has(.deciding)").bounding_box(), page.locator(".tiles").bounding_box()
+    assert tile and row and tile["width"] == row["width"], "nothing is beside it"
+
+
 def test_bars_of_months_are_calendar_months(visit: Callable[..., Watched], story: ServerProcess) -> None:
     months = [f"2025-{month:02}" for month in range(1, 13)] + ["2026-01", "2026-02", "2026-03"]
     story.request(

@@ -61,6 +61,17 @@ _WATCH_SHIFTS = """() => {
   }).observe({ type: 'layout-shift', buffered: true });
 }"""
 
+# Tiles at whose middle there is room beside them.
+_HOLES = """() => {
+  const boxes = [...document.querySelectorAll('.tile')].map((one) => [one.id, one.getBoundingClientRect()]);
+  const wide = document.querySelector('.tiles').getBoundingClientRect().width;
+  return boxes.filter(([, box]) => {
+    const middle = (box.top + box.bottom) / 2;
+    const beside = boxes.filter(([, other]) => other.top <= middle && middle <= other.bottom);
+    return beside.reduce((sum, [, other]) => sum + other.width + 12, -12) < wide - 1;
+  }).map(([id]) => id);
+}"""
+
 # How wide the narrowest of the places is where long words are broken.
 _NARROWEST = """() => Math.min(innerWidth, ...[...document.querySelectorAll('.history .what, .terms dd, .tile p')]
   .filter((one) => one.checkVisibility()).map((one) => one.getBoundingClientRect().width))"""
@@ -104,6 +115,20 @@ def test_on_a_phone_all_sections_of_the_settings_are_seen(visit: Callable[..., W
     for link in page.locator(".sections a").all():
         box = link.bounding_box()
         assert box and box["x"] + box["width"] <= PHONE["width"], link.inner_text()
+
+
+@pytest.mark.parametrize("name", ["overview", "users", "functions", "security", "compute", "user", "group", "entity"])
+@pytest.mark.parametrize("width", [1024, 1440])
+def test_tiles_leave_no_holes_beside_them(visit: Callable[..., Watched], name: str, width: int) -> None:
+    page = visit(viewport={"width": width, "height": 900}).open(PAGES[name])
+    assert page.evaluate(_HOLES) == []
+
+
+def test_all_groups_of_somebody_are_seen(visit: Callable[..., Watched]) -> None:
+    page = visit(viewport={"width": 1024, "height": 900}).open(PAGES["user"])
+    groups = page.locator("#tile-who dd:has(a)")
+    assert groups.locator("a").count() > 2, "more than fit on two lines"
+    assert groups.evaluate("one => one.scrollHeight <= one.clientHeight")
 
 
 def test_an_empty_picture_of_origin_leaves_no_hole(visit: Callable[..., Watched]) -> None:

@@ -109,6 +109,14 @@ def test_sizes_are_told_in_the_largest_unit(value: float | None, told: str) -> N
     assert words.size(value) == told
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(0, "0 h"), (0.0058, "20.9 s"), (0.64, "38.4 min"), (1.6, "1.6 h"), (4366.2, "4,366 h"), (None, "unknown")],
+)
+def test_hours_are_told_in_the_unit_that_suits(value: float | None, told: str) -> None:
+    assert words.hours(value) == told
+
+
 def test_a_year_is_told_where_it_is_not_this_one() -> None:
     this = datetime.now(UTC).replace(month=3, day=5, hour=7, minute=8, second=9)
     assert words.stamp(this) == "5 Mar 07:08:09"

@@ -122,6 +122,7 @@ def test_pages_of_a_reader_say_that_they_are_made_of_what_the_reader_may_see(ser
     whole = server.client.get("/tiles/security/probed").text
     assert "Nobody tried" in whole and "you may see" not in whole
     assert "Everyone, all projects" in server.client.get("/security").text
+    assert "Everyone" not in server.client.get("/users/erika").text
 
 
 def test_what_a_page_is_narrowed_to_can_be_turned_round_and_taken_off_without_scripts(server: WebServer) -> None:

@@ -58,6 +58,15 @@ def duration(value_ms: float | None) -> str:
     return f"{minutes // 1440} d {minutes % 1440 // 60} h"
 
 
+def hours(value: float | None) -> str:
+    """A number of hours, or of what is less of minutes or seconds."""
+    if value is None:
+        return UNKNOWN
+    if value >= 1 or value == 0:
+        return f"{value:,.0f} h" if value >= 100 or value == 0 else f"{value:.1f} h"
+    return f"{60 * value:.1f} min" if 60 * value >= 1 else duration(3_600_000 * value)
+
+
 def size(value_bytes: float | None) -> str:
     """A number of bytes in the largest decimal unit that suits it."""
     if value_bytes is None:

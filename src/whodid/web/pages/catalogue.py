@@ -56,7 +56,7 @@ PAGES: Final[tuple[Page, ...]] = (
              columns=("person", "first", "active_days", "events", "errors"), empty="Nobody is new."),
         Tile("fading", "fading-users", size="half", height=2, title="Who is fading",
              columns=("person", "usual_per_week", "per_week", "change_percent", "last"), empty="Nobody is fading."),
-        Tile("retention", "retention", "chart", "half", 3, title="Who comes back: last 12 weeks, by week of arrival",
+        Tile("retention", "retention", "chart", "half", 3, title="Who comes back, in %: 12 weeks, by week of arrival",
              parameters=(("since", "84d"),)),
         Tile("features", "features", size="half", title="Which features gain and lose",
              columns=("feature", "users", "previous_users", "user_percent", "uses")),

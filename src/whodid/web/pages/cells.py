@@ -34,6 +34,7 @@ UNITS: Final[dict[str, Callable[[Any], str]]] = {
     "ms": words.duration,
     "s": lambda value: words.duration(None if value is None else value * 1_000),
     "seconds": lambda value: words.duration(None if value is None else value * 1_000),
+    "h": words.hours,
     "bytes": words.size,
     "%": words.per_cent,
 }
@@ -43,6 +44,7 @@ _UNIT_ENDINGS: Final = ("_gb_h", "_gb", "_ms", "_percent", "_bytes", "_usd", "_h
 _SAID: Final = (
     "ms",
     "s",
+    "h",
     "seconds",
     "bytes",
     "rows",
