@@ -112,6 +112,7 @@ def test_what_a_group_uses_is_compared_with_all_users(desk: Desk) -> None:
     fit = found["Chemistry", "Fit"]
     assert (fit["users"], fit["group_percent"], fit["all_percent"]) == (2, 100.0, 60.0)
     assert fit["lift"] == pytest.approx(1 / 0.6)
+    assert fit["kind"] == "function"
     # Of 5 users 2 are in the group, 3 use it, 2 do both.
     assert fit["correlation"] == pytest.approx((2 * 5 - 3 * 2) / math.sqrt(3 * 2 * 2 * 3))
     assert ("Chemistry", "Sum") not in found

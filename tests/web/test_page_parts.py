@@ -183,6 +183,21 @@ def test_an_item_of_the_interface_leads_to_its_events(kind: str, address: str | 
     assert links.link("item", {"kind": kind, "item": "Save as"}, Choice(zone="UTC")) == address
 
 
+@pytest.mark.parametrize(
+    ("report", "row", "address"),
+    [
+        ("features", {"kind": "type", "feature": "click"}, "/events?kind=use&type=click"),
+        ("features", {"kind": "function", "feature": "A:b"}, "/events?kind=use&function=A%3Ab"),
+        ("group-features", {"group": "Ops", "kind": "type", "feature": "x"}, "/events?kind=use&group=Ops&type=x"),
+        ("adoption-families", {"family": "query"}, "/events?type=query&type=query-*"),
+    ],
+)
+def test_a_feature_leads_to_its_uses_whether_it_is_a_function_or_a_type(
+    report: str, row: dict[str, str], address: str
+) -> None:
+    assert links.drill(reports.report(report).drill or "", row, Choice(zone="UTC")) == address
+
+
 def test_who_registered_an_item_leads_to_its_registrations_whenever_they_were() -> None:
     address = links.link("registered_by", {"registered_by": "crm"}, Choice(zone="UTC", range="7d"))
     assert address == "/events?type=package-published&type=interface-registered&text=crm&range=all"

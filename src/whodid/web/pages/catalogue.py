@@ -106,7 +106,7 @@ PAGES: Final[tuple[Page, ...]] = (
         Tile("days", "activity", "chart", "two-thirds", 2, title="Errors a day", chart="bar x=period y=errors",
              columns=("period", "errors"), events=_FAILING),
         Tile("groups", "error-groups", size="whole", height=4, title="Which errors are new, came back, or go on",
-             columns=("title", "status", "state", "errors", "previous", "people", "trend", "first", "last", "version"),
+             columns=("title", "status", "errors", "state", "previous", "people", "trend", "first", "last", "version"),
              empty=_NO_ERRORS),
         Tile("before", "errors-before", size="half", title="What was done right before",
              columns=("what", "type", "errors", "share_percent", "people"), empty=_NO_ERRORS),
