@@ -5,8 +5,7 @@ A setting is named `error-group:ID`; all its versions are kept, and every change
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -70,13 +69,20 @@ def decisions(directory: Any) -> Decisions:
     """All decisions; none without a directory that keeps settings."""
     if not hasattr(directory, "settings"):
         return Decisions({})
-    found = {}
-    for setting in directory.settings():
-        if setting.name.startswith(PREFIX) and setting.value is not None:
-            # A setting can be written by hand; one that is no decision decides nothing.
-            with suppress(msgspec.ValidationError):
-                found[setting.name.removeprefix(PREFIX)] = convert(setting.value, Decision)
+    found = {
+        setting.name.removeprefix(PREFIX): decision
+        for setting in directory.settings()
+        if setting.name.startswith(PREFIX) and (decision := _decision(setting.value)) is not None
+    }
     return Decisions(found)
+
+
+def _decision(value: Any) -> Decision | None:
+    try:
+        return None if value is None else convert(value, Decision)
+    except msgspec.ValidationError:
+        # A setting can be written by hand; one that is no decision decides nothing.
+        return None
 
 
 def set_state(
@@ -95,11 +101,8 @@ def set_state(
         raise WhodidError("invalid", "until is when muting ends: a time to come, with a zone.")
     if version is not None and (state != "resolved" or not 1 <= len(version) <= TEXT_MAX):
         raise WhodidError("invalid", f"version is the one that resolves it: 1 to {TEXT_MAX} characters.")
-    now = datetime.now(UTC)
-    before = decisions(directory).of(group)
-    return _keep(
-        directory, group, msgspec.structs.replace(before, state=state, until=until, version=version, at=now, by=by), by
-    )
+    told = {"state": state, "until": until, "version": version, "at": datetime.now(UTC), "by": by}
+    return _change(directory, group, lambda before: msgspec.structs.replace(before, **told), by)
 
 
 def merge(directory: Any, groups: list[str], into: str, *, by: str | None) -> None:
@@ -109,34 +112,48 @@ def merge(directory: Any, groups: list[str], into: str, *, by: str | None) -> No
         if group == into or known.target(into) == group:
             raise WhodidError("invalid", f"{group} cannot be merged into {into}: that would be a circle.")
     for group in groups:
-        _keep(directory, group, msgspec.structs.replace(known.of(group), into=into, by=by), by)
+        _change(directory, group, lambda before: msgspec.structs.replace(before, into=into, by=by), by)
 
 
 def unmerge(directory: Any, group: str, *, by: str | None) -> Decision:
     """Take a group out of the one it was merged into."""
-    return _keep(directory, group, msgspec.structs.replace(decisions(directory).of(group), into=None, by=by), by)
+    return _change(directory, group, lambda before: msgspec.structs.replace(before, into=None, by=by), by)
 
 
 def split(directory: Any, group: str, rule: Split | None, *, by: str | None) -> Decision:
     """Add a rule that splits a group; None takes all its rules away. Raises WhodidError("invalid")."""
-    before = decisions(directory).of(group)
     if rule is not None and (rule.by == "contains") != bool(rule.text and len(rule.text) <= TEXT_MAX):
         raise WhodidError(
             "invalid", "A split by `contains` needs a text, any other has none.", f"1 to {TEXT_MAX} characters."
         )
-    if rule is not None and rule in before.splits:
-        return before
-    splits = [] if rule is None else [*before.splits, rule]
-    if len(splits) > SPLITS_MAX:
-        raise WhodidError("invalid", f"A group has at most {SPLITS_MAX} rules that split it.")
-    return _keep(directory, group, msgspec.structs.replace(before, splits=splits, by=by), by)
+
+    def with_rule(before: Decision) -> Decision:
+        if rule is not None and rule in before.splits:
+            return before
+        splits = [] if rule is None else [*before.splits, rule]
+        if len(splits) > SPLITS_MAX:
+            raise WhodidError("invalid", f"A group has at most {SPLITS_MAX} rules that split it.")
+        return msgspec.structs.replace(before, splits=splits, by=by)
+
+    return _change(directory, group, with_rule, by)
 
 
-def _keep(directory: Any, group: str, decision: Decision, by: str | None) -> Decision:
+def _change(directory: Any, group: str, change: Callable[[Decision], Decision], by: str | None) -> Decision:
+    """Change what was decided about a group, and nothing that somebody else decides at the same moment."""
     check_id(group)
-    value = msgspec.to_builtins(decision)
-    directory.change_setting(PREFIX + group, value or None, by=by)
-    return decision
+    name = PREFIX + group
+    while True:
+        last = next(iter(directory.setting_versions(name)), None)
+        after = change((_decision(last.value) if last else None) or Decision())
+        value = msgspec.to_builtins(after) or None
+        try:
+            directory.change_setting(name, value, by=by, expected_version=last.version if last else 0)
+        except WhodidError as error:
+            # Each time somebody else's change came first, so that this one's turn comes.
+            if error.code != "conflict":
+                raise
+        else:
+            return after
 
 
 def check_id(group: str) -> None:
