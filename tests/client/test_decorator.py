@@ -12,7 +12,7 @@ import pytest
 
 from support.logging_server import Events, Scripted
 from whodid import audited
-from whodid.client import Logger, use
+from whodid.client import Logger, default, use
 
 MakeLogger = Callable[..., Logger]
 
@@ -340,6 +340,26 @@ def test_without_a_logger_functions_just_run(monkeypatch: pytest.MonkeyPatch, ca
 
         with caplog.at_level(logging.WARNING):
             assert [run(), *items(), *asyncio.run(gather())] == [1, 3, 2, 4]
+    finally:
+        use(before)
+
+
+def test_a_server_that_is_no_address_is_told_once_and_breaks_no_run(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WHODID_SERVER", "ftp://audit.example.com")
+    monkeypatch.setattr(default, "_warned", False)
+    before = use(None)
+    try:
+
+        @audited
+        def run() -> int:
+            return 1
+
+        with caplog.at_level(logging.WARNING):
+            assert [run(), run()] == [1, 1]
+        (told,) = (record.getMessage() for record in caplog.records)
+        assert "audit.example.com" in told
     finally:
         use(before)
 

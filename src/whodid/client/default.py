@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from whodid.client.settings import SERVER_VARIABLE
 from whodid.client.stats import log
+from whodid.errors import WhodidError
 
 if TYPE_CHECKING:
     from whodid.client.logger import Logger
@@ -19,15 +20,16 @@ _warned = False
 
 def default_logger() -> Logger | None:
     """The Logger that was made default, else one made from `WHODID_SERVER` and its kin, else None (said once)."""
-    global _warned
     if _chosen is not None:
         return _chosen
-    if os.environ.get(SERVER_VARIABLE):
+    if not os.environ.get(SERVER_VARIABLE):
+        _warn(f"make a Logger and call use(logger), or set {SERVER_VARIABLE}.")
+        return None
+    try:
         return _from_environment()
-    if not _warned:
-        _warned = True
-        log.warning("Nothing is logged to whodid: make a Logger and call use(logger), or set %s.", SERVER_VARIABLE)
-    return None
+    except WhodidError as error:
+        _warn(f"{error.message} {error.hint or ''}".strip())
+        return None
 
 
 def use(logger: Logger | None) -> Logger | None:
@@ -36,6 +38,13 @@ def use(logger: Logger | None) -> Logger | None:
     with _lock:
         before, _chosen = _chosen, logger
     return before
+
+
+def _warn(why: str) -> None:
+    global _warned
+    if not _warned:
+        _warned = True
+        log.warning("Nothing is logged to whodid: %s", why)
 
 
 def _from_environment() -> Logger:
