@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -145,6 +146,13 @@ def test_reading_where_nothing_is_names_the_folder(data: Path, capsys: Captured)
         assert cli.main([*arguments, "--data", str(data)]) == cli.FAILED
         assert str(data) in capsys.readouterr().err
     assert not data.exists()
+
+
+def test_a_file_with_the_secret_of_a_key_is_for_its_owner_alone(tmp_path: Path) -> None:
+    where, file = ["--data", str(tmp_path / "data")], tmp_path / "key.json"
+    assert cli.main(["key", "create", "etl", "--scope", "write", *where, "--to", str(file)]) == cli.DONE
+    assert "secret" in json.loads(file.read_text())[0]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_a_table_of_keys_has_words_and_whole_times(tmp_path: Path, capsys: Captured) -> None:

@@ -142,6 +142,16 @@ def printed_to(output: Output) -> Iterator[None]:
 
 
 @contextmanager
+def private_files() -> Iterator[None]:
+    """Files that are made within are for their owner alone: they hold a secret."""
+    usual = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(usual)
+
+
+@contextmanager
 def _text(path: Path | None) -> Iterator[Any]:
     if path is None:
         yield sys.stdout

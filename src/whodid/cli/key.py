@@ -52,7 +52,7 @@ def create(
 
     The first key ends access without one.
     """
-    from whodid.cli.answer import show_one
+    from whodid.cli.answer import private_files, show_one
     from whodid.cli.backend import backend_of
     from whodid.cli.terminal import note
 
@@ -70,7 +70,8 @@ def create(
         key = backend.ask("POST", "keys", body=body)
     warning = key.pop("warning", None)
     shown = {name: key[name] for name in _TOLD if name in ("name", "scopes", "secret") or key[name]}
-    show_one(shown if output.format() == "table" else key, output)
+    with private_files():
+        show_one(shown if output.format() == "table" else key, output)
     note("The secret cannot be shown again.")
     if warning:
         note(warning)
