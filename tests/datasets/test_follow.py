@@ -28,8 +28,8 @@ class Following:
         self.sink = sink
         self.importer = Importer(sink, checkpoints, patient=True)
         self._stop = threading.Event()
-        follower = Follower(self.importer, checkpoints, [str(path) for path in paths])
-        self._thread = threading.Thread(target=follower.run, args=(self._stop,), kwargs={"look_every_s": 0.01})
+        self.follower = Follower(self.importer, checkpoints, [str(path) for path in paths])
+        self._thread = threading.Thread(target=self.follower.run, args=(self._stop,), kwargs={"look_every_s": 0.01})
         self._thread.start()
 
     def wait_for(self, *ranges: range) -> None:
@@ -176,6 +176,19 @@ def test_a_whole_folder_is_followed_with_files_that_appear_later(follow: Follow,
     append(live.with_name("other.log"), dss_lines(range(10, 20)))
     append(live, dss_lines(range(20, 30)))
     following.wait_for(range(30))
+
+
+def test_files_that_are_deleted_are_looked_for_no_longer(follow: Follow, live: Path) -> None:
+    following = follow(KeptSink(), live.parent)
+    for day in range(3):
+        append(live.with_name(f"audit-{day}.log"), dss_lines(range(10 * day, 10 * day + 10)))
+    following.wait_for(range(30))
+    for day in range(2):
+        live.with_name(f"audit-{day}.log").unlink()
+    looked_for = following.follower._followed
+    wait_until(lambda: [path.name for path in looked_for] == ["audit-2.log"], lambda: str(list(looked_for)))
+    append(live.with_name("audit-0.log"), dss_lines(range(30, 40)))
+    following.wait_for(range(40))
 
 
 def test_a_writer_that_rotates_all_the_time_loses_and_doubles_nothing(follow: Follow, live: Path) -> None:

@@ -71,9 +71,13 @@ class Follower:
         paths = self._paths()
         plain = [Path(path) for path in paths if not Path(path).is_dir() and not _is_pattern(path)]
         listed = [source.path for source in find(paths).sources if source.path is not None]
-        for path in [*plain, *listed]:
+        there = dict.fromkeys([*plain, *listed])
+        for path in there:
             if path not in self._followed:
                 self._followed[path] = _Followed(path, self._importer, self._checkpoints)
+        # Where each day has a file of its own, those that were deleted would be looked for without end.
+        for path in [path for path, followed in self._followed.items() if followed.is_gone and path not in there]:
+            del self._followed[path]
 
 
 class _Followed:
@@ -108,6 +112,11 @@ class _Followed:
         if done.outcome == "read" and _size(before):
             # Truncated, and grown again past where it was: only its content tells.
             self._catch_up()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether there was no file at this path when it was last looked at."""
+        return self._file is None
 
     def close(self) -> None:
         if self._file is not None:
