@@ -234,7 +234,7 @@ class Access:
             raise WhodidError(
                 "unauthorized",
                 "This key is unknown, revoked or expired.",
-                "See the keys with: whodid key list; make one with: whodid key create NAME --scope write",
+                "See the keys with: whodid key list; make one with: whodid key create NAME --scope write (or read)",
             )
         if len(self._callers) >= CALLERS_MAX:
             self._callers.clear()
@@ -255,7 +255,7 @@ class Access:
         raise WhodidError(
             "unauthorized",
             "This needs a key.",
-            "Send it as 'Authorization: Bearer KEY'; make one with: whodid key create NAME --scope write",
+            "Send it as 'Authorization: Bearer KEY'; make one with: whodid key create NAME --scope write (or read)",
         )
 
     def _signed_in(self, session: BrowserSession) -> Caller:
