@@ -42,7 +42,7 @@ COLLECT_USUALLY = gc.get_threshold()
 class Server:
     """The whole program on one port. `start` returns when it answers; `close` finishes what was accepted.
 
-    over  set when it has stopped answering; who sets it asks those in `wait` to go on.
+    over  set when it has stopped answering; who sets it asks those who wait for it to go on.
     """
 
     def __init__(self, config: Config):
@@ -114,10 +114,6 @@ class Server:
     def sign_in_link(self) -> str:
         """A fresh link that signs one browser in, once."""
         return f"{self.url}/sign-in?token={self.engine.directory.create_sign_in_token()}"
-
-    def wait(self) -> None:
-        """Block until the server has stopped answering, or somebody set `over`."""
-        self.over.wait()
 
     def close(self) -> None:
         """Be not ready, stop answering, finish what was accepted, store it, let go of the folder.

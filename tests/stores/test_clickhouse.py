@@ -122,7 +122,7 @@ def test_the_next_load_is_brought_beside_the_one_that_is_stored(
     clickhouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What fails in a later load leaves the earlier ones stored, and nothing of itself."""
-    monkeypatch.setattr("whodid.stores.clickhouse_load.LOAD_BYTES_MAX", 1)
+    monkeypatch.setattr("whodid.stores.clickhouse.LOAD_BYTES_MAX", 1)
     store = ClickHouseStore(clickhouse_url)
     batches = Batches(tmp_path)
     sent = many(6)

@@ -33,4 +33,4 @@ def unclipped(page: Page) -> None:
             .filter((one) => one.scrollWidth > one.clientWidth + 1)
             .map((one) => (one.closest('.tile')?.id ?? '') + ': ' + one.textContent.trim().slice(0, 40))"""
     )
-    assert not cut
+    assert not cut, cut

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import http.client
 import json
+import platform
 import signal
 import socket
 import time
@@ -17,6 +19,9 @@ from support.posting import Sender, assert_exactly_once
 from support.serving import ServerProcess
 from whodid.event import new_id
 from whodid.stores.postgresql_schema import WRITE_LOCK
+
+# The system call's number for x86-64 and others, which has no function of its own everywhere.
+TGKILL = 131 if platform.machine() == "aarch64" else 234
 
 
 def test_it_is_not_ready_before_it_stops_taking(data: Path, free_port: int) -> None:
@@ -50,6 +55,22 @@ def test_asked_as_soon_as_it_answers_it_ends_in_order(data: Path, free_port: int
         while not _answers(free_port):
             assert time.monotonic() < deadline and not server.ended()
         assert server.stop() == 0
+    finally:
+        server.kill()
+
+
+def test_a_signal_that_another_thread_takes_ends_it_too(data: Path) -> None:
+    server = ServerProcess(data).start()
+    try:
+        # What it says last before it waits for a signal.
+        deadline, log = time.monotonic() + 10, data.parent / f"{data.name}.log"
+        while "may post and read" not in log.read_text():
+            assert time.monotonic() < deadline
+        process = server.process.pid
+        threads = [int(task.name) for task in Path(f"/proc/{process}/task").iterdir()]
+        other = next(thread for thread in threads if thread != process)
+        assert ctypes.CDLL(None).syscall(TGKILL, process, other, int(signal.SIGTERM)) == 0
+        assert server.process.wait(30) == 0
     finally:
         server.kill()
 

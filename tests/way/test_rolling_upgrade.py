@@ -42,14 +42,14 @@ class Balancer:
         raise ConnectionError("no server takes it")
 
 
-def test_old_and_new_run_side_by_side(tmp_path: Path, postgresql_url: str) -> None:
+def test_old_and_new_run_side_by_side(tmp_path: Path, empty_postgresql_url: str) -> None:
     previous = unpacked(tmp_path / "previous")
-    store = ("--store", postgresql_url)
+    store = ("--store", empty_postgresql_url)
     old = [ServerProcess(tmp_path / name, *store, environment=previous).start() for name in ("a", "b")]
     new = [ServerProcess(server.data, *store) for server in old]
     running = [*old]
     try:
-        assert _version(postgresql_url) < migrate.migrations("postgresql")[-1].number, "the schemas differ"
+        assert _version(empty_postgresql_url) < migrate.migrations("postgresql")[-1].number, "the schemas differ"
         # Each begins with another server, so that both always have something to do.
         balancers = [Balancer(*running), Balancer(*reversed(running))]
         senders = [Sender(balancer, f"sender-{at}", at) for at, balancer in enumerate(balancers)]  # type: ignore[arg-type]
@@ -62,7 +62,7 @@ def test_old_and_new_run_side_by_side(tmp_path: Path, postgresql_url: str) -> No
             balancers[0].servers, balancers[1].servers = tuple(running), tuple(reversed(running))
             time.sleep(TOGETHER_S)
             if place == 0:
-                _both_work(running[0], running[1], postgresql_url)
+                _both_work(running[0], running[1], empty_postgresql_url)
         for sender in senders:
             sender.finish()
         for server in running:

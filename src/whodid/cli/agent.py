@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from whodid.amounts import counted
 from whodid.cli.options import verb
-from whodid.cli.stopping import stop_asked
+from whodid.cli.stopping import stop_asked, wait_for
 from whodid.errors import WhodidError
 
 app = verb(
@@ -103,7 +103,7 @@ def _run(agent: Any, stop: threading.Event) -> int:
         if settings.once:
             complete = agent.once(stop)
         else:
-            stop.wait()
+            wait_for(stop)
     told = agent.status(running=False)
     note(_summary(told))
     return DONE if complete else FAILED

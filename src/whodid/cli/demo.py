@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from whodid.cli.options import verb
-from whodid.cli.stopping import stop_asked
+from whodid.cli.stopping import stop_asked, wait_for
 from whodid.cli.terminal import note
 from whodid.errors import WhodidError
 
@@ -59,7 +59,7 @@ def demo(
         show_answers(LocalReader(server.engine))
         if not exit:
             note(f"The server runs at {server.url}. Ctrl-C stops it; the data stay in {data}.")
-            stop.wait()
+            wait_for(stop)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from whodid.cli.options import verb
-from whodid.cli.stopping import stop_asked
+from whodid.cli.stopping import stop_asked, wait_for
 from whodid.cli.terminal import note
 from whodid.masking import without_secrets
 
@@ -55,7 +55,7 @@ def serve(
         server.start()
         try:
             announce(server)
-            server.wait()
+            wait_for(server.over)
             note("Stopping: finishing what was accepted.")
         finally:
             server.close()

@@ -10,6 +10,14 @@ from contextlib import contextmanager
 from typing import Final
 
 _NUMBERS: Final = (signal.SIGINT, signal.SIGTERM)
+# A signal that the system gives to another thread wakes nobody: whoever waits looks up this often.
+_LOOK_UP_S: Final = 0.5
+
+
+def wait_for(stop: threading.Event) -> None:
+    """Block until `stop` is set."""
+    while not stop.wait(_LOOK_UP_S):
+        pass
 
 
 @contextmanager
