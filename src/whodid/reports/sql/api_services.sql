@@ -46,7 +46,8 @@ WITH counted AS (
     GROUP BY 1, 2, 3
 )
 SELECT
-    c.service, c.endpoint, coalesce(c.version, 'unknown') AS version, CAST(c.queries AS bigint) AS queries, CAST(c.previous AS bigint) AS previous,
+    c.service, c.endpoint, coalesce(c.version, 'unknown') AS version, CAST(c.queries AS bigint) AS queries,
+    CAST(c.previous AS bigint) AS previous,
     CAST(c.queries AS double precision) * 3600 / CAST(
         extract(epoch FROM CAST($until AS timestamp) - CAST($since AS timestamp)) AS double precision
     ) AS per_hour,
