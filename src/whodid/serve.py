@@ -51,7 +51,8 @@ class Server:
         self.access: Access
         self._checkers: Checkers
         self._services: Services
-        self._local_key = secrets.token_urlsafe(32)
+        # Of letters and digits alone: what begins with a - is no value on a command line.
+        self._local_key = secrets.token_hex(32)
         self._socket: socket.socket
         self._thread: threading.Thread | None = None
         self._uvicorn: Any = None
