@@ -116,8 +116,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return outcome if isinstance(outcome, int) else DONE
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (BrokenPipeError, SystemExit):
-        # The second is what rich makes of the first.
+    except BrokenPipeError:
+        _forget_stdout()
+        return DONE
+    except SystemExit as ended:
+        # What rich makes of a pipe that was closed.
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
         _forget_stdout()
         return DONE
     except CycloptsError as error:
