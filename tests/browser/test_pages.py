@@ -62,13 +62,13 @@ _WATCH_SHIFTS = """() => {
   }).observe({ type: 'layout-shift', buffered: true });
 }"""
 
-# Tiles at whose middle there is room beside them.
+# Tiles at whose middle there is room beside them. The gap above a tile belongs to it.
 _HOLES = """() => {
   const boxes = [...document.querySelectorAll('.tile')].map((one) => [one.id, one.getBoundingClientRect()]);
   const wide = document.querySelector('.tiles').getBoundingClientRect().width;
   return boxes.filter(([, box]) => {
     const middle = (box.top + box.bottom) / 2;
-    const beside = boxes.filter(([, other]) => other.top <= middle && middle <= other.bottom);
+    const beside = boxes.filter(([, other]) => other.top - 12 < middle && middle <= other.bottom);
     return beside.reduce((sum, [, other]) => sum + other.width + 12, -12) < wide - 1;
   }).map(([id]) => id);
 }"""
