@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,6 +91,17 @@ def test_nothing_outside_of_a_folder_is_reached(tmp_path: Path) -> None:
     for path in ("../secret", "link", "/etc/passwd", "way/secret"):
         with pytest.raises(WhodidError, match="leads out of"):
             place.open(path)
+
+
+def test_what_goes_while_a_folder_is_read_is_passed_over(tmp_path: Path) -> None:
+    for name in ("a.log", "b.log", "c/d.log", "e.log"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"one\n")
+    files = open_place("folder", {"path": str(tmp_path)}).files()
+    assert next(files).path == "a.log"
+    (tmp_path / "b.log").unlink()
+    shutil.rmtree(tmp_path / "c")
+    assert [file.path for file in files] == ["e.log"]
 
 
 def test_a_wrong_secret_is_forbidden_and_does_not_show(server: S3Server) -> None:

@@ -21,6 +21,7 @@ from whodid.dispatch.management import NewTarget
 from whodid.errors import WhodidError
 from whodid.formats import decoder
 from whodid.places import open_place
+from whodid.targets.laid_out.commit import COMMIT, PLACES, Commits
 
 POINTS = (
     "target.before-commit",
@@ -57,6 +58,16 @@ def test_events_lie_in_the_folder_of_their_topic_and_hour(tmp_path: Path) -> Non
         "generic/none/2026/11/20/15": 1,
         "apinode-query/none/2026/11/20/15": 1,
     }
+
+
+@pytest.mark.parametrize("name", [COMMIT, PLACES])
+def test_a_damaged_note_of_what_was_delivered_is_named(tmp_path: Path, name: str) -> None:
+    working = tmp_path / "work"
+    working.mkdir()
+    (working / name).write_bytes(b'{"places": ')
+    with pytest.raises(WhodidError, match=f"{name} is damaged") as caught:
+        assert not (Commits(working).unfinished() or Commits(working).places())
+    assert caught.value.code == "conflict"
 
 
 @pytest.mark.parametrize("compression", ["none", "gz", "zst"])

@@ -35,6 +35,9 @@ def test_a_target_is_tried_added_tested_paused_changed_and_deleted(
     assert "paused" in admin.get("/settings/targets").text
     assert "The test went well" in posted(admin, "/settings/targets/archive/test").text
     assert "What would go" in posted(admin, "/settings/targets/archive/dry-run").text
+    for number in ("ten", "9" * 5_000, "0"):
+        page = posted(admin, "/settings/targets/archive", **fields, shape_truncated=f"description = {number}")
+        assert page.status_code == 400 and '-shape_truncated-wrong"' in page.text
     changed = {**fields, "takes_levels.audit": "1", "takes_types": "query-*", "shape_truncated": "description = 10"}
     done(posted(admin, "/settings/targets/archive", **changed))
     row = server.engine.dispatch.book.row("archive")

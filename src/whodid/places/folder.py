@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -88,15 +89,22 @@ class FolderPlace:
     def _below(self, folder: Path) -> Iterator[File]:
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except PermissionError:
-            raise WhodidError("forbidden", f"{folder} cannot be read.", "Let the user of the server read it.") from None
+        except FileNotFoundError:
+            # It went while the folder above was read.
+            return
+        except OSError as error:
+            code = _CODES.get(error.errno or 0, "unavailable")
+            raise WhodidError(
+                code, f"{folder} cannot be read: {error.strerror}.", "Let the user of the server read it."
+            ) from None
         for entry in entries:
             if entry.name.startswith(".") or (entry.is_symlink() and not self._stays(entry)):
                 continue
             if entry.is_dir():
                 yield from self._below(Path(entry.path))
             elif entry.is_file():
-                yield self._file(entry)
+                with suppress(FileNotFoundError):
+                    yield self._file(entry)
 
     def _stays(self, entry: os.DirEntry[str]) -> bool:
         """Whether a link leads to a file below the root; links to folders could go in circles."""

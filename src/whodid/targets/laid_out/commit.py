@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +16,8 @@ from whodid.errors import WhodidError
 from whodid.journal import crash
 from whodid.targets.laid_out.writing import Written
 from whodid.typed import decode
+
+T = TypeVar("T")
 
 COMMIT: Final = "commit.json"
 PLACES: Final = "places.json"
@@ -53,23 +55,11 @@ class Commits:
 
     def places(self) -> dict[str, int]:
         """The places that hold, by receiver."""
-        try:
-            return msgspec.json.decode((self.working / PLACES).read_bytes(), type=dict[str, int])
-        except FileNotFoundError:
-            return {}
-        except msgspec.DecodeError as error:
-            raise WhodidError(
-                "conflict",
-                f"{self.working / PLACES} is damaged: {error}.",
-                "Make the target anew; it may begin at a date.",
-            ) from None
+        return self._read(PLACES, dict[str, int]) or {}
 
     def unfinished(self) -> Commit | None:
         """The commit that was begun and is not done."""
-        try:
-            return decode((self.working / COMMIT).read_bytes(), Commit)
-        except FileNotFoundError:
-            return None
+        return self._read(COMMIT, Commit)
 
     def make(self, identifier: str, files: list[Written], places: dict[str, int]) -> Commit:
         """Write a commit down: from here on it will be delivered."""
@@ -96,3 +86,15 @@ class Commits:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
+
+    def _read(self, name: str, kind: type[T]) -> T | None:
+        """What a file of the working folder says; None where there is none. Raises WhodidError("conflict")."""
+        path = self.working / name
+        try:
+            return decode(path.read_bytes(), kind)
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            raise WhodidError(
+                "conflict", f"{path} is damaged: {error}.", "Make the target anew; it may begin at a date."
+            ) from None

@@ -135,6 +135,14 @@ def about(error: WhodidError, fields: Sequence[Field]) -> dict[str, str]:
     return {next((field.name for field in fields if field.name in names and field.kind != "hidden"), ""): words}
 
 
+def lengths(name: str, texts: Mapping[str, str]) -> dict[str, int]:
+    """The numbers of characters that the field `name`, a map, tells. Raises Problems."""
+    try:
+        return {key: _whole(text, "") for key, text in texts.items()}
+    except ValueError as error:
+        raise Problems({name: str(error)}) from None
+
+
 def _read(field: Field, sent: Mapping[str, str], zone: str) -> Any:
     if field.kind == "flag":
         return field.name in sent

@@ -15,7 +15,7 @@ from whodid.web import words
 from whodid.web.events import record
 from whodid.web.pages import frame
 from whodid.web.pages.blocks import Block, Button, Doing, Facts, Table, Text
-from whodid.web.pages.forms import Field, Problems, kept, shown
+from whodid.web.pages.forms import Field, Problems, kept, lengths, shown
 from whodid.web.pages.settings.captures import listed
 from whodid.web.pages.settings.common import (
     Failed,
@@ -270,17 +270,16 @@ def _fields(values: Mapping[str, Any]) -> RuleFields:
     """A form's values as a rule's. Raises Problems."""
     given = {name: values[name] for name in RuleFields.__struct_fields__ if name in values}
     problems: dict[str, str] = {}
-    given["sampling"], given["truncated"] = {}, {}
+    given["sampling"] = {}
     for name, text in values["sampling"].items():
         try:
             given["sampling"][name] = _share(text)
         except ValueError:
-            problems["sampling"] = f"{text!r} is no share: write 10% or 0.1."
-    for name, text in values["truncated"].items():
-        if not text.isdecimal():
-            problems["truncated"] = f"{text!r} is no number of characters."
-        else:
-            given["truncated"][name] = int(text)
+            problems["sampling"] = f"{text[:50]!r} is no share: write 10% or 0.1."
+    try:
+        given["truncated"] = lengths("truncated", values["truncated"])
+    except Problems as problem:
+        problems |= problem.by_field
     if problems:
         raise Problems(problems)
     return RuleFields(**given)

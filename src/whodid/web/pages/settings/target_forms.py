@@ -12,7 +12,7 @@ from whodid.dispatch.management import NewTarget, TargetFields
 from whodid.dispatch.row import DEADLINE_S_DEFAULT, Selection, Shaping, implementation
 from whodid.event import LEVELS
 from whodid.targets.base import OptionKind, TargetOption
-from whodid.web.pages.forms import OPTION, Field, FieldKind, Problems, shown
+from whodid.web.pages.forms import OPTION, Field, FieldKind, lengths, shown
 
 _KINDS: Final[dict[OptionKind, FieldKind]] = {
     "text": "text",
@@ -95,11 +95,7 @@ def changes(kind: str, values: Mapping[str, Any]) -> TargetFields:
 
 
 def _rest(values: Mapping[str, Any]) -> dict[str, Any]:
-    cut: dict[str, int] = {}
-    for name, text in values["shape_truncated"].items():
-        if not text.isdecimal():
-            raise Problems({"shape_truncated": f"{text!r} is no number of characters."})
-        cut[name] = int(text)
+    cut = lengths("shape_truncated", values["shape_truncated"])
     selection = {field: values[f"takes_{field}"] for field in Selection.__struct_fields__}
     shaping = {field: values[f"shape_{field}"] for field in Shaping.__struct_fields__ if field != "truncated"}
     return {
