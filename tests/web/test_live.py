@@ -10,11 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from support.reading import event
 from support.web import WebServer
+from whodid.journal.base import Draft
 from whodid.reading import tail
+from whodid.reading.filters import make_filter
 from whodid.web import live
 
 DEADLINE_S = 20.0
@@ -74,6 +77,23 @@ def test_a_reader_goes_on_behind_the_last_event_it_saw(server: WebServer) -> Non
         came = [stream.next()["data"]["user"] for _ in range(3)]
     assert first["data"]["user"] == "0"
     assert came == ["1", "2", "3"]
+
+
+def test_requests_that_were_numbered_in_another_order_than_they_came_are_all_seen(server: WebServer) -> None:
+    follower = tail.Tail(server.engine.store, server.engine.directory, make_filter(type="crossing"))
+    at = datetime.now(UTC)
+    for user, later in (("first", timedelta(seconds=1)), ("second", timedelta())):
+        body = msgspec.json.encode([soon(type="crossing", user=user)])
+        server.engine.journal.append_blocking(Draft(received_at=at + later, events=body, count=1))
+    server.engine.flush()
+    look = follower.look()
+    assert look is not None
+    (mark, first), (_, second) = follower.events(look)
+    assert (first["user"], second["user"]) == ("first", "second")
+    follower = tail.Tail(server.engine.store, server.engine.directory, make_filter(type="crossing"), mark)
+    rest = follower.look()
+    assert rest is not None
+    assert [one["user"] for _, one in follower.events(rest)] == ["second"]
 
 
 def test_whoever_falls_behind_gets_the_newest_and_a_notice(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:

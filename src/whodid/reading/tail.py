@@ -72,7 +72,7 @@ class Tail:
             limit=str(ROWS_MAX + 1),
         )
         answer = self._store.query(sql, params, limit=ROWS_MAX, trusted=True)
-        found = typed(answer.table).take(pa.array(range(answer.table.num_rows - 1, -1, -1), pa.int64()))
+        found = _in_order(typed(answer.table))
         self._marks = list(self._marks_of(found))
         self._at = {**self._at, **heads}
         return Look(found, answer.truncated)
@@ -110,6 +110,21 @@ def _newer(known: Positions, params: dict[str, Any], heads: Positions | None = N
         names = ", ".join(f"CAST($r{number} AS varchar)" for number in range(len(known)))
         ways.append(f'e."receiver" NOT IN ({names})' if known else "TRUE")
     return " OR ".join(ways)
+
+
+def _in_order(table: pa.Table) -> pa.Table:
+    """By time received, but of each receiver by its running numbers, which requests at once get in another order.
+
+    A reader who goes on behind a number has seen all before it.
+    """
+    names = ("receiver", "seq", "received_at")
+    numbered = sorted(zip(*(table[name].to_pylist() for name in names), range(table.num_rows), strict=True))
+    latest: dict[str, datetime] = {}
+    places = []
+    for receiver, seq, received_at, place in numbered:
+        latest[receiver] = max(received_at, latest.get(receiver, received_at))
+        places.append((latest[receiver], receiver, seq, place))
+    return table.take(pa.array([place for *_, place in sorted(places)], pa.int64()))
 
 
 def _since() -> datetime:
