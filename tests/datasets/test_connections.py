@@ -81,6 +81,7 @@ def test_administrators_only_until_somebody_is_let_in(parts: Connected) -> None:
         (Connection(name="a", kind="ftp", options={}), "invalid", "no kind of place"),
         (Connection(name="a", kind="s3", options={}), "invalid", "needs bucket"),
         (Connection(name="a", kind="s3", options={"bucket": "b", "x": "y"}), "invalid", "no option 'x'"),
+        (Connection(name="a", kind="folder", options={"path": "audit"}), "invalid", "not absolute"),
         (Connection(name="files", kind="folder", options={"path": "/a"}), "conflict", "already"),
         (Connection(name="a", kind="folder", options={"path": "/a"}, users=("nobody",)), "not_found", "nobody"),
         (Connection(name="a", kind="folder", options={"path": "/a"}, groups=("none",)), "not_found", "none"),

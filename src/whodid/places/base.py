@@ -147,9 +147,10 @@ def checked(kind: Kind, options: Mapping[str, Any]) -> dict[str, str]:
     Raises
     ------
     WhodidError("invalid")
-        An unknown option, one that is missing, or a value that is no text; the message names it, never its value.
+        An unknown option, one that is missing, a folder that is not absolute, or a value that is no text; the message
+        names the option, and no other value than that of a folder.
     """
-    known = {option.name for option in kind.options}
+    known = {option.name: option for option in kind.options}
     for name, value in options.items():
         if name not in known:
             raise WhodidError(
@@ -160,6 +161,8 @@ def checked(kind: Kind, options: Mapping[str, Any]) -> dict[str, str]:
             )
         if not isinstance(value, str) or "\0" in value or len(value) > 20_000:
             raise WhodidError("invalid", f"The option {name} is no text.", "Give it as text.", field=name)
+        if known[name].unit == "folder" and value and not value.startswith("/"):
+            raise WhodidError("invalid", f"The {name} {value[:100]!r} is not absolute.", "Begin it with /.", field=name)
     given = {name: value for name, value in options.items() if value}
     missing = [name for name in kind.needed if name not in given]
     if missing:

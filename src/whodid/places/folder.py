@@ -27,12 +27,7 @@ class FolderPlace:
 
     def __init__(self, kind: str, options: Mapping[str, str]):
         self.kind = kind
-        path = Path(options["path"])
-        if not path.is_absolute():
-            raise WhodidError(
-                "invalid", f"The path {options['path']!r} is not absolute.", "Begin it with /.", field="path"
-            )
-        self.root = Path(os.path.normpath(path))
+        self.root = Path(os.path.normpath(options["path"]))
 
     @property
     def url(self) -> str:
