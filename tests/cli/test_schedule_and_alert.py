@@ -53,11 +53,16 @@ def test_alerts_and_mail_by_command_line(tmp_path: Path, capsys: Captured, box: 
         code = cli.main([*words, "--data", data])
         return code, capsys.readouterr().out
 
+    early = ("alert", "create", "early", "--kind", "new-error-group", "--mail", "a@example.com", "--data", data)
+    assert cli.main([*early]) == 0
+    assert "There is no mail server yet: whodid mail set --help" in capsys.readouterr().err
     (tmp_path / "password").write_text(PASSWORD + "\n")
     (tmp_path / "ca.pem").write_text(box.ca)
     words = ("--host", "localhost", "--port", str(box.port), "--sender", "audit@example.com", "--user", USER,
              "--password-file", str(tmp_path / "password"), "--certificates", str(tmp_path / "ca.pem"))  # fmt: skip
     assert run("mail", "set", *words)[0] == 0
+    assert cli.main(["alert", "change", "early", "--mail", "b@example.com", "--data", data]) == 0
+    assert "no mail server" not in capsys.readouterr().err
     assert run("mail", "test", "--to", "erika@example.com")[1] == "The mail server took a test for erika@example.com.\n"
     code, told = run("mail", "show", "-o", "json")
     assert code == 0 and PASSWORD not in told

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from whodid.cli.options import ANYWHERE, AS_SUITS, Output, verb
 from whodid.cli.options import Place as Where
+
+if TYPE_CHECKING:
+    from whodid.cli.backend import Backend
 
 app = verb(
     "mail",
@@ -24,14 +27,11 @@ def show(*, place: Where = ANYWHERE, output: Output = AS_SUITS) -> None:
     """Show by which server mail is sent; its password stays hidden."""
     from whodid.cli.answer import show_one
     from whodid.cli.backend import backend_of
-    from whodid.cli.terminal import note
 
     with backend_of(place) as backend:
-        found = backend.ask("GET", "mail")["mail"]
-    if found is None:
-        note("There is no mail server yet: whodid mail set --help")
-        return
-    show_one(found, output)
+        found = mail_server(backend)
+    if found is not None:
+        show_one(found, output)
 
 
 @app.command(name="set")
@@ -84,3 +84,13 @@ def delete(*, place: Where = ANYWHERE) -> None:
     with backend_of(place) as backend:
         backend.ask("DELETE", "mail")
     print("No mail is sent any more.")
+
+
+def mail_server(backend: Backend) -> dict[str, Any] | None:
+    """The mail server as it may be shown; where there is none, a note says so."""
+    from whodid.cli.terminal import note
+
+    found: dict[str, Any] | None = backend.ask("GET", "mail")["mail"]
+    if found is None:
+        note("There is no mail server yet: whodid mail set --help")
+    return found
