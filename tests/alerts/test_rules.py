@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from support.alerting import SECRET, failures, look, rule
 from support.beside import Clock, House
 from support.webhooks import Receiver
 from whodid.alerts.kinds import KINDS
-from whodid.alerts.row import AlertFields
+from whodid.alerts.row import AlertFields, until_of
 from whodid.errors import WhodidError
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,20 @@ def test_who_gives_a_number_out_of_bounds_is_told_the_bounds(
 ) -> None:
     with pytest.raises(WhodidError, check=lambda error: error.hint == told):
         rule(house, kind, options=options)
+
+
+@pytest.mark.parametrize("text", ["2x", "999999w", "9999-01-01", "2020-01-01", "", "2h" * 5_000])
+def test_who_mutes_until_no_time_is_told_how_to_write_one(text: str) -> None:
+    with pytest.raises(WhodidError, match="until is") as caught:
+        until_of(text, NOW)
+    assert caught.value.hint == "Write how long, such as 2h or 3d, or until when: 2026-12-01."
+
+
+@pytest.mark.parametrize(
+    ("text", "at"), [("2h", NOW + timedelta(hours=2)), ("2026-12-01", datetime(2026, 12, 1, tzinfo=UTC))]
+)
+def test_how_long_is_muted(text: str, at: datetime) -> None:
+    assert until_of(text, NOW) == at
 
 
 def test_no_secret_is_in_events_settings_or_answers(house: House, clock: Clock, hook: Receiver) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, get_args
 
@@ -20,6 +21,7 @@ SETTING: Final = "alert/"
 RENOTIFY_MINUTES: Final = 240
 WEBHOOKS_MAX: Final = 20
 _AHEAD: Final = re.compile(r"(\d{1,6})\s*(m|h|d|w)")
+_UNTIL: Final = "Write how long, such as 2h or 3d, or until when: 2026-12-01."
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 Severity = Literal["info", "warning", "critical"]
@@ -131,12 +133,13 @@ def _check_report(options: dict[str, Any]) -> None:
 
 def until_of(text: str, now: datetime) -> datetime:
     """The moment that `2h`, `3d` from now on means, or a time in ISO 8601. Raises WhodidError("invalid")."""
-    ahead = _AHEAD.fullmatch(text.strip())
-    if ahead:
-        return now + timedelta(**{_UNITS[ahead[2]]: int(ahead[1])})
-    at = instant(text, name="until", now=now).replace(tzinfo=UTC)
+    if ahead := _AHEAD.fullmatch(text.strip()):
+        with suppress(OverflowError):
+            return now + timedelta(**{_UNITS[ahead[2]]: int(ahead[1])})
+    try:
+        at = instant(text, name="until", now=now).replace(tzinfo=UTC)
+    except WhodidError as error:
+        raise WhodidError("invalid", error.message, _UNTIL, field="until") from None
     if at <= now:
-        raise WhodidError(
-            "invalid", f"until is {text[:50]!r}, which is over.", "Write how long: 2h, 3d.", field="until"
-        )
+        raise WhodidError("invalid", f"until is {text[:50]!r}, which is over.", _UNTIL, field="until")
     return at
