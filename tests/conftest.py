@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,23 @@ LONGEST = (
     "targets/test_object_storage.py",
     "targets/test_kafka.py",
 )
+
+# What `--unit` leaves out: folders whose tests talk to servers and programs, and a file that takes half a minute.
+BEYOND_UNITS = (
+    "agent", "benchmark", "browser", "cli", "client", "contracts", "demo", "js", "reading/test_filters.py", "receive",
+    "reports/test_engines.py", "retention", "services", "targets", "way", "web",
+)  # fmt: skip
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    words = "the unit part alone, within a minute: tests that open no store and start no program; others are skipped"
+    parser.addoption("--unit", action="store_true", help=words)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what `--unit` would skip nearly all of."""
+    name = collection_path.relative_to(Path(__file__).parent).as_posix()
+    return True if config.getoption("unit") and name in BEYOND_UNITS else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -102,11 +120,31 @@ def postgresql_url(postgresql_server: PostgreSQLServer, empty_postgresql_store: 
 
 
 @pytest.fixture(scope="session", autouse=True)
-def empty_stores_are_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def units_alone(pytestconfig: pytest.Config) -> Iterator[None]:
+    """With `--unit`, a test that opens a store or starts a program is skipped when it does."""
+    from whodid.stores import duckdb_engine
+
+    def skip(*_: object, **__: object) -> None:
+        pytest.skip("needs more than its unit (--unit)")
+
+    with pytest.MonkeyPatch.context() as patched:
+        if pytestconfig.getoption("unit"):
+            patched.setattr(duckdb_engine, "connect", skip)
+            patched.setattr(subprocess.Popen, "__init__", skip)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def empty_stores_are_copied(
+    units_alone: None, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
     """Files of embedded stores that are not there yet become copies of an empty one, whose tables take 0.3 s."""
     from whodid.stores import duckdb_engine
     from whodid.stores.duckdb import DuckDBStore
 
+    if pytestconfig.getoption("unit"):
+        yield
+        return
     folder = tmp_path_factory.mktemp("empty")
     empty = folder / "events.duckdb"
     DuckDBStore(empty, journal_path=folder / "journal").close()
