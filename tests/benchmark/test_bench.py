@@ -11,11 +11,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from whodid.benchmark import run
 from whodid.benchmark.machine import Machine, look
 from whodid.benchmark.payload import Bodies
 from whodid.benchmark.run import QUESTIONS, Measured, measure
 from whodid.benchmark.scale import figure
 from whodid.benchmark.standing import report, standing
+from whodid.errors import WhodidError
 from whodid.event import Event
 
 DISK_BYTES = 10**9 * int(figure("duckdb_bytes").value)
@@ -43,6 +45,13 @@ def test_it_measures_a_server_of_its_own(tmp_path: Path) -> None:
     assert set(found.questions_ms) == {one.key for one in QUESTIONS}
     assert 5 < found.bytes_per_event < 5_000
     assert any("events a day" in line for line in report(found))
+
+
+def test_what_is_never_stored_is_told_instead_of_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "STORED_S_MAX", -1.0)
+    with pytest.raises(WhodidError, match="is not stored after") as caught:
+        measure(tmp_path, 1.0, lambda _, __: None)
+    assert caught.value.code == "timeout"
 
 
 def test_the_command_leaves_nothing_behind_and_touches_no_data(tmp_path: Path) -> None:

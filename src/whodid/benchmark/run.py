@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from whodid.benchmark.machine import Machine, look, percentile, processor_s
 from whodid.benchmark.server import OwnServer
+from whodid.errors import WhodidError
 
 SECONDS_LEAST: Final = 5.0
 CONNECTIONS: Final = 64
@@ -82,7 +83,7 @@ class Measured(Struct, kw_only=True):
 
 def measure(folder: Path, seconds: float, progress: Progress) -> Measured:
     """Measure with a server of its own in `folder`, which must be empty; takes about `seconds`, and longer on a machine
-    that stores slowly."""
+    that stores slowly. Raises WhodidError("timeout") when that takes minutes."""
     progress("the disk", 0.0)
     machine = look(folder)
     progress("starting a server", 0.02)
@@ -131,11 +132,8 @@ def _stored(server: OwnServer) -> int:
 
 
 def _wait_stored(server: OwnServer) -> None:
-    """Return when a fresh marked event is found: all that came before it is, too."""
-    mark = _mark(server)
-    deadline = time.monotonic() + STORED_S_MAX
-    while not server.has(mark) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    """Return when a fresh marked event is found: all that came before it is, too. Raises as `_wait_found`."""
+    _wait_found(server, _mark(server), pause_s=0.05)
 
 
 def _store_load(server: OwnServer) -> float:
@@ -167,9 +165,21 @@ def _mark(server: OwnServer) -> str:
 def _until_found_ms(server: OwnServer) -> float:
     mark = _mark(server)
     begin = time.perf_counter()
-    while not server.has(mark):
-        time.sleep(0.01)
+    _wait_found(server, mark, pause_s=0.01)
     return (time.perf_counter() - begin) * 1e3
+
+
+def _wait_found(server: OwnServer, mark: str, *, pause_s: float) -> None:
+    """Return when an event is found. Raises WhodidError("timeout") when it is not within `STORED_S_MAX`."""
+    deadline = time.monotonic() + STORED_S_MAX
+    while not server.has(mark):
+        if time.monotonic() > deadline:
+            raise WhodidError(
+                "timeout",
+                f"What was taken in is not stored after {STORED_S_MAX:.0f} s.",
+                "Measure for less time: --seconds 5",
+            )
+        time.sleep(pause_s)
 
 
 def _asked_ms(server: OwnServer, question: Question) -> float:
