@@ -54,10 +54,10 @@ LONGEST = (
     "targets/test_kafka.py",
 )
 
-# What `--unit` leaves out: folders whose tests talk to servers and programs, and a file that takes half a minute.
+# What `--unit` leaves out at once: nearly every test talks to a server, a store or a program, or takes long.
 BEYOND_UNITS = (
-    "agent", "benchmark", "browser", "cli", "client", "contracts", "demo", "js", "reading/test_filters.py", "receive",
-    "reports/test_engines.py", "retention", "services", "targets", "way", "web",
+    "agent", "benchmark", "browser", "cli", "client", "contracts", "demo", "dispatch/test_model.py", "js",
+    "reading/test_filters.py", "receive", "reports/test_engines.py", "retention", "services", "targets", "way", "web",
 )  # fmt: skip
 
 
