@@ -45,7 +45,7 @@ def refusing(said: str) -> Iterator[str]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"clickhouse://ann:secret@127.0.0.1:{server.server_port}/whodid"
         server.shutdown()

@@ -138,7 +138,7 @@ def _error(kind: str, message: str, code: int) -> str:
 def rest_catalog(folder: Path) -> Iterator[RestCatalog]:
     """One that runs for the length of a block."""
     rest = RestCatalog(folder)
-    thread = threading.Thread(target=rest.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=rest.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield rest

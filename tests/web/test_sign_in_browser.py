@@ -53,7 +53,7 @@ def evil(server: WebServer) -> Iterator[str]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as other:
-        threading.Thread(target=other.serve_forever, daemon=True).start()
+        threading.Thread(target=other.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{other.server_address[1]}"
         other.shutdown()
 
