@@ -53,9 +53,12 @@ def test_alerts_and_mail_by_command_line(tmp_path: Path, capsys: Captured, box: 
         code = cli.main([*words, "--data", data])
         return code, capsys.readouterr().out
 
-    early = ("alert", "create", "early", "--kind", "new-error-group", "--mail", "a@example.com", "--data", data)
-    assert cli.main([*early]) == 0
-    assert "There is no mail server yet: whodid mail set --help" in capsys.readouterr().err
+    for early in (
+        ("alert", "create", "early", "--kind", "new-error-group"),
+        ("schedule", "create", "early", "--report", "users", "--cron", "@daily"),
+    ):
+        assert cli.main([*early, "--mail", "a@example.com", "--data", data]) == 0
+        assert "There is no mail server yet: whodid mail set --help" in capsys.readouterr().err
     (tmp_path / "password").write_text(PASSWORD + "\n")
     (tmp_path / "ca.pem").write_text(box.ca)
     words = ("--host", "localhost", "--port", str(box.port), "--sender", "audit@example.com", "--user", USER,

@@ -97,7 +97,7 @@ def create(
     """Make an alert; it is looked for every minute from here on."""
     from whodid.cli.answer import show_one, show_rows
     from whodid.cli.backend import backend_of
-    from whodid.cli.mail import mail_server
+    from whodid.cli.mail import note_without_server
 
     with backend_of(place, make=True) as backend:
         known = backend.ask("GET", "alerts", "kinds")["kinds"]
@@ -108,8 +108,7 @@ def create(
             show_rows(found, output, columns=("title", "message"))
         else:
             show_one(_flat(backend.ask("POST", "alerts", body=body)), output)
-            if mail:
-                mail_server(backend)
+            note_without_server(backend, mail)
 
 
 @app.command
@@ -130,7 +129,7 @@ def change(
     """Change an alert; what is not named stays. An empty --option goes back to its default."""
     from whodid.cli.answer import show_one
     from whodid.cli.backend import backend_of
-    from whodid.cli.mail import mail_server
+    from whodid.cli.mail import note_without_server
 
     body = _given(mail, webhook, severity, again_minutes, description)
     if on and off:
@@ -144,8 +143,7 @@ def change(
         if on or off:
             body["enabled"] = on
         show_one(_flat(backend.ask("PATCH", "alerts", name, body=body)), output)
-        if mail:
-            mail_server(backend)
+        note_without_server(backend, mail)
 
 
 @app.command

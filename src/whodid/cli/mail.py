@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
@@ -20,6 +21,7 @@ app = verb(
   whodid mail test --to erika@example.com
   whodid mail show""",
 )
+_NONE: Final = "There is no mail server yet: whodid mail set --help"
 
 
 @app.command
@@ -27,11 +29,14 @@ def show(*, place: Where = ANYWHERE, output: Output = AS_SUITS) -> None:
     """Show by which server mail is sent; its password stays hidden."""
     from whodid.cli.answer import show_one
     from whodid.cli.backend import backend_of
+    from whodid.cli.terminal import note
 
     with backend_of(place) as backend:
-        found = mail_server(backend)
-    if found is not None:
-        show_one(found, output)
+        found = backend.ask("GET", "mail")["mail"]
+    if found is None:
+        note(_NONE)
+        return
+    show_one(found, output)
 
 
 @app.command(name="set")
@@ -86,11 +91,9 @@ def delete(*, place: Where = ANYWHERE) -> None:
     print("No mail is sent any more.")
 
 
-def mail_server(backend: Backend) -> dict[str, Any] | None:
-    """The mail server as it may be shown; where there is none, a note says so."""
+def note_without_server(backend: Backend, recipients: Sequence[str] | None) -> None:
+    """Say so where mail is to go to somebody and there is no mail server."""
     from whodid.cli.terminal import note
 
-    found: dict[str, Any] | None = backend.ask("GET", "mail")["mail"]
-    if found is None:
-        note("There is no mail server yet: whodid mail set --help")
-    return found
+    if recipients and backend.ask("GET", "mail")["mail"] is None:
+        note(_NONE)

@@ -77,7 +77,7 @@ def create(
     """Make a schedule. It runs at its next time; what was before is not made up for."""
     from whodid.cli.answer import show_one
     from whodid.cli.backend import backend_of
-    from whodid.cli.mail import mail_server
+    from whodid.cli.mail import note_without_server
 
     if report is None or cron is None or not (to or mail):
         raise WhodidError(
@@ -90,8 +90,7 @@ def create(
             _show_dry_run(backend.ask("POST", "schedules", "dry-run", body=body), output)
         else:
             show_one(_flat(backend.ask("POST", "schedules", body=body)), output)
-            if mail:
-                mail_server(backend)
+            note_without_server(backend, mail)
 
 
 @app.command
@@ -114,15 +113,14 @@ def change(
     """Change a schedule; what is not named stays. --param names all parameters anew."""
     from whodid.cli.answer import show_one
     from whodid.cli.backend import backend_of
-    from whodid.cli.mail import mail_server
+    from whodid.cli.mail import note_without_server
 
     body = _given(report, cron, zone, param, to, mail, format_, as_, as_nobody, description)
     if not body:
         raise WhodidError("invalid", "Nothing is to be changed.", "See: whodid schedule change --help")
     with backend_of(place) as backend:
         show_one(_flat(backend.ask("PATCH", "schedules", name, body=body)), output)
-        if mail:
-            mail_server(backend)
+        note_without_server(backend, mail)
 
 
 @app.command
